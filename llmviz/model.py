@@ -335,6 +335,11 @@ class Trace:
             f"{self.blocks[0].resid_pre.shape}, logits {self.logits.shape}{edited})"
         )
 
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of the arrays that are kept."""
+        return self.logits.nbytes + sum(array.nbytes for block in self.blocks for array in block.arrays)
+
     def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
         """Return the scores of what follows the token at `position`. ValueError if there is no such token."""
         position = index_of("position", position, len(self.tokens))

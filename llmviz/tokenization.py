@@ -39,7 +39,7 @@ PUBLISHED_WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tokenizer:
     """A byte-level BPE vocabulary: text -> ids -> text."""
 

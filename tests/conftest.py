@@ -108,10 +108,11 @@ def tiny_model(load_tiny):
 
 @pytest.fixture
 def nothing_measured(tiny_model):
-    """What earlier tests have measured for all views of the tiny model is forgotten."""
+    """What earlier tests have measured for all views of the tiny model is forgotten, and so are these views."""
     from llmviz.views.kit.measurements import measurements_of
 
     measurements_of(tiny_model)._measurements.clear()
+    measurements_of(tiny_model).views.clear()
 
 
 @pytest.fixture

@@ -5,20 +5,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from llmviz.views.kit.controls import Told
-from llmviz.views.kit.state_fields import choice, clip_position, index, number, picked, seed
+from llmviz.views.kit.state_fields import choice, index, number, picked, seed, token_choice
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import View, explains, job, looks, on, part, press
+from llmviz.views.kit.view import (
+    NothingToShow,
+    View,
+    explains,
+    job,
+    looks,
+    on,
+    part,
+    parts,
+    press,
+    sentences,
+    shared,
+)
 from llmviz.views.provenance import Explanation
 
 
 class Example(View):
     """The tokens of a text with made-up weights, a job that begins by itself, and one that a button begins."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        scale: float = number(1.0, "Scale", 2.0, step=0.25, stage="sampling")
-        steps: int = number(6, "Steps", 9, first=2, stage="sampling")
-        token: int = index(-1, "Token", lambda view: len(view.run.tokens), stage="sampling")
+        scale: float = number(1.0, "Scale", 2.0, step=0.25)
+        steps: int = number(6, "Steps", 9, first=2)
+        token: int = index(-1, "Token", lambda view: len(view.run.tokens))
+        other: int | None = token_choice(None, "Other token", home=lambda view: len(view.run.tokens) // 2)
         seed: int = seed()
         look: str = choice("plain", "Look", ("plain", "marked"))
         marks: tuple[int, ...] = picked(
@@ -33,9 +48,9 @@ class Example(View):
         to_mark: int = picked(0, lambda n, _: n in range(9), "a whole number below 9")
 
     arrangement = (
-        ("scale", "token", "steps", "seed", "look"),
+        ("scale", "token", "other", "steps", "seed", "look"),
         ("mark", "mark_all", "clear", "weigh"),
-        *("progress", "strip", "weights", "sum", "chosen"),
+        *("progress", "first", "second", "lengths", "strip", "weights", "sum", "chosen"),
     )
 
     def can_be_marked(self, marks):
@@ -102,7 +117,22 @@ class Example(View):
     def seed_looks(self, scene):
         return {"disabled": scene.look == "plain"}
 
-    @part(lambda _: TokenStrip([], caption="The text"))
+    @shared
+    def halves(self, scene):
+        n = len(scene.run.tokens) // 2
+        if not n:
+            raise NothingToShow("1 token has no halves.")
+        return {"first": scene.run.pieces[:n], "second": scene.run.pieces[n:]}
+
+    @parts({"first": "The first half", "second": "The second half"}, TokenStrip, [])
+    def half(self, scene, name):
+        return {"pieces": scene.halves[name]}
+
+    @sentences
+    def lengths(self, scene):
+        return [f"{name}: {len(pieces)} tokens" for name, pieces in scene.halves.items()]
+
+    @part(TokenStrip, [], caption="The text")
     def strip(self, scene):
         marked = np.isin(np.arange(len(scene.run.tokens)), scene.marks) * (scene.look == "marked")
         return {"pieces": scene.run.pieces, "weights": scene.scale * marked / 2, "selected": scene.selected}
@@ -121,7 +151,7 @@ class Example(View):
         operands = [("scale", scene.scale), ("token", scene.run.tokens[place])]
         return Explanation("a weight", "of nothing", operands, "scale * (token % 7 + 1) / 14", weights[place])
 
-    @part(lambda _: Told())
+    @part(Told)
     def sum(self, scene):
         numbers = scene.result("add")
         if numbers is None:
@@ -132,7 +162,6 @@ class Example(View):
             ]
         }
 
-    @part(lambda _: Told())
+    @part(Told)
     def chosen(self, scene):
-        place = clip_position(scene.token, len(scene.run.tokens))
-        return {"sentences": [f"Token {place}: {scene.run.pieces[place]!r}"]}
+        return {"sentences": [f"Token {scene.token}: {scene.run.pieces[scene.token]!r}, and {scene.other}"]}

@@ -6,7 +6,11 @@ few views where the fault is in the base.
 
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
-STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
+TURNS, STEPS, TREE = (
+    "views/kit/turns.py",
+    "views/sampling/step_by_step.py",
+    "views/sampling/continuation_tree.py",
+)
 CHAIN = "views/sampling/sampler_cards.py"
 
 MUTANTS = {
@@ -14,8 +18,8 @@ MUTANTS = {
     "any state is shown": (VIEW, "if not declared.accepts(value, self):", "if False:"),
     "the page is not put right": (
         VIEW,
-        "        except Refused:\n            self._show(self.state)",
-        "        except Refused:\n            pass",
+        "        except (Refused, NothingToShow):\n            self._show(self.state)",
+        "        except (Refused, NothingToShow):\n            pass",
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
@@ -101,8 +105,8 @@ MUTANTS = {
     # Pages, code, text form, and the end
     "a page starts somewhere": (
         VIEW,
-        "(self.state, *islice(self.slices(), MOST_STATES))",
-        "islice(self.slices(), MOST_STATES)",
+        "states = {self.state: None}",
+        "states = {}",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
@@ -119,7 +123,7 @@ MUTANTS = {
     ),
     "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
     # Views
-    "step by step: any text may be written": (STEPS, '(), _fits, "as', '(), lambda *_: True, "as'),
+    "step by step: any text may be written": (TURNS, '(), _fits, "as', '(), lambda *_: True, "as'),
     "step by step: the page's selection is ignored": (STEPS, 'selection("text")', 'selection("told")'),
     "step by step: the choice stays": (STEPS, '"choice": None, ', ""),
     "step by step: a part reads the state before": (
@@ -142,7 +146,7 @@ MUTANTS = {
         '@job("temperature", "n", "length", "seed")',
         '@job("temperature", "n", "length")',
     ),
-    "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
+    "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
     "chain: a part reads the state before": (
         CHAIN,

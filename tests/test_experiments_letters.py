@@ -23,12 +23,12 @@ def test_the_three_counts_ask_for_the_same_number(word):
 
 
 def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model):
-    question, probs = letters.ask(model, "window", 3, example="potato")
-    text = f"What is the first letter of potato? Answer: p\n{question.asked} Answer:"
+    answer = letters.ask(model, "window", 3, example="potato")
+    text = f"What is the first letter of potato? Answer: p\n{answer.question.asked} Answer:"
     logits = model.trace(text).logits
     best = max(letters.LETTERS, key=lambda option: logits[model.tokenizer.encode(option)[0]])
-    assert letters.choice(question, probs) == best.strip()
-    assert probs.sum() == pytest.approx(1, abs=1e-5)
+    assert answer.choice == best.strip()
+    assert answer.probs.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_without_an_example_nothing_comes_before_the_question():
@@ -39,7 +39,7 @@ def test_without_an_example_nothing_comes_before_the_question():
 def test_answers_are_counted_beside_the_best_constant_answer():
     def answer(word: str, option: str) -> letters.Answer:
         question = letters.questions(word)[3]
-        return question, np.eye(26)[question.options.index(f" {option}")]
+        return letters.Answer(question, np.eye(26)[question.options.index(f" {option}")])
 
     answers = [answer("cat", "c"), answer("cow", "d"), answer("dog", "d"), answer("ant", "d")]
     found = letters.tally(answers)

@@ -107,7 +107,13 @@ MAY_KNOW = {
     "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
-    "experiments.rounding": {"model", "weights"},
+    "experiments.rounding": {
+        "model",
+        "sampling",
+        "weights",
+        "experiments.answers",
+        "experiments.probabilities",
+    },
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
     "experiments.without_rope": {
@@ -115,7 +121,7 @@ MAY_KNOW = {
     },
     "experiments.writing": {"ops", "model", "reuse", "sampling"},
     "experiments.learning": {
-        *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),
+        *("edits", "model", "reuse", "sampling", "training", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
@@ -151,6 +157,7 @@ MAY_KNOW = {
     },
     "texts": set(),
     "texts.forms": set(),
+    "texts.own": set(),
     "texts.write": {  # runs many texts side by side
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
@@ -196,7 +203,7 @@ VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
 SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.
-DIFFERENCES = {*STAGES, "texts", "weights", "views.embeddings.flat_map"}
+DIFFERENCES = {*STAGES, "texts", "texts.own", "weights", "views.embeddings.flat_map"}
 
 
 def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:

@@ -703,7 +703,7 @@ def test_what_the_first_lesson_says_of_letters_is_counted(model):
     assert f"“{truth}”" in step(1, 38)
 
     strawberry = {  # “But strawberry is right!”
-        example: int(letters.choice(*letters.ask(model, "strawberry", 0, example=example)))
+        example: int(letters.ask(model, "strawberry", 0, example=example).choice)
         for example in (*EXAMPLES, None)
     }
     assert strawberry == {"potato": 3, "lemon": 2, "tatter": 2, "coffee": 3, None: 1}

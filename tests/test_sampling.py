@@ -462,3 +462,41 @@ def test_nothing_is_ever_drawn_that_a_filter_cut(seed):
     assert 0 < np.count_nonzero(probs) <= 30
     darts = [Fixed(value) for value in (0.0, 1e-300, 1 - 2**-53)] + [rng] * 3_000
     assert all(probs[sampling.draw(probs, dart)] > 0 for dart in darts)
+
+
+# Chains, and what they leave
+
+
+def test_the_chain_in_the_sampler_s_order_is_the_sampler():
+    logits = random_logits(500)
+    steps = [("temperature", 0.7), ("top_k", 40), ("top_p", 0.9), ("min_p", 0.02)]
+    last = sampling.chain(logits, steps)[-1].probs
+    np.testing.assert_allclose(last, Sampler(0.7, 40, 0.9, 0.02).probs(logits), rtol=1e-5)
+
+
+def test_the_order_of_the_chain_matters():
+    logits = random_logits(500)
+    hot_first = sampling.chain(logits, [("temperature", 2.0), ("top_p", 0.9)])[-1].probs
+    hot_last = sampling.chain(logits, [("top_p", 0.9), ("temperature", 2.0)])[-1].probs
+    assert (hot_first > 0).sum() > (hot_last > 0).sum()
+    probs = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    kept = sampling.top_p(probs, 0.9).probs
+    np.testing.assert_allclose(hot_last, np.sqrt(kept) / np.sqrt(kept).sum(), rtol=1e-4)
+
+
+def test_an_unknown_step_is_named():
+    with pytest.raises(ValueError, match="no step 'top_q'"):
+        sampling.chain(random_logits(), [("top_q", 1)])
+
+
+def test_entropy_and_mass():
+    assert sampling.entropy(np.full(8, 1 / 8, np.float32)) == pytest.approx(3)
+    assert sampling.entropy(np.array([1, 0, 0], np.float32)) == 0
+    assert sampling.mass_outside(np.array([0.1, 0.6, 0.3], np.float32), 2) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_surprise_is_minus_log2_of_the_probability():
+    logits = np.log2(np.array([[0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [1, 1, 1]])) * np.log(2)
+    np.testing.assert_allclose(
+        sampling.surprise(logits.astype(np.float32), [0, 1, 1]), [2, -np.log2(0.8)], rtol=1e-5
+    )

@@ -1,36 +1,38 @@
 """Attention's pictures: the numbers they are given, what their controls do, and the claims that the notebook makes."""
 
-import dataclasses
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import traitlets
 from messages import holding
-from typed_texts import BAD_TEXTS, KINDS
 
-import llmviz
 from llmviz import Edits, attention, experiments, ops
 from llmviz.experiments import attention_behaviours
 from llmviz.views import attention as pictures
 from llmviz.views import provenance
+from llmviz.views.attention.finder import BY_SHARE, PROBE
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
+from llmviz.views.attention.wake_up import SENTENCES
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer
 from llmviz.views.kit.text_box import Prompt
 
 CAT = "The cat that I saw yesterday was sleeping"
-LONG = "word and another thing that follows " * 90
+CATS = "The cats that I saw yesterday were sleeping"
 
 
-def told(widget) -> str:
-    """What a line of sentences says."""
-    return repr(widget).replace("−", "-")
+def said(view, name="message") -> str:
+    """Return what a part says, without the marks that hold quoted pieces together."""
+    return repr(view.parts[name]).replace("−", "-").replace("\u2068", "").replace("\u2069", "")
 
 
-def plain(widget) -> str:
-    """The same without the marks that hold quoted pieces together."""
-    return told(widget).replace("\u2068", "").replace("\u2069", "")
+def scene(view):
+    return view.scene(view.state)
+
+
+def set_to(view, **fields):
+    view.become(replace(view.state, **fields))
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +49,31 @@ def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
     for query in range(len(trace.tokens)):
         weights = experiments.attention_from(trace, query)
         assert weights.shape == (3, 6, len(trace.tokens))
-        for layer, block in enumerate(trace.blocks):
-            np.testing.assert_allclose(
-                np.nan_to_num(weights[layer]), block.attention.pattern[:, query], rtol=1e-4, atol=1e-6
-            )
+        patterns = [block.attention.pattern[:, query] for block in trace.blocks]
+        np.testing.assert_allclose(np.nan_to_num(weights), patterns, rtol=1e-4, atol=1e-6)
         assert np.isnan(weights).any() == (edits.causal_mask and query < len(trace.tokens) - 1)
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [Edits(), Edits(causal_mask=False, score_scale=False), Edits(head={(1, 2): 0.5}, attention={1: 2})],
+)
+def test_one_query_on_its_own_is_its_row_of_all(tiny_model, edits):
+    block = tiny_model.trace("The cat sat on the cat", edits).blocks[1]
+    whole = block.attention
+    for query in range(block.q.shape[1]):
+        row = block.attention_at(query)
+        seen = row.pattern.shape[2]
+        np.testing.assert_allclose(row.pattern[:, 0], whole.pattern[:, query, :seen], rtol=1e-5)
+        assert not whole.pattern[:, query, seen:].any()
+        np.testing.assert_allclose(row.scores[:, 0], whole.scores[:, query, :seen], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(row.z[:, 0], whole.z[:, query], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(row.out[0], whole.out[query], rtol=1e-4, atol=1e-6)
 
 
 def test_the_overview_of_a_short_text_is_its_patterns(cat):
     seen = experiments.overview(cat, MAP_SIZE, False)
-    assert seen.maps.shape == (30, 9, 8, 8)
-    assert seen.step == 1
+    assert (seen.maps.shape, seen.step) == ((30, 9, 8, 8), 1)
     pattern = cat.blocks[13].attention.pattern
     np.testing.assert_array_equal(np.nan_to_num(seen.maps[13]), pattern)
     assert np.isnan(seen.maps[13, 8][np.triu_indices(8, 1)]).all()  # masked is blank, not zero
@@ -90,23 +106,36 @@ def test_random_heads_are_others():
     heads = experiments.random_heads((2, 3), 10, taken, seed=0)
     assert len(heads) == len(set(heads)) == 4
     assert not set(heads) & set(taken)
-    assert experiments.random_heads((30, 9), 8, taken, seed=1) != experiments.random_heads(
-        (30, 9), 8, taken, seed=2
-    )
+    one_draw, another = (experiments.random_heads((30, 9), 8, taken, seed=seed) for seed in (1, 2))
+    assert one_draw != another
 
 
-# --- pictures ---
+def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
+    """What is read off a head is what the run used, also where a function changes its scores or its pattern."""
+    trace = tiny_model.trace("The cat sat on the dog", Edits(at={("scores", 1): lambda scores: 3 * scores}))
+    changed = trace.blocks[1].attention.pattern
+    assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
+    np.testing.assert_array_equal(trace.blocks[1].patterns(slice(2, 4)), changed[2:4])
+    np.testing.assert_allclose(experiments.attention_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
+    assert provenance.pattern(trace, 1, 2, 3, 1).result == pytest.approx(changed[2, 3, 1], rel=1e-5)
 
 
-def test_the_grid_tells_numbers_and_largest_weights():
+def test_a_second_sink_wakes_no_head(model):
+    """L17·H3 looks at a token that has become a sink: half of its weight is not on the first one, and moves nothing."""
+    trace = model.trace("one two three one two three one two three")
+    on_others = 1 - attention.first_token_score(trace.blocks[17].attention.pattern)[3]
+    assert on_others > 0.5
+    assert experiments.weight_off_sinks(trace)[17, 3] < 0.15
+
+
+# --- the picture of all heads ---
+
+
+def test_the_grid_writes_numbers_and_largest_weights():
     numbers = np.array([[0.25, np.nan], [0.5, 1.0], [0, 0.125]], np.float32)
     grid = HeadGrid(numbers, selected=[1, 1], chosen=[(0, 0)], measure="share")
     rows = [line.split() for line in grid.text().splitlines()]
-    assert rows[1:4] == [
-        ["0", "1", "2"],
-        ["head", "0", "25", "50", "0"],
-        ["head", "1", "–", "100", "12"],
-    ]
+    assert rows[1:4] == [["0", "1", "2"], ["head", "0", "25", "50", "0"], ["head", "1", "–", "100", "12"]]
     assert re.search(holding("L1·H1", "100%", "L0·H0"), grid.summary)
     assert "largest" in HeadGrid(np.ones((1, 1, 2, 2))).text()
 
@@ -117,76 +146,7 @@ def test_a_head_that_does_not_exist_is_an_error(wrong):
         HeadGrid(np.zeros((3, 2))).set_trait(*next(iter(wrong.items())))
 
 
-# --- a sentence and what follows it ---
-
-
-def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
-    sentence = Prompt(tiny_model, "The cat sat")
-    first = sentence.trace
-    seen = []
-    Explorer().follow(sentence, seen.append)
-    assert seen == [first]
-    sentence.box.value = "  dog the cat"
-    assert seen[-1].tokens == sentence.tokens
-    last = sentence.trace
-    sentence.box.value = ""
-    assert sentence.trace is last
-    assert told(sentence.message)
-
-
-@pytest.mark.parametrize("text", KINDS.values(), ids=KINDS.keys())
-def test_every_explorer_follows_any_text(model, text):
-    sentence = Prompt(model, CAT)
-    by_hand = pictures.HeadByHand(sentence, query=6)
-    explorer = pictures.HeadExplorer(sentence, query=6)
-    sink = pictures.Sink(sentence)
-    finder = pictures.HeadFinder(sentence, query=6, key=1)
-    sentence.box.value = text
-    n = len(sentence.trace.tokens)
-    assert len(by_hand.steps.pieces) == len(explorer.map.row_labels) == len(finder.map.row_labels) == n
-    assert sink.trace.tokens[:n] == sentence.trace.tokens
-    assert len(sink.trace.tokens) == 512
-    by_hand.no_mask.value = by_hand.no_scale.value = True
-    assert not np.isnan(by_hand.steps.weights).any()
-    np.testing.assert_allclose(by_hand.steps.weights.sum(), 1, rtol=1e-4)
-    explorer.hide_first.value = True
-    finder.hide_first.value = True
-    for name in finder.by.options:
-        finder.by.value = name
-    for picture in (by_hand.steps, by_hand.values, explorer.grid, explorer.arcs, sink.grid, finder.table):
-        assert picture.text()
-        assert picture.summary
-    sentence.box.value = CAT
-    assert by_hand.steps.selected == 1  # back at "was", which looks at "cat"
-
-
-def test_a_long_text_is_drawn_in_blocks(model):
-    sentence = Prompt(model, LONG)
-    assert len(sentence.trace.tokens) == 512
-    explorer = pictures.HeadExplorer(sentence)
-    assert explorer.grid.values.shape == (30, 9, 32, 32)
-    assert "16 × 16" in explorer.grid.caption
-    assert explorer.map.values.shape == (512, 512)
-
-
 # --- one head by hand ---
-
-
-@pytest.mark.parametrize(
-    "edits",
-    [Edits(), Edits(causal_mask=False, score_scale=False), Edits(head={(1, 2): 0.5}, attention={1: 2})],
-)
-def test_one_query_alone_is_its_row_of_all(tiny_model, edits):
-    block = tiny_model.trace("The cat sat on the cat", edits).blocks[1]
-    whole = block.attention
-    for query in range(block.q.shape[1]):
-        alone = block.attention_at(query)
-        seen = alone.pattern.shape[2]
-        np.testing.assert_allclose(alone.pattern[:, 0], whole.pattern[:, query, :seen], rtol=1e-5)
-        assert not whole.pattern[:, query, seen:].any()
-        np.testing.assert_allclose(alone.scores[:, 0], whole.scores[:, query, :seen], rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(alone.z[:, 0], whole.z[:, query], rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(alone.out[0], whole.out[query], rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture
@@ -194,139 +154,122 @@ def by_hand(cat):
     return pictures.HeadByHand(cat, layer=13, head=8, query=6)
 
 
-def test_the_strip_chooses_the_query(by_hand, cat):
-    by_hand.strip.selected = 2
-    block = cat.blocks[13]
-    key = by_hand.key
-    q, k = block.q[8, 2], block.k[2, key]
-    np.testing.assert_array_equal(by_hand.products.values, [q, k, q * k])
-    by_hand.strip.selected = 6
-    assert by_hand.steps.selected == 1
-
-
 def test_the_steps_lead_from_products_to_the_stream(by_hand, cat):
-    attended = cat.blocks[13].attention
-    np.testing.assert_allclose(
-        by_hand.products.values[2].sum() / 8, attended.scores[8, 6, by_hand.key], rtol=1e-5
+    block, (products, steps, values, stream) = (
+        cat.blocks[13],
+        (by_hand.parts[n] for n in ("products", "steps", "values", "stream")),
     )
-    np.testing.assert_allclose(by_hand.steps.raw[:7] / 8, by_hand.steps.scores[:7], rtol=1e-5)
-    np.testing.assert_allclose(
-        by_hand.steps.exps / by_hand.steps.exps.sum(), attended.pattern[8, 6], atol=1e-6
-    )
-    np.testing.assert_allclose(by_hand.values.values[:-1].sum(axis=0), attended.z[8, 6], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(by_hand.stream.values[2], attended.out[6], rtol=1e-5, atol=1e-5)
+    q, k = block.q[8, 6], block.k[2, 1]  # “was” attends most to “cat”
+    np.testing.assert_array_equal(products.values, [q, k, q * k])
+    np.testing.assert_allclose(products.values[2].sum() / 8, block.attention.scores[8, 6, 1], rtol=1e-5)
+    np.testing.assert_allclose(steps.raw[:7] / 8, steps.scores[:7], rtol=1e-5)
+    np.testing.assert_allclose(steps.exps / steps.exps.sum(), block.attention.pattern[8, 6], atol=1e-6)
+    np.testing.assert_allclose(values.values[:-1].sum(axis=0), block.attention.z[8, 6], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(stream.values[2], block.attention.out[6], rtol=1e-5, atol=1e-5)
     together = 0
     for head in range(9):
-        by_hand.head.value = head
-        together = together + by_hand.stream.values[1]
-    np.testing.assert_allclose(together, attended.out[6], rtol=1e-3, atol=1e-4)
+        by_hand.controls["head"].value = head
+        together = together + stream.values[1]
+    np.testing.assert_allclose(together, block.attention.out[6], rtol=1e-3, atol=1e-4)
 
 
 def test_the_strongest_key_is_shown_until_one_is_clicked(by_hand):
-    assert by_hand.steps.selected == by_hand.key == 1  # cat
-    by_hand.layer.value = 0
-    strongest = int(np.nanargmax(by_hand.steps.weights))
-    assert by_hand.steps.selected == strongest
-    by_hand.steps.selected = 3
-    by_hand.layer.value = 13
-    assert by_hand.steps.selected == by_hand.key == 3
-    by_hand.steps.selected = 7  # comes later
-    assert "-∞" in told(by_hand.product_told)
+    steps, layer = by_hand.parts["steps"], by_hand.controls["layer"]
+    assert steps.selected == 1
+    layer.value = 0
+    assert steps.selected == np.nanargmax(steps.weights)
+    steps.selected = 3
+    layer.value = 13
+    assert steps.selected == 3
+    steps.selected = 7  # comes later
+    assert "-∞" in said(by_hand, "score")
+    by_hand.parts["strip"].selected = 2
+    assert np.isnan(steps.weights[3:]).all()
 
 
 def test_temptations_change_this_layer_only(by_hand, cat):
-    was = by_hand.steps.weights.copy()
-    by_hand.no_scale.value = True
-    assert not by_hand.steps.scaled
-    assert by_hand.steps.weights[1] > was[1]  # even more of all or nothing
-    by_hand.no_scale.value = False
-    by_hand.no_mask.value = True
-    assert by_hand.steps.weights[7] > 0
-    by_hand.no_mask.value = False
-    np.testing.assert_array_equal(by_hand.steps.weights, was)
-    assert by_hand.tempted is cat
+    steps, was = by_hand.parts["steps"], by_hand.parts["steps"].weights.copy()
+    by_hand.controls["no_scale"].value = True
+    assert not steps.scaled
+    assert steps.weights[1] > was[1]  # even more of all or nothing
+    by_hand.controls["no_scale"].value = False
+    by_hand.controls["no_mask"].value = True
+    assert steps.weights[7] > 0
+    assert scene(by_hand).row.trace.blocks[12] is cat.blocks[12]
+    by_hand.controls["no_mask"].value = False
+    np.testing.assert_array_equal(steps.weights, was)
 
 
-@pytest.mark.parametrize("tempted", [False, True])
-def test_every_number_tells_where_it_comes_from(by_hand, model, tempted):
-    by_hand.no_scale.value = by_hand.no_mask.value = tempted
-    asked = [(by_hand.products, w, i) for w in range(3) for i in (4, 5)]
-    asked += [(by_hand.steps, key, step) for key in (0, 1, 7) for step in range(4)]
-    asked += [(by_hand.values, w, 3) for w in range(len(by_hand.values.values))]
-    asked += [(by_hand.stream, w, 2) for w in range(3)]
-    for picture, *where in asked:
-        check_explanation(picture.provenance(*where), by_hand.shown, model)
-    for w, i in ((0, 4), (1, 5), (2, 6)):
-        np.testing.assert_allclose(by_hand.products.provenance(w, i).result, by_hand.products.values[w, i])
-
-
-def check_explanation(explanation, trace, model) -> None:
-    """Its line, with its operands, gives its result; and each operand is what its source says."""
-    names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "trace": trace, "model": model}
-    operands = {operand[0]: operand[1] for operand in explanation.operands}
-    result = eval(explanation.line, names | operands)
-    np.testing.assert_allclose(result, explanation.result, rtol=1e-3, atol=1e-4, err_msg=repr(explanation))
-    for name, value, *source in explanation.operands:
-        if source and source[0]:
-            np.testing.assert_allclose(eval(source[0], names), value, rtol=1e-5, atol=1e-6, err_msg=name)
+def test_by_hand_takes_a_run_with_a_vector_put_into_it(tiny_model):
+    edits = Edits(resid={(1, 2): np.ones(tiny_model.config.d_model, np.float32)})
+    trace = tiny_model.trace("The cat sat on the dog", edits)
+    view = pictures.HeadByHand(trace, layer=1, head=2)
+    assert scene(view).row.trace is trace
+    view.controls["no_scale"].value = True
+    assert scene(view).row.trace.edits == replace(edits, score_scale=False)
 
 
 # --- all heads, the sink, the finder ---
 
 
-def test_grid_sliders_map_and_arcs_move_together(cat):
-    explorer = pictures.HeadExplorer(cat, layer=13, head=8, query=6)
-    explorer.grid.selected = [21, 7]
-    assert (explorer.layer.value, explorer.head.value) == (21, 7)
-    by_model = cat.blocks[21].attention.pattern[7]
-    np.testing.assert_allclose(np.nan_to_num(explorer.map.values), by_model, rtol=1e-5, atol=1e-7)
-    explorer.layer.value = 5
-    assert explorer.grid.selected == [5, 7]
-    explorer.map.selected = [3, 0]
-    assert explorer.arcs.selected == 3
-    explorer.arcs.selected = 6
-    assert explorer.map.selected[0] == 6
-    assert percent(explorer.map.values[6, 0]) in told(explorer.told)
-    explorer.hide_first.value = True
-    assert np.isnan(explorer.map.values[:, 0]).all()
-    np.testing.assert_allclose(np.nansum(explorer.map.values[1:], axis=1), 1, rtol=1e-4)
-    for key in (0, 1, 6):
-        check_explanation(explorer.map.provenance(6, key), cat, cat.model)
+def test_grid_sliders_map_and_arcs_go_together(cat):
+    view = pictures.HeadExplorer(cat, layer=13, head=8, query=6)
+    (layer, head, hide_first), (grid, map_, arcs) = (
+        view.controls.values(),
+        (view.parts[n] for n in ("grid", "map", "arcs")),
+    )
+    grid.selected = [21, 7]
+    assert (layer.value, head.value) == (21, 7)
+    pattern = cat.blocks[21].attention.pattern[7]
+    np.testing.assert_allclose(np.nan_to_num(map_.values), pattern, rtol=1e-5, atol=1e-7)
+    layer.value = 5
+    assert grid.selected == [5, 7]
+    map_.selected = [3, 0]
+    assert (arcs.selected, map_.selected) == (3, [3, 0])
+    arcs.selected = 6
+    assert map_.selected == [6, np.nanargmax(map_.values[6])]
+    assert percent(map_.values[6, 0]) in said(view)
+    hide_first.value = True
+    assert np.isnan(map_.values[:, 0]).all()
+    np.testing.assert_allclose(np.nansum(map_.values[1:], axis=1), 1, rtol=1e-4)
 
 
-def test_the_sink_counts_heads_over_the_length(model, cat):
-    sink = pictures.Sink(cat)
+def test_a_long_text_is_drawn_in_blocks(tiny_model):
+    trace = tiny_model.trace("the cat sat on the dog " * 12)
+    grid, step = pictures.HeadExplorer(trace).parts["grid"], -(-len(trace.tokens) // MAP_SIZE)
+    assert grid.values.shape[2] == -(-len(trace.tokens) // step) <= MAP_SIZE
+    assert f"{step} × {step}" in grid.caption
+
+
+def test_the_sink_counts_heads_over_the_length(cat):
+    view = pictures.Sink(cat)
+    counts, lengths, grid = (view.parts[n] for n in ("counts", "lengths", "grid"))
     first = np.stack([block.attention.pattern[:, :, 0] for block in cat.blocks])
-    np.testing.assert_array_equal(sink.counts.values[0, :8], (first > 0.5).sum(axis=(0, 1)))
-    assert re.search(holding(8, "“·sleeping”", (first[..., -1] > 0.5).sum(), 270), plain(sink.told))
-    assert "“The” (1)" in plain(sink.told)  # the only short value
-    sink.counts.selected = 511
-    assert sink.from_token.value == 512
-    assert sink.lengths.selected == 511
-    late = experiments.attention_from(sink.trace, -1)[..., 0]
-    np.testing.assert_allclose(sink.grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
-    assert re.search(holding((late > 0.5).sum(), 270), told(sink.told))
-    mean = (experiments.first_token_weights(sink.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
-    assert re.search(holding(50, f"{mean:.0f}"), told(sink.told))
+    np.testing.assert_array_equal(counts.values[0, :8], (first > 0.5).sum(axis=(0, 1)))
+    assert re.search(holding(8, "“·sleeping”", (first[..., -1] > 0.5).sum(), 270), said(view))
+    assert "“The” (1)" in said(view)  # the only short value
+    counts.selected = 511
+    assert (view.controls["from_token"].value, lengths.selected) == (512, 511)
+    late = experiments.attention_from(view.trace, -1)[..., 0]
+    np.testing.assert_allclose(grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
+    mean = (experiments.first_token_weights(view.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
+    assert re.search(holding((late > 0.5).sum(), 270, 50, f"{mean:.0f}"), said(view))
 
 
 def test_the_sink_follows_the_text_and_finds_other_sinks(model):
-    sentence = Prompt(model, CAT)
-    sink = pictures.Sink(sentence)
-    sentence.box.value = " the the the the the the the"
-    assert sink.from_token.value == 7
-    assert sink.lengths.values[0, :7].max() < 2
-    assert "“·the” (7)" in plain(sink.told)
-    sentence.box.value = "Paris the the the the the the"
-    assert plain(sink.told).count("(1)") == plain(sink.told).count("“Paris” (1)") == 1
+    prompt = Prompt(model, " the the the the the the the")
+    view = pictures.Sink(prompt)
+    assert view.controls["from_token"].value == 7
+    assert view.parts["lengths"].values[0, :7].max() < 2
+    assert "“·the” (7)" in said(view)
+    prompt.box.value = "Paris the the the the the the"
+    assert said(view).count("(1)") == said(view).count("“Paris” (1)") == 1
 
 
 def test_a_sink_without_room_for_a_story(tiny_model):
     """Its context, or the reader's text, fills the picture."""
-    trace = tiny_model.trace("The cat sat on the cat")
-    sink = pictures.Sink(trace)
-    assert len(sink.trace.tokens) == min(512, tiny_model.config.n_ctx)
-    assert repr(sink)
+    view = pictures.Sink(tiny_model.trace("The cat sat on the cat"))
+    assert len(view.trace.tokens) == min(512, tiny_model.config.n_ctx)
 
 
 @pytest.mark.parametrize(
@@ -341,92 +284,79 @@ def test_a_sink_without_room_for_a_story(tiny_model):
 )
 def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, subject):
     trace = model.trace(text)
-    finder = pictures.HeadFinder(trace, query=trace.pieces.index(verb), key=trace.pieces.index(subject))
-    assert finder.ranking[0] == (13, 8)
-    assert finder.table.values[0, 0] > 0.8
-    finder.table.selected = [1, 0]
-    assert tuple(finder.grid.selected) == finder.ranking[1]
+    view = pictures.HeadFinder(trace, query=trace.pieces.index(verb), key=trace.pieces.index(subject))
+    grid, table = view.parts["grid"], view.parts["table"]
+    assert grid.selected == [13, 8]
+    assert table.values[0, 0] > 0.8
+    table.selected = [1, 0]
+    assert grid.selected == grid.chosen[1]
+    view.controls["by"].value = "previous token"
+    assert (grid.selected, table.selected) == (grid.chosen[0], [0, 0])
 
 
 def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
-    finder = pictures.HeadFinder(cat, query=6, key=1)
-    finder.by.value = "previous token"
-    assert finder.table.values[0, 2] == pytest.approx(
-        experiments.overview(cat, MAP_SIZE, False).scores[0].max()
-    )
-    finder.by.value = "induction"
-    assert finder.ranking == []
-    none_found = told(finder.definition)
-    finder.measured_on.value = finder.PROBE
-    assert finder.ranking
-    assert len(told(finder.definition)) < len(none_found)  # why there is none is said no longer
-    assert all(15 <= layer <= 24 for layer, _ in finder.ranking[:5])
-    finder.by.value = finder.BY_SHARE
-    ranked = told(finder.definition)
-    finder.target_strip.selected = 7
-    assert finder.ranking == []
-    assert len(told(finder.definition)) > len(ranked)  # why there is none
+    view = pictures.HeadFinder(cat, query=6, key=1)
+    grid, by = view.parts["grid"], view.controls["by"]
+    by.value = "previous token"
+    assert view.parts["table"].values[0, 2] == experiments.overview(cat, MAP_SIZE, False).scores[0].max()
+    by.value = "induction"
+    assert grid.chosen == []
+    impossible = said(view, "definition")
+    view.controls["measured_on"].value = PROBE
+    assert all(15 <= layer <= 24 for layer, _ in grid.chosen[:5])
+    assert len(said(view, "definition")) < len(impossible)  # why there is none is said no longer
+    by.value = BY_SHARE
+    ranked = said(view, "definition")
+    view.parts["looks_at"].selected = 7
+    assert grid.chosen == []
+    assert len(said(view, "definition")) > len(ranked)  # why there is none
 
 
 def test_a_text_is_found_that_wakes_a_head(model):
-    wake = pictures.WakeUp(model)
-    assert wake.found.options == ()
-    wake.run()
-    assert wake.awake.shape == (24, 30, 9)
-    best = [wake.sentences[i] for i in np.argsort(-wake.awake[:, 15, 3])[:2]]
-    assert [text[:3] for text in best] == ["Der", "Le "]  # the two that are not in English
-    assert wake.sentences[wake.found.value] == best[0]
-    wake.found.value = 2
-    assert wake.arcs.pieces == model.trace(wake.sentences[2]).pieces
-
-
-def test_a_second_sink_wakes_no_head(model):
-    """L17·H3 looks at a token that has become a sink: half of its weight is not on the first one, and moves nothing."""
-    trace = model.trace("one two three one two three one two three")
-    on_others = 1 - attention.first_token_score(trace.blocks[17].attention.pattern)[3]
-    assert on_others > 0.5
-    assert experiments.weight_off_sinks(trace)[17, 3] < 0.15
+    view = pictures.WakeUp(model)
+    ranking, arcs = view.parts["ranking"], view.parts["arcs"]
+    assert ranking.options == ()
+    view.parts["search"].click()
+    awake = scene(view).known("search")
+    assert awake.shape == (24, 30, 9)
+    best = [i for _, i in ranking.options[:2]]
+    assert best == np.argsort(-awake[:, 15, 3])[:2].tolist()
+    assert [SENTENCES[i][:3] for i in best] == ["Der", "Le "]  # the two that are not in English
+    ranking.value = 2
+    assert arcs.pieces == model.trace(SENTENCES[2]).pieces
+    view.controls["head"].value = 4
+    assert ranking.value == ranking.options[0][1]
 
 
 # --- what mattered ---
 
 
 def test_three_ways_to_ask_are_three_measures(model):
-    prompt = Prompt(model, "The capital of France is")
-    view = pictures.WhatMattered(prompt)
-    assert view.found is None
-    assert view.map.layout.display == "none"
-    view.buttons[0].click()
-    trace = model.trace(prompt.tokens)
-    np.testing.assert_allclose(
-        view.found[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
-    )
-    lost = dict(experiments.attribution.leave_one_out(trace))
-    bits = np.log2(np.e)  # to a nat
-    np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(view.found[2] / bits, experiments.attribution.saliency(trace), atol=1e-4)
-    rows = np.nanmax(np.abs(view.map.values), axis=1)
-    np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
-    blank = np.zeros(view.found.shape, bool)
+    view = pictures.WhatMattered(Prompt(model, "The capital of France is"))
+    view.parts["ask"].click()
+    trace, ways, values = view.run, scene(view).known("ask"), view.parts["map"].values
+    np.testing.assert_allclose(ways[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
+    lost, bits = dict(experiments.attribution.leave_one_out(trace)), np.log2(np.e)  # to a nat
+    np.testing.assert_allclose(ways[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
+    np.testing.assert_allclose(ways[2] / bits, experiments.attribution.saliency(trace), atol=1e-4)
+    np.testing.assert_allclose(np.nanmax(np.abs(values), axis=1), 1)  # each to its own scale
+    blank = np.zeros(ways.shape, bool)
     blank[0, 0] = blank[:, -1] = True
-    assert np.array_equal(np.isnan(view.map.values), blank)
-    prompt.box.value = "one two"
-    assert view.found is None  # asked of another text
-    assert view.buttons[0].disabled
-    assert "3 to 64" in told(view.told)
+    assert np.array_equal(np.isnan(values), blank)
 
 
 def test_what_speaks_against_the_answer_does_not_speak_for_it(model):
     view = pictures.WhatMattered(Prompt(model, "The cat that I saw yesterday was"))
-    view.buttons[0].click()
-    assert (view.found[2, 1:-1] < 0).all()
-    speak_for_it = (view.found[1:, 1:-1] > 0).any(axis=1)
-    assert told(view.told).count(" bits)") == speak_for_it.sum() < 2
+    view.parts["ask"].click()
+    ways = scene(view).known("ask")
+    assert (ways[2, 1:-1] < 0).all()
+    assert said(view).count(" bits)") == (ways[1:, 1:-1] > 0).any(axis=1).sum() < 2
+    view.source.box.value = "one two"
+    assert view.parts["ask"].disabled
+    assert "3 to 64" in said(view)
 
 
 # --- does it matter ---
-
-CATS = "The cats that I saw yesterday were sleeping"
 
 
 @pytest.fixture(scope="module")
@@ -437,33 +367,36 @@ def made(model):
 @pytest.fixture
 def matter(made):
     """The same for each test, which takes seconds to make; on its two sentences again."""
-    made.prompt.box.value, made.partner.box.value = CAT, CATS
+    made.source.box.value = CAT
+    made.become(made.State(CATS))
     return made
 
 
+def leads(view):
+    return scene(view).known("change")[1]
+
+
 def test_the_heads_that_look_hardest_carry_little(matter):
-    matter.top[1].click()
-    assert {tuple(one) for one in matter.grid.chosen} == {(13, 8), (13, 6), (25, 2)}
-    assert matter.leads[0, 0] > 4
-    assert (np.abs(matter.leads[0, 2:4] - matter.leads[0, 0]) < 0.5).all()  # off, and at the mean
-    assert "16%" in told(matter.told)
+    assert set(map(tuple, matter.parts["grid"].chosen)) == {(13, 8), (13, 6), (25, 2)}
+    assert leads(matter)[0, 0] > 4
+    assert (np.abs(leads(matter)[0, 2:4] - leads(matter)[0, 0]) < 0.5).all()  # off, and at the mean
+    assert "16%" in said(matter)
 
 
 def test_one_swapped_head_turns_the_verb(matter, model):
-    matter.choose([(26, 0)])
-    assert matter.leads[0, 2] > 3  # switched off, “was” stays
-    assert matter.leads[0, 4] < -1
-    assert np.abs(matter.leads[1] - matter.leads[0, 0]).max() < 0.5  # random heads
-    one, other = (
-        model.trace(text) for text in ("The cat that I saw yesterday", "The cats that I saw yesterday")
-    )
-    z = one.blocks[26].attention.z.copy()
-    z[0, -1] = other.blocks[26].attention.z[0, -1]
-    by_function = model.trace(one.tokens, Edits(at={("z", 26): lambda _: z}))
-    assert matter.lead(by_function) == pytest.approx(matter.leads[0, 4], abs=1e-3)
-    matter.table.selected = [0, 4]
-    np.testing.assert_allclose(matter.bars.probs[0], ops.softmax(by_function.logits).max(), rtol=1e-3)
-    assert matter.bars.caption.endswith("L26·H0: swapped")
+    set_to(matter, chosen=((26, 0),))
+    assert leads(matter)[0, 2] > 3  # switched off, “was” stays
+    assert leads(matter)[0, 4] < -1
+    assert np.abs(leads(matter)[1] - leads(matter)[0, 0]).max() < 0.5  # random heads
+    run, twin = (model.trace(text.rsplit(" ", 2)[0]) for text in (CAT, CATS))
+    z = run.blocks[26].attention.z.copy()
+    z[0, -1] = twin.blocks[26].attention.z[0, -1]
+    by_function = model.trace(run.tokens, Edits(at={("z", 26): lambda _: z}))
+    assert scene(matter).pair.lead(by_function) == pytest.approx(leads(matter)[0, 4], abs=1e-3)
+    matter.parts["table"].selected = [0, 4]
+    bars = matter.parts["bars"]
+    np.testing.assert_allclose(bars.probs[0], ops.softmax(by_function.logits).max(), rtol=1e-3)
+    assert bars.caption.endswith("L26·H0: swapped")
 
 
 def test_heads_that_may_not_look_at_the_noun(matter, model):
@@ -472,133 +405,93 @@ def test_heads_that_may_not_look_at_the_noun(matter, model):
         pattern[heads, -1] /= pattern[heads, -1].sum(axis=-1, keepdims=True)
         return pattern
 
-    run = matter.runs[0]
-    by_all = model.trace(run.tokens, Edits(at={("pattern", layer): hidden for layer in range(30)}))
-    assert re.search(holding("“·cat”", f"{matter.lead(by_all):.2f}"), plain(matter.told))
-    assert experiments.attention_from(by_all, -1)[..., 1].max() == 0
-    matter.choose([(13, 8)])
-    alone = model.trace(run.tokens, Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)}))
-    assert matter.leads[0, 1] == pytest.approx(matter.lead(alone), abs=1e-3)
+    pair = scene(matter).pair
+    by_all = model.trace(pair.runs.trace.tokens, Edits(at={("pattern", i): hidden for i in range(30)}))
+    assert re.search(holding("“·cat”", f"{pair.lead(by_all):.2f}"), said(matter))
+    set_to(matter, chosen=((13, 8),))
+    alone = Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)})
+    by_one = model.trace(pair.runs.trace.tokens, alone)
+    assert leads(matter)[0, 1] == pytest.approx(pair.lead(by_one), abs=1e-3)
 
 
 def test_the_two_sentences_change_places(matter):
-    there = matter.lead(matter.runs[1])
-    matter.exchange.click()
-    assert matter.prompt.box.value == CATS
-    assert matter.partner.box.value == CAT
-    assert matter.leads[0, 0] == pytest.approx(-there, rel=1e-4)
-    assert [26, 0] in matter.grid.chosen
+    pair = scene(matter).pair
+    matter.parts["exchange"].click()
+    assert (matter.source.box.value, matter.controls["partner"].value) == (CATS, CAT)
+    assert leads(matter)[0, 0] == pytest.approx(-pair.lead(pair.runs.twin), rel=1e-4)
+    assert [26, 0] in matter.parts["grid"].chosen
 
 
-def test_a_partner_that_does_not_fit_is_told(matter):
+def test_why_a_partner_does_not_fit_is_said(matter):
     further = "The dog that I heard yesterday was sleeping"  # at three places
     for text in ("Hello", CATS, CATS + " again", further):  # too short, the same, too long
-        matter.prompt.box.value = text
-        assert told(matter.misfit)
-        assert matter.shown.layout.display == "none"
-        assert repr(matter)
-    matter.prompt.box.value = "The dogs that I saw yesterday were sleeping"
-    matter.partner.box.value = "The dog that I saw yesterday was sleeping"
-    assert told(matter.misfit) == ""
-    assert matter.leads[0, 0] > 3
+        matter.source.box.value = text
+        assert said(matter, "misfit")
+        assert matter.parts["grid"].layout.display == "none"
+    matter.source.box.value = CATS.replace("cats", "dogs")
+    set_to(matter, partner=CAT.replace("cat", "dog"))
+    assert said(matter, "misfit") == ""
+    assert leads(matter)[0, 0] > 3
 
 
-def test_where_the_leads_are_near_each_other_no_share_of_the_way_is_told(matter):
-    matter.prompt.box.value = "😀 were"
-    matter.partner.box.value = "😢 was"
-    assert abs(matter.leads[0, 0] - matter.lead(matter.runs[1])) < 1
-    leads = matter.leads[0, 0], matter.leads[0, 4], matter.lead(matter.runs[1])
-    assert re.search(holding(*(f"{lead:.2f}" for lead in leads)), told(matter.told))
-    assert matter.buttons[0].disabled
-    matter.exchange.click()
-    matter.prompt.box.value, matter.partner.box.value = CAT, CATS
-    assert f"{matter.lead(matter.runs[1]):.2f}" not in told(matter.told)  # but a share of the way there
-    assert not matter.buttons[0].disabled
+def test_where_the_leads_are_near_each_other_no_share_of_the_way_is_said(matter):
+    matter.source.box.value = "😀 were"
+    set_to(matter, partner="😢 was")
+    pair = scene(matter).pair
+    there = pair.lead(pair.runs.twin)
+    assert abs(leads(matter)[0, 0] - there) < 1
+    shown = leads(matter)[0, 0], leads(matter)[0, 4], there
+    assert re.search(holding(*(f"{lead:.2f}" for lead in shown)), said(matter))
+    assert matter.parts["swap_each"].disabled
 
 
 def test_every_head_is_swapped_alone(tiny_model):
-    matter = pictures.DoesItMatter(Prompt(tiny_model, "The cat sat on the dog"), "The dog sat on the cat")
-    matter.swap_each()
-    run, other = matter.runs
-    base, there = matter.lead(run), matter.lead(other)
+    view = pictures.DoesItMatter(Prompt(tiny_model, "The cat sat on the dog"), "The dog sat on the cat")
+    view.parts["swap_each"].click()
+    pair, effect = scene(view).pair, scene(view).known("swap_each")
+    base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.twin)
     for layer, head in ((0, 0), (1, 5), (2, 2)):
-        swapped = experiments.patch_heads(experiments.head_outputs(other), [(layer, head)])
-        way = (base - matter.lead(tiny_model.trace(run.tokens, swapped))) / (base - there)
-        assert matter.effect[layer, head] == pytest.approx(way, abs=1e-3)
-    assert matter.progress.value == 1
-    furthest = np.unravel_index(matter.effect.argmax(), matter.effect.shape)
-    assert re.search(holding("L{}·H{}".format(*furthest)), told(matter.effect_told))
-    matter.effects.selected = [1, 5]
-    assert matter.grid.chosen == [[1, 5]]
-    matter.top[0].click()
-    assert len(matter.grid.chosen) == 1
-    matter.choose([])
-    assert not re.search(r"L\d+·H\d+", told(matter.told))
+        swapped = experiments.patch_heads(experiments.head_outputs(pair.runs.twin), [(layer, head)])
+        assert effect[layer, head] == pytest.approx(
+            (base - pair.lead(pair.run(swapped))) / (base - there), abs=1e-3
+        )
+    furthest = np.unravel_index(effect.argmax(), effect.shape)
+    assert re.search(holding("L{}·H{}".format(*furthest)), said(view, "about_effects"))
+    grid = view.parts["grid"]
+    view.parts["effects"].selected = [1, 5]
+    assert grid.chosen == [[1, 5]]
+    view.parts["hardest"].click()
+    assert len(grid.chosen) == 1
+    grid.set_state({"chosen": []})
+    assert not re.search(r"L\d+·H\d+", said(view))
 
 
 # --- induction, cost ---
 
 
 def test_induction_holds_and_falls_with_its_heads(model):
-    experiment = pictures.Induction(model)
+    view = pictures.Induction(model)
     for seed in range(3):
-        experiment.seed.value = seed
-        assert experiment.first < 1e-3
-        assert experiment.second > 0.3
-        assert experiment.without < 0.01
-        assert np.median(experiment.without_random) > 0.5 * experiment.second
-        assert all(15 <= layer <= 24 for layer, _ in experiment.strongest)
-    experiment.off.value = 0
-    assert len(experiment.curves.names) == 1
+        view.controls["seed"].value = seed
+        _, _, heads, probs = scene(view).known("copy")
+        (first, second), *draws, (_, without) = map(experiments.copying_by_pass, probs)
+        assert first < 1e-3
+        assert second > 0.3
+        assert without < 0.01
+        assert np.median([left for _, left in draws]) > 0.5 * second
+        assert all(15 <= layer <= 24 for layer, _ in heads)
+    view.controls["off"].value = 0
+    assert len(view.parts["curves"].names) == 1
 
 
-def test_cost_is_measured_when_asked(tiny_model, model):
-    cost = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
-    assert cost.timing is None
-    assert cost.times.text() == cost.times.waiting
-    cost.run()
-    assert cost.timing.lengths == (8, 16, 32, 64)  # as far as its context reaches
-    assert (np.stack([cost.timing.with_cache, cost.timing.without_cache, cost.timing.quadratic]) > 0).all()
-    on, off = (1000 * each[-1] for each in (cost.timing.with_cache, cost.timing.without_cache))
-    assert re.search(holding(64, f"{on:.0f}", f"{off:.0f}", f"{off / on:.0f}"), told(cost.told))
+def test_cost_is_measured_when_asked(tiny_model, model, nothing_measured):
+    view = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
+    assert view.parts["times"].layout.display == "none"
+    view.parts["measure"].click()
+    timing = scene(view).known("measure")
+    assert timing.lengths == (8, 16, 32, 64)  # as far as its context reaches
+    assert (np.stack([timing.with_cache, timing.without_cache, timing.quadratic]) > 0).all()
+    on, off = (1000 * each[-1] for each in (timing.with_cache, timing.without_cache))
+    assert re.search(holding(64, f"{on:.0f}", f"{off:.0f}", f"{off / on:.0f}"), said(view))
     # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
-    assert "46 kB" in told(pictures.Cost(model).told)
-    assert "138 kB" in told(pictures.Cost(model).told)
-
-
-# --- whatever is typed ---
-
-
-@pytest.mark.parametrize("text", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
-def test_every_box_survives_it(tiny_model, text):
-    sentence = Prompt(tiny_model, "The cat sat on the mat")
-    shown = [
-        kind(sentence)
-        for kind in (pictures.HeadByHand, pictures.HeadExplorer, pictures.Sink, pictures.HeadFinder)
-    ]
-    sentence.box.value = text
-    assert sentence.tokens or sentence.message.value
-    matter = pictures.DoesItMatter(sentence, text)
-    matter.partner.box.value = "The cat sat on the dog"
-    for one in (*shown, matter):
-        repr(one)
-
-
-def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
-    """What is read off a head is what the run used, also where a function stands at its scores or its pattern."""
-    trace = tiny_model.trace("The cat sat on the dog", Edits(at={("scores", 1): lambda scores: 3 * scores}))
-    changed = trace.blocks[1].attention.pattern
-    assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
-    np.testing.assert_array_equal(trace.blocks[1].patterns(slice(2, 4)), changed[2:4])
-    np.testing.assert_allclose(experiments.attention_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
-    explained = provenance.pattern(trace, 1, 2, 3, 1)
-    assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)
-
-
-def test_by_hand_takes_a_run_with_a_vector_put_into_it(tiny_model):
-    vector = np.ones(tiny_model.config.d_model, np.float32)
-    trace = tiny_model.trace("The cat sat on the dog", Edits(resid={(1, 2): vector}))
-    by_hand = pictures.HeadByHand(trace, layer=1, head=2)
-    assert by_hand.shown is trace
-    by_hand.no_scale.value = True
-    assert by_hand.shown.edits == Edits(resid={(1, 2): vector}, score_scale=False)
+    assert re.search(holding("46", "138"), said(pictures.Cost(model)))

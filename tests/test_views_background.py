@@ -4,12 +4,9 @@ import asyncio
 import gc
 
 import pytest
-from messages import numbers
 
-from llmviz.views import attention, position
 from llmviz.views.kit.background import Background, Experiment
 from llmviz.views.kit.picture import Explorer
-from llmviz.views.kit.text_box import Prompt
 
 
 def counting(seen: list, n: int = 100):
@@ -117,67 +114,3 @@ def test_what_runs_in_a_view_that_is_closed_ends_first():
     asyncio.run(scene())
     gc.collect()
     assert seen == [0, "end"]
-
-
-@pytest.fixture
-def matter(tiny_model):
-    return attention.DoesItMatter(Prompt(tiny_model, "The cat sat on the dog"), "The dog sat on the cat")
-
-
-def begun(view, done) -> None:
-    """Press the only button, let some steps run, do something, and let the rest have its time."""
-
-    async def scene():
-        view.buttons[0].click()
-        while not view.progress.value:
-            await asyncio.sleep(0)
-        assert view.buttons[0].description == "stop"
-        done()
-        await asyncio.sleep(0.02)
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda view: setattr(view.prompt.box, "value", "The dog ran"),
-        lambda view: setattr(view.partner.box, "value", "The man sat on the cat"),
-        lambda view: view.exchange.click(),
-        lambda view: view.buttons[0].click(),
-        lambda view: view.close(),
-    ],
-    ids=["text", "partner", "exchange", "second press", "close"],
-)
-def test_what_is_asked_anew_ends_the_runs_of_all_heads(matter, change):
-    begun(matter, lambda: change(matter))
-    assert not hasattr(matter, "effect")
-
-
-def test_the_page_answers_while_all_heads_are_run(matter):
-    begun(matter, lambda: (matter.top[0].click(), matter.choose([])))
-    assert matter.leads[0, 1] == pytest.approx(matter.leads[0, 0], abs=1e-4)
-    assert matter._work.busy or hasattr(matter, "effect")
-
-
-def test_another_draw_ends_the_one_before(tiny_model):
-    view = attention.Induction(tiny_model, n=8)
-
-    async def scene():
-        view.seed.value = 1
-        view.seed.value = 2
-        while view._work.busy:
-            await asyncio.sleep(0)
-
-    asyncio.run(scene())
-    fresh = attention.Induction(tiny_model, n=8, seed=2)
-    assert view.without == pytest.approx(fresh.without, rel=1e-3)
-    assert view.without_random == pytest.approx(fresh.without_random, rel=1e-3)
-    assert view.told.sentences == fresh.told.sentences
-
-
-def test_a_text_typed_meanwhile_ends_what_is_measured(tiny_model):
-    view = position.LongText(tiny_model, "the cat sat on the mat and the dog ran " * 12)
-    begun(view, lambda: setattr(view.text, "value", "the dog ran to the man " * 30))
-    assert len(view._tokens()[0]) in numbers(repr(view.told))
-    assert view.buttons[0].description == "Measure"

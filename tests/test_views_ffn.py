@@ -4,21 +4,19 @@ import re
 
 import numpy as np
 import pytest
-import traitlets
 from messages import holding, numbers
 
-from llmviz import experiments, ffn, ops
+from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import neurons
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.silu_curve import SiluCurve
-from llmviz.views.kit.picture import Picture
+from llmviz.views.ffn.residual_stream import for_good
 
 # --- one FFN by hand ---
 
 
 def test_by_hand_shows_the_models_own_arrays(prompt, tiny_model):
-    one = pictures.FFNByHand(prompt, 1)
-    one.layer.value, one.strip.selected = 2, 3
+    view = pictures.FFNByHand(prompt, 2, token=3)
+    inner, written, curve = (view.parts[name] for name in ("inner", "written", "curve"))
     block = prompt.trace.blocks[2]
     w = tiny_model.weights.layers[2]
     run = ffn.swiglu(
@@ -27,34 +25,22 @@ def test_by_hand_shows_the_models_own_arrays(prompt, tiny_model):
         w.W_up,
         w.W_down,
     )
-    np.testing.assert_allclose(one.inner.values, [run.gate[0], run.up[0], run.hidden[0]], atol=1e-5)
-    np.testing.assert_allclose(
-        one.written.values[0] + one.written.values[1], one.written.values[2], atol=1e-4
-    )
-    x, y = one.curve.curve
+    np.testing.assert_allclose(inner.values, [run.gate[0], run.up[0], run.hidden[0]], atol=1e-5)
+    np.testing.assert_allclose(written.values[0] + written.values[1], written.values[2], atol=1e-4)
+    x, y = curve.curve
     np.testing.assert_allclose(y, x / (1 + np.exp(-x)), atol=1e-5)
-    gate, up, passed, hidden = one.curve.values
+    gate, up, passed, hidden = curve.values
     np.testing.assert_allclose(passed * up, hidden, atol=1e-5)
     assert np.abs(gate).max() <= x[-1]
 
 
 def test_a_neuron_selected_on_the_curve_is_framed_in_the_stripes(prompt):
-    one = pictures.FFNByHand(prompt, 1)
-    one.curve.selected = 17
-    assert one.inner.selected == 17
-    one.inner.selected = 3
-    assert one.curve.selected == 3
-
-
-@pytest.mark.parametrize("picture", ["inner", "written"])
-@pytest.mark.parametrize("line", [0, 1, 2])
-def test_every_stripe_says_where_it_is_from(prompt, picture, line):
-    one = pictures.FFNByHand(prompt, 1)
-    explanation = getattr(one, picture).provenance(line, 7)
-    names = {name: value for name, value, *_ in explanation.operands}
-    result = eval(explanation.line, {"np": np}, names)
-    assert result == pytest.approx(float(getattr(one, picture).values[line, 7]), rel=1e-4, abs=1e-5)
-    assert float(explanation.result) == pytest.approx(result, rel=1e-4, abs=1e-5)
+    view = pictures.FFNByHand(prompt, 1)
+    curve, inner = view.parts["curve"], view.parts["inner"]
+    curve.selected = 17
+    assert inner.selected == 17
+    inner.selected = 3
+    assert curve.selected == 3
 
 
 # --- all neurons at the last token ---
@@ -129,8 +115,8 @@ def test_one_in_a_hundred_of_the_control_agrees_better_than_chance():
 
 def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
     """One whose firing is its push of the next token, and no other."""
-    one = pictures.Population(tiny_model, "the cat sat on the dog " * 6, layer=1)
-    trace, w = one.text.trace, tiny_model.weights
+    view = pictures.Population(tiny_model, "the cat sat on the dog " * 6, layer=0)
+    trace, w = view.run, tiny_model.weights
     hidden = np.random.default_rng(0).normal(size=trace.blocks[1].ffn.hidden.shape).astype(np.float32)
     hidden[1:-1, 7] = [w.layers[1].W_down[7] @ w.W_U[:, token] for token in trace.tokens[2:]]
     block = type(trace.blocks[1])
@@ -138,45 +124,50 @@ def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
     monkeypatch.setattr(
         block, "ffn_at", lambda _, at: ffn.FFNTrace(run.gate[at], run.up[at], hidden[at], run.out[at])
     )
-    one.layer.value = 0
-    one.layer.value = 1
-    assert one.plot.values[0, 0] == pytest.approx(1, abs=1e-3)
-    assert one.table.row_labels[0].startswith("7 ")
+    view.controls["layer"].value = 1
+    assert view.parts["plot"].values[0, 0] == pytest.approx(1, abs=1e-3)
+    assert view.parts["table"].row_labels[0].startswith("7 ")
 
 
 def test_a_place_in_the_ranking_selects_the_neurons(tiny_model):
-    one = pictures.Population(tiny_model, "the cat sat on the dog", layer=1)
-    before = one.table.row_labels
-    one.plot.selected = 30
-    assert one.table.row_labels != before
-    assert len(one.table.row_labels) == 8
-    for text in ("", "cat", "the dog"):
-        one.text.box.value = text
-    assert numbers(repr(one.told)) == []  # it is too short, so nothing is measured
-    assert one.table.values.shape == (8, 6)
+    view = pictures.Population(tiny_model, "the cat sat on the dog", layer=1)
+    table, before = view.parts["table"], view.parts["table"].row_labels
+    view.parts["plot"].selected = 30
+    assert table.row_labels != before
+    assert len(table.row_labels) == 8
+    view.text.box.value = "the dog"
+    assert numbers(repr(view.parts["message"])) == []  # it is too short, so nothing is measured
+    assert table.values.shape == (8, 6)
 
 
-# --- one logit ---
+# --- one logit, and its way through the depths ---
 
 
 def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
-    one = pictures.LogitTakenApart(prompt)
+    bar = pictures.LogitTakenApart(prompt).parts["bar"]
     logit = float(prompt.trace.logits.max())
-    assert one.bar.values == pytest.approx([logit], abs=1e-3)
+    assert bar.values == pytest.approx([logit], abs=1e-3)
     for name in ("the logit", "attention", "attention 1", "FFNs"):
-        one.bar.selected = next(i for i, label in enumerate(one.bar.labels) if label.startswith(name))
-        ends = one.bar.starts + one.bar.values
+        bar.selected = next(i for i, label in enumerate(bar.labels) if label.startswith(name))
+        ends = bar.starts + bar.values
         assert ends[-1] == pytest.approx(logit, abs=1e-3)
-    parts = experiments.direct_logit_attribution(
-        prompt.trace, int(prompt.trace.logits.argmax()), against="mean"
-    )
-    shown = dict(zip(one.bar.labels, one.bar.values))
+    answer = int(prompt.trace.logits.argmax())
+    parts = experiments.direct_logit_attribution(prompt.trace, answer, against="mean")
+    shown = dict(zip(bar.labels, bar.values))
     assert shown["FFN 2"] == pytest.approx(parts.ffn[2], abs=1e-4)
     assert shown["attention 1"] == pytest.approx(parts.attention[1], abs=1e-4)
     heads = [v for label, v in shown.items() if label.startswith("layer 1, head")]
     assert sum(heads) == pytest.approx(parts.attention[1], abs=1e-4)
-    one.bar.selected = 0
-    assert len(one.bar.labels) == 1
+    bar.selected = 0
+    assert len(bar.labels) == 1
+
+
+def test_edits_that_break_the_sum_are_said_in_place_of_the_bars(tiny_model):
+    view = pictures.LogitTakenApart(tiny_model.trace("the cat", Edits(residual=False)))
+    assert view.parts["bar"].layout.display == "none"
+    assert repr(view.parts["message"])
+    view.parts["bar"].set_state({"selected": 0})
+    assert view.state == view.State()
 
 
 def test_the_question_of_the_logit_leaves_out_what_every_token_has(prompt):
@@ -187,8 +178,47 @@ def test_the_question_of_the_logit_leaves_out_what_every_token_has(prompt):
     )
 
 
-def test_pictures_take_what_they_are_made_for():
-    with pytest.raises(traitlets.TraitError):
-        SiluCurve(values=[1.0, 2.0])
-    assert numbers(SiluCurve().text()) == []
-    assert issubclass(SiluCurve, Picture)
+def test_the_lens_names_the_likeliest_tokens(prompt, tiny_model):
+    view = pictures.LensGrid(prompt, words="cat, dog cat")
+    table, plot = view.parts["map"], view.parts["plot"]
+    assert table.values.shape == (4, len(prompt.trace.tokens))
+    cat, dog = (tiny_model.tokenizer.encode(text)[0] for text in (" cat", " dog"))
+    tokens = [int(prompt.trace.logits.argmax()), cat, dog]
+    assert plot.names == [views.quote(piece) for piece in tiny_model.tokenizer.pieces(dict.fromkeys(tokens))]
+    explanation = table.provenance(2, 1)
+    assert float(explanation.result) == pytest.approx(float(table.values[2, 1]), rel=1e-4)
+    view.controls["words"].value = "<script> \x04 " + "a b c d e f g h"
+    assert 1 < len(plot.names) <= 6
+
+
+def test_for_good_means_to_the_end():
+    assert for_good(np.array([5, 1, 2, 1, 1])) == 3
+    assert for_good(np.array([1, 1])) == 0
+    assert for_good(np.array([1, 2])) is None
+
+
+# --- the stream ---
+
+
+def test_norms_are_lengths(prompt):
+    view = pictures.StreamNorms(prompt)
+    table = view.parts["map"]
+    expected = np.sqrt((prompt.trace.blocks[1].resid_post[2].astype(float) ** 2).sum())
+    assert table.values[2, 2] == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(view.parts["plot"].values, table.values[[0, -1]])
+    explanation = table.provenance(2, 2)
+    result = eval(explanation.line, {"np": np}, {"x": explanation.operands[0][1]})
+    assert result == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_shares_of_the_parameters(tiny_model, monkeypatch):
+    shares = pictures.parameter_shares(tiny_model)
+    assert shares.values.sum() == pytest.approx(1)
+    parts = dict(zip(shares.labels, shares.values[0]))
+    assert max(parts, key=parts.get) in shares.caption
+    captions = set()
+    for others in (1, 2):  # the FFNs have most of them, or only more than each other part
+        counts = {"FFN": 2, **{f"part {i}": 1 for i in range(others)}}
+        monkeypatch.setattr(experiments, "parameters", lambda model, counts=counts: counts)
+        captions.add(pictures.parameter_shares(tiny_model).caption)
+    assert len(captions) == 2

@@ -7,7 +7,7 @@ import traitlets
 from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
-from llmviz.views import attention, embeddings, ffn, position, sampling
+from llmviz.views import attention, embeddings, position
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -26,18 +26,6 @@ EXPLORERS = {
     "loop": lambda model: views.LoopExplorer(model, TEXT),
     "tour": lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
     "switchboard": lambda model: views.Switchboard(model, TEXT),
-    "by hand": lambda model: attention.HeadByHand(views.Prompt(model, TEXT)),
-    "heads": lambda model: attention.HeadExplorer(views.Prompt(model, TEXT)),
-    "sink": lambda model: attention.Sink(model.trace(TEXT)),
-    "finder": lambda model: attention.HeadFinder(model.trace(TEXT)),
-    "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
-    "does it matter": lambda model: attention.DoesItMatter(
-        views.Prompt(model, "The cat sat on the dog"), "The dog sat on the cat"
-    ),
-    "induction": lambda model: attention.Induction(model, n=8),
-    "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
-    "what a head says": lambda model: attention.WhatAHeadSays(views.Prompt(model, TEXT)),
-    "cost": lambda model: attention.Cost(model, lengths=(8,)),
     "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
     "dial": lambda model: position.DialExplorer(model.trace(TEXT)),
     "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
@@ -50,17 +38,6 @@ EXPLORERS = {
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),
     "guess": lambda model: views.Predict("How many?", answer=3, unit="tokens", low=0),
-    "temperature": lambda model: sampling.TemperatureExplorer(views.Prompt(model, TEXT)),
-    "chain": lambda model: sampling.SamplerChain(views.Prompt(model, TEXT)),
-    "step by step": lambda model: sampling.StepByStep(views.Prompt(model, TEXT)),
-    "surprise": lambda model: sampling.Surprise(views.Prompt(model, TEXT)),
-    "tree": lambda model: sampling.Continuations(views.Prompt(model, TEXT), n=2, length=2),
-    "neurons": lambda model: ffn.Population(model, TEXT),
-    "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
-    "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
-    "one logit": lambda model: ffn.LogitTakenApart(views.Prompt(model, TEXT)),
-    "a fact": lambda model: ffn.FollowTheFact(ffn.Fact(views.Prompt(model, TEXT), "dog"), 1),
-    "put in": lambda model: ffn.PutIn(ffn.Fact(views.Prompt(model, TEXT), "dog"), "cat"),
 }
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
@@ -70,16 +47,12 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "Journey": lambda kind, model: kind(views.Prompt(model, "")),
     "LoopPicture": lambda kind, model: kind([], n_prompt=0),
-    "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),
-    "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
     "TokenCounts": lambda kind, model: kind([], []),
     "TokenStrip": lambda kind, model: kind([]),
-    "Training": lambda kind, model: kind(""),
     "VectorPicture": lambda kind, model: kind([]),
-    "WrittenText": lambda kind, model: kind(model),
 }
 
 
@@ -161,7 +134,7 @@ def test_what_no_picture_lets_the_page_set_stays(tiny_model):
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state({name: wrong})
@@ -179,19 +152,20 @@ def test_a_selection_is_let_go_where_a_picture_can_be_without():
 
 
 def test_one_wrong_value_keeps_the_others_out():
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
 
 
 def test_a_layer_that_does_not_exist_moves_no_slider(tiny_model):
     explorer = attention.HeadExplorer(tiny_model.trace(TEXT), layer=1)
+    layer = explorer.controls["layer"]
     for wrong in (99, -1, float("nan"), None, "1e9", [1]):
-        explorer.layer.set_state({"value": wrong})
-    explorer.layer.set_state({"max": 99, "value": 99})
-    assert (explorer.layer.value, explorer.layer.max) == (1, 2)
-    explorer.layer.set_state({"value": 2})
-    assert explorer.grid.selected[0] == 2
+        layer.set_state({"value": wrong})
+    layer.set_state({"max": 99, "value": 99})
+    assert (layer.value, layer.max) == (1, 2)
+    layer.set_state({"value": 2})
+    assert explorer.parts["grid"].selected[0] == 2
 
 
 def test_a_control_that_comes_later_is_held_as_well(tiny_model):

@@ -148,17 +148,15 @@ def test_a_panel_of_the_switchboard_says_what_is_off(tiny_model, off):
 
 def test_a_panel_by_hand_says_what_is_switched_off(tiny_model):
     trace = tiny_model.trace(TEXT)
-    one = attention.HeadByHand(trace, layer=1, head=2, query=2)
-    one.no_scale.value = one.no_mask.value = True
-    assert check(one, tiny_model, trace)
+    view = attention.HeadByHand(trace, layer=1, head=2, query=2, no_scale=True, no_mask=True)
+    assert check(view, tiny_model, trace)
 
 
 def test_a_panel_with_the_first_token_hidden(tiny_model):
     trace = tiny_model.trace(TEXT)
-    one = attention.HeadExplorer(trace, layer=1, head=2)
-    one.hide_first.value = True
-    assert check(one, tiny_model, trace)
-    assert np.isnan(one.map.provenance(3, 0).result)
+    view = attention.HeadExplorer(trace, layer=1, head=2, hide_first=True)
+    assert check(view, tiny_model, trace)
+    assert np.isnan(view.parts["map"].provenance(3, 0).result)
 
 
 def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
@@ -196,16 +194,16 @@ def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_mode
     loop.parts["step"].click()
     loop.controls["temperature"].value = 1.5
     loop.parts["step"].click()
-    assert check(loop, tiny_model, tiny_model.trace(loop.parts["text"].tokens))
+    assert check(loop, tiny_model, loop.run)
     # another way from the first token that was written
     loop.parts["text"].choice = [len(loop.source.tokens), 3]
-    assert check(loop, tiny_model, tiny_model.trace(loop.parts["text"].tokens))
+    assert check(loop, tiny_model, loop.run)
 
 
 def test_a_panel_of_the_loop_says_what_is_written(tiny_model):
     loop = views.LoopExplorer(tiny_model, views.Prompt(tiny_model, TEXT))
-    loop._append(20)
-    assert check(loop, tiny_model, loop.box.trace)
+    loop.parts["pick"].click()
+    assert check(loop, tiny_model, loop.source.trace)
 
 
 @pytest.mark.parametrize("centred", [False, True])

@@ -175,30 +175,34 @@ def test_a_size_is_named_by_the_numbers_that_it_has(name):
 
 
 def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_model):
-    page = pictures.Parameters(tiny_model)
+    view = pictures.Parameters(tiny_model)
+    bars, message, c = view.parts["bars"], view.parts["message"], view.controls
     count = sum(array.size for array in stored(tiny_model.weights).values())
-    assert re.search(holding(f"{count:,}"), page.bars.caption)
-    assert re.search(holding(f"{count:,}"), page.told.sentences[-1])
-    page.choice.value = "GPT-2 small"
-    assert page.sliders["n_layers"].value == 12
-    assert "124M" in repr(page.told)
-    page.sliders["n_layers"].value = 24
-    assert page.choice.value == parameters.OTHER
-    assert "124M" not in repr(page.told)
-    page.sliders["n_kv_heads"].value = 5
-    assert any({12, 5} == {*numbers(told)} for told in page.told.sentences)
+    assert re.search(holding(f"{count:,}"), bars.caption)
+    assert re.search(holding(f"{count:,}"), message.sentences[-1])
+    c["name"].value = "GPT-2 small"
+    assert c["n_layers"].value == 12
+    assert "124M" in repr(message)
+    c["n_layers"].value = 24
+    assert c["name"].value == parameters.OTHER
+    assert "124M" not in repr(message)
+    c["n_kv_heads"].value = 5
+    assert any({12, 5} == {*numbers(sentence)} for sentence in message.sentences)
+    assert bars.values.sum() == experiments.n_parameters(view.scene(view.state).config)
 
 
-@pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
-def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders(tiny_model, one):
-    page = pictures.Parameters(tiny_model)
-    page.choice.value = one.name
-    assert one.said in repr(page.told)
-    assert bool(one.exact and one.why in repr(page.told)) == bool(one.exact)
-    assert f"{one.count:,}" in page.bars.caption
-    assert page.bars.values[0].sum() == pytest.approx(one.count, rel=1e-6)
-    assert page.choice.value == one.name  # its own sizes are no others
-    for slider in page.sliders.values():
+@pytest.mark.parametrize("published", pictures.PUBLISHED, ids=lambda published: published.name)
+def test_every_published_model_is_described_and_its_sizes_are_steps_of_the_sliders(tiny_model, published):
+    view = pictures.Parameters(tiny_model)
+    bars, message = view.parts["bars"], view.parts["message"]
+    view.controls["name"].value = published.name
+    assert published.said in repr(message)
+    assert bool(published.exact and published.why in repr(message)) == bool(published.exact)
+    assert f"{published.count:,}" in bars.caption
+    assert bars.values[0].sum() == pytest.approx(published.count, rel=1e-6)
+    assert view.state.name == published.name  # its own sizes are no others
+    for name in parameters.SIZES:
+        slider = view.controls[name]
         assert (slider.value - slider.min) % slider.step == 0  # else JupyterLab moves it
 
 
@@ -206,93 +210,76 @@ def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders
 
 
 def test_memory_is_bits_times_numbers(tiny_model):
-    page = pictures.Memory(tiny_model, machine=16e9)
-    text = page.sizes.text()
+    view = pictures.Memory(tiny_model, machine=16e9)
+    text, message = view.parts["sizes"].text(), view.parts["message"]
     assert "Llama 3 8B" in text
     assert "32.1 GB" in text  # 8,030,261,248 numbers of 4 bytes
-    assert "16 GB" in repr(page.told)
-    page.machine.value = 3
-    assert re.search(holding(4.5, "SmolLM2 1.7B", 16, "Qwen3 0.6B"), repr(page.told))
+    assert "16 GB" in repr(message)
+    view.controls["gigabytes"].value = 3
+    assert re.search(holding(4.5, "SmolLM2 1.7B", 16, "Qwen3 0.6B"), repr(message))
 
 
 def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
     monkeypatch.delattr(os, "sysconf")
     assert parameters.memory() is None
-    known, unknown = (pictures.Memory(tiny_model, machine=machine).told for machine in (8e9, None))
-    assert unknown.sentences[1:] == known.sentences[1:]
-    assert unknown.sentences[0] != known.sentences[0]
+    known, unknown = (
+        pictures.Memory(tiny_model, machine=machine).parts["message"].sentences for machine in (8e9, None)
+    )
+    assert unknown[1:] == known[1:]
+    assert unknown[0] != known[0]
 
 
 @pytest.mark.parametrize(
-    ("n", "told"), [(0, "0 bytes"), (999, "999 bytes"), (538e6, "538 MB"), (4.1e15, "4.1e+03 TB")]
+    ("n", "text"), [(0, "0 bytes"), (999, "999 bytes"), (538e6, "538 MB"), (4.1e15, "4.1e+03 TB")]
 )
-def test_bytes_for_people(n, told):
-    assert parameters.size(n) == told
+def test_bytes_for_people(n, text):
+    assert parameters.in_bytes(n) == text
 
 
 # --- rounding ---
 
 FACTS = {"the cat": " sat", "the dog": " sat"}
-
-
 GRIDS = (pictures.Grid(8), pictures.Grid(4, shift=2), pictures.Grid(1))
 
 
-@pytest.fixture
-def rounding(tiny_model):
-    return pictures.Rounding(tiny_model, FACTS, {"a text": "the cat sat on the dog"}, grids=GRIDS)
+def rounding(model, **more):
+    texts = {"a text": "the cat sat on the dog"}
+    return pictures.Rounding(model, FACTS, texts, grids=GRIDS, **more)
 
 
-def test_each_grid_is_measured(rounding, tiny_model):
-    rounding.card.change(committed=True)
+def test_each_grid_is_measured(tiny_model):
+    view = rounding(tiny_model, committed=True)
     tokens, costs = tiny_model.tokenizer.encode("the cat sat on the dog"), []
     before = experiments.token_surprise(tiny_model.trace(tokens)).mean()
+    curves, map_ = view.parts["curves"], view.parts["map"]
     for column, grid in enumerate(GRIDS, start=1):
         model = experiments.quantised(tiny_model, grid.bits, shift=grid.shift)
-        right = []
         for row, (text, word) in enumerate(FACTS.items()):
             probs = ops.softmax(model.trace(text).logits)
             token = tiny_model.tokenizer.encode(word)[0]
-            assert rounding.map.values[row, column] == pytest.approx(probs[token], rel=1e-4)
-            right.append(bool(probs.argmax() == token))
-        assert rounding.right[grid] == right
+            assert map_.values[row, column] == pytest.approx(probs[token], rel=1e-4)
+            assert map_.cell_text[row][column].startswith("✓") == (probs.argmax() == token)
         costs.append(experiments.token_surprise(model.trace(tokens)).mean() - before)
-        assert rounding.lines.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
+        assert curves.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
     costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
-    assert rounding.first == (costly[0] if costly else STAYS)
-    assert rounding.first in rounding.card.told
-    assert rounding.lines.values[1] == pytest.approx(np.log2(tiny_model.config.n_vocab))
+    assert (costly[0] if costly else STAYS) in view.parts["card"].told
+    assert curves.values[1] == pytest.approx(np.log2(tiny_model.config.n_vocab))
 
 
 def test_the_table_is_another_question(tiny_model):
-    texts = {"a text": "the cat sat on the dog"}
-    page = pictures.Rounding(
-        tiny_model, FACTS, texts, grids=GRIDS, explain="Layers.", explain_table="Table, too."
-    )
-    page.card.change(guess=0, committed=True)
-    assert page.card.explained == "Layers."
-    page.table.value = True
-    assert page.first is None
-    assert not page.card.committed
-    assert page.map.layout.display == "none"
-    page.card.change(guess=0, committed=True)
-    assert page.card.explained == "Table, too."
+    view = rounding(tiny_model, explain="Layers.", explain_table="Table, too.", guess=0, committed=True)
+    card = view.parts["card"]
+    assert card.explained == "Layers."
+    view.controls["table"].value = True
+    assert not card.committed
+    assert view.parts["map"].layout.display == "none"
+    card.change(guess=0, committed=True)
+    assert card.explained == "Table, too."
 
 
-def test_rounded_models_stand_beside_no_open_card(rounding):
-    rounding.card.change(committed=True)
-    told = rounding.told.sentences
-    assert "% move" in repr(rounding.told)
-    rounding.card.ask_again()
-    assert (rounding.map.layout.display, rounding.told.sentences) == ("none", [])
-    rounding.card.change(committed=True)
-    assert (rounding.map.layout.display, rounding.told.sentences) == ("", told)
-
-
-def test_nothing_to_go_on_from_is_said_once(rounding):
-    rounding.prompt.value = ""
-    rounding.buttons[0].click()
-    assert len({*rounding.told.sentences}) == len(rounding.told.sentences)
+def test_nothing_to_go_on_from_is_said_once(tiny_model):
+    sentences = rounding(tiny_model, start="", committed=True).parts["message"].sentences
+    assert len({*sentences}) == len(sentences) == 2 + 1 + len(GRIDS)
 
 
 # --- another file ---
@@ -300,21 +287,24 @@ def test_nothing_to_go_on_from_is_said_once(rounding):
 
 def test_the_sizes_of_another_file(tiny_model, tmp_path, monkeypatch):
     monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
-    page = pictures.SecondModel(tiny_model)
-    page.read.click()
-    assert ".gguf" in repr(page.told)
-    page.path.value = str(tmp_path / "none.gguf")
-    page.read.click()
-    assert "none.gguf" in repr(page.told)
+    view = pictures.SecondModel(tiny_model)
+
+    def read(path):
+        view.controls["path"].value = str(path)
+        view.parts["read"].click()
+        return view.parts["message"].sentences
+
+    assert ".gguf" in read("")[0]
+    assert "none.gguf" in read(tmp_path / "none.gguf")[0]
     (tmp_path / "broken.gguf").write_bytes(b"nothing")
-    page.path.value = str(tmp_path / "broken.gguf")
-    page.read.click()
-    assert SUPPORTED in repr(page.told)
-    page.path.value = str(write(tmp_path / "other.gguf", VARIANTS["grouped"]))
-    page.read.click()
+    assert SUPPORTED in read(tmp_path / "broken.gguf")[0]
+    first, *others = read(write(tmp_path / "other.gguf", VARIANTS["grouped"]))
     count = sum(array.size for array in stored(tiny_model.weights).values())
-    assert re.search(holding("other.gguf", f"{count:,}", 1), page.told.sentences[0])
-    assert any("n_layers" in told and not numbers(told) for told in page.told.sentences)  # which are the same
+    assert re.search(holding("other.gguf", f"{count:,}", 1), first)
+    assert any("n_layers" in sentence and not numbers(sentence) for sentence in others)  # which are the same
+    assert first in repr(view)
+    monkeypatch.setenv("LLMVIZ_CLASS", "1")
+    assert len(read(tmp_path / "other.gguf")) == 1
 
 
 def test_a_model_that_is_made_here_can_be_counted():

@@ -5,46 +5,46 @@ import html
 import numpy as np
 import pytest
 
+from llmviz import views
 from llmviz.views.kit.theme import STAGES
-from llmviz.views.the_loop.stage_tour import STORIES, StageTour, keenest_head, picture
+from llmviz.views.the_loop import TEXTS
 
 TEXT = "The cat that I saw yesterday was sleeping"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def opened(tour):
+    return [name for name in STAGES if tour.parts[name].layout.display != "none"]
+
+
 @pytest.mark.parametrize("text", [TEXT, "a", "a a a a a", "🙂 שלום"])
-def test_every_stage_opens_its_picture(tiny_model, stage, text):
-    tour = StageTour(tiny_model, tiny_model.trace(text))
-    assert tour.picture is None
-    tour.map.picked = stage
-    assert tour.picture.stage == stage
-    assert STORIES[stage] in html.unescape(tour.story.value)
-    assert tour.picture.text() in repr(tour)
+def test_every_stage_opens_its_picture(tiny_model, text):
+    tour = views.StageTour(tiny_model, tiny_model.trace(text))
+    assert opened(tour) == []
+    for stage in STAGES:
+        tour.parts["map"].set_state({"picked": stage})
+        assert opened(tour) == [stage] == [tour.parts[stage].stage]
+        assert TEXTS["stages"][stage] in html.unescape(tour.parts["story"].value)
+        assert tour.parts[stage].text() in repr(tour)
 
 
-def test_the_open_picture_follows_the_text(tiny_model):
-    tour = StageTour(tiny_model, tiny_model.trace(TEXT), stage="tokenization")
-    tour.show(tiny_model.trace("Something else"))
-    assert tour.picture.ids == tiny_model.tokenizer.encode("Something else")
-    assert tour.map.shapes[0].startswith(str(len(tour.picture.ids)))
-    tour.show(None)
-    assert tour.picture is None
-
-
-def test_the_keenest_head_is_the_keenest(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    layer, head = keenest_head(trace)
-    patterns = np.stack([block.attention.pattern[:, -1, 1:-1] for block in trace.blocks])
-    assert patterns[layer, head].max() == pytest.approx(patterns.max(), rel=1e-5)
+def test_the_open_picture_follows_what_is_written(tiny_model):
+    loop = views.LoopExplorer(tiny_model, TEXT)
+    tour = views.StageTour(tiny_model, loop, stage="tokenization")
+    loop.parts["pick"].click()
+    assert tour.parts["tokenization"].ids == loop.trace.tokens
+    assert tour.parts["map"].shapes[0].startswith(str(len(loop.trace.tokens)))
 
 
 @pytest.mark.parametrize("text", [TEXT, "a b", "a"])
-def test_the_clocks_add_up_to_the_score_that_the_model_used(tiny_model, text):
+def test_the_clocks_add_up_to_the_score_of_the_keenest_head(tiny_model, text):
     trace = tiny_model.trace(text)
-    layer, head = keenest_head(trace)
-    dial = picture("position", trace)
-    used = trace.blocks[layer].attention.scores[head, dial.q_position, dial.k_position]
+    tour = views.StageTour(tiny_model, trace, stage="position")
+    dial, (layer, head, key) = tour.parts["position"], tour.scene(tour.state).keenest
+    patterns = np.stack([block.attention.pattern[:, -1, 1:-1] for block in trace.blocks])
+    if patterns.size:
+        assert patterns[layer, head, key - 1] == pytest.approx(patterns.max(), rel=1e-5)
+    assert (dial.q_position, dial.k_position) == (len(trace.tokens) - 1, key)
+    used = trace.blocks[layer].attention.scores[head, -1, key]
     assert dial.score == pytest.approx(float(used), abs=1e-4)
     assert dial.parts.sum() == pytest.approx(dial.score, abs=1e-4)
-    assert dial.q_position == len(trace.tokens) - 1
-    assert (dial.k_position == 0) == (len(trace.tokens) < 3)
+    assert (key == 0) == (len(trace.tokens) < 3)

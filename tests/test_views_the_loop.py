@@ -2,164 +2,156 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from messages import holding
+from messages import holding, numbers
 
-from llmviz import Sampler
+from llmviz import Sampler, views
 from llmviz.views.kit.text_box import read, status
-from llmviz.views.the_loop.loop_explorer import LoopExplorer
 
 TEXT = "The best thing about a rainy day is"
 
 
 @pytest.fixture
 def loop(tiny_model):
-    return LoopExplorer(tiny_model, TEXT)
+    return views.LoopExplorer(tiny_model, TEXT)
+
+
+def ids(loop):
+    return loop.parts["strip"].ids
+
+
+def press(loop, *names):
+    for name in names:
+        loop.parts[name].click()
 
 
 def test_shows_the_probabilities_of_its_text(loop, tiny_model):
-    probs = Sampler().probs(tiny_model.trace(TEXT).logits)
-    assert loop.strip.ids == tiny_model.tokenizer.encode(TEXT)
-    assert loop.bars.ids[0] == probs.argmax()
-    np.testing.assert_allclose(loop.bars.probs[0], probs.max(), rtol=1e-6)
-    np.testing.assert_allclose(loop.bars.probs.sum() + loop.bars.rest, 1, atol=1e-5)
-    assert loop.bars.text() in repr(loop)
+    probs, bars = Sampler().probs(tiny_model.trace(TEXT).logits), loop.parts["bars"]
+    assert ids(loop) == tiny_model.tokenizer.encode(TEXT)
+    assert bars.ids[0] == probs.argmax()
+    np.testing.assert_allclose(bars.probs[0], probs.max(), rtol=1e-6)
+    np.testing.assert_allclose(bars.probs.sum() + bars.rest, 1, atol=1e-5)
 
 
 def test_the_temperature_moves_the_bars_and_leaves_an_outline(loop):
-    at_one = dict(zip(loop.bars.ids, loop.bars.probs))
-    loop.temperature.value = 0.5
+    temperature, bars = loop.controls["temperature"], loop.parts["bars"]
+    at_one = dict(zip(bars.ids, bars.probs))
+    temperature.value = 0.5
     logits = loop.trace.logits / 0.5
     shares = np.exp(logits - logits.max())
-    np.testing.assert_allclose(loop.bars.probs, shares[loop.bars.ids] / shares.sum(), rtol=1e-4)
-    np.testing.assert_allclose(loop.bars.before, [at_one[token] for token in loop.bars.ids], rtol=1e-5)
-    loop.temperature.value = 1.0
-    assert loop.bars.before is None
+    np.testing.assert_allclose(bars.probs, shares[bars.ids] / shares.sum(), rtol=1e-4)
+    np.testing.assert_allclose(bars.before, [at_one[token] for token in bars.ids], rtol=1e-5)
+    temperature.value = 0.05
+    assert bars.ids == np.argsort(-loop.trace.logits, kind="stable")[: len(bars.ids)].tolist()
+    temperature.value = 0.0
+    assert (bars.probs[0], bars.rest) == (1, 0)
+    temperature.value = 1.0
+    assert bars.before is None
 
 
-def test_temperature_zero_leaves_one_token(loop):
-    loop.temperature.value = 0.0
-    assert loop.bars.probs[0] == 1
-    assert loop.bars.rest == 0
+def test_pick_one_appends_one_token(loop, tiny_model):
+    before, picture = ids(loop), loop.parts["loop"]
+    press(loop, "pick")
+    assert ids(loop)[:-1] == before == loop.run.tokens
+    assert loop.parts["strip"].highlight == [len(before)]
+    assert picture.pieces == loop.parts["strip"].pieces == loop.trace.pieces
+    assert picture.likeliest == loop.parts["bars"].pieces[: len(picture.likeliest)]
+    assert tiny_model.tokenizer.decode(ids(loop)) in repr(loop.parts["whole_text"])
+    p = 100 * Sampler().probs(loop.run.logits)[ids(loop)[-1]]
+    assert numbers(repr(loop.parts["message"]))[-1] == pytest.approx(p, abs=0.05)
+    press(loop, "start_again")
+    assert not loop.parts["whole_text"].sentences
 
 
-def test_pick_one_appends_one_token(loop):
-    before = list(loop.strip.ids)
-    loop.pick.click()
-    assert loop.strip.ids[:-1] == before
-    assert loop.strip.highlight == [len(before)]
-    assert loop.loop.pieces == loop.strip.pieces
-    assert loop.loop.likeliest == loop.bars.pieces[: len(loop.loop.likeliest)]
+def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
+    press(loop, "write")
+    first = ids(loop)[len(loop.run.tokens) :]
+    assert first == [step.token for step in tiny_model.generate(TEXT, 30, seed=1)]
+    press(loop, "start_again")
+    assert ids(loop) == loop.run.tokens
+    press(loop, "pick", "write")
+    assert ids(loop)[len(loop.run.tokens) :][: len(first)] == first
+    loop.controls["seed"].value = 2
+    assert ids(loop) == loop.run.tokens
+    press(loop, "write")
+    assert ids(loop)[len(loop.run.tokens) :] != first
 
 
-def test_the_same_seed_writes_the_same_text(loop):
-    loop.write.click()
-    first = list(loop.strip.ids)
-    loop.again.click()
-    assert loop.strip.ids == loop.box.tokens
-    loop.pick.click()
-    loop.write.click()
-    assert loop.strip.ids[: len(first)] == first
-    loop.seed.value = 2
-    loop.write.click()
-    assert loop.strip.ids != first
-
-
-def test_stop_is_heard_while_it_writes(loop):
+def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
     async def scene():
-        loop.write.click()
-        while len(loop.strip.ids) < len(loop.box.tokens) + 3:
+        press(loop, "write")
+        while len(ids(loop)) < len(loop.run.tokens) + 3:
             await asyncio.sleep(0.001)
-        loop.stop.click()
-        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        press(loop, "stop")
+        written = len(loop.state.written)
+        await asyncio.sleep(0.05)
+        assert 3 <= len(loop.state.written) == written < 30
+        press(loop, "write")
+        await asyncio.sleep(0.02)
+        loop.source.box.value = "Another text"
+        await asyncio.sleep(0.05)
 
     asyncio.run(scene())
-    written = len(loop.strip.ids) - len(loop.box.tokens)
-    assert 3 <= written < 30
-    assert not loop.pick.disabled
-    assert loop.stop.disabled
+    assert ids(loop) == tiny_model.tokenizer.encode("Another text")
+    assert not loop.busy
 
 
 def test_a_turn_goes_once_round_the_loop(loop):
-    seen = []
-    loop.loop.observe(lambda change: seen.append((change["new"], loop.loop.picked)), "phase")
-    loop.pick.click()
-    piece = loop.loop.pieces[-1]
-    assert seen == [("pick", piece), ("append", piece), ("read", piece), ("guess", None)]
+    seen, picture = [], loop.parts["loop"]
+    picture.observe(lambda change: seen.append((change["new"], picture.picked, len(picture.pieces))), "phase")
+    n = len(loop.run.tokens)
+    press(loop, "pick")
+    piece = picture.pieces[-1]
+    turn = [("pick", piece, n), ("append", piece, n + 1), ("read", piece, n + 1), ("guess", None, n + 1)]
+    assert seen == turn
 
 
-def test_pressing_again_adds_a_turn(loop):
+def test_what_is_picked_is_the_selected_bar(loop):
+    loop.become(replace(loop.state, temperature=0.0))
+    loop.become(replace(loop.go_on(replace(loop.state, more=1)), more=0))
+    assert loop.state.phase == "pick"
+    assert loop.parts["bars"].selected == 0
+    press(loop, "stop")
+    assert (loop.state.phase, len(ids(loop))) == ("guess", len(loop.run.tokens) + 1)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.02])
+def test_pressing_again_adds_a_turn(loop, wait):
     async def scene():
-        loop.pick.click()
-        await asyncio.sleep(0.02)
-        assert not loop.pick.disabled
-        loop.pick.click()
-        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        press(loop, "pick")
+        await asyncio.sleep(wait)
+        assert not loop.parts["pick"].disabled
+        press(loop, "pick")
+        while loop.busy:
+            await asyncio.sleep(0.01)
 
     asyncio.run(scene())
-    both = list(loop.strip.ids)
-    assert len(both) == len(loop.box.tokens) + 2
-    loop.again.click()
-    loop.pick.click()
-    loop.pick.click()
-    assert loop.strip.ids == both
-
-
-def test_a_new_text_starts_again_while_it_writes(loop, tiny_model):
-    async def scene():
-        loop.write.click()
-        await asyncio.sleep(0.03)
-        loop.box.box.value = "Another text"
-        await asyncio.sleep(0.1)
-
-    asyncio.run(scene())
-    assert loop.strip.ids == tiny_model.tokenizer.encode("Another text")
-    assert not loop.pick.disabled
+    both = ids(loop)
+    assert len(both) == len(loop.run.tokens) + 2
+    press(loop, "start_again", "pick", "pick")
+    assert ids(loop) == both
 
 
 def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
-    monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
-    loop.write.click()
-    assert loop.strip.ids == [*loop.box.tokens, tiny_model.tokenizer.eos_token]
-    assert tiny_model.tokenizer.pieces([tiny_model.tokenizer.eos_token])[0] in repr(loop.told)
-    assert loop.pick.disabled
-    loop.again.click()
-    assert not loop.pick.disabled
-
-
-@pytest.mark.parametrize("text", ["", "   ", "<script>alert(1)</script>", "\ud83d", "\x00\x04", "שלום 🙂"])
-def test_whatever_is_typed_is_drawn_or_answered(loop, text):
-    loop.box.box.value = text
-    if loop.box.tokens:
-        assert loop.strip.ids == loop.box.tokens
-    else:  # the last run stays, and the page says that it is not this text's
-        assert loop.box.message.value
-        assert loop.strip.ids == loop.box.trace.tokens
-        assert loop.box.freshness.shown == TEXT
-    assert "<script>" not in loop.box.message.value
-    loop.box.box.value = TEXT
-    assert loop.strip.ids == loop.box.tokens
-
-
-def test_near_temperature_zero_the_rows_are_the_models_likeliest(loop):
-    loop.temperature.value = 0.05
-    assert loop.bars.ids == np.argsort(-loop.trace.logits, kind="stable")[: len(loop.bars.ids)].tolist()
-
-
-def test_what_was_written_can_be_read(loop, tiny_model):
-    loop.pick.click()
-    assert tiny_model.tokenizer.decode(loop.trace.tokens) in repr(loop.whole_text)
-    loop.again.click()
-    assert not loop.whole_text.sentences
+    end = tiny_model.tokenizer.eos_token
+    monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: end)
+    press(loop, "write")
+    assert ids(loop) == [*loop.run.tokens, end]
+    assert len(loop.parts["message"].sentences) == 2
+    press(loop, "pick")
+    assert ids(loop) == [*loop.run.tokens, end]
+    press(loop, "start_again")
+    assert ids(loop) == loop.run.tokens
 
 
 def test_a_text_that_fills_the_page_is_not_written_on(tiny_model):
-    loop = LoopExplorer(tiny_model, "a b " * 700)
-    assert loop.pick.disabled
-    loop.turn(1)
-    assert len(loop.trace.tokens) == len(loop.box.tokens)
+    loop = views.LoopExplorer(tiny_model, "a b " * 700)
+    press(loop, "pick", "write")
+    assert loop.trace.tokens == loop.run.tokens
+    assert numbers(repr(loop.parts["message"])) == [len(loop.run.tokens)]
 
 
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):
@@ -170,10 +162,3 @@ def test_a_long_text_uses_the_first_512_tokens(tiny_model):
 
 def test_what_is_said_under_the_box_is_text():
     assert "<img" not in status("<img src=x onerror=alert(1)>")
-
-
-def test_a_bar_explains_its_probability(loop):
-    loop.temperature.value = 0.7
-    loop.bars.asked = [0]
-    told = loop.bars.explanation
-    assert float(told["result"]) == pytest.approx(float(loop.bars.probs[0]), rel=1e-3)

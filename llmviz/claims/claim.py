@@ -1,7 +1,8 @@
 """What a claim is: a sentence of a page, how it is measured on one case, and what the numbers must be."""
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from fnmatch import fnmatchcase
 from statistics import fmean, median
@@ -157,6 +158,21 @@ class Claim:
 
         values, controls = measured(self.value), measured(self.control[1]) if self.control else {}
         return self.outcome(values, controls, own=cases is not None)
+
+    def try_each(self, model: Model) -> Iterator[tuple[float, Outcome | None]]:
+        """Measure the claim case by case; yield the share that is done, and in the end what came out.
+
+        Left out is what the model cannot be asked: a word that is not one token, and where its numbers overflow.
+        """
+        values: dict[str, float] = {}
+        controls: dict[str, float] = {}
+        for i, (name, case) in enumerate(self.cases.items(), start=1):
+            for numbers, measure in ((values, self.value), (controls, self.control and self.control[1])):
+                with contextlib.suppress(ValueError, FloatingPointError):
+                    if measure and not math.isnan(value := float(measure(model, case))):
+                        numbers[name] = value
+            yield i / len(self.cases), None
+        yield 1.0, self.outcome(values, controls)
 
     def outcome(self, values: dict[str, float], controls: dict[str, float], *, own: bool = False) -> Outcome:
         """Check numbers that were measured before. own: on cases that are not the claim's."""

@@ -101,7 +101,17 @@ from .probabilities import (
     total_variation,
 )
 from .published import n_parameters, parameters
-from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of
+from .rounding import (
+    GROUP,
+    Grid,
+    Rounded,
+    distinct_values,
+    quantise_matrix,
+    quantised,
+    round_to_each,
+    share_rounded,
+    with_noise_of,
+)
 from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks
 from .without_rope import (
     before_rope,

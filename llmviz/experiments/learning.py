@@ -21,6 +21,7 @@ from llmviz.experiments.text_statistics import (
     surprise_of,
 )
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT, Sampler
 
 # 252,384 parameters: it learns to write something like sentences within a minute.
@@ -128,6 +129,28 @@ def by_neighbours(
     return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
 
 
+@kept_with()
+def frequent_pieces(model: Model, text: str) -> tuple[list[int], list[str], Int[np.ndarray, " n"]]:
+    """Return the most frequent tokens of a text, their pieces, and their kinds."""
+    tokens = frequent(model, text)
+    pieces = model.tokenizer.pieces(tokens)
+    return tokens, pieces, np.array([kind_of(piece) for piece in pieces], int)
+
+
+def share_of_own_kind(model: Model, text: str) -> float:
+    """Measure which share of the nearest rows of a text's frequent tokens are of their own kind, in a model's table."""
+    tokens, _, kinds = frequent_pieces(model, text)
+    return share_of_kind(model.weights.W_E[tokens], kinds)
+
+
+@kept_with()
+def shares_without_training(model: Model, text: str) -> tuple[float, float]:
+    """Measure the controls of `share_of_own_kind`: the kinds shuffled, and rows of counted neighbours."""
+    tokens, _, kinds = frequent_pieces(model, text)
+    counted = share_of_kind(by_neighbours(model, text, tokens), kinds)
+    return share_by_chance(model.weights.W_E[tokens], kinds), counted
+
+
 # --- passages read twice ---------------------------------------------------------------------------------------------
 
 
@@ -136,6 +159,12 @@ def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
     tokens = model.tokenizer.encode(text[:20_000])
     starts = np.linspace(0, max(0, len(tokens) - N_PASSAGE), n).astype(int)
     return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
+
+
+@kept_with()
+def habits_in(model: Model, text: str) -> Float[np.ndarray, " habits"]:
+    """Measure each of HABITS in the head that has it most, on passages of a text that are read twice."""
+    return strongest_habits(model, passages(model, text))
 
 
 def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
@@ -176,6 +205,14 @@ def ablate_each_part(
             nothing.append(with_edits(off))
             usual.append(with_edits(Edits(at={(f"{part}_out", layer): put(adds)})))
     return plain, np.array(nothing) - plain, np.array(usual) - plain
+
+
+@kept_with()
+def part_costs(
+    model: Model, text: str
+) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
+    """Measure what each part brings on stretches of a text; see `ablate_each_part`."""
+    return ablate_each_part(model, windows(model, text))
 
 
 def repeats_the_last(model: Model, texts: Sequence[Sequence[int]], edits: Edits | None = None) -> float:

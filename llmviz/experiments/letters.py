@@ -33,7 +33,27 @@ class LetterQuestion:
         return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
 
 
-Answer = tuple[LetterQuestion, Float[np.ndarray, " n_options"]]  # and the probability of each option
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A question, and the probability of each option."""
+
+    question: LetterQuestion
+    probs: Float[np.ndarray, " n_options"]
+
+    @property
+    def choice(self) -> str:
+        """The model's first choice."""
+        return self.question.options[int(self.probs.argmax())].strip()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether that is right."""
+        return self.choice == self.question.right.strip()
+
+    @property
+    def right_prob(self) -> float:
+        """The probability of the right option."""
+        return float(self.probs[self.question.options.index(self.question.right)])
 
 
 def commonest_letter(word: str) -> str:
@@ -75,12 +95,7 @@ def in_front(example: str | None, kind: int) -> str:
 def ask(model: Model, word: str, kind: int, *, example: str | None) -> Answer:
     """Ask one of the `questions` about a word, after the same one about the example, and measure each option."""
     question = questions(word)[kind]
-    return question, option_probs(model, in_front(example, kind) + question.text, question.options)
-
-
-def choice(question: LetterQuestion, probs: Float[np.ndarray, " n_options"]) -> str:
-    """Return the model's first choice."""
-    return question.options[int(probs.argmax())].strip()
+    return Answer(question, option_probs(model, in_front(example, kind) + question.text, question.options))
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,7 @@ class Tally:
 
 def tally(answers: Iterable[Answer]) -> Tally:
     """Count answers to the same question about different words."""
-    pairs = [(choice(*answer), answer[0].right.strip()) for answer in answers]
+    pairs = [(answer.choice, answer.question.right.strip()) for answer in answers]
     choices, truths = zip(*pairs, strict=True)
     commonest, best = (max(given, key=given.count) for given in (choices, truths))
     right = sum(choice == truth for choice, truth in pairs)

@@ -1,8 +1,10 @@
 """Measure the neurons of a run: whose gate is open, which write most, and which push the token that comes next."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from llmviz import ffn, ops
 from llmviz.model import Model, Trace
@@ -94,6 +96,31 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
         circle = rng.permutation(n)
         orders.append(circle[(np.argsort(circle) + 1) % n])
     return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Where a neuron fires most strongly in a text, and what its row pushes up then; both relative to its largest."""
+
+    sign: int  # of its strongest firing
+    positions: list[int]
+    firing: Float[np.ndarray, " n"]
+    pushed: list[int]  # tokens
+    pushes: Float[np.ndarray, " n"]
+
+
+def peaks(trace: Trace, layer: int, neuron: int, n: int) -> Peaks:
+    """Return the n peaks of a neuron. The first token is left out where it can be: it has a length of its own."""
+    first, w = min(1, len(trace.tokens) - 1), trace.model.weights
+    fires = trace.blocks[layer].ffn_at(slice(first, None)).hidden[:, neuron]
+    strongest = fires[np.abs(fires).argmax()]
+    sign = -1 if strongest < 0 else 1
+    at = np.resize(np.argsort(-sign * fires, kind="stable")[:n], n)  # a short text has fewer places
+    pushes = sign * (w.layers[layer].W_down[neuron] @ w.W_U)
+    best = np.argpartition(-pushes, n)[:n]
+    best = best[np.argsort(-pushes[best])]
+    firing, pushed = fires[at] / max(abs(strongest), 1e-9), sign * pushes[best] / np.abs(pushes).max()
+    return Peaks(sign, (at + first).tolist(), firing, best.tolist(), pushed)
 
 
 def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:

@@ -7,13 +7,15 @@ in plain NumPy, with the operands' names; a reader can paste it, and a test runs
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+import llmviz
 from llmviz import embeddings, ops
 from llmviz.model import Model, Trace
 from llmviz.sampling import STEPS, Sampler, chain
@@ -65,6 +67,28 @@ def as_edited(told: Explanation, trace: Trace, layer: int, name: str, source: st
         return told
     value = [Operand("value", told.result, source)]
     return replace(told, formula="as the edits of this run leave it", operands=value, line="value")
+
+
+def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
+    """Explain a number of a run. An operand that is a text is the expression that gives it (see `value_of`)."""
+    rows = [
+        Operand(name, value_of(trace, value), value) if isinstance(value, str) else Operand(name, value)
+        for name, value in operands.items()
+    ]
+    return Explanation(title, formula, rows, line, result)
+
+
+def value_of(trace: Trace, source: str) -> Any:
+    """Return what an expression of ours gives, in which the run is `trace` and its model `model`."""
+    names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "trace": trace, "model": trace.model}
+    return eval(source, names)
+
+
+def read_by(trace: Trace, layer: int, position: int, part: Literal["attention", "ffn"]) -> str:
+    """Return the expression for the vector [d_model] that a layer's heads, or its FFN, read at a position."""
+    stream = f"trace.blocks[{layer}].{'resid_pre' if part == 'attention' else 'resid_mid'}[{position}]"
+    norm = f"model.weights.layers[{layer}].{part}_norm"
+    return f"llmviz.ops.rms_norm({stream}, {norm}, eps=model.config.norm_eps)" if trace.edits.norm else stream
 
 
 def short(value: Any) -> str:

@@ -25,12 +25,12 @@ model = load()
 text = "The best thing about a rainy day is the sound of it. " * 10 + "And then"
 loop = views.LoopExplorer(model, text)
 tour = views.StageTour(model, loop, stage="attention")
-print(len(loop.box.tokens))
+print(len(loop.run.tokens))
 """
 
 WRITE = """
-loop.turn(30)
-while loop._left:
+loop.parts["write"].click()
+while loop.busy:
     await asyncio.sleep(0.1)
 """
 

@@ -2,96 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 
 from llmviz import experiments
 from llmviz.experiments.cost import Timing
-from llmviz.model import Model
-from llmviz.views.kit.background import Experiment, Steps
-from llmviz.views.kit.controls import row, wide
+from llmviz.views.kit.controls import wide
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.state_fields import fixed
+from llmviz.views.kit.view import Scene, View, job, part, sentences
+
+LENGTHS = (32, 64, 128, 256, 512, 1024)
+AXIS = {"stage": "attention", "x_axis": "tokens in the text"}
+SHARES = ["scores, softmax, mixing", "everything else"]
 
 
-class Cost(Experiment):
-    """What a token costs as the text grows: with the KV cache and without, and which part grows with the square.
+class Cost(View):
+    """What a token costs as the text grows: with the KV cache and without, and which part grows with the square."""
 
-    A button starts the measurement; `timing` is None before it.
-    """
+    @dataclass(frozen=True)
+    class State:
+        """The lengths to measure, in tokens."""
 
-    LENGTHS = (32, 64, 128, 256, 512, 1024)
-
-    def __init__(self, model: Model, *, lengths: Sequence[int] = LENGTHS):
-        super().__init__("Measure on this machine")
-        self.model, self.timing = model, None
-        self.lengths = tuple(n for n in lengths if n + 4 <= model.config.n_ctx)
-        axis = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}
-        self.times = wide(
-            LinePlot(
-                unit="ms",
-                names=["with the cache", "without"],
-                caption="Time for one more token",
-                **axis,
-            )
+        lengths: tuple[int, ...] = fixed(
+            LENGTHS, lambda n: isinstance(n, tuple), "a tuple of numbers of tokens"
         )
-        self.shares = wide(
-            LinePlot(
-                unit="share",
-                y_max=1.0,
-                names=["scores, softmax, mixing", "everything else"],
-                caption="Without the cache: share of the time that grows with the square of the length",
-                **axis,
-            )
-        )
-        self.children = (row(*self.buttons, self.progress), row(self.times, self.shares), self.told)
-        self.buttons[0].on_click(self.run)
-        self.told.say(*self._memory())
 
-    def needs_kernel(self) -> list[ipywidgets.Button]:
-        return self.buttons  # a page's reader sits at another machine
+    arrangement = (("measure", "progress"), ("times", "shares"), "message")
 
-    def _memory(self) -> list[str]:
-        c = self.model.config
-        kept = experiments.cached_bytes(self.model)
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["measure"]]  # a page's reader sits at another machine
+
+    @job("lengths", start="Measure on this machine")
+    def measure(self, scene: Scene) -> Iterator[tuple[float, Timing]]:
+        lengths = [n for n in scene.lengths if n + 4 <= scene.run.config.n_ctx]
+        for timing in experiments.measure_cost(scene.run, lengths):
+            yield sum(timing.lengths) / sum(lengths), timing
+
+    @part(lambda _: wide(LinePlot(names=["with the cache", "without"], unit="ms", **AXIS)))
+    def times(self, scene: Scene) -> dict:
+        timing, caption = scene.known("measure"), "Time for one more token"
+        return _lines(timing, 1000 * timing.with_cache, 1000 * timing.without_cache) | {"caption": caption}
+
+    @part(lambda _: wide(LinePlot(names=SHARES, unit="share", y_max=1.0, **AXIS)))
+    def shares(self, scene: Scene) -> dict:
+        timing = scene.known("measure")
+        caption = "Without the cache: share of the time that grows with the square of the length"
+        return _lines(timing, timing.quadratic_share, 1 - timing.quadratic_share) | {"caption": caption}
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        c, timing = scene.run.config, scene.result("measure")
+        kept = experiments.cached_bytes(scene.run)
         kb, mb = kept / 1e3, kept * c.n_ctx / 1e6
-        times = c.group_size
-        return [
+        memory = (
             f"Memory a token: keys and values of {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers are "
             f"{kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it would be "
-            f"{kb * times:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:.0f} MB against {mb * times:.0f} MB."
-        ]
-
-    def run(self, _button=None) -> None:
-        self.start(self._measure(), self.buttons[0])
-
-    def _measure(self) -> Steps:
-        for timing in experiments.measure_cost(self.model, self.lengths):
-            yield sum(timing.lengths) / sum(self.lengths)
-        self.timing = timing
-        self._show(timing)
-
-    def _show(self, timing: Timing) -> None:
-        x = np.array(timing.lengths, np.float32)
-        ticks = [float(n) for n in timing.lengths if n >= max(timing.lengths) / 8]
-        share = timing.quadratic_share
-        self.times.change(
-            x=x, values=1000 * np.stack([timing.with_cache, timing.without_cache]), x_ticks=ticks
+            f"{kb * c.group_size:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:.0f} MB against "
+            f"{mb * c.group_size:.0f} MB."
         )
-        self.shares.change(x=x, values=np.stack([share, 1 - share]), x_ticks=ticks)
-        n = timing.lengths[-1]
-        on, off = 1000 * timing.with_cache[-1], 1000 * timing.without_cache[-1]
-        told = [
+        if timing is None:
+            return [memory]
+        n, on, off = timing.lengths[-1], 1000 * timing.with_cache[-1], 1000 * timing.without_cache[-1]
+        lines = [
             f"At {n:,} tokens one more token takes {on:.0f} ms with the cache and {off:.0f} ms without: "
             f"{off / on:.0f} times as long."
         ]
         if len(timing.lengths) > 1:
             half = float(f"{timing.half_quadratic_at:.1g}")
             doubled = timing.without_cache[-1] / timing.without_cache[-2]
-            told += [
+            lines += [
                 f"From {timing.lengths[-2]:,} to {n:,} tokens the whole takes {doubled:.1f} times as long, and scores, "
-                f"softmax and mixing are {share[-1]:.0%} of it.",
+                f"softmax and mixing are {timing.quadratic_share[-1]:.0%} of it.",
                 f"Drawn on from here, they would take half of the time at about {half:,.0f} tokens.",
             ]
-        self.told.say(*told, *self._memory())
+        return [*lines, memory]
+
+
+def _lines(timing: Timing, *values: np.ndarray) -> dict:
+    x = np.array(timing.lengths, np.float32)
+    return {"x": x, "values": np.stack(values), "x_ticks": x[x >= x[-1] / 8].tolist()}

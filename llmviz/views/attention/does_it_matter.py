@@ -2,238 +2,288 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import ipywidgets
 import numpy as np
 
 from llmviz import experiments
 from llmviz.experiments import minimal_pairs
-from llmviz.model import Trace
+from llmviz.experiments.minimal_pairs import MinimalPair
+from llmviz.reuse import kept_with
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import head_name
+from llmviz.views.attention.heads import are_heads, head_name, picked_head
 from llmviz.views.attention.wake_up import SENTENCES
-from llmviz.views.kit.background import Background, Experiment, Steps
-from llmviz.views.kit.controls import Told, button, row, wide
+from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.next_token_bars import empty_bars, next_tokens
 from llmviz.views.kit.numbers import percent, with_unit
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.state_fields import picked, selected, selection, text
+from llmviz.views.kit.text_box import most_tokens, read
+from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 
 # What chosen heads do, as the page calls `minimal_pairs.WAYS`.
 WAYS = dict(zip(minimal_pairs.WAYS, ("as it is", "no look", "off", "mean", "swapped"), strict=True))
+ROWS = ("chosen", "random")  # heads that do it
+UNCHANGED, OFF = (0, 0), (0, 2)  # cells of the table, the second of them chosen at first
+TABLE = {
+    "kind": "signed",
+    "row_axis": "heads",
+    "col_axis": "what they do",
+    "quantity": "lead",
+    "numbers": "always",
+}
 N_DRAWS = 3  # of random heads
+N_BARS = 8
 LEAST_WAY = 1.0  # between the two sentences' leads; a share of less says nothing
+PARTNER = "Its partner: another word, and what becomes of the word that depends on it"
+
+head_outputs = kept_with()(lambda model, text: experiments.head_outputs(model.trace(text)))
 
 
-class DoesItMatter(Experiment):
+def _partner_box(value: str) -> ipywidgets.Text:
+    layout = {"width": "min(900px, 98%)"}
+    return ipywidgets.Text(
+        value, placeholder=PARTNER, tooltip=PARTNER, continuous_update=False, layout=layout
+    )
+
+
+class DoesItMatter(View):
     """Two sentences that differ in a word, and in a later one that depends on it: which heads bring the news?
 
     At the one token before the later word, chosen heads, and as many at random, may not look at the first one ("no
     look"), or they hand over nothing, their mean over other texts, or what they hand over in the other sentence.
-    `leads` [2, 5]: how far the sentence's word is then ahead of the other's (difference of the logits), a row for the
-    chosen heads and one for the random ones, a column each of `WAYS`.
     """
 
-    def __init__(self, prompt: Prompt, partner: str):
-        super().__init__("Swap each head alone")
-        self.model, self.prompt = prompt.language_model, prompt
-        label = "Its partner: another word, and what becomes of the word that depends on it"
-        self.partner = Prompt(self.model, partner, label=label)
-        self.exchange = button("exchange the two")
-        self.grid = empty_grid(self.model.config, toggles=True)
-        self.top = [button("the one that looks hardest"), button("the three that look hardest")]
-        self.table = HeatMap(
-            np.full((2, len(WAYS)), np.nan),
-            ("chosen", "random"),
-            list(WAYS.values()),
-            kind="signed",
-            row_axis="heads",
-            col_axis="what they do",
-            quantity="lead",
-            numbers="always",
-            selected=[0, 2],
+    @dataclass(frozen=True)
+    class State:
+        partner: str = text("", _partner_box)
+        chosen: tuple[tuple[int, int], ...] | None = picked(  # None: the three that look hardest
+            None,
+            lambda heads, view: heads is None or are_heads(heads, view),
+            "a tuple of different heads, or None",
+            of=("grid", "chosen"),
         )
-        self.bars = empty_bars(self.model, n=min(8, self.model.config.n_vocab), before_label="as it is")
-        self.effects = empty_grid(self.model.config, kind="signed", measure="share of the way")
-        self.effect_told = Told()
-        self._filling, self._means = Background(self), None
-        self.shown = ipywidgets.VBox(
-            [
-                self.grid,
-                row(*self.top),
-                row(wide(self.table, 520), wide(self.bars, 420)),
-                self.told,
-                row(*self.buttons, self.progress),
-                self.effects,
-                self.effect_told,
-            ]
-        )
-        self.misfit = Told()
-        self.children = (row(self.partner, self.exchange), self.misfit, self.shown)
-        self.follow(prompt, self.show)
-        self.partner.observe(self._pair_up, "trace")
-        self.exchange.on_click(self._exchange)
-        self.grid.observe(self.run, "chosen")
-        self.table.observe(self._tell, "selected")
-        self.effects.observe(self._choose_one, "selected")
-        for one, n in zip(self.top, (1, 3)):
-            one.on_click(lambda _, n=n: self.choose(experiments.strongest_heads(self.weights, n)))
-        self.buttons[0].on_click(self.swap_each)
+        cell: tuple[int, int] | None = selection("table")
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
+        swapped: tuple[int, int] | None = picked_head()
 
-    def choose(self, heads: Iterable[Sequence[int]]) -> None:
-        """Choose these heads (layer, head) and no others."""
-        self.grid.chosen = [list(one) for one in heads]
+    arrangement = (
+        *(
+            ("partner", "exchange"),
+            "misfit",
+            "grid",
+            ("hardest", "three_hardest"),
+            ("table", "bars"),
+            "message",
+        ),
+        *(("swap_each", "progress"), "effects", "about_effects"),
+    )
 
-    @by_the_reader
-    def _choose_one(self, change) -> None:
-        self.choose([change["new"]])
+    def arrange(self) -> list[ipywidgets.Widget]:
+        return [ipywidgets.HTML(f"<b>{PARTNER}</b>"), *super().arrange()]
 
-    def _exchange(self, _button) -> None:
-        texts = self.partner.box.value, self.prompt.box.value
-        with self.quietly():
-            self.prompt.box.value, self.partner.box.value = texts
-        self._pair_up()
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["exchange"]]
 
-    def show(self, _trace: Trace) -> None:
-        """Another sentence."""
-        self._pair_up()
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        return part_ in ("exchange", "misfit") or scene.pair is not None
 
-    @by_the_reader
-    def _pair_up(self, _change=None) -> None:
-        """Find the token that is exchanged and the one that depends on it: the two at which the sentences differ."""
-        self.stop()
-        self._filling.stop()
-        one, other = self.prompt.trace.tokens, self.partner.trace.tokens
-        apart = experiments.differing_tokens(one, other)
-        fits = len(one) == len(other) and len(apart) == 2
-        self.shown.layout.display = "" if fits else "none"
-        self.effects.layout.display = "none"
-        self.effect_told.say()
-        sizes = f"Tokens in your text: {len(one)}, in its partner: {len(other)}; places that differ: {len(apart)}."
-        wanted = "They should be equally long and differ in exactly two tokens: one that is exchanged, and a later one"
-        self.misfit.say("" if fits else f"{sizes} {wanted} that depends on it.")
-        if not fits:
-            return
-        self.pair = experiments.minimal_pair(self.model, one, other)
-        self.runs = self.pair.runs.trace, self.pair.runs.twin
-        self.buttons[0].disabled = abs(self.pair.distance) < LEAST_WAY
-        first = self.pair.runs.subject
-        self.key = isolated(self.prompt.trace.pieces[first])
-        self.weights = experiments.attention_from(self.runs[0], -1)[..., first]
-        best = experiments.strongest_heads(self.weights, 3)
-        here = isolated(self.runs[0].pieces[-1])
-        with self.quietly():
-            self.grid.change(
-                values=four_axes(self.weights),
-                selected=list(best[0]),
-                chosen=[list(one) for one in best],
-                caption=f"Every head's share from {here} to {self.key}. Click heads to choose them (dashed)",
+    # --- events ---
+
+    @press("exchange the two")
+    def exchange(self, state: State) -> State:
+        """Change the text box as well, which is another view."""
+        text = self.source.state.text
+        self.source.become(replace(self.source.state, text=state.partner))
+        return replace(self.state, partner=text)
+
+    @press("the one that looks hardest")
+    def hardest(self, state: State) -> State:
+        return replace(state, chosen=(self.scene(state).hardest_heads[0],))
+
+    @press("the three that look hardest")
+    def three_hardest(self, state: State) -> State:
+        return replace(state, chosen=None)
+
+    @on("effects", "selected")
+    def pick_swapped(self, state: State, head: list[int]) -> State:
+        return replace(state, swapped=tuple(head), chosen=(tuple(head),))
+
+    # --- the two sentences ---
+
+    @shared
+    def reading(self, scene: Scene):
+        model = scene.run.model
+        return read(scene.partner, model.tokenizer, limit=most_tokens(model))
+
+    @shared
+    def pair(self, scene: Scene) -> MinimalPair | None:
+        try:
+            return experiments.minimal_pair(scene.run.model, scene.run.tokens, scene.reading.tokens)
+        except ValueError:
+            return None
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        """Return what each head gives to the first word that differs, just before the second: [n_layers, n_heads]."""
+        runs = scene.pair.runs
+        return experiments.attention_from(runs.trace, -1)[..., runs.subject]
+
+    @shared
+    def hardest_heads(self, scene: Scene) -> list[tuple[int, int]]:
+        return experiments.strongest_heads(scene.weights, 3)
+
+    @shared
+    def heads(self, scene: Scene) -> list[tuple[int, int]]:
+        return scene.hardest_heads if scene.chosen is None else [*scene.chosen]
+
+    @shared
+    def words(self, scene: Scene) -> list[str]:
+        """Return the word looked at, the one from which, and what the two sentences go on with."""
+        run, subject = scene.pair.runs.trace, scene.pair.runs.subject
+        return [
+            *map(
+                isolated,
+                [run.pieces[subject], run.pieces[-1], *run.model.tokenizer.pieces(scene.pair.answers)],
             )
-            self.table.change(
-                values=np.full((2, len(WAYS)), np.nan),
-                caption=f"Lead of {self._word(0)} over {self._word(1)} (difference of the logits; below zero "
-                f"{self._word(1)} leads). Click a number: the bars show its run",
-            )
-        self.run()
-
-    def _word(self, which: int) -> str:
-        return isolated(self.model.tokenizer.pieces([self.pair.answers[which]])[0])
-
-    def lead(self, run: Trace) -> float:
-        """How far the first sentence's word is ahead of the other's."""
-        return self.pair.lead(run)
-
-    @by_the_reader
-    def run(self, _change=None) -> None:
-        """Run the sentence with the chosen heads changed, and then with as many random ones."""
-        self._filling.start(self._fill())
-
-    def _fill(self) -> Steps:
-        if self._means is None:
-            over = []
-            for text in SENTENCES:
-                over.append(experiments.head_outputs(self.model.trace(text)))
-                yield 0.001
-            self._means = np.mean(over, axis=0)
-        chosen = [tuple(one) for one in self.grid.chosen]
-        draws = [experiments.random_heads(self.weights.shape, len(chosen), chosen, i) for i in range(N_DRAWS)]
-        self._unseen = self.lead(self.pair.run(self.pair.edits("knockout", np.ndindex(*self.weights.shape))))
-        self.leads, self.probs = np.full((2, len(WAYS)), np.nan), {}
-        for place, some in enumerate(([chosen], draws)):
-            for i, way in enumerate(WAYS):
-                runs = [self.pair.edits(way, heads, self._means) for heads in some]
-                self.leads[place, i], self.probs[place, i] = experiments.mean_outcome(self.pair, runs)
-                if place:
-                    yield 0.001
-            self._draw()
-
-    def _draw(self) -> None:
-        with self.quietly():
-            self.table.change(values=self.leads)
-        self._tell()
-
-    @by_the_reader
-    def _tell(self, _change=None) -> None:
-        at = tuple(self.table.selected or (0, 2))
-        if at not in self.probs:
-            return
-        place, way = at
-        before, after = self.probs[0, 0], self.probs[at]
-        heads = ", ".join(head_name(*one) for one in self.grid.chosen[:8]) or "no head"
-        whose = f"{len(self.grid.chosen)} random heads ({N_DRAWS} draws)" if place else heads
-        self.bars.show(after, before=before)
-        self.bars.caption = f"The next token, {whose}: {list(WAYS.values())[way]}"
-        (one, other), leads = self.pair.answers, self.leads
-        swapped = (
-            f"Swapped, they take the lead from {leads[0, 0]:.2f} to {leads[0, -1]:.2f}; the partner's, "
-            f"{self.lead(self.runs[1]):.2f}, is too near for a share of the way"
-            if abs(self.pair.distance) < LEAST_WAY
-            else "Swapped, they take the lead "
-            f"{percent_of((leads[0, 0] - leads[0, -1]) / self.pair.distance)} of the way to the partner's"
-        )
-        self.told.say(
-            f"{heads}. {swapped}; off, it goes from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
-            f"If none of the {self.weights.size} heads may look at {self.key} from there, the lead is "
-            f"{self._unseen:.2f}.",
-            f"In the chosen run: {self._word(0)} {percent(before[one])} → {percent(after[one])}, {self._word(1)} "
-            f"{percent(before[other])} → {percent(after[other])}.",
-        )
-
-    @one_at_a_time
-    def swap_each(self, _button=None) -> None:
-        """For every head alone: how much of the way to the partner's lead its swap goes. [n_layers, n_heads]"""
-        self.start(self._each(), self.buttons[0])
-
-    def _each(self) -> Steps:
-        effect = np.zeros_like(self.weights)
-        for done, (layer, head, share) in enumerate(experiments.each_head_patched(self.pair), start=1):
-            effect[layer, head] = share
-            yield done / effect.size
-        self.effect = effect
-        carry, look = experiments.strongest_heads(effect, 3), experiments.strongest_heads(self.weights, 3)
-        with self.quietly():
-            self.effects.change(
-                values=four_axes(effect),
-                limit=1.0,
-                selected=list(carry[0]),
-                chosen=[list(one) for one in look],
-                caption="Each head alone swapped: how much of the way to the partner's lead it goes. Dashed: the three "
-                f"that look hardest at {self.key}. Click one to choose it above",
-            )
-        self.effects.layout.display = ""
-        told = [
-            f"{head_name(*one)} {percent_of(effect[one])} (share {percent_of(self.weights[one])})"
-            for one in (*carry, *look)
         ]
-        self.effect_told.say(
-            f"Furthest: {', '.join(told[:3])}. Looking hardest: {', '.join(told[3:])}. "
-            f"More than 5%: {(effect > 0.05).sum()} of {effect.size} heads."
+
+    # --- jobs ---
+
+    def needs(self, state: State) -> str | None:
+        return "change" if self.scene(state).pair else None
+
+    @job("partner", "chosen")
+    def change(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
+        """Run the sentence with the chosen heads changed, and then with as many random ones.
+
+        Results: the lead if no head may look, the leads [2, 5] (how far the sentence's word is ahead of the other's,
+        in logits: a row for the chosen heads and one for random ones, a column each of WAYS), and the next token's
+        probabilities for each of them.
+        """
+        pair, model, shape, outputs = scene.pair, scene.run.model, scene.weights.shape, []
+        for sentence in SENTENCES:
+            outputs.append(head_outputs(model, sentence))
+            yield 0.0, None
+        mean, every_head = np.mean(outputs, axis=0), np.ndindex(*shape)
+        unseen = pair.lead(pair.run(pair.edits("knockout", every_head)))
+        chosen = scene.heads
+        draws = [experiments.random_heads(shape, len(chosen), chosen, seed) for seed in range(N_DRAWS)]
+        leads, probs = np.full((2, len(WAYS)), np.nan), {}
+        for row, groups in enumerate(([chosen], draws)):
+            for column, way in enumerate(WAYS):
+                edits = [pair.edits(way, heads, mean) for heads in groups]
+                leads[row, column], probs[row, column] = experiments.mean_outcome(pair, edits)
+                yield len(probs) / leads.size, None
+            yield len(probs) / leads.size, (unseen, leads.copy(), {**probs})
+
+    @job(
+        "partner",
+        start="Swap each head alone",
+        when=lambda _, scene: scene.pair and abs(scene.pair.distance) >= LEAST_WAY,
+    )
+    def swap_each(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Measure for every head alone how much of the way to the partner's lead its swap goes: [n_layers, n_heads]."""
+        effect = np.zeros_like(scene.weights)
+        for done, (layer, head, way) in enumerate(experiments.each_head_patched(scene.pair), start=1):
+            effect[layer, head] = way
+            yield done / effect.size, effect if done == effect.size else None
+
+    # --- parts ---
+
+    @sentences
+    def misfit(self, scene: Scene) -> list[str]:
+        tokens, others = scene.run.tokens, scene.reading.tokens
+        apart = len(experiments.differing_tokens(tokens, others))
+        sizes = (
+            f"Tokens in your text: {len(tokens)}, in its partner: {len(others)}; places that differ: {apart}."
         )
+        wanted = "They should be equally long and differ in exactly two tokens: one that is exchanged, and a later one"
+        return [scene.reading.told, "" if scene.pair else f"{sizes} {wanted} that depends on it."]
+
+    @part(lambda view: empty_grid(view.run.model.config, toggles=True))
+    def grid(self, scene: Scene) -> dict:
+        key, here, *_ = scene.words
+        return {
+            "values": four_axes(scene.weights),
+            "selected": [*(scene.head or scene.hardest_heads[0])],
+            "chosen": [[*head] for head in scene.heads],
+            "caption": f"Every head's share from {here} to {key}. Click heads to choose them (dashed)",
+        }
+
+    @part(lambda _: wide(HeatMap(np.full((2, len(WAYS)), np.nan), ROWS, [*WAYS.values()], **TABLE), 520))
+    def table(self, scene: Scene) -> dict:
+        *_, word, other = scene.words
+        return {
+            "values": scene.known("change")[1],
+            "selected": [*scene.shown_run],
+            "caption": f"Lead of {word} over {other} (difference of the logits; below zero {other} leads). Click a "
+            "number: the bars show its run",
+        }
+
+    @shared
+    def shown_run(self, scene: Scene) -> tuple[int, int]:
+        """Return the cell of the table whose run the bars show."""
+        cell = tuple(selected(scene.cell, len(ROWS), len(WAYS)) or OFF)
+        return cell if cell in scene.known("change")[2] else OFF  # random heads come later
+
+    @part(lambda view: wide(empty_bars(view.run.model, n=N_BARS, before_label="as it is"), 420))
+    def bars(self, scene: Scene) -> dict:
+        (row, column), (_, _, probs) = scene.shown_run, scene.known("change")
+        whose = f"{len(scene.heads)} random heads ({N_DRAWS} draws)" if row else _named(scene.heads)
+        caption = f"The next token, {whose}: {[*WAYS.values()][column]}"
+        tokenizer, after = scene.run.model.tokenizer, probs[row, column]
+        return next_tokens(tokenizer, after, n=N_BARS, before=probs[0, 0]) | {"caption": caption}
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        pair, (unseen, leads, probs) = scene.pair, scene.known("change")
+        (key, _, *answers), (whole, _, off, _, swapped) = scene.words, leads[0]
+        way = f"{_percent((whole - swapped) / pair.distance)} of the way to the partner's"
+        if abs(pair.distance) < LEAST_WAY:
+            there = pair.lead(pair.runs.twin)
+            way = f"from {whole:.2f} to {swapped:.2f}; the partner's, {there:.2f}, is too near for a share of the way"
+        both = [
+            [percent(probs[run][token]) for run in (UNCHANGED, scene.shown_run)] for token in pair.answers
+        ]
+        changes = ", ".join(f"{answer} {before} → {after}" for answer, (before, after) in zip(answers, both))
+        return [
+            f"{_named(scene.heads)}. Swapped, they take the lead {way}; off, it goes from {whole:.2f} to {off:.2f}.",
+            f"If none of the {scene.weights.size} heads may look at {key} from there, the lead is {unseen:.2f}.",
+            f"In the chosen run: {changes}.",
+        ]
+
+    @part(lambda view: empty_grid(view.run.model.config, kind="signed", measure="share of the way"))
+    def effects(self, scene: Scene) -> dict:
+        effect = scene.known("swap_each")
+        return {
+            "values": four_axes(effect),
+            "selected": [*(scene.swapped or experiments.strongest_heads(effect, 1)[0])],
+            "chosen": [[*head] for head in scene.hardest_heads],
+            "caption": "Each head alone swapped: how much of the way to the partner's lead it goes. Dashed: the three "
+            f"that look hardest at {scene.words[0]}. Click one to choose it above",
+        }
+
+    @sentences
+    def about_effects(self, scene: Scene) -> list[str]:
+        effect = scene.known("swap_each")
+        shares = [
+            f"{head_name(*head)} {_percent(effect[head])} (share {_percent(scene.weights[head])})"
+            for head in (*experiments.strongest_heads(effect, 3), *scene.hardest_heads)
+        ]
+        return [
+            f"Furthest: {', '.join(shares[:3])}. Looking hardest: {', '.join(shares[3:])}. "
+            f"More than 5%: {(effect > 0.05).sum()} of {effect.size} heads."
+        ]
 
 
-def percent_of(share: float | np.floating) -> str:
+def _named(heads: list[tuple[int, int]]) -> str:
+    return ", ".join(head_name(*head) for head in heads[:8]) or "no head"
+
+
+def _percent(share: float | np.floating) -> str:
     """ "73%", "−4%"."""
     return with_unit(f"{100 * share:.0f}", "%")

@@ -2,163 +2,156 @@
 
 from __future__ import annotations
 
-import functools
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llmviz import attention, experiments
-from llmviz.model import Trace
-from llmviz.views.attention.head_explorer import shown_weight
+from llmviz.model import Model
+from llmviz.reuse import kept_with
+from llmviz.views.attention.head_explorer import HIDE_FIRST, OneHead
 from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid, four_axes
-from llmviz.views.attention.heads import first_hidden, head_name, head_pattern
-from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
+from llmviz.views.attention.heads import first_hidden, head_name, picked_head
+from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import clip_position
-from llmviz.views.kit.text_box import Prompt, trace_of
+from llmviz.views.kit.state_fields import choice, clip_position, position, selected, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.provenance import Explanation
+from llmviz.views.kit.view import Scene, on, part, sentences, shared
 
 N_RANKED = 10  # heads in a ranking
+BY_SHARE = "share from → to"
+HERE, PROBE = "your sentence", "random tokens, twice"
+MEASURES = ["share", "first hidden", *attention.BEHAVIOURS]
 
 
-class HeadFinder(Explorer):
+@kept_with()
+def on_probe(model: Model) -> np.ndarray:
+    """Measure the behaviours on random tokens that come twice: [4, n_layers, n_heads]."""
+    return experiments.head_behaviours(model.trace(experiments.random_tokens(model, 25, seed=0) * 2))
+
+
+class HeadFinder(OneHead):
     """Which heads look from this token to that one? Which behave like this? A ranking, and the chosen head's map."""
 
-    BY_SHARE = "share from → to"
-    HERE, PROBE = "your sentence", "random tokens, twice"
+    @dataclass(frozen=True)
+    class State:
+        query: int = position(-1, of=("looks_from", "selected"))
+        key: int = position(1, of=("looks_at", "selected"))
+        by: str = choice(BY_SHARE, "Rank by", (BY_SHARE, *attention.BEHAVIOURS))
+        measured_on: str = choice(HERE, "Behaviour measured on", (HERE, PROBE))
+        hide_first: bool = tick(HIDE_FIRST)
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the first of the ranking
+        clicked: tuple[int, int] | None = selection("map")
 
-    def __init__(self, source: Prompt | Trace, *, query: int = -1, key: int = 1):
-        self.model = trace_of(source).model
-        self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
-        self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
-        self.by = choice([self.BY_SHARE, *attention.BEHAVIOURS], self.BY_SHARE, "Rank by")
-        self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
-        self.hide_first = checkbox("hide the first token and renormalise")
-        self.definition = Told()
-        self.grid = empty_grid(self.model.config)
-        names = ["share", "first hidden", *attention.BEHAVIOURS]
-        self.table = wide(
-            HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520
-        )
-        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 420)
-        self._wanted = query, key
-        super().__init__(
-            [
-                self.source_strip,
-                self.target_strip,
-                row(self.by, self.measured_on, self.hide_first),
-                self.definition,
-                self.grid,
-                row(self.table, self.map),
-            ]
-        )
-        self.follow(source, self.show)
-        for strip in (self.source_strip, self.target_strip):
-            strip.observe(self._pick, "selected")
-        for control in (self.by, self.measured_on, self.hide_first):
-            control.observe(self._rank, "value")
-        self.grid.observe(self._draw_map, "selected")
-        self.table.observe(self._from_table, "selected")
+    arrangement = (
+        *("looks_from", "looks_at", ("by", "measured_on", "hide_first")),
+        *("definition", "grid", ("table", "map")),
+    )
 
-    def show(self, trace: Trace) -> None:
-        self.trace = trace
-        n = len(trace.tokens)
-        self._query, self._key = (clip_position(wanted, n) for wanted in self._wanted)
-        with self.quietly():
-            for strip, selected in ((self.source_strip, self._query), (self.target_strip, self._key)):
-                strip.change(pieces=trace.pieces, ids=trace.tokens, selected=selected)
-        self._rank()
+    @on("table", "selected")
+    def pick_row(self, state: State, cell: list[int] | None) -> State:
+        ranking = self.scene(state).ranking
+        return replace(state, head=ranking[cell[0]]) if cell and ranking else state
 
-    @by_the_reader
-    def _pick(self, _change) -> None:
-        if None not in (self.source_strip.selected, self.target_strip.selected):
-            self._wanted = self.source_strip.selected, self.target_strip.selected
-            self._query, self._key = self._wanted
-            self._rank()
+    def put_right(self, before: State, state: State) -> State:
+        is_another = replace(state, head=before.head, clicked=before.clicked) != before
+        return replace(state, head=None, clicked=None) if is_another else state
 
-    @functools.cached_property
-    def probe(self) -> np.ndarray:
-        """Measure the behaviours on random tokens that come twice: [4, n_layers, n_heads]."""
-        twice = experiments.random_tokens(self.model, 25, seed=0) * 2
-        return experiments.head_behaviours(self.model.trace(twice))
+    @shared
+    def way(self, scene: Scene) -> tuple[int, int]:
+        """Return from where to where."""
+        query, key = (clip_position(i, len(scene.run.tokens)) for i in (scene.query, scene.key))
+        return query, key
 
-    @one_at_a_time
-    def _rank(self, _change=None) -> None:
-        trace, query, key = self.trace, self._query, self._key
-        weights = experiments.attention_from(trace, query)
-        hidden = first_hidden(weights)
+    @shared
+    def cell(self, scene: Scene) -> list[int]:
+        n = len(scene.run.tokens)
+        return selected(scene.clicked, n, n) or [*scene.way]
+
+    @shared
+    def measures(self, scene: Scene) -> np.ndarray:
+        """Return every head's measures, in the order of MEASURES: [6, n_layers, n_heads]."""
+        query, key = scene.way
+        weights = experiments.attention_from(scene.run, query)
+        here = scene.measured_on == HERE
         scores = (
-            self.probe
-            if self.measured_on.value == self.PROBE
-            else experiments.overview(trace, MAP_SIZE, False).scores
+            experiments.overview(scene.run, MAP_SIZE, False).scores if here else on_probe(scene.run.model)
         )
-        by_share = self.by.value == self.BY_SHARE
-        if by_share:
-            ranked = (hidden if self.hide_first.value else weights)[..., key]
-        else:
-            ranked = scores[list(attention.BEHAVIOURS).index(self.by.value)]
-        self.ranking = experiments.strongest_heads(ranked, N_RANKED)
-        columns = [weights[..., key], hidden[..., key], *scores]
-        names = [head_name(*one) for one in self.ranking]
-        table = np.array([[column[one] for column in columns] for one in self.ranking], np.float32)
-        with self.quietly():
-            self.table.change(
-                values=table.reshape(-1, len(columns))
-                if self.ranking
-                else np.full((1, len(columns)), np.nan),
-                row_labels=names or ["none"],
-                selected=[0, 0],
-                caption=f"The {len(names)} heads with the largest {self.by.value}, in %"
-                if names
-                else "No head to rank",
+        return np.stack([weights[..., key], first_hidden(weights)[..., key], *scores])
+
+    @shared
+    def ranked(self, scene: Scene) -> np.ndarray:
+        """Return the measure by which the heads are ranked."""
+        return scene.measures[int(scene.hide_first) if scene.by == BY_SHARE else MEASURES.index(scene.by)]
+
+    @shared
+    def ranking(self, scene: Scene) -> list[tuple[int, int]]:
+        return experiments.strongest_heads(scene.ranked, N_RANKED)
+
+    @shared
+    def drawn(self, scene: Scene) -> tuple[int, int]:
+        return scene.head or next(iter(scene.ranking), (0, 0))
+
+    @shared
+    def named_way(self, scene: Scene) -> str:
+        source, target = (isolated(scene.run.pieces[i]) for i in scene.way)
+        return f"from {source} to {target}"
+
+    @part(lambda _: TokenStrip([], stage="attention", caption="From (the token that looks)"))
+    def looks_from(self, scene: Scene) -> dict:
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[0]}
+
+    @part(lambda _: TokenStrip([], stage="attention", caption="To (the token looked at)"))
+    def looks_at(self, scene: Scene) -> dict:
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[1]}
+
+    @sentences
+    def definition(self, scene: Scene) -> list[str]:
+        query, key = scene.way
+        nothing = np.isnan(scene.ranked).all()
+        if scene.by != BY_SHARE:
+            known = (
+                f"{scene.by.capitalize()}: {attention.BEHAVIOURS[scene.by]}; measured on {scene.measured_on}."
             )
-            here = f"from {isolated(trace.pieces[query])} to {isolated(trace.pieces[key])}"
-            measure = f"share {here}" if by_share else self.by.value
-            first = " (first token hidden)" if by_share and self.hide_first.value else ""
-            best = list(self.ranking[0]) if self.ranking else [0, 0]
-            self.grid.change(
-                values=four_axes(ranked),
-                measure="share" if by_share else self.by.value,
-                selected=best,
-                chosen=[list(one) for one in self.ranking],
-                caption=f"Every head's {measure}{first}. Dashed: the {len(names)} largest",
+            why = (
+                " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
             )
-        self._define(by_share, here, bool(np.isnan(ranked).all()))
-        self._draw_map()
+            return [known + why if nothing else known]
+        if key > query:
+            why = "a token cannot look at later ones. Choose an earlier “to”"
+            return [f"There is nothing to rank {scene.named_way}: {why}."]
+        if nothing:
+            return ["There is nothing to rank: the first token is hidden."]
+        return [f"The share that each head gives {scene.named_way}."]
 
-    def _define(self, by_share: bool, here: str, nothing: bool) -> None:
-        if by_share:
-            told = f"The share that each head gives {here}."
-            if self._key > self._query:
-                told = f"There is nothing to rank {here}: a token cannot look at later ones. Choose an earlier “to”."
-            elif nothing:
-                told = "There is nothing to rank: the first token is hidden."
-        else:
-            name = self.by.value
-            told = f"{name.capitalize()}: {attention.BEHAVIOURS[name]}; measured on {self.measured_on.value}."
-            if nothing:
-                told += " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
-        self.definition.say(told)
+    @part(lambda view: empty_grid(view.run.model.config))
+    def grid(self, scene: Scene) -> dict:
+        by_share, heads = scene.by == BY_SHARE, scene.ranking
+        measure = f"share {scene.named_way}" if by_share else scene.by
+        first = " (first token hidden)" if by_share and scene.hide_first else ""
+        return {
+            "values": four_axes(scene.ranked),
+            "measure": "share" if by_share else scene.by,
+            "selected": [*scene.drawn],
+            "chosen": [[*head] for head in heads],
+            "caption": f"Every head's {measure}{first}. Dashed: the {len(heads)} largest",
+        }
 
-    @by_the_reader
-    def _from_table(self, change) -> None:
-        if change["new"] is not None and self.ranking:
-            self.grid.selected = list(self.ranking[change["new"][0]])
-
-    @by_the_reader
-    def _draw_map(self, _change=None) -> None:
-        layer, head = self.grid.selected
-        weights = head_pattern(self.trace, layer, head, hide_first=self.hide_first.value)
-        hidden = ", first token hidden" if self.hide_first.value else ""
-        self.map.change(
-            values=weights,
-            row_labels=self.trace.pieces,
-            col_labels=self.trace.pieces,
-            selected=[self._query, self._key],
-            caption=f"{head_name(layer, head)}{hidden}",
+    @part(
+        lambda _: wide(
+            HeatMap(np.zeros((1, 6)), [""], MEASURES, row_axis="head", col_axis="measure", numbers="always"),
+            520,
         )
-
-    def _explain(self, query: int, key: int) -> Explanation:
-        return shown_weight(self.trace, *self.grid.selected, query, key, hide_first=self.hide_first.value)
+    )
+    def table(self, scene: Scene) -> dict:
+        heads, rows = scene.ranking, [scene.measures[:, *head] for head in scene.ranking]
+        row = heads.index(scene.drawn) if scene.drawn in heads else None
+        return {
+            "values": np.stack(rows or [np.full(len(MEASURES), np.nan)]),
+            "row_labels": [head_name(*head) for head in heads] or ["none"],
+            "selected": None if row is None else [row, 0],
+            "caption": f"The {len(heads)} heads with the largest {scene.by}, in %"
+            if heads
+            else "No head to rank",
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,171 +10,134 @@ from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid
-from llmviz.views.attention.heads import head_name, head_pattern
+from llmviz.views.attention.heads import chosen_head, head_name, head_pattern, head_slider, layer_slider
 from llmviz.views.kit.arcs import Arcs
-from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
+from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import clip_position
-from llmviz.views.kit.text_box import Prompt, trace_of
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.state_fields import clip_position, is_index, picked, position, tick
+from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
+from llmviz.views.provenance import Explanation
+
+HIDE_FIRST = "hide the first token and renormalise"
+HIDDEN = ", first token hidden"
 
 
 def shown_weight(
     trace: Trace, layer: int, head: int, query: int, key: int, *, hide_first: bool
 ) -> Explanation:
     """Where one share comes from, as it is or with the first token hidden."""
-    told = provenance.pattern(trace, layer, head, query, key)
+    weight = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
-        return told
+        return weight
     if key == 0:
-        return replace(
-            told,
-            title=f"{told.title}: hidden",
-            formula="hidden here; the other shares are scaled up to sum to 100%",
-            operands=[],
-            line="np.nan",
-            result=np.nan,
-        )
-    pattern = provenance.row_of(trace, layer, query).pattern[head]
-    return Explanation(
-        f"{told.title}, with the first token hidden",
+        formula = "hidden here; the other shares are scaled up to sum to 100%"
+        return Explanation(f"{weight.title}: hidden", formula, [], "np.nan", np.nan)
+    title, formula = (
+        f"{weight.title}, with the first token hidden",
         "share / the sum of all shares but the first",
-        [
-            Operand("pattern", pattern, f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"),
-            Operand("key", key),
-        ],
-        "pattern[key] / pattern[1:].sum()",
-        attention.without_first_token(pattern[None])[0, key],
     )
+    pattern = f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"
+    result = head_pattern(trace, layer, head, hide_first=True)[query, key]
+    line = "pattern[key] / pattern[1:].sum()"
+    return provenance.explained(trace, title, formula, line, result, pattern=pattern, key=key)
 
 
-class HeadExplorer(Explorer):
+class OneHead(View):
+    """A view in which one head of the text is drawn large: a subclass says which one, and which cell is framed."""
+
+    @shared
+    def drawn(self, scene: Scene) -> tuple[int, int]:
+        """Return its layer and head."""
+        return chosen_head(scene)
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
+
+    @part(lambda _: wide(HeatMap([[1.0]], [""])))
+    def map(self, scene: Scene) -> dict:
+        return {
+            "values": scene.weights,
+            "row_labels": scene.run.pieces,
+            "col_labels": scene.run.pieces,
+            "selected": scene.cell,
+            "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
+        }
+
+    @explains("map")
+    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
+        return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
+
+
+class HeadExplorer(OneHead):
     """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
 
-    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = trace_of(source).model.config
-        self.hide_first = checkbox("hide the first token and renormalise")
-        self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
-        self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.grid = empty_grid(config)
-        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 480)
-        self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 560)
-        self.told = Told()
-        self._wanted = query
-        super().__init__(
-            [
-                row(self.layer, self.head, self.hide_first),
-                self.grid,
-                row(self.map, self.arcs),
-                self.told,
-            ]
-        )
-        self.follow(source, self.show)
-        self.hide_first.observe(self._draw, "value")
-        self.grid.observe(self._from_grid, "selected")
-        for control in (self.layer, self.head):
-            control.observe(self._from_sliders, "value")
-        self.map.observe(self._from_map, "selected")
-        self.arcs.observe(self._from_arcs, "selected")
+    @dataclass(frozen=True)
+    class State:
+        layer: int = layer_slider(13)
+        head: int = head_slider(8)
+        hide_first: bool = tick(HIDE_FIRST)
+        query: int = position(-1)
+        key: int | None = picked(None, lambda key, _: key is None or is_index(key), "a position, or None")
 
-    def show(self, trace: Trace) -> None:
-        self.trace = trace
-        self._query = clip_position(self._wanted, len(trace.tokens))
-        self._draw()
+    arrangement = (("layer", "head", "hide_first"), "grid", ("map", "arcs"), "message")
 
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        seen = experiments.overview(self.trace, MAP_SIZE, self.hide_first.value)
-        n = len(self.trace.tokens)
+    @on("grid", "selected")
+    def pick_head(self, state: State, head: list[int]) -> State:
+        return replace(state, layer=head[0], head=head[1])
+
+    @on("map", "selected")
+    def pick_cell(self, state: State, cell: list[int] | None) -> State:
+        return replace(state, query=cell[0], key=cell[1]) if cell else state
+
+    @on("arcs", "selected")
+    def pick_query(self, state: State, query: int | None) -> State:
+        return state if query is None else replace(state, query=query, key=None)
+
+    def put_right(self, before: State, state: State) -> State:
+        is_another = replace(state, query=before.query, key=before.key) != before
+        return replace(state, key=None) if is_another else state
+
+    @shared
+    def cell(self, scene: Scene) -> list[int]:
+        """Return the query, and the key that was clicked, or the one with the largest weight."""
+        query = clip_position(scene.query, len(scene.run.tokens))
+        heaviest = int(np.nan_to_num(scene.weights[query]).argmax())
+        return [query, heaviest if scene.key is None else clip_position(scene.key, len(scene.run.tokens))]
+
+    @part(lambda view: empty_grid(view.run.model.config, score_names=[*attention.BEHAVIOURS]))
+    def grid(self, scene: Scene) -> dict:
+        seen, n = experiments.overview(scene.run, MAP_SIZE, scene.hide_first), len(scene.run.tokens)
+        heads, tokens = seen.scores[0].size, "one token" if n == 1 else f"{n} tokens"
+        hidden = ", the first token hidden, the rest renormalised" if scene.hide_first else ""
         note = f"; a cell is the largest share of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
-        hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
-        heads = self.grid.values.shape[0] * self.grid.values.shape[1]
-        tokens = "one token" if n == 1 else f"{n} tokens"
-        with self.quietly():
-            self.grid.change(
-                values=seen.maps,
-                scores=seen.scores,
-                score_names=list(attention.BEHAVIOURS),
-                selected=[self.layer.value, self.head.value],
-                caption=f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
-            )
-        self._draw_head()
+        return {
+            "values": seen.maps,
+            "scores": seen.scores,
+            "selected": [*scene.drawn],
+            "caption": f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
+        }
 
-    def _draw_head(self) -> None:
-        trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
-        hide = self.hide_first.value
-        weights = head_pattern(trace, layer, head, hide_first=hide)
-        name = head_name(layer, head)
-        hidden = ", first token hidden" if hide else ""
-        with self.quietly():
-            self.map.change(
-                values=weights,
-                row_labels=trace.pieces,
-                col_labels=trace.pieces,
-                selected=[query, _heaviest(weights[query])],
-                caption=f"{name}{hidden}",
-            )
-            arcs = {"weights": weights, "selected": query}
-            if self.arcs.pieces != trace.pieces:
-                arcs = {"pieces": trace.pieces} | arcs
-            self.arcs.change(**arcs, caption=self._arcs_caption())
-        self._tell()
+    @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
+    def arcs(self, scene: Scene) -> dict:
+        pieces, (query, _) = scene.run.pieces, scene.cell
+        name = head_name(*scene.drawn) + HIDDEN * scene.hide_first
+        caption = f"Where {isolated(pieces[query])} looks: {name}"
+        return {"pieces": pieces, "weights": scene.weights, "selected": query, "caption": caption}
 
-    def _tell(self) -> None:
-        trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
-        to_first = trace.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
-        scores = experiments.overview(trace, MAP_SIZE, self.hide_first.value).scores[:, layer, head]
-        measured = ", ".join(
-            f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)
-        )
-        self.told.say(
-            f"Measured on this sentence: {measured}." if measured else "",
-            f"From {isolated(trace.pieces[query])} it gives {percent(to_first)} to the first token.",
-        )
+    @explains("arcs")
+    def explain_arc(self, scene: Scene, query: int, key: int) -> Explanation:
+        return self.explain(scene, query, key)
 
-    @by_the_reader
-    def _from_grid(self, change) -> None:
-        with self.quietly():  # both sliders move, and then the head is drawn once
-            self.layer.value, self.head.value = change["new"]
-        self._draw_head()
-
-    @by_the_reader
-    def _from_sliders(self, _change) -> None:
-        with self.quietly():
-            self.grid.selected = [self.layer.value, self.head.value]
-        self._draw_head()
-
-    @by_the_reader
-    def _from_map(self, change) -> None:
-        if change["new"] is not None:
-            self._look_from(change["new"][0])
-
-    @by_the_reader
-    def _from_arcs(self, change) -> None:
-        if change["new"] is not None:
-            self._look_from(change["new"])
-            with self.quietly():
-                self.map.selected = [self._query, _heaviest(self.map.values[self._query])]
-
-    def _look_from(self, query: int) -> None:
-        self._query = self._wanted = query
-        with self.quietly():
-            self.arcs.change(selected=query, caption=self._arcs_caption())
-        self._tell()
-
-    def _arcs_caption(self) -> str:
-        hidden = ", first token hidden" if self.hide_first.value else ""
-        name = head_name(self.layer.value, self.head.value)
-        return f"Where {isolated(self.trace.pieces[self._query])} looks: {name}{hidden}"
-
-    def _explain(self, query: int, key: int) -> Explanation:
-        at = (self.trace, self.layer.value, self.head.value, query, key)
-        return shown_weight(*at, hide_first=self.hide_first.value)
-
-
-def _heaviest(weights: np.ndarray) -> int:
-    """The key with the largest share of a row, where NaN is masked."""
-    return int(np.argmax(np.nan_to_num(weights)))
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        (layer, head), (query, _) = scene.drawn, scene.cell
+        scores = experiments.overview(scene.run, MAP_SIZE, scene.hide_first).scores[:, layer, head]
+        known = [f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)]
+        to_first = scene.run.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
+        return [
+            f"Measured on this sentence: {', '.join(known)}." if known else "",
+            f"From {isolated(scene.run.pieces[query])} it gives {percent(to_first)} to the first token.",
+        ]

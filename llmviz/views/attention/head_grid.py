@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
 import numpy as np
 import traitlets
 
@@ -26,7 +24,6 @@ class HeadGrid(Picture):
     """
 
     _static = "head_grid"
-    _by_page = ("selected", "chosen")
     _data = ("values", "selected", "chosen")
 
     values = Floats(ndim=(4,))
@@ -41,32 +38,12 @@ class HeadGrid(Picture):
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
     toggles = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(
-        self,
-        values: np.ndarray,
-        *,
-        group: int = 1,
-        selected: Sequence[int] = (0, 0),
-        chosen: Iterable[Sequence[int]] = (),
-        scores: np.ndarray | None = None,
-        score_names: Iterable[str] = (),
-        caption: str = "",
-        stage: str = "attention",
-        provenance: Callable | None = None,
-        **traits,
-    ):
-        super().__init__(
-            values=four_axes(values),
-            group=group,
-            selected=[int(i) for i in selected],
-            chosen=[[int(i) for i in one] for one in chosen],
-            scores=scores,
-            score_names=list(score_names),
-            caption=caption,
-            stage=stage,
-            provenance=provenance,
-            **traits,
-        )
+    @property
+    def _by_page(self) -> tuple[str, ...]:
+        return ("selected", "chosen") if self.toggles else ("selected",)
+
+    def __init__(self, values: np.ndarray, **traits):
+        super().__init__(values=four_axes(values), **{"stage": "attention", **traits})
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest share of its map; a line a head, a column a layer."""
@@ -78,32 +55,32 @@ class HeadGrid(Picture):
             [f"head {i}", *("–" if np.isnan(v) else f"{100 * v:.0f}" for v in row)]
             for i, row in enumerate(numbers.T)
         ]
-        chosen = ", ".join(head_name(*one) for one in self.chosen)
-        told = f"{what}, in {self.unit}; rows: heads, columns: layers\n{lines([['', *range(len(numbers))], *rows])}"
-        return told + (f"\nchosen: {chosen}" if chosen else "")
+        chosen = ", ".join(head_name(*head) for head in self.chosen)
+        table = lines([["", *range(len(numbers))], *rows])
+        chosen_line = f"\nchosen: {chosen}" if chosen else ""
+        return f"{what}, in {self.unit}; rows: heads, columns: layers\n{table}{chosen_line}"
 
     def headline(self) -> str:
         """How many heads, which is selected and which are chosen."""
         if self.values is None or not self.values.size:
             return "no heads yet"
         n_layers, n_heads = self.values.shape[:2]
-        told = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
+        parts = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
-            told[-1] += (
-                f", {self.measure} {amount(100 * self.values[tuple(self.selected)].item(), self.unit)}"
-            )
+            value = self.values[tuple(self.selected)].item()
+            parts[-1] += f", {self.measure} {amount(100 * value, self.unit)}"
         if self.chosen:
-            told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
-        return "; ".join(told)
+            parts.append("chosen: " + ", ".join(head_name(*head) for head in self.chosen[:20]))
+        return "; ".join(parts)
 
     @traitlets.validate("selected", "chosen")
     def _heads_that_exist(self, proposal):
         value, several = proposal["value"], proposal["trait"].name == "chosen"
-        for one in value if several else [value]:
-            waiting = not several and one == [0, 0]  # the first head is selected before there are any
-            if not waiting and not has_place(self.values, one):
+        for head in value if several else [value]:
+            waiting = not several and head == [0, 0]  # the first head is selected before there are any
+            if not waiting and not has_place(self.values, head):
                 shape = None if self.values is None else self.values.shape[:2]
-                raise traitlets.TraitError(f"a head is [layer, head] within {shape}, not {one}")
+                raise traitlets.TraitError(f"a head is [layer, head] within {shape}, not {head}")
         if several and len(set(map(tuple, value))) < len(value):
             raise traitlets.TraitError("a head is chosen once")
         return value

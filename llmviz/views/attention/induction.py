@@ -2,101 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from llmviz import attention, experiments
-from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.kit.background import Background, Steps
-from llmviz.views.kit.controls import Told, row, slider
+from llmviz.views.attention.heads import picked_head
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.state_fields import number
+from llmviz.views.kit.view import Scene, View, job, part, sentences
 
 N_DRAWS = 7  # of random heads: a draw may hit a head that every text needs, so the median counts
 
 
-class Induction(Explorer):
-    """Random tokens, then the same again: can the model copy, and which heads does it need for that?
+class Induction(View):
+    """Random tokens, then the same again: can the model copy, and which heads does it need for that?"""
 
-    After `run`, `first` and `second` hold the mean probability of the right next token in each pass, `without` that of
-    the second pass with the strongest induction heads off, `without_random` with as many others off, one a draw.
-    """
+    @dataclass(frozen=True)
+    class State:
+        n: int = number(40, "Random tokens", 60, first=5, stage="attention")
+        off: int = number(8, "Heads off", 20, stage="attention")
+        seed: int = number(0, "Another draw", 20, stage="attention")
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
 
-    def __init__(self, model: Model, *, n: int = 40, off: int = 8, seed: int = 0):
-        self.model, self._work = model, Background(self)
-        self.n = slider(n, "Random tokens", 60, stage="attention")
-        self.n.min = 5
-        self.off = slider(off, "Heads off", 20, stage="attention")
-        self.seed = slider(seed, "Another draw", 20, stage="attention")
-        for control in (self.n, self.off, self.seed):
-            control.continuous_update = False
-            control.observe(self.run, "value")
-        self.curves = LinePlot(
-            unit="share",
-            y_max=1.0,
-            stage="attention",
-            x_axis="position of the token",
-            names=["the model as it is"],
-            caption="Probability of the right next token",
-        )
-        self.told = Told()
-        self.grid = empty_grid(model.config, measure="induction score")
-        super().__init__([row(self.n, self.off, self.seed), self.curves, self.told, self.grid])
-        self.run()
+    arrangement = (("n", "off", "seed", "progress"), "curves", "message", "grid")
 
-    @one_at_a_time
-    def run(self, _change=None) -> None:
-        """The model as it is, at once; then with heads off, beside everything else."""
-        self._work.stop()
-        n = self.n.value
-        tokens = experiments.random_tokens(self.model, n, self.seed.value) * 2
-        trace = self.model.trace(tokens)
-        self.scores = experiments.induction_scores(trace)
-        self.strongest = experiments.strongest_heads(self.scores, self.off.value)
-        right = experiments.token_probs(trace)
-        self.first, self.second = experiments.copying_by_pass(right)
-        self.curves.change(
-            x=np.arange(1, 2 * n),
-            values=right[None],
-            names=["the model as it is"],
-            x_pieces=trace.pieces[1:],
-            marks=[[n, "second pass"]],
-        )
-        self.told.say(
-            f"Right next token, mean probability: first pass {percent(self.first)}, second pass "
-            f"{percent(self.second)}."
-        )
-        self.grid.change(
-            values=four_axes(self.scores),
-            selected=list(self.strongest[0]) if self.strongest else [0, 0],
-            chosen=[list(one) for one in self.strongest],
-            caption=f"Induction score: {attention.BEHAVIOURS['induction']}. Dashed: the heads switched off",
-        )
-        if self.strongest:
-            self._work.start(self._switch_off(trace, right))
+    def slices(self) -> Iterator[State]:
+        return self.along("n", "off", "seed")
 
-    def _switch_off(self, trace: Trace, right: np.ndarray) -> Steps:
-        """The second pass without the strongest heads, and without as many others."""
-        k = len(self.strongest)
-        seeds = range(N_DRAWS * self.seed.value, N_DRAWS * (self.seed.value + 1))
-        yield 0.001
-        curves = []
-        for curve in experiments.without_heads(trace, self.strongest, seeds):
-            curves.append(curve)
-            yield 0.001
-        *self.without_random, self.without = (experiments.copying_by_pass(curve)[1] for curve in curves)
-        self.curves.change(
-            values=np.stack([right, np.median(curves[:-1], axis=0), curves[-1]]),
-            names=[
-                "the model as it is",
-                f"{k} random heads off (median of {N_DRAWS} draws)",
-                f"the {k} strongest induction heads off",
-            ],
-        )
-        self.told.say(
-            *self.told.sentences,
-            f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, "
-            f"{percent(np.median(self.without_random))} (the median of {N_DRAWS} draws, from "
-            f"{percent(min(self.without_random))} to {percent(max(self.without_random))}).",
-        )
+    def needs(self, state: State) -> str:
+        return "copy"
+
+    @job("n", "off", "seed")
+    def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
+        """Run the row: its pieces, all induction scores, the strongest heads, and the right next tokens' probabilities:
+        of the model as it is, with random heads off in N_DRAWS draws, and with the strongest off."""
+        trace = scene.run.trace(experiments.random_tokens(scene.run, scene.n, scene.seed) * 2)
+        scores = experiments.induction_scores(trace)
+        heads, probs = experiments.strongest_heads(scores, scene.off), [experiments.token_probs(trace)]
+        yield 0.1, (trace.pieces, scores, heads, probs)
+        seeds = range(N_DRAWS * scene.seed, N_DRAWS * (scene.seed + 1))
+        for right in experiments.without_heads(trace, heads, seeds) if heads else ():
+            probs = [*probs, right]
+            yield len(probs) / (N_DRAWS + 2), None
+        yield 1.0, (trace.pieces, scores, heads, probs)
+
+    @part(lambda _: LinePlot(unit="share", y_max=1.0, stage="attention", x_axis="position of the token"))
+    def curves(self, scene: Scene) -> dict:
+        pieces, _, heads, (whole, *others) = scene.known("copy")
+        lines = {"the model as it is": whole}
+        if others:
+            random = f"{len(heads)} random heads off (median of {N_DRAWS} draws)"
+            lines[random] = np.median(others[:-1], axis=0)
+            lines[f"the {len(heads)} strongest induction heads off"] = others[-1]
+        return {
+            "x": np.arange(1, 2 * scene.n),
+            "values": np.stack([*lines.values()]),
+            "names": [*lines],
+            "x_pieces": pieces[1:],
+            "marks": [[scene.n, "second pass"]],
+            "caption": "Probability of the right next token",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        _, _, heads, probs = scene.known("copy")
+        (first, whole), *passes = map(experiments.copying_by_pass, probs)
+        lines = [
+            f"Right next token, mean probability: first pass {percent(first)}, second pass {percent(whole)}."
+        ]
+        if passes:
+            *draws, left = (second for _, second in passes)
+            lines.append(
+                f"Second pass with the {len(heads)} strongest off: {percent(left)}; with as many random heads off, "
+                f"{percent(np.median(draws))} (the median of {N_DRAWS} draws, from {percent(min(draws))} to "
+                f"{percent(max(draws))})."
+            )
+        return lines
+
+    @part(lambda view: empty_grid(view.run.config, measure="induction score"))
+    def grid(self, scene: Scene) -> dict:
+        _, scores, heads, _ = scene.known("copy")
+        return {
+            "values": four_axes(scores),
+            "selected": [*(scene.head or [*heads, (0, 0)][0])],
+            "chosen": [[*head] for head in heads],
+            "caption": f"Induction score: {attention.BEHAVIOURS['induction']}. Dashed: the heads switched off",
+        }

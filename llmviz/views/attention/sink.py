@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 import numpy as np
 import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.kit.background import Background, Steps
-from llmviz.views.kit.controls import Told, row, slider, wide
+from llmviz.views.attention.heads import picked_head
+from llmviz.views.kit.controls import slider, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader
+from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt, most_tokens, trace_of
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.text_box import most_tokens
+from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 LAST = 50  # tokens; at a single one the number can be an odd one
+MOST_NAMED = 8  # tokens with a short value
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
+AXIS = {"stage": "attention", "x_axis": "token number", "log_x": True}
 
 
-class Sink(Explorer):
+def _longest(view: Sink) -> int:
+    return most_tokens(view.run.model)
+
+
+class Sink(View):
     """How many heads give the first token more than half of their attention, from each token of a long text.
 
     The text is the reader's, and then a story goes on until there are 512 tokens: `trace` is the run over both. No
@@ -29,81 +40,98 @@ class Sink(Explorer):
 
     trace = traitlets.Instance(Trace)
 
-    def __init__(self, source: Prompt | Trace):
-        self.model = trace_of(source).model
-        self.n = most_tokens(self.model)
-        axis = {"stage": "attention", "x_axis": "token number", "log_x": True}
-        self.from_token = slider(1, "From token number", self.n, stage="attention", first=1)
-        self.counts = LinePlot(
-            unit="rank",  # whole numbers
-            names=["heads"],
-            y_max=float(self.model.config.n_layers * self.model.config.n_heads),
-            caption="Heads that give the first token more than half of their attention",
-            **axis,
-        )
-        self.lengths = LinePlot(
-            names=["length"],
-            caption="How long each token's value is (mean over all layers and heads)",
-            **axis,
-        )
-        self.grid = empty_grid(self.model.config, measure="share of the first token")
-        self.told = Told()
-        self._work = Background(self)
-        super().__init__([self.from_token, row(wide(self.counts), wide(self.lengths)), self.told, self.grid])
-        self.follow(source, self.show)
-        self.from_token.observe(self._draw, "value")
-        for plot in (self.counts, self.lengths):
-            plot.observe(self._pick, "selected")
+    @dataclass(frozen=True)
+    class State:
+        """The number of the token that looks, from 1; None: the last one of the reader's text."""
 
-    def show(self, own: Trace) -> None:
-        """Another text; the long run waits until everything else shows it."""
-        if self.trait_has_value("trace"):
-            self._work.start(self._run(own))
-        else:
-            for _ in self._run(own):
-                pass
-
-    def _run(self, own: Trace) -> Steps:
-        yield 0.01
-        story = self.model.tokenizer.encode(" " + STORY)
-        trace = self.model.trace([*own.tokens, *story][: self.n])
-        self._first, self._lengths = experiments.first_token_weights(trace), experiments.value_norms(trace)
-        self._own = len(own.tokens)
-        marks = [[self._own, "end of your text"]] if self._own < len(trace.tokens) else []
-        along = {"x": np.arange(1, len(trace.tokens) + 1), "marks": marks}
-        self.trace = trace
-        with self.quietly():
-            self.counts.change(values=experiments.heads_on_first(self._first)[None], **along)
-            self.lengths.change(values=self._lengths[None], **along)
-            self.from_token.max = len(trace.tokens)
-            self.from_token.value = self._own
-        self._draw()
-
-    @by_the_reader
-    def _pick(self, change) -> None:
-        if change["new"] is not None:
-            self.from_token.value = change["new"] + 1
-
-    @by_the_reader
-    def _draw(self, _change=None) -> None:
-        at = min(self.from_token.value, len(self.trace.tokens)) - 1
-        here, first = isolated(self.trace.pieces[at]), self._first[..., at]
-        with self.quietly():
-            for plot in (self.counts, self.lengths):
-                plot.selected = at
-        self.grid.change(
-            values=four_axes(first),
-            caption=f"From token {at + 1}, {here}: each head's share for the first token",
+        from_token: int | None = picked(
+            None,
+            lambda n, view: n is None or (type(n) is int and 1 <= n <= _longest(view)),
+            "the number of a token, from 1, or None",
+            control=lambda n, view: slider(
+                1, "From token number", _longest(view), stage="attention", first=1
+            ),
+            shows=lambda n, view: {"value": min(n or len(view.run.tokens), _longest(view))},
+            on_page=lambda view: (*range(1, 32), *range(32, _longest(view) + 1, 8)),
         )
-        counts = self.counts.values[0]
-        short = np.flatnonzero(experiments.short_values(self._lengths)[: at + 1])
-        named = ", ".join(f"{isolated(self.trace.pieces[i])} ({i + 1})" for i in short[:8])
-        more = f" and {len(short) - 8} more" if len(short) > 8 else ""
-        self.told.say(
-            f"From token {at + 1}, {here}, {counts[at]:.0f} of {first.size} heads give more than half to the first "
-            f"token; the mean over all heads is {percent(first.mean())}. From the last {min(LAST, len(counts))} "
-            f"tokens it is {counts[-LAST:].mean():.0f} heads on average.",
-            f"Up to here these values are less than half as long as the median one: {named}{more}."
-            if named
-            else "",
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
+
+    arrangement = (("from_token", "progress"), ("counts", "lengths"), "message", "grid")
+
+    @traitlets.default("trace")
+    def _first_run(self) -> Trace:
+        """Run it at once: guess cards ask about it."""
+        return self.run.model.trace(self._tokens())
+
+    def _tokens(self) -> list[int]:
+        return [*self.run.tokens, *self.run.model.tokenizer.encode(" " + STORY)][: _longest(self)]
+
+    def needs(self, state: State) -> str:
+        return "read"
+
+    @job()
+    def read(self, scene: Scene) -> Iterator[tuple[float, Trace | None]]:
+        """Run the model over the long text, once everything else shows the reader's: a longer part in each step."""
+        tokens, n = self._tokens(), len(scene.run.tokens)
+        while (n := 2 * n) < len(tokens):
+            scene.run.model.trace(tokens[:n])
+            yield n / len(tokens), None
+        yield 1.0, scene.run.model.trace(tokens)
+
+    def hand_on(self) -> None:
+        if (trace := self._measured("read", self.state).result) is not None:
+            self.trace = trace
+
+    @on("counts", "lengths", "selected")
+    def point_picked(self, state: State, point: int | None) -> State:
+        return state if point is None else replace(state, from_token=point + 1)
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        """Return what each head gives to the first token: [n_layers, n_heads, seq]."""
+        return experiments.first_token_weights(scene.known("read"))
+
+    @shared
+    def at(self, scene: Scene) -> int:
+        n = scene.from_token or len(scene.run.tokens)
+        return min(n, scene.weights.shape[-1]) - 1
+
+    def _line(self, scene: Scene, values: np.ndarray, caption: str) -> dict:
+        n, own = len(values), len(scene.run.tokens)
+        marks = [[own, "end of your text"]] if own < n else []
+        x = np.arange(1, n + 1)
+        return {"x": x, "values": values[None], "marks": marks, "selected": scene.at, "caption": caption}
+
+    @part(lambda _: wide(LinePlot(names=["heads"], unit="rank", **AXIS)))
+    def counts(self, scene: Scene) -> dict:
+        caption, most = (
+            "Heads that give the first token more than half of their attention",
+            scene.weights[..., 0].size,
         )
+        return self._line(scene, experiments.heads_on_first(scene.weights), caption) | {"y_max": float(most)}
+
+    @part(lambda _: wide(LinePlot(names=["length"], **AXIS)))
+    def lengths(self, scene: Scene) -> dict:
+        caption = "How long each token's value is (mean over all layers and heads)"
+        return self._line(scene, experiments.value_norms(scene.known("read")), caption)
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        at, first, counts = scene.at, scene.weights[..., scene.at], experiments.heads_on_first(scene.weights)
+        trace = scene.known("read")
+        short = np.flatnonzero(experiments.short_values(experiments.value_norms(trace))[: at + 1])
+        named = ", ".join(f"{isolated(trace.pieces[i])} ({i + 1})" for i in short[:MOST_NAMED])
+        more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
+        return [
+            f"From token {at + 1}, {isolated(trace.pieces[at])}, {counts[at]:.0f} of {first.size} heads give more than "
+            f"half to the first token; the mean over all heads is {percent(first.mean())}. From the last "
+            f"{min(LAST, len(counts))} tokens it is {counts[-LAST:].mean():.0f} heads on average.",
+            named and f"Up to here these values are less than half as long as the median one: {named}{more}.",
+        ]
+
+    @part(lambda view: empty_grid(view.run.model.config, measure="share of the first token"))
+    def grid(self, scene: Scene) -> dict:
+        here = f"token {scene.at + 1}, {isolated(scene.known('read').pieces[scene.at])}"
+        caption = f"From {here}: each head's share for the first token"
+        values, head = four_axes(scene.weights[..., scene.at]), scene.head or (0, 0)
+        return {"values": values, "selected": [*head], "caption": caption}

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import head_name
-from llmviz.views.kit.background import Background, Experiment, Steps
-from llmviz.views.kit.controls import Told, button, choice, row, seed_box
+from llmviz.views.attention.heads import head_name, picked_head
+from llmviz.views.kit.controls import choice
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, by_the_reader, lines, one_at_a_time
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.state_fields import clip_position, fixed, is_index, picked, seed, selection
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 
 N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
+# How each of `experiments.conditions` is named, and drawn by `HeadPair`.
+CONDITIONS = {
+    "": ("as it is", ""),
+    "writer": ("{writer} off", "writer"),
+    "k": ("only its path into the keys cut", "k"),
+    "q": ("only its path into the queries cut", "q"),
+    "v": ("only its path into the values cut", "v"),
+    "all k": ("its paths into the keys of all copying heads cut ({n_readers})", "k"),
+    "others": ("a random head off (mean of {n_others} draws)", "other"),
+}
 
 
 class HeadPair(Picture):
@@ -48,28 +62,13 @@ class HeadPair(Picture):
         if self.totals is None:
             return "no heads yet"
         a, b = (visible(piece) for piece in self.pieces[:2])
-        rows = [
-            [
-                "",
-                f"{self.reader}'s induction score",
-                "right next token",
-                f"{self.writer}: {b} → {a}",
-                f"{self.reader}: second {a} → {b}",
-                f"{b} comes next",
-            ]
-        ]
+        titles = f"{self.reader}'s induction score", "right next token", f"{self.writer}: {b} → {a}"
+        rows = [["", *titles, f"{self.reader}: second {a} → {b}", f"{b} comes next"]]
         for name, cut, total, here in zip(self.names, self.cuts, self.totals, self.here):
-            back = "off" if cut == "writer" else here[0]
-            numbers = (total[0], total[1], back, here[1], here[2])
-            rows.append(
-                [
-                    name,
-                    *(
-                        "…" if np.isnan(total[0]) else one if isinstance(one, str) else percent(one)
-                        for one in numbers
-                    ),
-                ]
-            )
+            cells = ["…" if np.isnan(total[0]) else percent(value) for value in (*total, *here[:3])]
+            if cut == "writer" and cells[2] != "…":
+                cells[2] = "off"
+            rows.append([name, *cells])
         return lines(rows)
 
     def headline(self) -> str:
@@ -77,12 +76,9 @@ class HeadPair(Picture):
         if self.totals is None:
             return "no heads yet"
         score, right = self.totals[self.selected]
-        told = (
-            "being measured"
-            if np.isnan(score)
-            else f"induction score {percent(score)}, right next token {percent(right)}"
-        )
-        return f"{self.writer} writes, {self.reader} reads; {self.names[self.selected]}: {told}"
+        numbers = f"induction score {percent(score)}, right next token {percent(right)}"
+        numbers = "being measured" if np.isnan(score) else numbers
+        return f"{self.writer} writes, {self.reader} reads; {self.names[self.selected]}: {numbers}"
 
     @traitlets.validate("selected")
     def _a_condition(self, proposal):
@@ -91,24 +87,7 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
-def condition_name(condition: str, writer: tuple[int, int], n_readers: int, n_others: int) -> str:
-    """Name what is taken away, as a line of the diagram."""
-    return {
-        "": "as it is",
-        "writer": f"{head_name(*writer)} off",
-        "k": "only its path into the keys cut",
-        "q": "only its path into the queries cut",
-        "v": "only its path into the values cut",
-        "all k": f"its paths into the keys of all copying heads cut ({n_readers})",
-        "others": f"a random head off (mean of {n_others} draws)",
-    }[condition]
-
-
-# How `HeadPair` draws what is taken away, where its name is another.
-DRAWN = {"all k": "k", "others": "other"}
-
-
-class TwoHeads(Experiment):
+class TwoHeads(View):
     """Which head, taken away, breaks a copying head? And how do the two work together?
 
     A row of random tokens comes twice; the reader (`reader`) is an induction head, which looks from a token in the
@@ -117,208 +96,203 @@ class TwoHeads(Experiment):
     only one path from it into the reader, is taken away. That a head reads in its *keys* what an earlier head wrote is
     called K-composition (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"); the pair of a
     previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
-
-    The diagram waits until a writer is chosen, by the reader of the page or by `writer`. `effect`
-    [n_layers, n_heads] is the change of the reader's induction score, NaN where it is not measured.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        n: int = 25,
-        seed: int = 0,
-        reader: tuple[int, int] = (18, 6),
-        writer: tuple[int, int] | None = None,
-    ):
-        super().__init__("Switch off every earlier head, one at a time")
-        self.model, self._n, self._paths = model, n, Background(self)
-        config = model.config
-        self.reader = min(reader[0], config.n_layers - 1), min(reader[1], config.n_heads - 1)
-        self.writer = writer
-        self.seed = seed_box(seed)
-        self.new_row = button("new row")
-        self.readers = choice([], None, "Copying head", "min(430px, 98%)")
-        self.strip = TokenStrip([], stage="attention", quantity="probability before it came")
-        self.grid = empty_grid(config, kind="signed", measure="change of the induction score", unit="points")
-        self.found = Told()
-        self.pair = HeadPair(stage="attention")
-        self.grid.layout.display = self.pair.layout.display = "none"
-        self.children = (
-            row(self.readers, self.seed, self.new_row),
-            self.strip,
-            self.told,
-            row(*self.buttons, self.progress),
-            self.grid,
-            self.found,
-            self.pair,
+    @dataclass(frozen=True)
+    class State:
+        n: int = fixed(25, lambda n: is_index(n) and n > 2, "a number of tokens from 3")
+        seed: int = seed(0)
+        reader: tuple[int, int] = picked(
+            (18, 6),
+            lambda head, _: isinstance(head, tuple) and len(head) == 2 and all(map(is_index, head)),
+            "a layer and a head",
+            of=("readers", "value"),
         )
-        self.pair.observe(self._caption, "selected")
-        self.new_row.on_click(self._another_row)
-        self.seed.observe(self._draw_row, "value")
-        self.readers.observe(self._pick_reader, "value")
-        self.strip.observe(self._pick_token, "selected")
-        self.grid.observe(self._pick_writer, "selected")
-        self.buttons[0].on_click(lambda _: self.start(self._each_off(), self.buttons[0]))
-        self._draw_row()
-
-    # --- the row and the copying head ---
-
-    @one_at_a_time
-    def _another_row(self, _button=None) -> None:
-        self.seed.value = (self.seed.value + 1) % self.seed.max
-
-    @one_at_a_time
-    def _draw_row(self, _change=None) -> None:
-        self.row = experiments.random_tokens(self.model, self._n, self.seed.value)
-        self.trace = self.model.trace(self.row * 2)
-        self.scores = experiments.induction_scores(self.trace)
-        right = experiments.token_probs(self.trace)
-        first, second = experiments.copying_by_pass(right)
-        copied = right[self._n :]
-        self._token = int(np.argsort(copied)[len(copied) // 2]) + 1  # neither the best nor the worst of them
-        with self.quietly():
-            best = experiments.strongest_heads(self.scores, N_READERS)
-            self.readers.options = [
-                (f"{head_name(*one)}, induction score {percent(self.scores[one])}", one)
-                for one in dict.fromkeys([self.reader, *best])
-            ]
-            self.readers.value = self.reader
-            self.strip.change(
-                pieces=self.model.tokenizer.pieces(self.row),
-                weights=np.r_[np.nan, copied],
-                selected=self._token,
-                caption="The row's second pass. Shade: the probability that each token had before it came",
-            )
-        self.told.say(
-            f"{self._n} random tokens, then the same {self._n} again. Right next token, mean probability: first pass "
-            f"{percent(first)}, second pass {percent(second)}."
+        writer: tuple[int, int] | None = (
+            picked_head()
+        )  # None: the head that the reader needs most, once that is known
+        token: int | None = selection("strip")
+        condition: int = picked(
+            0,
+            lambda i, _: is_index(i) and 0 <= i < len(CONDITIONS),
+            "the number of a condition",
+            of=("pair", "selected"),
+            on_page=lambda _: range(len(CONDITIONS)),
         )
-        self._new_pair()
 
-    @by_the_reader
-    def _pick_reader(self, change) -> None:
-        if change["new"] is not None:
-            self.reader = change["new"]
-            self._new_pair()
+    arrangement = (
+        *(("readers", "seed", "new_row"), "strip", "about_row"),
+        *(("each_off", "progress"), "grid", "about_heads", "pair"),
+    )
 
-    def _new_pair(self) -> None:
-        """What was found for another row or another copying head goes."""
-        self.stop()
-        if self.writer and self.writer[0] >= self.reader[0]:
-            self.writer = None
-        self.effect = np.full(self.scores.shape, np.nan, np.float32)
-        self.grid.layout.display = "none"
-        with self.quietly():
-            self.grid.change(selected=list(self.writer or self.reader), chosen=[list(self.reader)])
-        self.found.say("" if self.reader[0] else "No layer comes before this head's.")
-        self.buttons[0].disabled = not self.reader[0]
-        self._measure_pair()
+    # --- events ---
 
-    # --- which head, taken away, breaks it? ---
+    @press("new row")
+    def new_row(self, state: State) -> State:
+        return replace(state, seed=(state.seed + 1) % 2**31)
 
-    def _each_off(self) -> Steps:
-        before = experiments.induction_score_of(self.trace, self.reader)
-        n_heads, chosen = self.model.config.n_heads, self.writer
-        name, total = head_name(*self.reader), self.reader[0] * n_heads
-        self.effect = np.full(self.scores.shape, np.nan, np.float32)
-        self.found.say()
-        runs = experiments.ablate_each_earlier_head(self.trace, self.reader)
+    @on("grid", "selected")
+    def pick_writer(self, state: State, head: list[int]) -> State:
+        is_earlier = head[0] < self.scene(state).reading[0]
+        return replace(state, writer=tuple(head)) if is_earlier else state
+
+    def put_right(self, before: State, state: State) -> State:
+        if (state.seed, state.reader) == (before.seed, before.reader):
+            return state
+        return replace(state, writer=self.scene(before).writing, token=None)
+
+    # --- the row and the two heads ---
+
+    @shared
+    def row(self, scene: Scene) -> Trace:
+        return scene.run.trace(experiments.random_tokens(scene.run, scene.n, scene.seed) * 2)
+
+    @shared
+    def right(self, scene: Scene) -> np.ndarray:
+        """Return the probability of each token of the row but the first, both times."""
+        return experiments.token_probs(scene.row)
+
+    @shared
+    def at(self, scene: Scene) -> int:
+        """Return the token that is drawn: the one clicked, or one that is copied neither best nor worst."""
+        copied = scene.right[scene.n :]
+        typical = int(np.argsort(copied)[len(copied) // 2]) + 1
+        return typical if scene.token is None else min(max(1, scene.token), scene.n - 1)
+
+    @shared
+    def reading(self, scene: Scene) -> tuple[int, int]:
+        (layer, head), config = scene.reader, scene.run.config
+        return clip_position(layer, config.n_layers), clip_position(head, config.n_heads)
+
+    @shared
+    def readers_scores(self, scene: Scene) -> dict[tuple[int, int], float]:
+        """Return the induction scores of the copying heads to choose from."""
+        scores = experiments.induction_scores(scene.row)
+        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reading])
+        return {head: float(scores[head]) for head in heads}
+
+    @shared
+    def writing(self, scene: Scene) -> tuple[int, int] | None:
+        if scene.writer and scene.writer[0] < scene.reading[0]:
+            return scene.writer
+        is_known = scene.status("each_off") == "done"
+        return experiments.strongest_heads(-scene.result("each_off"), 1)[0] if is_known else None
+
+    # --- jobs ---
+
+    @job(
+        *("n", "seed", "reader"),
+        start="Switch off every earlier head, one at a time",
+        when=lambda _, scene: scene.reading[0] > 0,
+    )
+    def each_off(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Measure how the reader's induction score changes: [n_layers, n_heads], NaN where it is not known."""
+        config, before = scene.run.config, scene.readers_scores[scene.reading]
+        effect = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
+        runs = experiments.ablate_each_earlier_head(scene.row, scene.reading)
         for done, (layer, head, score) in enumerate(runs, 1):
-            self.effect[layer, head] = score - before
-            if head == n_heads - 1:  # a layer is done
-                self.grid.change(
-                    values=four_axes(self.effect),
-                    limit=1.0,
-                    caption=f"How {name}'s induction score ({percent(before)}) changes when this one head is off; "
-                    "blank: not tried yet, or too late to change it. Dashed: the head itself. Click a head to see "
-                    "the two together",
-                )
-                self.grid.layout.display = ""
-            yield done / total
-        worst = experiments.strongest_heads(-self.effect, 3)
-        others = np.delete(
-            np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)
+            effect[layer, head] = score - before
+            is_last = head == config.n_heads - 1  # of its layer
+            yield done / (scene.reading[0] * config.n_heads), effect.copy() if is_last else None
+
+    def needs(self, state: State) -> str | None:
+        return "paths" if self.scene(state).writing else None
+
+    @job("n", "seed", "reader", "writer")
+    def paths(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        """Measure each condition: their names, `totals` and `here` of `HeadPair`, the latter for each token."""
+        writer, reader = scene.writing, scene.reading
+        shape = reader[0], scene.run.config.n_heads
+        others = experiments.random_heads(shape, N_DRAWS, [writer], scene.seed) or [writer]
+        readers = [head for head in scene.readers_scores if head[0] > writer[0]]
+        conditions = experiments.conditions(scene.row, writer, reader, readers, others)
+        values = {"writer": head_name(*writer), "n_readers": len(readers), "n_others": len(others)}
+        names = [CONDITIONS[condition][0].format(**values) for condition in conditions]
+        totals = np.full((len(names), 2), np.nan, np.float32)
+        here = np.full((len(names), 4, scene.n - 1), np.nan, np.float32)
+        for i, runs in enumerate(conditions.values()):
+            both = experiments.measure_composition(scene.row, runs, writer, reader)
+            totals[i] = both.score, both.right.mean()
+            here[i] = both.written, both.read, both.right, both.written_late
+            yield (i + 1) / len(names), (names, totals.copy(), here.copy())
+
+    # --- parts ---
+
+    @part(lambda _: choice([], None, "Copying head", "min(430px, 98%)"))
+    def readers(self, scene: Scene) -> dict:
+        scores = scene.readers_scores.items()
+        options = tuple((f"{head_name(*head)}, induction score {percent(v)}", head) for head, v in scores)
+        return {"options": options, "value": scene.reading}
+
+    @part(lambda _: TokenStrip([], stage="attention", quantity="probability before it came"))
+    def strip(self, scene: Scene) -> dict:
+        return {
+            "pieces": scene.row.pieces[: scene.n],
+            "weights": np.r_[np.nan, scene.right[scene.n :]],
+            "selected": scene.at,
+            "caption": "The row's second pass. Shade: the probability that each token had before it came",
+        }
+
+    @sentences
+    def about_row(self, scene: Scene) -> list[str]:
+        first, second = experiments.copying_by_pass(scene.right)
+        return [
+            f"{scene.n} random tokens, then the same {scene.n} again. Right next token, mean probability: first pass "
+            f"{percent(first)}, second pass {percent(second)}."
+        ]
+
+    @part(
+        lambda view: empty_grid(
+            view.run.config, kind="signed", limit=1.0, measure="change of the induction score", unit="points"
         )
-        self.found.say(
-            f"Without {head_name(*worst[0])}, {name}'s induction score goes from {percent(before)} to "
-            f"{percent(before + self.effect[worst[0]])}. Then come "
+    )
+    def grid(self, scene: Scene) -> dict:
+        return {
+            "values": four_axes(scene.known("each_off")),
+            "selected": [*(scene.writing or scene.reading)],
+            "chosen": [[*scene.reading]],
+            "caption": f"How {head_name(*scene.reading)}'s induction score "
+            f"({percent(scene.readers_scores[scene.reading])}) changes when this one head is off; blank: not tried "
+            "yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
+        }
+
+    @sentences
+    def about_heads(self, scene: Scene) -> list[str]:
+        if scene.reading[0] == 0:
+            return ["No layer comes before this head's."]
+        if scene.status("each_off") != "done":
+            return []
+        effect, before = scene.result("each_off"), scene.readers_scores[scene.reading]
+        worst, *next_worst = experiments.strongest_heads(-effect, 3)
+        others = np.abs(effect)
+        others[worst] = np.nan
+        n_others = np.isfinite(others).sum()
+        return [
+            f"Without {head_name(*worst)}, {head_name(*scene.reading)}'s induction score goes from {percent(before)} "
+            f"to {percent(before + effect[worst])}. Then come "
             + " and ".join(
-                f"{head_name(*one)} ({100 * self.effect[one]:+.1f} percentage points)" for one in worst[1:]
+                f"{head_name(*head)} ({100 * effect[head]:+.1f} percentage points)" for head in next_worst
             )
-            + f"; the median change by the other {len(others)} heads is {100 * np.nanmedian(others):.2g} points."
-        )
-        if self.writer == chosen:  # the reader has clicked none meanwhile
-            self.writer = worst[0]
-            with self.quietly():
-                self.grid.selected = list(self.writer)
-            for _ in self._each_condition():
-                yield 1.0
+            + f"; the median change by the other {n_others} heads is {100 * np.nanmedian(others):.2g} points."
+        ]
 
-    # --- the two together ---
-
-    @by_the_reader
-    def _pick_writer(self, change) -> None:
-        writer = tuple(change["new"])
-        if writer[0] < self.reader[0]:
-            self.writer = writer
-            self._measure_pair()
-
-    @by_the_reader
-    def _pick_token(self, change) -> None:
-        if change["new"] is not None:
-            self._token = max(1, change["new"])
-            self._draw_here()
-
-    def _measure_pair(self) -> None:
-        self._paths.stop()
-        if self.writer is None:
-            self.pair.layout.display = "none"
-            return
-        self._paths.start(self._each_condition())
-
-    def _each_condition(self) -> Steps:
-        writer, n = self.writer, self._n
-        shape = self.reader[0], self.model.config.n_heads
-        others = experiments.random_heads(shape, N_DRAWS, [writer], self.seed.value) or [writer]
-        readers = [one for _, one in self.readers.options if one[0] > writer[0]]
-        found = experiments.conditions(self.trace, writer, self.reader, readers, others)
-        yield 0.001
-        self._looks = np.full((len(found), 4, n - 1), np.nan, np.float32)
-        totals = np.full((len(found), 2), np.nan, np.float32)
-        for i, runs in enumerate(found.values()):
-            if self.writer != writer:  # the reader has clicked another head meanwhile
-                return
-            together = experiments.measure_composition(self.trace, runs, writer, self.reader)
-            self._looks[i] = together.written, together.read, together.right, together.written_late
-            totals[i] = together.score, together.right.mean()
-            self.pair.change(
-                names=[condition_name(one, writer, len(readers), len(others)) for one in found],
-                cuts=[DRAWN.get(one, one) for one in found],
-                totals=totals,
-                writer=head_name(*writer),
-                reader=head_name(*self.reader),
-            )
-            self._caption()
-            self._draw_here()
-            self.pair.layout.display = ""
-            yield 0.001
-
-    def _caption(self, _change=None) -> None:
-        """The name of what is cut is said when it is cut, no sooner."""
-        at_keys = self.pair.cuts[self.pair.selected] == "k"
-        self.pair.caption = f"What {self.pair.reader} reads of what {self.pair.writer} writes. " + (
-            "Reading in the keys is called K-composition (Elhage et al. 2021)"
-            if at_keys
-            else "Choose a line to take something away"
-        )
-
-    def _draw_here(self) -> None:
-        """The three tokens of the drawing, and their own numbers."""
-        if self.writer is None or self.pair.totals is None:
-            return
-        a, b = self.row[self._token - 1], self.row[self._token]
-        before = self.row[self._token - 2]
-        self.pair.change(
-            pieces=self.model.tokenizer.pieces([a, b, before]), here=self._looks[:, :, self._token - 1]
-        )
+    @part(lambda _: HeadPair(stage="attention"))
+    def pair(self, scene: Scene) -> dict | None:
+        if scene.writing is None:
+            return None
+        (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
+        pieces, reader, writer = scene.row.pieces, head_name(*scene.reading), head_name(*scene.writing)
+        # The name of what is cut is said when it is cut, no sooner.
+        name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
+        hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"
+        return {
+            "pieces": [pieces[scene.at - 1], pieces[scene.at], pieces[scene.at - 2]],
+            "names": names,
+            "cuts": cuts,
+            "totals": totals,
+            "here": here[:, :, scene.at - 1],
+            "writer": writer,
+            "reader": reader,
+            "selected": scene.condition,
+            "caption": f"What {reader} reads of what {writer} writes. {hint}",
+        }

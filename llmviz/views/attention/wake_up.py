@@ -2,131 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.model import Model
-from llmviz.views.attention.heads import head_name, head_pattern
+from llmviz.views.attention.heads import chosen_head, head_name, head_pattern, head_slider, layer_slider
 from llmviz.views.kit.arcs import Arcs
-from llmviz.views.kit.background import Experiment, Steps
-from llmviz.views.kit.controls import row, slider
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.state_fields import fixed, is_index, picked, selected, selection
+from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
-# Short texts of many kinds, in which to look for one that a head reacts to.
-SENTENCES = (
-    "The cat that I saw yesterday was sleeping",
-    "The keys to the old cabinet are on the table",
-    "When Mary and John went to the store, John gave a drink to Mary",
-    "one two three one two three one two three",
-    "blue, red, green, yellow, blue, red, green",
-    "She said: “I don't know what you mean.”",
-    "def add(a, b):\n    return a + b",
-    "(first (second (third)) and back)",
-    "12 + 30 = 42, 15 + 20 = 35",
-    "On Monday, 3 March 1998, it rained. On Tuesday it did not.",
-    "The capital of France is Paris. The capital of Italy is Rome.",
-    "I came, I saw, I conquered.",
-    "Not bad, not good, not anything at all.",
-    "The more you learn, the more you know, the more you forget.",
-    "Dr. Smith met Mr. Jones and Mrs. Brown in New York.",
-    "https://www.example.org/a/b/c.html",
-    "<p>Hello <b>world</b></p>",
-    "A rose is a rose is a rose.",
-    "Der Hund und die Katze schlafen, und der Vogel singt.",
-    "Le chat noir et le chien blanc dorment.",
-    "Why? Because! Really? Yes, really.",
-    "- milk\n- bread\n- butter\n- milk",
-    "He put the big red ball into the small blue box.",
-    "xq zv kk wq xq zv kk wq",
-)
+SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])
+RESTS, AWAKE = 0.2, 0.6  # of its attention, at most or at least, on tokens that are no sinks
 
 
-class WakeUp(Experiment):
-    """Search a small set of texts for one that wakes a head. How awake it is, `experiments.weight_off_sinks` says.
+class WakeUp(View):
+    """Search a small set of texts for one that wakes a head: `experiments.weight_off_sinks` says how awake it is."""
 
-    `awake` is [n_texts, n_layers, n_heads]; None before the search.
-    """
+    @dataclass(frozen=True)
+    class State:
+        """The head, the texts, and which of them is drawn; None: the one on which the head is most awake."""
 
-    def __init__(self, model: Model, *, layer: int = 15, head: int = 3, sentences: Sequence[str] = SENTENCES):
-        super().__init__(f"Search {len(sentences)} texts")
-        config = model.config
-        self.model, self.sentences, self.awake = model, list(sentences), None
-        self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
-        self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.found = ipywidgets.Select(
-            options=[], rows=8, layout={"width": "min(760px, 98%)", "display": "none"}
+        layer: int = layer_slider(15)
+        head: int = head_slider(3)
+        texts: tuple[str, ...] = fixed(SENTENCES, lambda texts: isinstance(texts, tuple), "a tuple of texts")
+        text: int | None = picked(
+            None,
+            lambda text, view: text is None or (is_index(text) and 0 <= text < len(view.state.texts)),
+            "the number of a text, or None",
+            of=("ranking", "value"),
+            on_page=lambda view: range(len(view.state.texts)),
         )
-        self.found.description = "Most awake first"
-        self.found.style.description_width = "initial"
-        self.arcs = Arcs(["…"], [[np.nan]], caption="Press the button, then choose a text")
-        self.children = (
-            row(self.layer, self.head, *self.buttons, self.progress),
-            self.told,
-            self.found,
-            self.arcs,
+        query: int | None = selection("arcs")
+
+    arrangement = (("layer", "head", "search", "progress"), "message", "ranking", "arcs")
+
+    @job("texts", start=lambda view: f"Search {len(view.state.texts)} texts")
+    def search(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Measure every head on every text: [n_texts, n_layers, n_heads]."""
+        awake = []
+        for text in scene.texts:
+            awake.append(experiments.weight_off_sinks(scene.run.trace(text)))
+            yield len(awake) / (len(scene.texts) + 1), None
+        yield 1.0, np.array(awake, np.float32)
+
+    @shared
+    def awake(self, scene: Scene) -> np.ndarray:
+        """Return how awake the head is on each text."""
+        return np.nan_to_num(scene.known("search")[:, *chosen_head(scene)])
+
+    @shared
+    def drawn(self, scene: Scene) -> int:
+        return int(scene.awake.argmax()) if scene.text is None else scene.text
+
+    def put_right(self, before: State, state: State) -> State:
+        if (state.layer, state.head) != (before.layer, before.head):
+            return replace(state, text=None, query=None)
+        return state if state.text == before.text else replace(state, query=None)
+
+    @part(
+        lambda _: ipywidgets.Select(
+            rows=8,
+            description="Most awake first",
+            style={"description_width": "initial"},
+            layout={"width": "min(760px, 98%)"},
         )
-        self.buttons[0].on_click(self.run)
-        for control in (self.layer, self.head):
-            control.observe(self._order, "value")
-        self.found.observe(self._draw, "value")
+    )
+    def ranking(self, scene: Scene) -> dict:
+        order = np.argsort(-scene.awake, kind="stable")
+        names = [f"{100 * scene.awake[i]:.0f}%   {visible(scene.texts[i])}".replace("·", " ") for i in order]
+        return {"options": tuple(zip(names, order.tolist())), "value": scene.drawn}
 
-    def run(self, _button=None) -> None:
-        """Measure every head on every text; once, whatever head is asked about afterwards."""
-        self.start(self._search(), self.buttons[0])
-
-    def _search(self) -> Steps:
-        measured = []
-        for text in self.sentences:
-            measured.append(experiments.weight_off_sinks(self.model.trace(text)))
-            yield len(measured) / len(self.sentences)
-        self.awake = np.array(measured, np.float32)
-        self.found.layout.display = ""
-        self._order()
-
-    @one_at_a_time
-    def _order(self, _change=None) -> None:
-        if self.awake is None:
-            return
-        awake = np.nan_to_num(self.awake[:, self.layer.value, self.head.value])
-        order = np.argsort(-awake, kind="stable")
-        options = [(f"{100 * awake[i]:.0f}%   {visible(self.sentences[i])}", int(i)) for i in order]
-        self.found.options = [(name.replace("·", " "), i) for name, i in options]
-        self.found.value = int(order[0])
-        low, high = awake.min(), awake.max()
-        manner = (
-            "it rests everywhere here"
-            if high < 0.2
-            else "it is awake everywhere"
-            if low > 0.6
-            else "what you give it makes the difference"
-        )
-        name = head_name(self.layer.value, self.head.value)
-        self.told.say(
-            f"{name} gives between {percent(low)} and {percent(high)} of its attention to tokens that are no sinks: "
-            f"{manner}.",
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        low, high = scene.awake.min(), scene.awake.max()
+        manner = "what you give it makes the difference"
+        if high < RESTS:
+            manner = "it rests everywhere here"
+        elif low > AWAKE:
+            manner = "it is awake everywhere"
+        return [
+            f"{head_name(*chosen_head(scene))} gives between {percent(low)} and {percent(high)} of its attention to "
+            f"tokens that are no sinks: {manner}.",
             "A sink is the first token, and each whose value in this head is less than half as long as the median one.",
-        )
-        self._draw()
+        ]
 
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        if self.awake is None or self.found.value is None:
-            return
-        trace = self.model.trace(self.sentences[self.found.value])
-        weights = head_pattern(trace, self.layer.value, self.head.value)
-        outside = np.nan_to_num(weights[:, 1:]).max(axis=1)
-        best = int(outside.argmax())
-        name = head_name(self.layer.value, self.head.value)
-        self.arcs.change(
-            pieces=trace.pieces,
-            weights=weights,
-            ids=trace.tokens,
-            selected=best,
-            caption=f"{name}: its strongest look away from the first token is from "
-            f"{isolated(trace.pieces[best])}",
-        )
+    @part(lambda _: Arcs(["…"], [[np.nan]]))
+    def arcs(self, scene: Scene) -> dict:
+        trace = scene.run.trace(scene.texts[scene.drawn])
+        weights = head_pattern(trace, *chosen_head(scene))
+        strongest = int(np.nan_to_num(weights[:, 1:]).max(axis=1, initial=0).argmax())
+        query = selected(scene.query, len(trace.tokens))
+        return {
+            "pieces": trace.pieces,
+            "weights": weights,
+            "ids": trace.tokens,
+            "selected": strongest if query is None else query,
+            "caption": f"{head_name(*chosen_head(scene))}: its strongest look away from the first token is from "
+            f"{isolated(trace.pieces[strongest])}",
+        }

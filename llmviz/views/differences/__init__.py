@@ -22,9 +22,8 @@ from llmviz.views.differences.opened import (
     needed_most,
     share_of_own_kind,
 )
-from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters
+from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters, SecondModel
 from llmviz.views.differences.rounding import STORY, Grid, Rounding
-from llmviz.views.differences.second_model import SecondModel
 from llmviz.views.differences.sizes import Sizes
 from llmviz.views.differences.whose import WhichIsWhose
 

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import ipywidgets
 
 from llmviz.claims import Claim, Outcome
 from llmviz.claims.differences_series import SERIES
 from llmviz.model import Model
-from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.claims import Claim as Line
 from llmviz.views.kit.claims import Claims
-from llmviz.views.kit.controls import row
+from llmviz.views.kit.view import Scene, View, job, part, sentences
 
 NO_BETTER = "no better than its control"
 RULE = "“Holds”: for nine of ten cases or more, and more than its control; “fails”: for one of ten or fewer."
+VERBS = {"holds": "hold", "holds in part": "hold in part", NO_BETTER: NO_BETTER, "fails": "fail"}
 
-
-def tried(
-    model: Model, claim: Claim, values: dict[str, float], controls: dict[str, float]
-) -> Iterator[float]:
-    """Put what a claim measures on each of its cases into `values` and `controls`; yield the share that is done.
-
-    Left out is what this model cannot be asked: a word that is not one token, and where its numbers overflow.
-    """
-    for i, (name, case) in enumerate(claim.cases.items(), start=1):
-        for kept, measure in ((values, claim.value), (controls, claim.control and claim.control[1])):
-            with contextlib.suppress(ValueError, FloatingPointError):
-                if measure and not math.isnan(value := float(measure(model, case))):
-                    kept[name] = value
-        yield i / len(claim.cases)
+Tried = tuple[dict[str, Outcome], float]  # outcomes by their claims' names, and the seconds that they took
 
 
 def verdict(n_support: int, n: int) -> str:
@@ -50,64 +35,68 @@ def line(page: str, claim: Claim, outcome: Outcome | None) -> Line:
     if outcome is None:
         return Line(title)
     n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
-    found, counted = verdict(n_support, n), f"{n_support} of {n:,} {claim.over}"
+    said, counted = verdict(n_support, n), f"{n_support} of {n:,} {claim.over}"
     if not n:
-        return Line(title, "this model has no token for what would be asked", found)
+        return Line(title, "this model has no token for what would be asked", said)
     if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
         n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
         counted += f" (control: {n_control} of {of:,})"
-        if found != "fails" and n_support / n <= n_control / of:
-            found = NO_BETTER
+        if said != "fails" and n_support / n <= n_control / of:
+            said = NO_BETTER
     result = claim.result(outcome)
-    return Line(title, f"{claim.method} {result[0].upper()}{result[1:]}", f"{found}: {counted}")
+    return Line(title, f"{claim.method} {result[0].upper()}{result[1:]}", f"{said}: {counted}")
 
 
-class ClaimsOfTheSeries(Experiment):
+class ClaimsOfTheSeries(View):
     """A table of what people say, empty but for that. A button measures the claims and fills it line by line.
 
-    claims: by the notebook that says more. outcomes: of each claim that was tried, by its name.
+    claims: by the notebook that says more.
     """
 
-    def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES):
-        self.claims = [(page, claim) for page, some in claims.items() for claim in some]
-        super().__init__(f"Try all {len(self.claims)}")
-        self.model = model
-        self.outcomes: dict[str, Outcome] = {}
-        self.table = Claims(self._lines())
-        self.told.say("The number before a claim: the notebook that tells more.", RULE)
-        self.children = (row(*self.buttons, self.progress), self.told, self.table)
-        self.buttons[0].on_click(lambda _: self.start(self._try_all(), self.buttons[0]))
+    arrangement = (("measure", "progress"), "message", "table")
 
-    def needs_kernel(self) -> list[ipywidgets.Button]:
-        return self.buttons  # minutes
+    def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES):
+        self.claims = [(page, claim) for page, of_page in claims.items() for claim in of_page]
+        super().__init__(model)
+
+    def inputs(self) -> Hashable:
+        return super().inputs(), tuple(self.claims)
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["measure"]]  # minutes
 
     def __repr__(self) -> str:
-        return super().__repr__() if self.comm is None else f"{self.told!r}\n{self.table!r}"
+        parts = [self.parts[name] for name in ("message", "table")] if self.comm else []
+        return "\n".join(map(repr, parts)) or super().__repr__()
 
-    def _lines(self) -> list[Line]:
-        return [line(page, claim, self.outcomes.get(claim.name)) for page, claim in self.claims]
+    @job(start=lambda view: f"Try all {len(view.claims)}")
+    def measure(self, scene: Scene) -> Iterator[tuple[float, Tried | None]]:
+        outcomes, start = {}, time.perf_counter()
+        yield 0.0, ({}, 0.0)
+        for i, (_, claim) in enumerate(self.claims):
+            for share, outcome in claim.try_each(scene.run):
+                outcomes = {**outcomes, claim.name: outcome} if outcome else outcomes
+                tried = (outcomes, time.perf_counter() - start) if outcome else None
+                yield (i + share) / len(self.claims), tried
 
-    def _try_all(self) -> Steps:
-        self.outcomes, start = {}, time.perf_counter()
-        self.table.show(self._lines())
-        try:
-            for i, (_, claim) in enumerate(self.claims):
-                values, controls = {}, {}
-                yield i / len(self.claims)
-                for share in tried(self.model, claim, values, controls):
-                    yield (i + share) / len(self.claims)
-                self.outcomes[claim.name] = claim.outcome(values, controls)
-                self.table.show(self._lines())
-        finally:
-            self._tell(time.perf_counter() - start)
-
-    def _tell(self, seconds: float) -> None:
-        found = Counter(one.verdict.partition(":")[0] for one in self.table.rows if one.verdict)
-        stopped = "" if len(self.outcomes) == len(self.claims) else "Stopped. "
-        names = {"holds": "hold", "holds in part": "hold in part", NO_BETTER: NO_BETTER, "fails": "fail"}
-        counts = ", ".join(f"{found[name]} {told}" for name, told in names.items() if found[name])
-        self.told.say(
-            f"{stopped}{len(self.outcomes)} of {len(self.claims)} claims tried in {seconds:.0f} s on this model: "
-            f"{counts}.",
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        status = scene.status("measure")
+        if status not in ("stopped", "done"):
+            return ["The number before a claim: the notebook that tells more.", RULE]
+        outcomes, seconds = scene.result("measure") or ({}, 0.0)
+        verdicts = Counter(row.verdict.partition(":")[0] for row in self.rows(outcomes))
+        counts = ", ".join(f"{verdicts[said]} {verb}" for said, verb in VERBS.items() if verdicts[said])
+        return [
+            f"{'' if status == 'done' else 'Stopped. '}{len(outcomes)} of {len(self.claims)} claims tried in "
+            f"{seconds:.0f} s on this model: {counts}.",
             RULE,
-        )
+        ]
+
+    @part(lambda _: Claims())
+    def table(self, scene: Scene) -> dict:
+        outcomes, _ = scene.result("measure") or ({}, 0.0)
+        return {"rows": self.rows(outcomes)}
+
+    def rows(self, outcomes: Mapping[str, Outcome]) -> tuple[Line, ...]:
+        return tuple(line(page, claim, outcomes.get(claim.name)) for page, claim in self.claims)

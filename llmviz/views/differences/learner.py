@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -16,74 +13,46 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL
+from llmviz.texts.own import LONGEST, OwnText, read_own
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import OneTraining, as_sentence
 from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
-from llmviz.views.kit.controls import row, text_area, text_box
+from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import choice, picked, seed, selected, selection
+from llmviz.views.kit.state_fields import choice, line, picked, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
 
 OWN = "a text of your own"
-LONGEST = 500_000  # letters of a text
 STEPS = 600
 BEGINS = "Learning the vocabulary …"  # until the first step is done
-PATH = re.compile(
-    r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)"
-)  # what was meant as one, though no file is there
 
 
-@dataclass(frozen=True)
-class Read:
-    """A text to learn from, and a sentence where something was left out or is amiss."""
-
-    text: str
-    told: str = ""
-
-
-def read(name: str, typed: str = "", letters: int | None = None) -> Read:
-    """A text by its name, or what somebody typed: the path of a file, or the text itself.
-
-    In a class what is typed is text alone: a visitor has no business with the teacher's files.
-    """
-    if name != OWN:
-        try:
-            return Read(texts.read(name)[:letters])
-        except FileNotFoundError as error:  # a Python without its manual, say
-            return Read("", f"{error}")
-    typed, told = typed.strip(), ""
-    if not typed:
-        return Read("", "Paste a text, or write the path of a file.")
-    if len(typed) < 500 and "\n" not in typed and not os.environ.get("LLMVIZ_CLASS"):
-        try:
-            path = Path(typed).expanduser()
-            if path.is_file():
-                with path.open("rb") as file:
-                    typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
-                if "\0" in typed:
-                    return Read("", "That file is no plain text.")
-            elif PATH.fullmatch(typed):
-                return Read("", f"There is no file at {typed}.")
-        except (OSError, ValueError, RuntimeError) as error:  # a text may be no possible name of a file
-            if PATH.fullmatch(typed):
-                return Read("", f"That file cannot be read: {error}")
-    typed = typed.encode(errors="replace").decode()  # half a character is no byte
-    if len(typed) > LONGEST:
-        told = f"Of {len(typed):,} letters the first {LONGEST:,} are used."
-    return Read(typed[:LONGEST][:letters], told)
+def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
+    """Return a text by its name, or one of the reader's own; letters: only its start."""
+    try:
+        source = read_own(typed) if name == OWN else OwnText(texts.read(name))
+    except FileNotFoundError as error:  # a Python without its manual, say
+        source = OwnText("", f"{error}")
+    return replace(source, text=source.text[:letters])
 
 
 @functools.lru_cache(maxsize=4)
 def untrained(name: str) -> Progress:
-    """Where the training on one of the texts begins: its vocabulary is learned, all parameters are noise."""
+    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
     return next(training.pretrain(read(name).text, SMALL, steps=1))
 
 
 # What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
 # same again is another training.
 Lesson = tuple[str, str, int, int, int]
+HINT = "Paste a text, some 100,000 letters of it, or write the path of a file"
+
+
+def is_lesson(value: object) -> bool:
+    kinds = [*map(type, value)] if isinstance(value, tuple) else []
+    return value is None or kinds == [str, str, int, int, int]
 
 
 class Learner(OneTraining):
@@ -94,30 +63,16 @@ class Learner(OneTraining):
     learner, whose curve is drawn beside.
     """
 
+    stage = "training"
     trace = traitlets.Instance(TrainingRun, allow_none=True)
 
     @dataclass(frozen=True)
     class State:
-        """The text, and how the sentence begins; what is trained, and why something else is not."""
-
         text: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
-        own: str = typed(
-            "",
-            lambda value: text_area(
-                value, "Paste a text, some 100,000 letters of it, or write the path of a file"
-            ),
-            longest=4 * LONGEST,
-        )
-        start: str = typed("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
+        own: str = typed("", lambda value: text_area(value, HINT), longest=4 * LONGEST)
+        start: str = line("Once upon a time", "The sentence begins with", live=True)
         seed: int = seed(0)
-        lesson: Lesson | None = picked(
-            None,
-            lambda lesson, _: (
-                lesson is None
-                or (isinstance(lesson, tuple) and [*map(type, lesson)] == [str, str, int, int, int])
-            ),
-            "a Lesson, or None",
-        )
+        lesson: Lesson | None = picked(None, lambda lesson, _: is_lesson(lesson), "a Lesson, or None")
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
         point: int | None = selection("curves")
         token: int | None = selection("sentence")
@@ -136,13 +91,12 @@ class Learner(OneTraining):
 
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
-        shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
-        return [
+        controls = [
             row(c["text"], c["start"]),
             c["own"],
             row(p["train"], c["seed"], p["learn"], p["progress"]),
-            *shown,
         ]
+        return [*controls, *(p[name] for name in ("status", "sentence", "curves", "results", "history"))]
 
     # --- what happens ---
 
@@ -154,13 +108,15 @@ class Learner(OneTraining):
             if source.text:
                 training.pretrain(source.text, SMALL)  # it says whether the text serves
         except ValueError as error:
-            source = Read("", as_sentence(error))
+            source = OwnText("", as_sentence(error))
         if not source.text:
             stays = " The trained model stays as it was." if self.trace else ""
-            return replace(state, message=f"{source.told}{stays}")
+            return replace(state, message=f"{source.message}{stays}")
         number = state.lesson[-1] + 1 if state.lesson else 1
         own = source.text if state.text == OWN else ""
-        return replace(state, lesson=(state.text, own, self.steps, state.seed, number), message=source.told)
+        return replace(
+            state, lesson=(state.text, own, self.steps, state.seed, number), message=source.message
+        )
 
     def before_a_page(self) -> None:
         """Let a page without a kernel show a training that was done when it was built."""
@@ -212,7 +168,7 @@ class Learner(OneTraining):
             at = BEGINS if status == "running" else ""
         return [scene.message, at, run.error if run else "", "Stopped." if status == "stopped" else ""]
 
-    @part(lambda _: TokenStrip([], stage="training", caption="What it writes now"))
+    @part(TokenStrip, [], caption="What it writes now")
     def sentence(self, scene: Scene) -> dict:
         run = scene.result("learn")
         tokens = continuation(run.last, scene.start) if run else []
@@ -220,30 +176,25 @@ class Learner(OneTraining):
         return {"pieces": pieces, "selected": selected(scene.token, len(pieces))}
 
     @part(
-        lambda view: LinePlot(
-            names=[
-                *("training text", "held-out text", "counting pairs"),
-                *(["the first model: held-out text"] if view.control else []),
-            ],
-            x_axis="step",
-            y_axis="bits a token",
-            unit="bits",
-            y_max=math.log2(SMALL.n_vocab),
-            stage="training",
-            caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
-            waiting="press “train”",
-        )
+        LinePlot,
+        x_axis="step",
+        y_axis="bits a token",
+        unit="bits",
+        y_max=math.log2(SMALL.n_vocab),
+        caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
+        waiting="press “train”",
     )
     def curves(self, scene: Scene) -> dict:
-        run = scene.result("learn")
+        run, names = scene.result("learn"), ["training text", "held-out text", "counting pairs"]
+        names += ["the first model: held-out text"] if self.control else []
         if run is None:
-            return {"x": None, "values": None, "selected": None}
+            return {"names": names, "x": None, "values": None, "selected": None}
         x, learned, held_out = np.array(run.points).T
         values = [learned, held_out, np.full(len(x), run.baseline)]
         if self.control:
             control = {step: held_out for step, _, held_out in scene.run.points} if scene.run else {}
             values.append(np.array([control.get(step, math.nan) for step in x]))
-        return {"x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
+        return {"names": names, "x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 
     @sentences
     def results(self, scene: Scene) -> list[str]:

@@ -1,9 +1,13 @@
-"""How many numbers a model has, by its sizes: sliders, and the models that people know."""
+"""How many parameters a model has, by its sizes: sliders, the models that people know, and another file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -13,49 +17,70 @@ from llmviz.experiments import n_parameters
 from llmviz.experiments.published import PUBLISHED, Published, parts
 from llmviz.machine import memory
 from llmviz.model import Model
-from llmviz.views.kit.controls import Told, checkbox, choice, row, slider
+from llmviz.views.kit.controls import number_box, text_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.picture import Explorer, Labels, Picture, Text, lines, one_at_a_time
-from llmviz.weights import Config
+from llmviz.views.kit.picture import Labels, Picture, Text, lines
+from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.state_fields import choice, number, picked, selected, selection, tick
+from llmviz.views.kit.state_fields import text as typed
+from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
+from llmviz.weights import Config, read_gguf
 
 BITS = (4.5, 16, 32)  # 4 bits and a scale of 16 for each 32 numbers: what llama.cpp's Q4_0 takes
-OTHER = "other sizes"
-SLIDERS = {  # first, last, step
-    "n_layers": (1, 128, 1),
-    "n_heads": (1, 128, 1),
-    "n_kv_heads": (1, 128, 1),
-    "d_head": (2, 256, 2),
-    "d_model": (8, 16_384, 8),
-    "d_ff": (8, 53_248, 8),
-    "n_vocab": (256, 262_144, 1),  # JupyterLab snaps to steps: 50,257 must be one
-}
+THIS, OTHER = "this model", "other sizes"
+SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vocab")
 
 
-# --- the formula -----------------------------------------------------------------------------------------------------
+def size(default: int, name: str, last: int, step: int = 1) -> Any:
+    """Declare one of a model's sizes, with a slider."""
+    return number(default, name, last, first=step, step=step, stage="training")
 
 
-class Parameters(Explorer):
-    """Sliders for a model's sizes, and how many numbers that makes, where."""
+class Parameters(View):
+    """Sliders for a model's sizes, and how many parameters that makes, where."""
 
-    def __init__(self, model: Model):
-        c = model.config
-        mine = Published(
-            "this model",
-            c,
-            not np.may_share_memory(model.weights.W_E, model.weights.W_U),
-            "",
-            "",
+    @dataclass(frozen=True)
+    class State:
+        """Sizes, and whose they are; the defaults are those of the default model."""
+
+        name: str = choice(THIS, "Sizes of", (THIS, *(model.name for model in PUBLISHED), OTHER))
+        n_layers: int = size(30, "n_layers", 128)
+        n_heads: int = size(9, "n_heads", 128)
+        n_kv_heads: int = size(3, "n_kv_heads", 128)
+        d_head: int = size(64, "d_head", 256, 2)
+        d_model: int = size(576, "d_model", 16_384, 8)
+        d_ff: int = size(1_536, "d_ff", 53_248, 8)
+        # JupyterLab snaps to steps: 50,257 must be one.
+        n_vocab: int = number(49_152, "n_vocab", 262_144, first=256, stage="training")
+        own_W_U: bool = tick("W_U is a table of its own")
+        part: int | None = selection("bars")
+
+    arrangement = ("name", (*SIZES, "own_W_U"), "message", "bars")
+
+    def __init__(self, model: Model, **state: Any):
+        own_W_U = not np.may_share_memory(model.weights.W_E, model.weights.W_U)
+        this = Published(THIS, model.config, own_W_U, "", "")
+        self.known = {known.name: known for known in (this, *PUBLISHED)}
+        others = {name: value for name, value in sizes_of(this).items() if value != getattr(self.State, name)}
+        super().__init__(model, **{**others, **state})
+
+    def put_right(self, before: State, state: State) -> State:
+        """Let the sizes follow the name that was chosen, and the name the sizes that were set."""
+        sizes = sizes_of(self.known[state.name]) if state.name != OTHER else {}
+        if state.name != before.name:
+            return replace(state, **sizes)
+        is_it = all(getattr(state, name) == value for name, value in sizes.items())
+        return state if is_it else replace(state, name=OTHER)
+
+    @shared
+    def config(self, scene: Scene) -> Config:
+        return Config(
+            **{name: getattr(scene, name) for name in SIZES}, n_ctx=2_048, rope_base=1e4, norm_eps=1e-5
         )
-        self._known, self._counted = {one.name: one for one in (mine, *PUBLISHED)}, n_parameters(model)
-        self.choice = choice([*self._known, OTHER], "this model", "Sizes of")
-        self.sliders = {
-            name: slider(getattr(c, name), name, last, first=first, step=step, stage="training")
-            for name, (first, last, step) in SLIDERS.items()
-        }
-        self.own = checkbox("W_U is a table of its own")
-        self.told = Told()
-        self.bars = LinePlot(
+
+    @part(
+        lambda _: LinePlot(
             names=["parameters"],
             unit="rank",
             bars=True,
@@ -63,83 +88,53 @@ class Parameters(Explorer):
             x_axis="part of the model",
             stage="training",
         )
-        self.choice.observe(self._take, "value")
-        for one in (*self.sliders.values(), self.own):
-            one.observe(self._show, "value")
-        controls = ipywidgets.VBox([self.choice, row(*self.sliders.values(), self.own)])
-        super().__init__([controls, self.told, self.bars])
-        self._take()
+    )
+    def bars(self, scene: Scene) -> dict:
+        known = self.known.get(scene.name)
+        counts = known.parts if known else parts(scene.config, scene.own_W_U)
+        total, active = sum(counts.values()), known and known.active
+        shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in counts.items())
+        return {
+            "labels": [*counts],
+            "selected": selected(scene.part, len(counts)),
+            "names": ["all", "active: work on one token"] if active else ["parameters"],
+            "values": [[*counts.values()], *([[*active.values()]] if active else [])],
+            "caption": f"{total:,} parameters: {shares}",
+        }
 
-    @one_at_a_time
-    def _take(self, _change=None) -> None:
-        """The sizes of the model that was chosen."""
-        if self.choice.value == OTHER:
-            return
-        known = self._known[self.choice.value]
-        self._taking = True
-        for name, one in self.sliders.items():
-            one.max = max(one.max, getattr(known.config, name))
-            one.value = getattr(known.config, name)
-        self.own.value = known.own_W_U
-        self._taking = False
-        self._show()
-
-    @property
-    def config(self) -> Config:
-        """As the sliders stand."""
-        sizes = {name: one.value for name, one in self.sliders.items()}
-        return Config(**sizes, n_ctx=2_048, rope_base=10_000.0, norm_eps=1e-5)
-
-    @one_at_a_time
-    def _show(self, _change=None) -> None:
-        if self._taking:
-            return
-        c, own = self.config, self.own.value
-        known = self._known.get(self.choice.value)
-        if known and (c, own) != (self._sizes_of(known), known.own_W_U):
-            self.choice.value, known = OTHER, None
-        drawn = known.parts if known else parts(c, own)
-        total = sum(drawn.values())
-        shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in drawn.items())
-        active = known and known.active
-        self.bars.change(
-            labels=[*drawn],
-            names=["all", "active: work on one token"] if active else ["parameters"],
-            values=[[*drawn.values()], [*active.values()]] if active else [[*drawn.values()]],
-            caption=f"{total:,} parameters: {shares}",
-        )
-        self.told.say(*self._sentences(c, own, known))
-
-    def _sizes_of(self, known: Published) -> Config:
-        sizes = {name: getattr(known.config, name) for name in self.sliders}
-        return Config(**sizes, n_ctx=2_048, rope_base=10_000.0, norm_eps=1e-5)
-
-    def _sentences(self, c: Config, own: bool, known: Published | None) -> Iterable[str]:
-        tables = "two tables 2 × " if own else "table "
+    @sentences
+    def message(self, scene: Scene) -> Iterator[str]:
+        c, known = scene.config, self.known.get(scene.name)
+        tables = "two tables 2 × " if scene.own_W_U else "table "
         yield (
             f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
             f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
-            f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {n_parameters(c, tied=not own):,}"
+            f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {n_parameters(c, tied=not scene.own_W_U):,}"
         )
         if c.n_heads % c.n_kv_heads:
             yield f"But {c.n_heads} query heads cannot share {c.n_kv_heads} key and value heads evenly."
         if known is None:
             return
-        if known.name == "this model":
-            yield f"Counted in the model on your machine, array by array: {self._counted:,}."
+        if known.name == THIS:
+            yield f"Counted in the model on your machine, array by array: {n_parameters(scene.run):,}."
             return
         yield f"Published: {known.said} ({known.source})."
         if known.exact:
-            off = known.by_formula / known.count - 1
+            off = minus(f"{100 * (known.by_formula / known.count - 1):+.3g}")
             yield (
-                f"The formula is off by {minus(f'{100 * off:+.3g}')}%: {known.why}. The picture shows the true parts, "
-                f"{known.count:,} parameters."
+                f"The formula is off by {off}%: {known.why}. The picture shows the true parts, {known.count:,} "
+                "parameters."
             )
         if known.active:
             yield f"Active, working on one token: {sum(known.active.values()):,} (of the first table only its row)."
 
 
-# --- memory ----------------------------------------------------------------------------------------------------------
+def sizes_of(model: Published) -> dict[str, int]:
+    """Return what `Parameters.State` has of a model, by name."""
+    return {name: getattr(model.config, name) for name in SIZES} | {"own_W_U": model.own_W_U}
+
+
+# --- memory ---
 
 
 class ModelSizes(Picture):
@@ -161,62 +156,135 @@ class ModelSizes(Picture):
     def text(self) -> str:
         rows = [["model", "parameters", *(f"{bits:g} bits" for bits in self.bits)]]
         rows += [
-            [name, f"{count:,.0f}", *(size(count * bits / 8) for bits in self.bits)]
+            [name, f"{count:,.0f}", *(in_bytes(count * bits / 8) for bits in self.bits)]
             for name, count in zip(self.names, self.counts)
         ]
-        rows += [[self.machine_name, "", size(1e9 * self.machine)]] if self.machine else []
+        rows += [[self.machine_name, "", in_bytes(1e9 * self.machine)]] if self.machine else []
         return lines(rows)
 
 
-def size(n: float) -> str:
-    """Bytes for people: "538 MB"; kB = 1,000 bytes."""
+def in_bytes(n: float) -> str:
+    """Return bytes for people: "538 MB"; kB = 1,000 bytes."""
     power = min(4, max(0, int(math.log10(max(n, 1)) // 3)))
     return f"{n / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
-class Memory(Explorer):
+class Memory(View):
     """The published models and this one, on one scale of memory, beside the memory of a machine."""
 
-    def __init__(self, model: Model, machine: float | None = None):
-        found = machine or memory()
-        mine = n_parameters(model)
-        known = [(one.name, one.count) for one in PUBLISHED if one.count != mine]
-        models = sorted([("this model", mine), *known], key=lambda one: one[1])
-        self.sizes = ModelSizes(
-            names=[name for name, _ in models],
-            counts=[float(count) for _, count in models],
-            stage="training",
-            caption="What the parameters of a model take, at 4.5, 16 and 32 bits each",
+    @dataclass(frozen=True)
+    class State:
+        gigabytes: float = picked(
+            8.0,
+            lambda value, _: type(value) in (int, float) and 0.001 <= value <= 100_000,
+            "a number from 0.001 to 100,000",
+            control=lambda value, _: number_box(value, "Memory in GB", 0.001, 100_000),
         )
-        self.machine = ipywidgets.BoundedFloatText(
-            round((found or 8e9) / 1e9, 1),
-            min=0.001,
-            max=100_000,
-            step=1,
-            description="Memory in GB",
-            style={"description_width": "initial"},
-            layout={"width": "220px"},
-        )
-        self._known, self.told = found is not None, Told()
-        self.machine.observe(self._show, "value")
-        super().__init__([self.machine, self.told, self.sizes])
-        self._show()
 
-    @one_at_a_time
-    def _show(self, change=None) -> None:
-        gb = self.machine.value
-        own = self._known and change is None
-        self.sizes.change(machine=gb, machine_name="this machine" if own else "a machine")
-        fit = {
-            bits: [name for name, n in zip(self.sizes.names, self.sizes.counts) if n * bits / 8 < 1e9 * gb]
-            for bits in BITS
-        }
-        largest = [f"at {bits:g} bits {fit[bits][-1] if fit[bits] else 'none'}" for bits in BITS]
-        self.told.say(
-            f"This machine has {gb:g} GB for its programs." if own else "",
-            ""
-            if self._known or change
-            else "Python does not know here how much memory this machine has: type it. (8 is a guess.)",
-            f"The largest here whose parameters fit into {gb:g} GB: {', '.join(largest)}. Running it needs some more, "
-            "for the keys and values of its text, and for everything else on the machine.",
+    arrangement = ("gigabytes", "message", "sizes")
+
+    def __init__(self, model: Model, machine: float | None = None, **state: Any):
+        known = machine or memory()
+        self.here = round(known / 1e9, 1) if known else None
+        this = n_parameters(model)
+        published = [(model.name, model.count) for model in PUBLISHED if model.count != this]
+        self.models = sorted([(THIS, this), *published], key=lambda model: model[1])
+        super().__init__(model, **({"gigabytes": self.here} if known else {}) | state)
+
+    @part(
+        lambda _: ModelSizes(
+            stage="training", caption="What the parameters of a model take, at 4.5, 16 and 32 bits each"
         )
+    )
+    def sizes(self, scene: Scene) -> dict:
+        names, counts = zip(*self.models)
+        return {
+            "names": [*names],
+            "counts": [float(count) for count in counts],
+            "machine": scene.gigabytes,
+            "machine_name": "this machine" if scene.gigabytes == self.here else "a machine",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        gb = scene.gigabytes
+        fit = {bits: [name for name, n in self.models if n * bits / 8 < 1e9 * gb] for bits in BITS}
+        largest = ", ".join(
+            f"at {bits:g} bits {names[-1] if names else 'none'}" for bits, names in fit.items()
+        )
+        unknown = "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
+        return [
+            f"This machine has {gb:g} GB for its programs." if gb == self.here else "",
+            unknown if not self.here and gb == 8 else "",
+            f"The largest here whose parameters fit into {gb:g} GB: {largest}. Running it needs some more, for the "
+            "keys and values of its text, and for everything else on the machine.",
+        ]
+
+
+# --- another file ---
+
+COMPARED = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx")
+
+
+class SecondModel(View):
+    """A box for the path of a GGUF file; only its sizes are read, none of its numbers."""
+
+    copies_as_code = False
+
+    @dataclass(frozen=True)
+    class State:
+        """A path, and what was read there."""
+
+        path: str = typed(
+            "", lambda value: text_box(value, "Another model", "min(640px, 98%)", "the path of a .gguf file")
+        )
+        compared: tuple[str, ...] = picked(
+            (), lambda said, _: isinstance(said, tuple) and all(type(s) is str for s in said), "sentences"
+        )
+
+    arrangement = (("path", "read"), "message")
+
+    def __init__(self, model: Model, **state: Any):
+        super().__init__(model, **{"path": os.environ.get("LLMVIZ_MODEL", ""), **state})
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.comm is None else repr(self.parts["message"])
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["read"]]
+
+    @press("Read its sizes", look="primary")
+    def read(self, state: State) -> State:
+        typed = state.path.strip()
+        try:
+            if os.environ.get("LLMVIZ_CLASS"):
+                raise ValueError("In a class no files are opened. On your own computer this works.")
+            if not typed:
+                raise ValueError("Type the path of a .gguf file.")
+            path = Path(typed).expanduser()
+            if not path.is_file():
+                raise ValueError(f"There is no file “{clean(typed)}”.")
+            return replace(state, compared=compared(self.run, path))
+        except (ValueError, OSError, RuntimeError) as error:
+            return replace(state, compared=(str(error),))
+
+    @sentences
+    def message(self, scene: Scene) -> tuple[str, ...]:
+        return scene.compared
+
+
+def compared(model: Model, path: Path) -> tuple[str, ...]:
+    """Compare the sizes in a GGUF file with a model's, in sentences. Errors as in `read_gguf`."""
+    other, _, tensors = read_gguf(path)
+    mine, theirs = asdict(model.config), asdict(other)
+    same = [name for name in COMPARED if mine[name] == theirs[name]]
+    count = n_parameters(other, tied="output.weight" not in tensors)
+    times, bits = count / n_parameters(model), 8 * path.stat().st_size / count
+    return (
+        f"{clean(path.name)}: {count:,} parameters by the formula, {times:.3g} times as many as this model; its file "
+        f"takes {bits:.2g} bits a number.",
+        "; ".join(f"{name} {theirs[name]:,} (here {mine[name]:,})" for name in COMPARED if name not in same),
+        f"The same: {', '.join(same)}." if same else "",
+        "To run all notebooks on it, start them with the environment variable LLMVIZ_MODEL set to that path. It is "
+        f"unpacked once, which takes {in_bytes(4 * count)} on the disk.",
+    )

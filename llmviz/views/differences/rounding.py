@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import ipywidgets
 import numpy as np
 
 from llmviz import experiments
+from llmviz.experiments import Grid, Rounded
 from llmviz.model import Model
-from llmviz.sampling import Sampler
-from llmviz.views.kit.background import Experiment
-from llmviz.views.kit.controls import checkbox, row
+from llmviz.views.kit.controls import text_box
+from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.state_fields import selected, selection, tick
+from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.text_box import read
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 # Written for this project, and under its licence: a text that the model cannot have read.
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 N_READ = 128  # tokens of an ordinary text
-N_WRITTEN = 12
 LEAST = 0.1  # bits a token: from here on it is said to cost something
 STAYS = "none of these"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """`bits` a number, in groups that begin `shift` numbers further than the file's."""
-
-    bits: int
-    shift: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"{self.bits} bits" + (", other groups" if self.shift else "")
-
-
 GRIDS = (Grid(8), Grid(5), Grid(4), Grid(4, experiments.GROUP // 2), Grid(3), Grid(2))
 
 
-class Rounding(Experiment):
+class Rounding(GuessFirst):
     """The layers' matrices rounded to one grid after the other: surprise at ordinary texts, capitals, a sentence.
 
-    facts: a text to go on from, and the word that goes on rightly (its first token counts). `right` has, for each grid
-    that is measured (None: as it is), which facts come first; `costs` the bits a token that it surprises more, mean of
-    the texts; `first` the first grid that costs 0.1 bits or more. A rounded model takes 425 MB (538 with the table)
-    while it is measured; one at a time.
+    facts: a text to go on from, and the word that goes on rightly (its first token counts). A rounded model takes
+    425 MB (538 with the table) while it is measured; one at a time.
     """
+
+    experiment, as_it_comes = "measure", ("message", "curves", "map")
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        table: bool = tick("round the table of tokens (W_E), too")
+        start: str = typed(
+            "The capital of France is",
+            lambda text: text_box(text, "And what does it write after", "min(520px, 98%)", live=False),
+        )
+        point: int | None = selection("curves")
+        cell: tuple[int, int] | None = selection("map")
 
     def __init__(
         self,
@@ -63,39 +59,64 @@ class Rounding(Experiment):
         grids: tuple[Grid, ...] = GRIDS,
         explain: str = "",
         explain_table: str = "",
+        **state: Any,
     ):
-        self._explain = {False: explain, True: explain_table}
-        self._model, self._facts, self.grids = model, dict(facts), grids
-        self._texts = {name: model.tokenizer.encode(text)[:N_READ] for name, text in texts.items()}
-        super().__init__(f"Round to {len(grids)} grids")
-        self.card = Question(
-            f"Which of these is the first to surprise it by {LEAST:g} bits a token more, or by more than that?",
-            [*(grid.name for grid in grids), STAYS],
-            answer=None,
-            explain=explain,
-            stage="training",
+        self.facts, self.texts, self.grids, self.explain_table = (
+            dict(facts),
+            dict(texts),
+            grids,
+            explain_table,
         )
-        self.prompt = ipywidgets.Text(
-            next(iter(self._facts)),
-            description="And what does it write after",
-            style={"description_width": "initial"},
-            layout={"width": "min(520px, 98%)"},
-        )
-        self.table = checkbox("round the table of tokens (W_E), too")
-        columns = ["as it is", *(grid.name for grid in grids)]
-        self.map = HeatMap(
-            np.full((len(self._facts), len(columns)), np.nan),
-            [word.strip() for word in self._facts.values()],
-            columns,
-            kind="prob",
-            row_axis="capital",
-            col_axis="rounded to",
-            stage="training",
-            caption="Probability of the right word; ✓ where it comes first",
-        )
-        self.lines = LinePlot(
-            labels=columns,
-            names=[*self._texts, "a guesser who knows nothing"],
+        self.options = (*(grid.name for grid in grids), STAYS)
+        self.columns = ["as it is", *self.options[:-1]]
+        start = {} if self.State.start in facts else {"start": next(iter(facts))}
+        super().__init__(model, explain=explain, **start | state)
+
+    def inputs(self) -> Hashable:
+        return super().inputs(), (*self.facts.items(),), (*self.texts.values(),), self.grids
+
+    def question(self, scene: Scene) -> str:
+        return f"Which of these is the first to surprise it by {LEAST:g} bits a token more, or by more than that?"
+
+    def answer(self, scene: Scene) -> str:
+        return next((now.grid.name for now in scene.outcome[1:] if scene.costs[now.grid] >= LEAST), STAYS)
+
+    def explanation(self, scene: Scene) -> str:
+        return self.explain_table if scene.table else self.explain
+
+    begin = starts(lambda view, _: f"Round to {len(view.grids)} grids")
+
+    @job("table", "start")
+    def measure(self, scene: Scene) -> Iterator[tuple[float, tuple[Rounded, ...] | None]]:
+        tokenizer = scene.run.tokenizer
+        texts = [tokenizer.encode(text)[:N_READ] for text in self.texts.values()]
+        start = read(scene.start, tokenizer, limit=200).tokens
+        return experiments.round_to_each(scene.run, self.grids, self.facts, texts, start, table=scene.table)
+
+    @shared
+    def costs(self, scene: Scene) -> dict[Grid, float]:
+        """Return how many bits a token each measured grid surprises more, the mean of the texts."""
+        unchanged, *others = scene.outcome
+        return {now.grid: float(now.surprises.mean() - unchanged.surprises.mean()) for now in others}
+
+    @sentences
+    def message(self, scene: Scene) -> Iterator[str]:
+        values = experiments.distinct_values(scene.run)
+        yield f"As it is, {experiments.GROUP} neighbours have at most {values} different values."
+        if not read(scene.start, scene.run.tokenizer).tokens:
+            yield "There is no sentence to go on from."
+        for now in scene.outcome:
+            name, more = "As it is", ""
+            if now.grid:
+                name = f"{now.grid.name}: {100 * now.changed:.0f}% move"
+                more = minus(f" ({round(scene.costs[now.grid], 2) + 0:+.2f})")
+            right = f"{now.is_right.sum()} of {len(self.facts)} capitals"
+            yield f"{name}. {now.surprises.mean():.2f} bits a token{more}; {right}. {clean(now.written)}".strip()
+
+    @part(
+        lambda view: LinePlot(
+            labels=view.columns,
+            names=[*view.texts, "a guesser who knows nothing"],
             y_axis="bits a token",
             x_axis="rounded to",
             unit="bits",
@@ -103,121 +124,30 @@ class Rounding(Experiment):
             caption=f"Mean surprise at the first {N_READ} tokens of ordinary texts",
             waiting="",
         )
-        [go] = self.buttons
-        go.on_click(lambda button: self.start(self._answered(), button))
-        self.table.observe(self._again, "value")
-        self.children = (
-            self.card,
-            row(self.table, self.prompt),
-            row(go, self.progress),
-            self.told,
-            self.lines,
-            self.map,
+    )
+    def curves(self, scene: Scene) -> dict:
+        values = np.full((len(self.texts) + 1, len(self.columns)), np.log2(scene.run.config.n_vocab))
+        values[:-1] = np.nan
+        values[:-1, : len(scene.outcome)] = np.transpose([now.surprises for now in scene.outcome])
+        return {"values": values, "selected": selected(scene.point, len(self.columns))}
+
+    @part(
+        lambda view: HeatMap(
+            np.full((len(view.facts), len(view.columns)), np.nan),
+            [word.strip() for word in view.facts.values()],
+            view.columns,
+            kind="prob",
+            row_axis="capital",
+            col_axis="rounded to",
+            stage="training",
+            caption="Probability of the right word; ✓ where it comes first",
         )
-        self.card.observe(self._committed, "committed")
-        self._clear()
-
-    def needs_kernel(self) -> list[ipywidgets.Button]:
-        return self.buttons  # on a page the card shows what was measured when the page was built
-
-    def _clear(self) -> None:
-        self.right, self.costs, self.first, self._sentences = {}, {}, None, []
-        self._show(False)
-
-    def _show(self, shown: bool) -> None:
-        self.map.layout.display = self.lines.layout.display = "" if shown else "none"
-        self.told.say(*(self._sentences if shown else ()))
-
-    def _again(self, _change=None) -> None:
-        self.stop()
-        self._clear()
-        self.card.tell(None)
-        self.card.ask_again()
-        explain = self._explain[self.table.value]
-        self.card.ask(self.card.question, self.card.options, answer=None, explain=explain)
-
-    def _committed(self, change) -> None:
-        if not change["new"]:
-            self.stop()
-            self._show(False)
-        elif self.first is None:
-            self.start(self._answered(), self.buttons[0])
-        else:
-            self._show(True)
-
-    def _answered(self) -> Iterator[float]:
-        self._clear()
-        self.card.tell(None)
-        try:
-            yield from self._each()
-        finally:
-            gc.collect()  # a model and its runs refer to each other
-            if self.first is None:
-                self._clear()
-                if self.card.committed:
-                    self.card.ask_again()
-
-    def _each(self) -> Iterator[float]:
-        columns, rows = len(self.grids) + 1, len(self._facts)
-        shares, surprises = np.full((rows, columns), np.nan), np.full((len(self._texts) + 1, columns), np.nan)
-        surprises[-1] = np.log2(self._model.config.n_vocab)
-        marks = [[""] * columns for _ in range(rows)]
-        values = experiments.distinct_values(self._model)
-        self._sentences = [
-            f"As it is, {experiments.GROUP} neighbours have at most {values} different values."
-        ]
-        if not self._start():
-            self._sentences.append("There is no sentence to go on from.")
-        runs, done = columns * (rows + len(self._texts) + 1), 0
-        self._show(True)
-        for column, grid in enumerate((None, *self.grids)):
-            yield done / runs
-            model = (
-                self._model
-                if grid is None
-                else experiments.quantised(self._model, grid.bits, table=self.table.value, shift=grid.shift)
-            )
-            for i, tokens in enumerate(self._texts.values()):
-                surprises[i, column] = experiments.token_surprise(model.trace(tokens)).mean()
-                done += 1
-                yield done / runs
-            right = []
-            for i, (text, word) in enumerate(self._facts.items()):
-                shares[i, column], likeliest = experiments.answer_probs(model, text, word, (1, 0))
-                right.append(bool(likeliest))
-                marks[i][column] = f"{'✓ ' if likeliest else ''}{100 * shares[i, column]:.0f}"
-                done += 1
-                yield done / runs
-            self.right[grid] = right
-            self.lines.change(values=surprises)
-            self.map.change(values=shares, cell_text=[list(line) for line in marks])
-            mean = surprises[:-1, column].mean()
-            self.costs[grid] = float(mean - surprises[:-1, 0].mean())
-            name = (
-                "As it is"
-                if grid is None
-                else f"{grid.name}: {100 * experiments.share_rounded(self._model, model):.0f}% move"
-            )
-            more = "" if grid is None else minus(f" ({round(self.costs[grid], 2) + 0:+.2f})")
-            told = f"{name}. {mean:.2f} bits a token{more}; {sum(right)} of {rows} capitals."
-            self._sentences.append(f"{told} {self._written(model)}".strip())
-            self.told.say(*self._sentences)
-            done += 1
-            del model
-            gc.collect()
-        costly = [i for i, grid in enumerate(self.grids) if self.costs[grid] >= LEAST]
-        self.first = self.grids[costly[0]].name if costly else STAYS
-        self.card.tell(costly[0] if costly else len(self.grids))
-
-    def _start(self) -> list[int]:
-        return read(self.prompt.value, self._model.tokenizer, limit=200).tokens
-
-    def _written(self, model: Model) -> str:
-        tokens = self._start()
-        if not tokens:
-            return ""
-        try:
-            new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0))]
-        except FloatingPointError as error:
-            return str(error)
-        return f"It writes: “{clean(model.tokenizer.decode([*tokens, *new]))}”"
+    )
+    def map(self, scene: Scene) -> dict:
+        values = np.full((len(self.facts), len(self.columns)), np.nan)
+        values[:, : len(scene.outcome)] = np.transpose([now.probs for now in scene.outcome])
+        marks = [[""] * len(self.columns) for _ in self.facts]
+        for column, now in enumerate(scene.outcome):
+            for row, (is_right, prob) in enumerate(zip(now.is_right, now.probs)):
+                marks[row][column] = f"{'✓ ' if is_right else ''}{100 * prob:.0f}"
+        return {"values": values, "cell_text": marks, "selected": selected(scene.cell, *values.shape)}

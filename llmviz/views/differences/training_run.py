@@ -15,6 +15,7 @@ from llmviz.experiments.text_statistics import REPEATED, counting_pairs, longest
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT
+from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import as_sentence
 from llmviz.views.kit.numbers import percent
@@ -166,6 +167,7 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
 @kept_with()
 def continuation(snapshot: Progress, start: str) -> list[int]:
     """Return the tokens of a start and of what the model of a snapshot writes after it, by the same draws for each."""
+    start, _ = drop_unwritable(start, snapshot.model.tokenizer.ranks)
     return write_tokens(snapshot.model, start) if start else []
 
 

@@ -3,9 +3,8 @@
 from llmviz.views.ffn.by_hand import FFNByHand
 from llmviz.views.ffn.fact import Fact
 from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, WhatTheMoverSays
-from llmviz.views.ffn.logit_lens import LensGrid
 from llmviz.views.ffn.population import Population
-from llmviz.views.ffn.residual_stream import StreamNorms, parameter_shares
+from llmviz.views.ffn.residual_stream import LensGrid, StreamNorms, parameter_shares
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.who_writes import (

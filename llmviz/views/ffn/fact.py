@@ -6,8 +6,10 @@ swap    the part does at this token what it does in the twin's run: all stays at
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import ref
 
 import ipywidgets
@@ -17,21 +19,14 @@ from llmviz.experiments import Pair, pair_of
 from llmviz.experiments.facts import why_no_fact
 from llmviz.experiments.probabilities import probability
 from llmviz.model import Model, Trace
-from llmviz.views.kit.controls import Told, row, text_box
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import clip_position, selection, text
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.state_fields import clip_position, line, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part, shared
+from llmviz.views.kit.view import Scene, View, part, sentences, shared
 
-NO_FACT = {  # what is said where there is no fact to follow
-    None: "",
-    "no twin": "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word.",
-    "same answer": "Both texts go on alike: choose a word that the model answers otherwise.",
-    "close answers": "In the other's run one of the answers has half of its probability or more: nothing there tells "
-    "the two apart. Choose a word that the model answers otherwise.",
-}
+WORDS = tomllib.loads(Path(__file__).with_name("fact.toml").read_text("utf-8"))
+NO_FACT = WORDS["no_fact"]
 
 
 def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
@@ -50,7 +45,7 @@ class Fact(View):
     It stands above every picture that follows it, and has the results of all their experiments.
     """
 
-    travels = True
+    travels, stage = True, "ffn"
     copies_as_code = False  # it stands above many views
 
     trace = traitlets.Instance(Pair, allow_none=True)  # None where there is no subject before the last token
@@ -59,22 +54,14 @@ class Fact(View):
     class State:
         """The twin's word, and the token whose place it takes; None: the last but one."""
 
-        word: str = text(
-            "Germany",
-            lambda word: text_box(word, "The twin has in its place", "min(380px, 98%)", live=False),
-        )
+        word: str = line("Germany", "The twin has in its place", "min(380px, 98%)", live=False)
         subject: int | None = selection("strip")
 
-    def __init__(self, prompt: Prompt, *values, **state):
-        self.prompt = prompt
-        super().__init__(prompt, *values, **state)
-
-    def arrange(self) -> list[ipywidgets.Widget]:
-        return [self.parts["strip"], row(self.controls["word"]), self.parts["answers"]]
+    arrangement = ("strip", "word", "answers")
 
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """As its text's box."""
-        self.prompt.dims(view)
+        self.source.dims(view)
 
     def hand_on(self) -> None:
         self.trace, _ = self.scene(self.state).paired
@@ -84,23 +71,20 @@ class Fact(View):
         """Return the pair, or None and why there is none."""
         return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
 
-    @part(lambda _: TokenStrip([], stage="ffn", caption="Click the subject: any token but the last"))
+    @part(TokenStrip, [], caption="Click the subject: any token but the last")
     def strip(self, scene: Scene) -> dict:
         run = scene.run
         return {"pieces": run.pieces, "ids": run.tokens, "selected": subject_of(run, scene.subject)}
 
-    @part(lambda _: Told())
-    def answers(self, scene: Scene) -> dict:
+    @sentences
+    def answers(self, scene: Scene) -> list[str]:
         pair, problem = scene.paired
         if pair is None:
-            return {"sentences": [problem]}
-        answers = [
-            f"With {subject}: {answer} {percent(probability(run, token))}."
-            for subject, run, token, answer in zip(
-                subjects(pair), (pair.trace, pair.twin), pair.answers, named(pair, pair.answers)
-            )
-        ]
-        return {"sentences": [" ".join([*answers, NO_FACT[why_no_fact(pair)]]).rstrip()]}
+            return [problem]
+        probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
+        shown = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
+        answers = [f"With {subject}: {answer} {share}." for subject, answer, share in shown]
+        return [" ".join([*answers, no_fact(pair)]).rstrip()]
 
 
 def subject_of(trace: Trace, chosen: int | None) -> int:
@@ -126,10 +110,12 @@ def twin(trace: Trace, subject: int, word: str) -> tuple[Pair | None, str]:
 class OfFact(View):
     """A view of a fact: its run is the `Pair`, or None. The `Fact` has its results, for all that follow it."""
 
+    stage = "ffn"
+
     @property
     def model(self) -> Model:
         """The model of both runs."""
-        return self.source.prompt.language_model
+        return self.source.source.language_model
 
     def inputs(self) -> Hashable:
         pair = self.run
@@ -138,6 +124,11 @@ class OfFact(View):
         return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, pair.twin.tokens[pair.subject]
 
 
+def no_fact(pair: Pair | None) -> str:
+    """Say why there is no fact to follow; nothing where there is one."""
+    return NO_FACT.get(why_no_fact(pair), "")
+
+
 def to_follow(scene: Scene) -> bool:
     """Say whether there is a fact to follow."""
-    return why_no_fact(scene.run) is None
+    return not no_fact(scene.run)

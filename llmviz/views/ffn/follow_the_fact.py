@@ -5,30 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
+import traitlets
 
-from llmviz import experiments
-from llmviz.experiments import Pair, patch_residual
+from llmviz.experiments import Pair, fact_mover_head, patch_residual
 from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.attention.what_a_head_says import HeadPushes
-from llmviz.views.ffn.fact import NO_FACT, Fact, OfFact, named, subjects, to_follow, twin
-from llmviz.views.ffn.fact_map import FactMap
-from llmviz.views.ffn.fact_steps import MEANING, Step, carries, own_probs, run_tests, said
+from llmviz.views.ffn.fact import WORDS, Fact, OfFact, named, no_fact, subjects, to_follow, twin
+from llmviz.views.ffn.fact_steps import Step, capitalised, carries, own_probs, run_tests, said
 from llmviz.views.ffn.who_writes import layers
-from llmviz.views.kit.controls import Told, row, text_box
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import fixed, selected, selection, span, text
-from llmviz.views.kit.view import Scene, job, looks, part
+from llmviz.views.kit.picture import Picture, Pieces, Text
+from llmviz.views.kit.state_fields import fixed, line, selected, selection, span
+from llmviz.views.kit.view import Scene, job, looks, part, sentences, shared
 
-UNKNOWN = (
-    "Not known from these tests: what the FFNs of step 1 are for; where on the way the subject "
-    "turns into the answer; whether other texts go the same way."
-)
-TABLE = {"kind": "prob", "numbers": "always", "blank": "not measured yet", "stage": "ffn"}
+
+class FactMap(Picture):
+    """Tokens from left to right, layers from below; a box or an arrow for each part tested.
+
+    `items`: dicts of `number`, `at` and `source` (tokens; source None: a box), `layers` [first, last], `kind`
+    ("carries", "needed", "unclear", "neither"), its `meaning` for the legend, and `sentences`.
+    """
+
+    _static = "fact_map"
+    _data = ("pieces", "items")
+    _by_page = ()
+
+    pieces = Pieces()
+    n_layers = traitlets.Int(1).tag(sync=True)
+    items = traitlets.List(traitlets.Dict()).tag(sync=True)
+    unknown = Text()  # what none of it shows
+
+    def text(self) -> str:
+        """Return what each test has shown."""
+        tested = [f"{item['number']}. {' '.join(item['sentences'])}" for item in self.items]
+        return "\n".join([*tested, self.unknown]) if tested else "nothing tested yet"
 
 
 class FollowTheFact(OfFact):
@@ -42,13 +56,11 @@ class FollowTheFact(OfFact):
             None, lambda step: step in (None, 1, 2, 3, 4), "a number from 1 to 4, or None"
         )
         early: tuple[int, int] | None = span(
-            "FFNs of layers", lambda view: view.model.config.n_layers, lambda n: (n // 6, n // 2), stage="ffn"
+            "FFNs of layers", lambda view: view.model.config.n_layers, lambda n: (n // 6, n // 2)
         )
         cell: tuple[int, int] | None = selection("table")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [row(self.controls["early"], p["test"], p["progress"]), p["table"], p["message"], p["map"]]
+    arrangement = (("early", "test", "progress"), "table", "message", "map")
 
     @looks("early")
     def only_for_the_first_step(self, scene: Scene) -> dict:
@@ -63,7 +75,14 @@ class FollowTheFact(OfFact):
         """One run for each switch; the table fills from above."""
         return run_tests(scene.run, [scene.step] if scene.step else [1, 2, 3, 4], scene.early)
 
-    @part(lambda _: HeatMap(np.zeros((1, 2)), [""], ["", ""], row_axis="run", col_axis="next token", **TABLE))
+    @part(
+        HeatMap,
+        kind="prob",
+        numbers="always",
+        blank="not measured yet",
+        row_axis="run",
+        col_axis="next token",
+    )
     def table(self, scene: Scene) -> dict | None:
         if (steps := scene.result("test")) is None:
             return None
@@ -77,21 +96,14 @@ class FollowTheFact(OfFact):
             "caption": f"Step {step.number}: probability of the text's answer and of the twin's",
         }
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         pair, steps = scene.run, scene.result("test")
         if scene.step is None or steps is None or not steps[-1].is_done:
-            return {"sentences": [NO_FACT[why_no_fact(pair)]]}
-        meaning = MEANING[carries(pair, steps[-1])]
-        return {"sentences": [*said(pair, steps[-1]), f"{meaning[0].upper()}{meaning[1:]}."]}
+            return [no_fact(pair)]
+        return [*said(pair, steps[-1]), f"{capitalised(WORDS['meaning'][carries(pair, steps[-1])])}."]
 
-    @part(
-        lambda view: FactMap(
-            n_layers=view.model.config.n_layers,
-            stage="ffn",
-            caption="The way of the fact, as far as it is tested",
-        )
-    )
+    @part(FactMap, caption="The way of the fact, as far as it is tested")
     def map(self, scene: Scene) -> dict | None:
         """Show what all views of this fact have tested, each step as it was tested last."""
         tested = [] if scene.step else [step for steps in scene.results("test") for step in steps]
@@ -100,8 +112,9 @@ class FollowTheFact(OfFact):
             return None
         return {
             "pieces": scene.run.trace.pieces,
+            "n_layers": self.model.config.n_layers,
             "items": [on_map(scene.run, latest[number]) for number in sorted(latest)],
-            "unknown": UNKNOWN if len(latest) == 4 else "",
+            "unknown": WORDS["unknown"] if len(latest) == 4 else "",
         }
 
 
@@ -110,45 +123,43 @@ def on_map(pair: Pair, step: Step) -> dict:
     place, kind = step.place, carries(pair, step)
     return {
         **{"number": step.number, "at": place.at, "source": place.source, "layers": [*place.layers]},
-        **{"kind": kind, "meaning": MEANING[kind], "told": said(pair, step)},
+        **{"kind": kind, "meaning": WORDS["meaning"][kind], "sentences": said(pair, step)},
     }
 
 
 class WhatTheMoverSays(HeadPushes):
     """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
+    arrangement = ("message", ("layer", "head", "query"), "strip", "about", "pushed")
+
     def __init__(self, fact: Fact, **state):
-        super().__init__(fact, **(moving_head(fact.trace) | state))
+        super().__init__(fact, **(mover_head(fact.trace) | state))
 
     def fitted(self, state: HeadPushes.State) -> HeadPushes.State:
-        return self.State(query=state.query, **moving_head(self.run))
+        return self.State(query=state.query, **mover_head(self.run))
 
     @property
     def trace(self) -> Trace:
-        return self.run.trace if self.run else self.source.prompt.trace
-
-    def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [p["message"], row(*self.controls.values()), p["strip"], p["about"], p["pushed"]]
+        return self.run.trace if self.run else self.source.source.trace
 
     def is_shown(self, part: str, scene: Scene) -> bool:
         return part == "message" or to_follow(scene)
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         pair = scene.run
-        if problem := NO_FACT[why_no_fact(pair)]:
-            return {"sentences": [problem]}
+        if not to_follow(scene):
+            return [no_fact(pair)]
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
         rank = f"{answer} has place {rank_of_answer(pair):,}; below are the first six."
-        return {"sentences": [f"Of what it pushes up at {subject}, {rank}"]}
+        return [f"Of what it pushes up at {subject}, {rank}"]
 
 
-def moving_head(pair: Pair | None) -> dict:
-    """Return the fields of a state in which the head of the second step looks at the subject, if there is a fact."""
+def mover_head(pair: Pair | None) -> dict:
+    """Return the fields of a state in which the head of the second step attends to the subject, if there is a fact."""
     if pair is None or why_no_fact(pair):
         return {}
-    layer, head = experiments.fact_mover_head(pair)
+    layer, head = fact_mover_head(pair)
     return {"layer": layer, "head": head, "at": pair.subject}
 
 
@@ -162,71 +173,73 @@ class PutIn(OfFact):
     class State:
         """The second twin's word."""
 
-        word: str = text(
-            "dinner",
-            lambda word: text_box(word, "A second twin, of another kind", "min(420px, 98%)", live=False),
-        )
+        word: str = line("dinner", "A second twin, of another kind", "min(420px, 98%)", live=False)
         layer: int | None = selection("plot")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [row(self.controls["word"], p["depths"], p["progress"]), p["plot"], p["message"]]
+    arrangement = (("word", "depths", "progress"), "plot", "message")
+
+    @shared
+    def second(self, scene: Scene) -> tuple[Pair | None, str]:
+        """Return the pair with the second twin, or None and why there is none."""
+        return twin(scene.run.trace, scene.run.subject, scene.word)
+
+    @shared
+    def lines(self, scene: Scene) -> list[tuple[str, Pair, int]]:
+        """Return each line's name, pair, and token at which the stream is put in."""
+        pair, last = scene.run, len(scene.run.trace.tokens) - 1
+        places = {pair.subject: subjects(pair)[0], last: named(pair, [pair.trace.tokens[last]])[0]}
+        return [
+            (f"into the text with {subjects(other)[1]}, at {places[at]}", other, at)
+            for other in (pair, scene.second[0])
+            for at in places
+            if other
+        ]
 
     @job("word", start="Put it in at every depth", when=lambda _, scene: to_follow(scene))
-    def depths(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Two runs a layer and twin. Results: the lines' names and values, and why there is no second twin."""
-        pair = scene.run
-        second, problem = twin(pair.trace, pair.subject, scene.word)
-        twins = [pair, *([second] if second else [])]
-        last, n = len(pair.trace.tokens) - 1, len(pair.trace.blocks)
-        places = {pair.subject: subjects(pair)[0], last: named(pair, [pair.trace.tokens[last]])[0]}
-        lines = [(other, at) for other in twins for at in places]
-        names = [f"into the text with {subjects(other)[1]}, at {places[at]}" for other, at in lines]
+    def depths(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Two runs a layer and twin: yield the answer's probability [line, layer]."""
+        lines, n = scene.lines, self.model.config.n_layers
         values = np.full((len(lines), n), np.nan, np.float32)
-        for k, (other, at) in enumerate(lines):
-            back = Pair(other.twin, pair.trace, pair.subject)
+        for k, (_, pair, at) in enumerate(lines):
+            back = Pair(pair.twin, pair.trace, pair.subject)
             for layer in reversed(range(n)):
                 values[k, layer] = back.answer_probs(patch_residual(back, layer, [at]))[1]
-                so_far = names, values.copy(), problem
-                yield (k + 1 - layer / n) / len(lines), None if layer % 3 else so_far
+                yield (k + 1 - layer / n) / len(lines), None if layer % 3 else values.copy()
 
     @part(
-        lambda view: LinePlot(
-            labels=layers(view.model),
-            x_axis="put in before layer",
-            y_axis="probability",
-            unit="share",
-            y_max=1.0,
-            stage="ffn",
-            waiting="nothing put in yet",
-        )
+        LinePlot,
+        x_axis="put in before layer",
+        y_axis="probability",
+        unit="share",
+        y_max=1.0,
+        waiting="nothing put in yet",
     )
     def plot(self, scene: Scene) -> dict | None:
-        if (depths := scene.result("depths")) is None:
+        if (values := scene.result("depths")) is None:
             return None
-        pair, (names, values, _) = scene.run, depths
-        answer, subject = named(pair, pair.answers[:1])[0], subjects(pair)[0]
+        answer, subject = named(scene.run, scene.run.answers[:1])[0], subjects(scene.run)[0]
         return {
             "values": values,
-            "names": names,
+            "names": [name for name, *_ in scene.lines],
+            "labels": layers(self.model),
             "selected": selected(scene.layer, values.shape[1]),
             "caption": f"Probability of {answer} in the twins' runs, with the stream of {subject}'s run put in at one "
             "token",
         }
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         pair = scene.run
         if scene.status("depths") != "done":
-            return {"sentences": [NO_FACT[why_no_fact(pair)]]}
-        (names, values, problem), whole = scene.result("depths"), own_probs(pair)[0]
+            return [no_fact(pair)]
+        whole = own_probs(pair)[0]
         lines = [
-            f"{name[0].upper()}{name[1:]}: more than half of {percent(whole)} before {spans(line > HALF * whole)}."
-            for name, line in zip(names, values)
+            f"{capitalised(name)}: more than half of {percent(whole)} before {spans(values > HALF * whole)}."
+            for (name, *_), values in zip(scene.lines, scene.result("depths"))
         ]
         both = "At both tokens at once it is the text's own run again, whatever the layer: no other token saw the "
         is_next = pair.subject == len(pair.trace.tokens) - 2
-        return {"sentences": [problem, *lines, f"{both}subject." if is_next else ""]}
+        return [scene.second[1], *lines, f"{both}subject." if is_next else ""]
 
 
 def spans(yes: np.ndarray) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
-from llmviz.views.kit.controls import Told
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, by_the_reader, lines
+from llmviz.views.kit.picture import Floats, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
+
+# Parts that have parts; so has each block of attention.
+LOGIT, ATTENTION, FFNS = "the logit", "attention", "FFNs"
 
 
-class SumBar(Picture):
+class SumBar(OfRows):
     """A sum and its terms as bars, each beginning where the one above ends: `values` and `starts` [n], `labels`.
 
     `levels` [n] say how deep a term stands, `opens` [n] whether it falls apart (0: no, 1: yes, 2: it has). A click
@@ -26,99 +31,111 @@ class SumBar(Picture):
 
     values = Floats(ndim=(1,))
     starts = Floats(ndim=(1,))
-    labels = Labels()
     levels = traitlets.List(traitlets.Int()).tag(sync=True)
     opens = traitlets.List(traitlets.Int()).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
-
-    @traitlets.validate("selected")
-    def _a_row(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.labels):
-            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
-        return value
 
     def text(self) -> str:
-        """A line a term, indented."""
+        """Return a line a term, indented."""
         if self.values is None:
             return "nothing yet"
         rows = zip(self.levels, self.labels, self.values)
         return lines([["  " * level + visible_label(label), f"{v:+.2f}"] for level, label, v in rows])
 
 
-class LogitTakenApart(Explorer):
+def blocks(view: View) -> list[str]:
+    """Return the names of the attention blocks."""
+    return [f"{ATTENTION} {layer}" for layer in range(view.run.model.config.n_layers)]
+
+
+class LogitTakenApart(View):
     """One bar, the logit of the likeliest next token. A click takes it apart: embedding, attention, FFNs; these into
     layers, and an attention block into its heads (`experiments.direct_logit_attribution`, `head_attribution`).
 
-    What a part adds to all tokens on average is told apart, since it moves no probability.
+    What a part adds to all tokens on average is a term of its own, since it moves no probability.
     """
 
-    def __init__(self, source: Prompt | Trace):
-        self.bar = SumBar(stage="ffn")
-        self.told = Told()
-        self._open: set[str] = set()
-        super().__init__([self.bar, self.told])
-        self.follow(source, self.show)
-        self.bar.observe(self._toggle, "selected")
+    stage = "ffn"
 
-    def show(self, trace: Trace) -> None:
-        self.trace, self.answer = trace, int(trace.logits.argmax())
-        (piece,) = trace.model.tokenizer.pieces([self.answer])
-        self.root = f"the logit of {quote(piece)}"
-        try:
-            whole = experiments.direct_logit_attribution(trace, self.answer, against="mean")
-        except ValueError as error:  # with edits that break the sum
-            self.told.say(str(error))
-            return
-        heads = experiments.head_attribution(trace, self.answer, against="mean")
-        of_layers = {
-            f"attention {layer}": {f"layer {layer}, head {i}": float(v) for i, v in enumerate(row)}
-            for layer, row in enumerate(heads)
-        }
-        self.parts = {
-            self.root: {
-                "what every token gets, on average": float(trace.logits.mean(dtype=np.float64)),
-                "embedding": whole.embedding,
-                "attention": of_layers,
-                "FFNs": {f"FFN {layer}": float(v) for layer, v in enumerate(whole.ffn)},
-            }
-        }
-        self.bar.caption = f"{self.root[0].upper()}{self.root[1:]}: click a bar to take it apart"
-        self.told.say(
-            f"All parts sum to {total(self.parts):.4f}; the model's own logit is {trace.logits[self.answer]:.4f}. The "
-            "final norm divides by a number that comes from the whole stream: it is taken as it was in this run."
+    @dataclass(frozen=True)
+    class State:
+        """The names of the parts that are taken apart, sorted."""
+
+        apart: tuple[str, ...] = picked(
+            (),
+            lambda names, view: (
+                isinstance(names, tuple) and {*names} <= {LOGIT, ATTENTION, FFNS, *blocks(view)}
+            ),
+            "names of parts that have parts",
+            outlives_text=True,
+            on_page=lambda view: [
+                *[(), (LOGIT,), (FFNS, LOGIT), (ATTENTION, LOGIT)],
+                *((ATTENTION, block, LOGIT) for block in blocks(view)),
+            ],
         )
-        self._draw()
 
-    @by_the_reader
-    def _toggle(self, change) -> None:
-        if change["new"] is None:
-            return
-        name = self._rows[change["new"]][0]
-        self._open ^= {"" if name == self.root else name}
-        self._draw()
+    @on("bar", "selected")
+    def take_apart(self, state: State, row: int | None) -> State:
+        """Take the part apart that is clicked, or put it together again."""
+        clicked = [*self.scene(state).bars][row : row + 1] if row is not None else []
+        return replace(state, apart=tuple(sorted({*state.apart} ^ {*clicked})))
 
-    def _draw(self) -> None:
-        self._rows = []
-        self._list(self.parts, 0.0, 0)
-        names, levels, starts, values, opens = zip(*self._rows)
-        with self.quietly():
-            self.bar.change(
-                labels=names, levels=levels, starts=starts, values=values, opens=opens, selected=None
-            )
+    @shared
+    def terms(self, scene: Scene) -> list[tuple[tuple[str, ...], float]]:
+        """Return all terms of the sum, each after the names of the parts that it is in and its own."""
+        run, answer = scene.run, int(scene.run.logits.argmax())
+        try:
+            whole = experiments.direct_logit_attribution(run, answer, against="mean")
+        except ValueError as error:  # with edits that break the sum
+            raise NothingToShow(str(error)) from None
+        heads = np.ndenumerate(experiments.head_attribution(run, answer, against="mean"))
+        return [
+            ((LOGIT, "what every token gets, on average"), float(run.logits.mean(dtype=np.float64))),
+            ((LOGIT, "embedding"), whole.embedding),
+            *(
+                ((LOGIT, ATTENTION, f"{ATTENTION} {i}", f"layer {i}, head {j}"), float(v))
+                for (i, j), v in heads
+            ),
+            *(((LOGIT, FFNS, f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
+        ]
 
-    def _list(self, parts: dict, start: float, level: int) -> None:
-        for name, part in parts.items():
-            apart = isinstance(part, dict)
-            is_open = apart and ("" if name == self.root else name) in self._open
-            self._rows.append((name, level, start, total(part), apart + is_open))
-            if is_open:
-                self._list(part, start, level + 1)
-            start += total(part)
+    @shared
+    def bars(self, scene: Scene) -> dict[str, list]:
+        """Return level, start, value and `opens` of each bar by its name, from above.
+
+        A term counts in each part that it is in, down to one that is not taken apart.
+        """
+        bars, start = {}, 0.0
+        for names, value in scene.terms:
+            for level, name in enumerate(names):
+                opens = (level < len(names) - 1) * (1 + (name in scene.apart))
+                bars.setdefault(name, [level, start, 0.0, opens])[2] += value
+                if opens != 2:
+                    break
+            start += value
+        return bars
+
+    @part(SumBar)
+    def bar(self, scene: Scene) -> dict:
+        (piece,) = scene.run.model.tokenizer.pieces([int(scene.run.logits.argmax())])
+        _, *names = scene.bars
+        return {
+            "labels": [f"{LOGIT} of {quote(piece)}", *names],
+            **dict(zip(("levels", "starts", "values", "opens"), map(list, zip(*scene.bars.values())))),
+            "selected": None,
+            "caption": f"The logit of {quote(piece)}: click a bar to take it apart",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        total = sum(value for _, value in scene.terms)
+        return [
+            f"All parts sum to {total:.4f}; the model's own logit is {scene.run.logits.max():.4f}. The "
+            "final norm divides by a number that comes from the whole stream: it is taken as it was in this run."
+        ]
 
 
 def logit_asked(trace: Trace) -> str:
-    """The question that the picture answers."""
+    """Return the question that the picture answers."""
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
     logit, mean = float(trace.logits[answer]), float(trace.logits.mean(dtype=np.float64))
@@ -127,8 +144,3 @@ def logit_asked(trace: Trace) -> str:
         f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average: an amount that every token gets "
         f"doesn't change the probabilities. How much of the rest, {rest}, do all FFNs add, directly?"
     )
-
-
-def total(part: float | dict) -> float:
-    """The sum of a part, however deep it is taken apart."""
-    return part if isinstance(part, float) else sum(map(total, part.values()))

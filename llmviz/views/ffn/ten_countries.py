@@ -13,17 +13,9 @@ from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs
 from llmviz.views.ffn.fact_steps import Step, own_probs, run_tests
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.predict import Asked
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-ASKED = Asked(
-    "For how many of ten does swapping one head bring the next country's capital (more than half as likely as at "
-    "home)?",
-    unit="countries",
-    low=0,
-    high=len(CAPITALS),
-)
 PARTS = ("FFNs", "head", "sight before", "last FFNs")
 CONTROLS_OFF = ("FFNs at “of”", "a random head", "sight of “of”", "FFNs before")
 CONTROLS_SWAPPED = ("FFN 0", "a random head", "the country", "FFNs before")
@@ -50,8 +42,8 @@ class TenCountries(GuessFirst):
     """First a guess, then the four steps for ten countries, each with the next one as its twin: what is lost, and
     what is taken over."""
 
-    experiment, stage = "countries", "ffn"
-    arrangement = ("card", ("begin", "progress"), "refusal", "off", "swap", "message")
+    experiment, stage, unit, high = "countries", "ffn", "countries", len(CAPITALS)
+    as_it_comes = ("off", "swap")
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -60,8 +52,11 @@ class TenCountries(GuessFirst):
         cell_off: tuple[int, int] | None = selection("off")
         cell_swap: tuple[int, int] | None = selection("swap")
 
-    def question(self, scene: Scene) -> Asked:
-        return ASKED
+    def question(self, scene: Scene) -> str:
+        return (
+            "For how many of ten does swapping one head bring the next country's capital (more than half as likely as "
+            "at home)?"
+        )
 
     def answer(self, scene: Scene) -> int:
         return int(took(*scene.tables)[1])
@@ -80,36 +75,28 @@ class TenCountries(GuessFirst):
             known = result
 
     @shared
-    def tables(self, scene: Scene) -> np.ndarray | None:
+    def tables(self, scene: Scene) -> np.ndarray:
         """Return [2, countries, 9]: what is left, and what is taken over; NaN where it isn't known yet."""
-        if scene.outcome is None:
-            return None
         tables = np.full((2, *SHAPE), np.nan, np.float32)
         for at, (off, swap, _) in enumerate(scene.outcome):
             tables[:, at] = off, swap
         return tables
 
     @part(lambda _: _table(CONTROLS_OFF, "Probability of the capital, a part off"))
-    def off(self, scene: Scene) -> dict | None:
-        return _drawn(scene.tables, 0, scene.cell_off)
+    def off(self, scene: Scene) -> dict:
+        return {"values": scene.tables[0], "selected": selected(scene.cell_off, *SHAPE)}
 
     @part(
         lambda _: _table(
             CONTROLS_SWAPPED, "Probability of the next country's capital, a part as in that country's run"
         )
     )
-    def swap(self, scene: Scene) -> dict | None:
-        return _drawn(scene.tables, 1, scene.cell_swap)
+    def swap(self, scene: Scene) -> dict:
+        return {"values": scene.tables[1], "selected": selected(scene.cell_swap, *SHAPE)}
 
     @sentences
-    def message(self, scene: Scene) -> list[str] | None:
-        if scene.whole_outcome is None:
-            return None
-        return agree(*scene.tables, [head for *_, head in scene.whole_outcome])
-
-
-def _drawn(tables: np.ndarray | None, which: int, cell: tuple[int, int] | None) -> dict | None:
-    return None if tables is None else {"values": tables[which], "selected": selected(cell, *SHAPE)}
+    def message(self, scene: Scene) -> list[str]:
+        return agree(*scene.tables, [head for *_, head in scene.outcome])
 
 
 def measured(pair: Pair, steps: list[Step]) -> tuple[list[float], list[float], str]:

@@ -59,7 +59,7 @@ def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
             expression = _expression(value, names, "prompt" if value is view.source else parameter.name)
-            needs_name = parameter.default is not parameter.empty
+            needs_name = parameter.default is not parameter.empty or parameter.kind is parameter.KEYWORD_ONLY
             yield f"{parameter.name}={expression}" if needs_name else expression
     defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
     for name in (field.name for field in fields(view.State)):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
 import ipywidgets
+import traitlets
 
 from llmviz.views.kit import theme
 from llmviz.views.kit.lifetime import Closable
@@ -25,28 +25,31 @@ class Claim:
 
 
 class Claims(Closable, ipywidgets.HTML):
-    """Claims as a table, a line each. `rows` keeps them."""
+    """Claims as a table, a line each: `rows`, a tuple of `Claim`."""
 
-    def __init__(self, rows: Iterable[Claim]):
+    rows = traitlets.Tuple()
+
+    def __init__(self, rows: tuple[Claim, ...] = ()):
         super().__init__(layout={"width": "min(980px, 98%)"})
-        self.show(rows)
+        self.rows = rows
 
-    def show(self, rows: Iterable[Claim]) -> None:
-        """Other rows in place of those that are there."""
-        self.rows = tuple(rows)
+    @traitlets.observe("rows")
+    def _write(self, _change) -> None:
         cell = "padding:7px 14px 7px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
-        head = "".join(
-            f'<th style="{cell};width:{width}%" scope="col">{name}</th>' for name, width in HEADS.items()
-        )
+        heads = (f'<th style="{cell};width:{n}%" scope="col">{name}</th>' for name, n in HEADS.items())
+        styles = (cell, cell, f"{cell};font-weight:600")
         lines = [
-            f'<td style="{cell}">{html.escape(one.said)}</td><td style="{cell}">{html.escape(one.measured)}</td>'
-            f'<td style="{cell};font-weight:600">{html.escape(one.verdict)}</td>'
-            for one in self.rows
+            "".join(
+                f'<td style="{style}">{html.escape(text)}</td>' for style, text in zip(styles, astuple(row))
+            )
+            for row in self.rows
         ]
         body = "".join(f"<tr>{line}</tr>" for line in lines)
         size = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse"
         size += ";table-layout:fixed;width:100%"  # so that nothing moves when a row is filled
-        self.value = f'<table style="{size}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        self.value = (
+            f'<table style="{size}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table>'
+        )
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(row).rstrip(" |") for row in (HEADS, *map(astuple, self.rows)))

@@ -67,11 +67,14 @@ def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
     return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
-def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bool = True) -> ipywidgets.Text:
-    """A line to type in; live: it follows every key, else Enter."""
+def text_box(
+    value: str, label: str, width: str = "min(500px, 98%)", hint: str = "\u200b", *, live: bool = True
+) -> ipywidgets.Text:
+    """A line to type in; live: it follows every key, else Enter. hint: shown while it is empty."""
     return ipywidgets.Text(
         value,
         description=label,
+        placeholder=hint,
         continuous_update=live,
         style={"description_width": "initial"},
         layout={"width": width},
@@ -81,6 +84,19 @@ def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bo
 def text_area(value: str, label: str) -> ipywidgets.Textarea:
     """A box of several lines to type in; its label is shown while it is empty."""
     return ipywidgets.Textarea(value, rows=4, placeholder=label, layout={"width": "min(900px, 98%)"})
+
+
+def number_box(value: float, label: str, first: float, last: float) -> ipywidgets.BoundedFloatText:
+    """A box for a number between two others."""
+    return ipywidgets.BoundedFloatText(
+        value,
+        min=first,
+        max=last,
+        step=1,
+        description=label,
+        style={"description_width": "initial"},
+        layout={"width": "220px"},
+    )
 
 
 def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:

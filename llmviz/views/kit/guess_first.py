@@ -6,23 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from llmviz.views.kit import controls
 from llmviz.views.kit.predict import Answer, Asked, GuessCard, guess
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
-STOPPED = "Stopped before the end, and the answer takes all of it. The button below goes on."
+STOPPED = "Stopped before the end: the answer takes all of it."
 
 
 class GuessFirst(View):
     """A question on a card; to commit to a guess starts the `experiment`, a job, and its result answers the question.
 
-    `question` and `answer` are all that a view must say. A part that shows the result reads `scene.outcome`: it is None
-    as long as the card is open, and whatever asks another question opens the card again.
-    explain: said with the answer.
+    `question` and `answer` are all that a view must say. Its own parts are shown when the experiment is done, those in
+    `as_it_comes` from its first result on, and those in `at_once` always; on an open card they are hidden, and whatever
+    asks another question opens it again. explain: said with the answer.
     """
 
     experiment: ClassVar[str] = ""  # empty: the answer takes no job
+    as_it_comes: ClassVar[tuple[str, ...]] = ()
+    at_once: ClassVar[tuple[str, ...]] = ()
     stage: ClassVar[str] = "training"
+    # What can be guessed: one of the options, or a number, whole for a count.
+    options: tuple[str, ...] | None = None
+    unit: str = ""
+    low: float = 0
+    high: float | None = None
+    whole: bool = False
 
     @dataclass(frozen=True)
     class State:
@@ -41,28 +50,58 @@ class GuessFirst(View):
         self.explain = explain
         super().__init__(source, **state)
 
-    def question(self, scene: Scene) -> Asked | None:
-        """Return what is asked; None where there is nothing to ask about."""
+    def arrange(self) -> list[Any]:
+        """Return the card, the controls, the buttons, and below them what came out; or what `arrangement` names."""
+        if self.arrangement:
+            return super().arrange()
+        p, stops = self.parts, {*self.progress.children} if self._jobs else set()
+        buttons = [part_ for name, part_ in p.items() if not self._is_drawn(name) and part_ not in stops]
+        rest = [part_ for name, part_ in p.items() if self._is_drawn(name) and name != "card"]
+        bar = [self.progress] if self._jobs else []
+        return [p["card"], controls.row(*self.controls.values()), controls.row(*buttons, *bar), *rest]
+
+    def _is_drawn(self, part_: str) -> bool:
+        """Say whether it is neither a button nor the bar."""
+        return hasattr(getattr(type(self), part_, None), "make")
+
+    # --- what a view says of itself ---
+
+    def question(self, scene: Scene) -> str:
+        """Return what is asked; empty where there is nothing to ask about."""
         raise NotImplementedError
 
     def answer(self, scene: Scene) -> Answer:
         """Return the answer, once the experiment is done."""
         raise NotImplementedError
 
+    def explanation(self, scene: Scene) -> str:
+        """Return what is said with the answer, whatever the guess was."""
+        return self.explain
+
     def problem(self, scene: Scene) -> str:
         """Say why the experiment cannot be done; nothing where it can."""
         return ""
 
-    @shared
-    def outcome(self, scene: Scene) -> Any:
-        """Return what the experiment has measured so far; None on an open card."""
-        return scene.result(self.experiment) if scene.committed else None
+    # --- what follows from it ---
 
     @shared
-    def whole_outcome(self, scene: Scene) -> Any:
-        """Return what the experiment came to in the end; None before, and on an open card."""
-        is_whole = scene.outcome is not None and scene.status(self.experiment) == "done"
-        return scene.outcome if is_whole else None
+    def asked(self, scene: Scene) -> Asked:
+        return Asked(self.question(scene), self.options, self.unit, self.low, self.high, self.whole)
+
+    @shared
+    def outcome(self, scene: Scene) -> Any:
+        """Return what the experiment has measured so far."""
+        return scene.result(self.experiment)
+
+    @shared
+    def is_known(self, scene: Scene) -> bool:
+        """Say whether the card is committed, and the experiment done."""
+        return scene.committed and (not self.experiment or scene.status(self.experiment) == "done")
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        if not self._is_drawn(part_) or part_ in ("card", "refusal", *self.at_once) or scene.is_known:
+            return True
+        return part_ in self.as_it_comes and scene.committed and scene.outcome is not None
 
     def needs(self, state: Any) -> str | None:
         return self.experiment if state.committed and self.experiment else None
@@ -73,22 +112,19 @@ class GuessFirst(View):
         if opened or self._asked_about(before) != self._asked_about(state):
             return replace(state, guess=None, committed=False)
         scene = self.scene(state)
-        question = self.question(scene)
-        can_be = question is not None and question.allows(state.guess) and not self.problem(scene)
+        can_be = bool(scene.asked.question) and scene.asked.allows(state.guess) and not self.problem(scene)
         return replace(state, committed=state.committed and can_be)
 
     def _asked_about(self, state: Any) -> tuple:
-        return self.question(self.scene(state)), self.experiment and self.key(self.experiment, state)
+        return self.scene(state).asked, self.experiment and self.key(self.experiment, state)
 
     @part(lambda view: GuessCard(stage=view.stage))
     def card(self, scene: Scene) -> dict:
-        question = self.question(scene)
-        if question is None:
-            return {"hidden": True}
-        status = scene.status(self.experiment) if scene.committed and self.experiment else "done"
-        answer = self.answer(scene) if scene.committed and status == "done" else None
-        drawn = question.card(scene.guess, scene.committed, answer, self.explain)
-        return drawn | {"hidden": False} | ({"told": STOPPED} if status == "stopped" else {})
+        answer = self.answer(scene) if scene.is_known else None
+        drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
+        if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
+            drawn["told"] = scene.problem(self.experiment) or STOPPED
+        return {**drawn, "hidden": not scene.asked.question}
 
     @sentences
     def refusal(self, scene: Scene) -> list[str]:
@@ -98,13 +134,9 @@ class GuessFirst(View):
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:
     """Return an event, a button, that starts the experiment with the guess so far, or without one."""
 
-    @press(
-        label,
-        look="primary",
-        when=lambda view, scene: not (scene.committed or view.problem(scene)),
-    )
+    @press(label, look="primary", when=lambda view, scene: not (scene.committed or view.problem(scene)))
     def begin(view: GuessFirst, state: Any) -> Any:
-        can_be = view.question(view.scene(state)).allows(state.guess)
+        can_be = view.scene(state).asked.allows(state.guess)
         return replace(state, committed=True, guess=state.guess if can_be else None)
 
     return begin

@@ -8,12 +8,12 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.numbers import minus, percent
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, has_place, lines
+from llmviz.views.kit.picture import Floats, OfCells, Scaled, Text, lines
 from llmviz.views.kit.pieces import legible, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
 
-class HeatMap(Scaled):
+class HeatMap(Scaled, OfCells):
     """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
 
     With `causal`, so do all cells to the right of the diagonal: a causal mask makes those weights 0, and a 0 by itself
@@ -36,8 +36,6 @@ class HeatMap(Scaled):
     _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
 
     values = Floats(ndim=(2,), limit=MAX_TOKENS)
-    row_labels = Labels()
-    col_labels = Labels()
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
@@ -45,14 +43,13 @@ class HeatMap(Scaled):
     blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
     causal = traitlets.Bool(False)  # the future is masked
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
-    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
     numbers = traitlets.Enum(("auto", "always", "never"), "auto").tag(sync=True)
 
     def __init__(
         self,
-        values: Sequence | np.ndarray,
-        row_labels: Sequence | np.ndarray | range,
+        values: Sequence | np.ndarray | None = None,
+        row_labels: Sequence | np.ndarray | range = (),
         col_labels: Sequence | np.ndarray | range | None = None,
         *,
         selected: Sequence | None = None,
@@ -60,7 +57,7 @@ class HeatMap(Scaled):
     ):
         why = "masked" if traits.get("row_axis", "from").startswith("from") else "nothing to measure"
         super().__init__(
-            values=values,
+            values=np.zeros((0, 0)) if values is None else values,
             row_labels=row_labels,
             col_labels=row_labels if col_labels is None else col_labels,
             selected=None if selected is None else [int(i) for i in selected],
@@ -132,23 +129,10 @@ class HeatMap(Scaled):
             raise traitlets.TraitError(f"{len(value)} {name} for {n}")
         return value
 
-    @traitlets.validate("selected")
-    def _a_cell(self, proposal):
-        value = proposal["value"]
-        if value is not None and not has_place(self.values, value):
-            shape = None if self.values is None else self.values.shape
-            raise traitlets.TraitError(f"selected is [row, column] within {shape}, not {value}")
-        return value
-
     @traitlets.validate("cell_text")
     def _clean_cells(self, proposal):
         value = proposal["value"]
         return value and [[legible(str(text)) for text in row] for row in value]
-
-    @traitlets.observe("values")
-    def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and not has_place(self.values, self.selected):
-            self.selected = None
 
 
 def _short(value: float | np.floating) -> str:

@@ -21,6 +21,7 @@ class Measurement:
     share: float = 0.0
     seconds_left: float | None = None
     status: Literal["new", "running", "stopped", "done"] = "new"  # "stopped" is by the reader
+    problem: str = ""  # why it has stopped by itself
 
     @property
     def progress(self) -> tuple[float, float | None]:

@@ -140,12 +140,17 @@ def next_tokens(
 
 
 def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable], Callable]:
-    """Mark the method of a view that draws bars: it returns arguments of `next_tokens`; None hides them."""
+    """Mark the method of a view that draws bars: it returns arguments of `next_tokens`; None hides them.
+
+    The view's state has the field `chosen`, declared by `chosen_token`; the method may say another.
+    """
 
     def mark(draw: Callable) -> Callable:
         def traits(view: View, scene: Scene) -> dict[str, Any]:
             drawn = draw(view, scene)
-            return {"hidden": True} if drawn is None else next_tokens(scene.run.model.tokenizer, n=n, **drawn)
+            if drawn is None:
+                return {"hidden": True}
+            return next_tokens(scene.run.model.tokenizer, n=n, **{"chosen": scene.chosen, **drawn})
 
         return part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))(
             traits

@@ -290,6 +290,42 @@ class Picture(Closable, anywidget.AnyWidget):
             self.asked = None
 
 
+class OfRows(Picture):
+    """A picture of rows with names, of which one is `selected`, or none."""
+
+    labels = Labels()
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    @traitlets.validate("selected")
+    def _a_row(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.labels):
+            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
+        return value
+
+
+class OfCells(Picture):
+    """A picture of cells, `values` [rows, cols], of which one is `selected` (row and column), or none."""
+
+    values = Floats(ndim=(2,))
+    row_labels = Labels()
+    col_labels = Labels()
+    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    @traitlets.validate("selected")
+    def _a_cell(self, proposal):
+        value = proposal["value"]
+        if value is not None and not has_place(self.values, value):
+            shape = None if self.values is None else self.values.shape
+            raise traitlets.TraitError(f"selected is [row, column] within {shape}, not {value}")
+        return value
+
+    @traitlets.observe("values")
+    def _drop_what_does_not_fit(self, _change):
+        if self.selected is not None and not has_place(self.values, self.selected):
+            self.selected = None
+
+
 class Scaled(Picture):
     """A picture whose colours run as far as `limit`: a given one, or `fitted()`, which follows the `values`."""
 

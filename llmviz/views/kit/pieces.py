@@ -84,3 +84,8 @@ def isolate(text: str) -> str:
 def isolated(piece: str) -> str:
     """`quote`, isolated."""
     return isolate(quote(piece))
+
+
+def as_sentence(error: Exception) -> str:
+    """Return what an error says, as a sentence."""
+    return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

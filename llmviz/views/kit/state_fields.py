@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from llmviz.views.kit import controls
+from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
+
+
+MOST_ROWS = 1_000_000  # of anything of which one can be selected
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Field:
     on_page: Callable[[View], Iterable] = lambda view: ()
     outlives_text: bool = True  # False: a new text sets it back
     of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
+    means: Callable[[Any, View], Any] = lambda value, view: value  # what a scene says of it
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
@@ -44,39 +49,85 @@ def number(
         default,
         accepts,
         f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        (lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step))
+        (
+            lambda value, view: controls.slider(
+                value, label, last, stage=stage or view.stage, first=first, step=step
+            )
+        )
         if label
         else None,
         lambda _: values,
     )
 
 
-def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str) -> Any:
-    """Declare an index with a slider: of a layer, a head or a token. `clip_position` says what it means.
+def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str = "") -> Any:
+    """Declare an index with a slider: of a layer, a head or a token. A scene has it as `clip_position` gives it.
 
     Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
     """
 
-    def shows(value: int, view: View) -> dict:
-        return {"max": how_many(view) - 1, "value": clip_position(value, how_many(view))}
+    def means(value: int, view: View) -> int:
+        return clip_position(value, how_many(view))
 
     return _declared(
         default,
         *AN_INDEX,
-        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
+        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage or view.stage),
         lambda view: range(how_many(view)),
+        means=means,
+        shows=lambda value, view: {"max": how_many(view) - 1, "value": means(value, view)},
+    )
+
+
+def layer(default: int, *, stage: str = "") -> Any:
+    """Declare a layer of the model, as `index` does."""
+    return index(default, "Layer", lambda view: view.run.model.config.n_layers, stage=stage)
+
+
+def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
+    """Declare a head of a layer, as `index` does."""
+    return index(default, label, lambda view: view.run.model.config.n_heads, stage=stage)
+
+
+def token_choice(
+    default: int | None,
+    label: str,
+    *,
+    home: Callable[[View], int] = lambda view: 0,
+    pieces: Callable[[View], Sequence[str]] = lambda view: view.run.pieces[:MAX_TOKENS],
+) -> Any:
+    """Declare the position of a token with a list of all `pieces`; a new text sets it back.
+
+    A scene has it as `clip_position` gives it; None is the one that `home` says.
+    """
+
+    def means(value: int | None, view: View) -> int:
+        return clip_position(home(view) if value is None else value, len(pieces(view)))
+
+    def shows(value: int | None, view: View) -> dict:
+        options = tuple((f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces(view)))
+        return {"options": options, "value": means(value, view) if options else None}
+
+    return picked(
+        default,
+        lambda value, _: value is None or is_index(value),
+        "the position of a token, or None",
+        control=lambda value, view: controls.choice((), None, label),
+        on_page=lambda view: range(len(pieces(view))),
+        means=means,
         shows=shows,
     )
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
     return picked(
         default,
         *AN_INDEX,
         of=of,
         outlives_text=True,
         on_page=lambda view: range(len(view.run.tokens)),
+        means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
 
 
@@ -96,13 +147,13 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def tick(label: str, default: bool = False) -> Any:
+def tick(label: str | Callable[[View], str], default: bool = False) -> Any:
     """Declare yes or no, with a box to tick."""
     return _declared(
         default,
         lambda value, _: isinstance(value, bool),
         "True or False",
-        lambda value, _: controls.checkbox(label),
+        lambda value, view: controls.checkbox(label(view) if callable(label) else label),
         lambda _: (False, True),
     )
 
@@ -134,12 +185,16 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
         lambda value, _: isinstance(value, str) and len(value) <= longest,
         f"a text of at most {longest:,} characters",
         lambda value, _: make(value),
-        lambda _: (default,),
     )
 
 
+def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool = False) -> Any:
+    """Declare a line to type in, with its label; live: it follows every key, else Enter."""
+    return text(default, lambda value: controls.text_box(value, label, width, live=live))
+
+
 def span(
-    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
+    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str = ""
 ) -> Any:
     """Declare the first and the last of so many layers with a slider; None: what `default` gives for their number."""
 
@@ -151,7 +206,7 @@ def span(
         None,
         accepts,
         "the first and the last of a range, or None",
-        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage),
+        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage or view.stage),
         shows=lambda value, view: {"value": value or default(how_many(view))},
     )
 
@@ -200,13 +255,15 @@ def several(
     )
 
 
-def selection(part_: str) -> Any:
+def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ()) -> Any:
     """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
 
     def accepts(value: Any, _view: View) -> bool:
-        return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
+        return value is None or all(type(i) is int and 0 <= i < MOST_ROWS for i in _axes(value))
 
-    return picked(None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"))
+    return picked(
+        None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"), on_page=on_page
+    )
 
 
 def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:

@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import fields, replace
-from itertools import islice, product
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -25,32 +26,88 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
 MOST_STATES = 2_000  # that a page holds of one view
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The state of a view that has nothing to set."""
 
 
 class Refused(ValueError):
     """A state that a view cannot have."""
 
 
-def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
-    """Mark the method that draws a part; `make` makes its widget, once, from the view.
+class NothingToShow(Exception):
+    """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
+
+
+class NotMeasured(NothingToShow):
+    """A result that is not there yet: a part that reads it returns None."""
+
+
+def part(
+    make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
-    the part stays as it is, and else it is hidden.
+    the part stays as it is, and else it is hidden. So it is where the method asks for a result that is not `known`.
     """
 
     def mark(draw: Callable) -> Callable:
-        draw.make = make  # type: ignore[attr-defined]
+        @functools.wraps(draw)
+        def drawn(view: Any, scene: Scene) -> dict | None:
+            try:
+                return draw(view, scene)
+            except NotMeasured:
+                return None
+            except NothingToShow:
+                return {"hidden": True}
+
+        drawn.make = _maker(make, arguments, traits)  # type: ignore[attr-defined]
+        return drawn
+
+    return mark
+
+
+def parts(
+    captions: Mapping[str, str], make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws several parts of a kind, with a caption for each name; it takes the name as well.
+
+    make: as for `part`; a function takes the view and a caption.
+    """
+
+    def of_one(draw: Callable, name: str, caption: str) -> Callable:
+        kind = make if isinstance(make, type) else lambda view: make(view, caption)
+        mark = part(kind, *arguments, **traits, **({"caption": caption} if kind is make else {}))
+        return mark(lambda view, scene: draw(view, scene, name))
+
+    def mark(draw: Callable) -> Callable:
+        draw.parts = {name: of_one(draw, name, caption) for name, caption in captions.items()}  # type: ignore[attr-defined]
         return draw
 
     return mark
+
+
+def _maker(make: Callable[..., ipywidgets.Widget], arguments: tuple, traits: dict) -> Callable[[Any], Any]:
+    if not isinstance(make, type):
+        return make
+
+    def of_kind(view: View) -> ipywidgets.Widget:
+        wears = {"stage": view.stage} if view.stage and issubclass(make, Picture) else {}
+        return make(*arguments, **wears | traits)
+
+    return of_kind
 
 
 def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
@@ -60,13 +117,18 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
 
 
 def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
-    """Mark the method that returns the sentences of a part; empty ones are left out."""
+    """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
 
     @part(lambda _: controls.Told())
     @functools.wraps(say)
     def draw(view: Any, scene: Scene) -> dict | None:
-        lines = say(view, scene)
-        return None if lines is None else {"sentences": [line for line in lines if line]}
+        try:
+            lines = say(view, scene)
+            return None if lines is None else {"sentences": [line for line in lines if line]}
+        except NotMeasured:
+            return None
+        except NothingToShow as reason:
+            return {"sentences": [str(reason)]}
 
     return draw
 
@@ -104,7 +166,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene)}
 
     def mark(event: Callable) -> Callable:
-        event.on = [(event.__name__, "click")]  # type: ignore[attr-defined]
+        event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
         event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
 
@@ -122,7 +184,10 @@ def looks(control: str) -> Callable[[Callable], Callable]:
 
 
 def explains(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
+    """Mark the method that says where a number of a part is from; it takes the drawn scene, and a place.
+
+    Where it is for several parts, it takes the name of one before the place.
+    """
 
     def mark(explain: Callable) -> Callable:
         explain.explains = parts  # type: ignore[attr-defined]
@@ -134,6 +199,7 @@ def explains(*parts: str) -> Callable[[Callable], Callable]:
 def job(
     *reads: str,
     start: str | Callable[[Any], str] = "",
+    tooltip: str = "",
     when: Callable[[Any, Scene], object] = lambda view, scene: True,
 ) -> Callable[[Callable], Callable]:
     """Mark a generator that measures something slowly, in short steps.
@@ -143,8 +209,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
-    on after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job also runs as long as `needs` names it; without `start`, its button is
+    there only to stop it, and to go on after that. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -161,7 +227,8 @@ def job(
                 "hidden": not start and status not in ("running", "stopped"),
             }
 
-        measure.button = part(lambda _: controls.button("", look="primary" if start else ""))(draw)  # type: ignore[attr-defined]
+        look = "primary" if start else ""
+        measure.button = part(lambda _: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return measure
 
     return mark
@@ -203,13 +270,21 @@ class Scene:
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
             self.results_read |= scene.results_read
+            if isinstance(value, NothingToShow):
+                raise value
             return value
         value = self.fields_read[name] = getattr(self.state, name)
-        return value
+        return self._view._fields[name].means(value, self._view)
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
+
+    def known(self, name: str) -> Any:
+        """Return what a job has measured so far; `NotMeasured` before its first result."""
+        if (result := self.result(name)) is None:
+            raise NotMeasured(f"{name} has no result yet")
+        return result
 
     def results(self, name: str) -> list:
         """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
@@ -220,6 +295,10 @@ class Scene:
     def status(self, name: str) -> str:
         """Return whether a job is "new", "running", "stopped" or "done"."""
         return self._read(name, "status")
+
+    def problem(self, name: str) -> str:
+        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        return self._read(name, "problem")
 
     def progress(self, name: str) -> tuple[float, float | None]:
         """Return the share of a job that is done, and the seconds that are left, if that is known."""
@@ -239,7 +318,8 @@ class View(Explorer):
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
-    State: type
+    State: type = Nothing
+    stage: ClassVar[str] = ""  # whose colour its sliders and the pictures made from their kind wear
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _shared: ClassVar[dict[str, Callable]] = {}
@@ -256,11 +336,17 @@ class View(Explorer):
             for name, member in vars(base).items()
             if inspect.isfunction(member)
         }
-        draws = {name: getattr(member, "button", member) for name, member in members.items()}
+        draws: dict[str, Callable] = {}
+        for name, member in members.items():
+            draws |= getattr(member, "parts", {name: getattr(member, "button", member)})
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
-        cls._events = {place: member for member in members.values() for place in getattr(member, "on", ())}
+        cls._events = {
+            (part_ or name, trait): member
+            for name, member in members.items()
+            for part_, trait in getattr(member, "on", ())
+        }
         cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
@@ -321,9 +407,9 @@ class View(Explorer):
 
     # --- what a view says of itself ---
 
-    # What stands below each other: names of controls and parts, in a tuple those that share a row. Empty: a row of all
-    # controls, and below it all parts.
-    arrangement: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
+    # What stands below each other: names of controls and parts, in a tuple those that share a row, and in a tuple in it
+    # those without a gap between them. Empty: a row of all controls, and below it all parts.
+    arrangement: ClassVar[tuple[str | tuple[str | tuple[str, ...], ...], ...]] = ()
 
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return the widgets as `arrangement` names them."""
@@ -331,15 +417,19 @@ class View(Explorer):
         if self._jobs:
             named["progress"], stops = self.progress, self.progress.children[1:]
         below = (name for name, part_ in self.parts.items() if part_ not in stops)
-        lines = self.arrangement or ((*self.controls,), *below)
-        return [
-            named[line] if isinstance(line, str) else controls.row(*map(named.get, line))
-            for line in lines
-            if line
-        ]
+
+        def laid_out(line: str | tuple, gap: int = 20) -> ipywidgets.Widget:
+            if isinstance(line, str):
+                return named[line]
+            return controls.row(*(laid_out(inner, gap=0) for inner in line), gap=gap)
+
+        return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn, as where it returns None.
+
+        The bar, and the button of a job that begins by itself, are shown while there is work.
+        """
         return True
 
     def fitted(self, state: Any) -> Any:
@@ -359,9 +449,16 @@ class View(Explorer):
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
 
+    def pause(self, state: Any) -> float:
+        """Return how many seconds a state is shown before what happens next by itself."""
+        return 0.01  # The page and the stop button have their turn.
+
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
-        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job."""
-        return None
+        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
+
+        A view says so itself where these are not, in each state, all jobs that no button starts.
+        """
+        return tuple(name for name, job_ in self._jobs.items() if not job_.start)  # type: ignore[attr-defined]
 
     def _needed(self, state: Any) -> tuple[str | None, ...]:
         needed = self.needs(state)
@@ -371,10 +468,10 @@ class View(Explorer):
         """Set what others follow, such as `trace`; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text, or the model that is the source."""
-        if isinstance(self.run, Model):
-            return ref(self.run)
-        return ref(self.run.model), tuple(self.run.tokens)
+        """Return what results depend on beside the state: the model and the text, or what else the source holds."""
+        if isinstance(self.run, Trace):
+            return ref(self.run.model), tuple(self.run.tokens)
+        return self.run and ref(self.run)
 
     def scene(self, state: Any) -> Scene:
         """Return what a part may read in a state: an event reads what the parts share here."""
@@ -394,7 +491,7 @@ class View(Explorer):
             return
         try:
             self._show(self.put_right(self.state, event(self, self.state, *value)))
-        except Refused:
+        except (Refused, NothingToShow):
             self._show(self.state)
 
     @one_at_a_time
@@ -440,7 +537,8 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        is_shown = name in self._looks or self.is_shown(name, scene)
+        shows_work = name == "progress" or (name in self._jobs and not self._jobs[name].start)  # type: ignore[attr-defined]
+        is_shown = shows_work or name in self._looks or self.is_shown(name, scene)
         traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
             scene.shown = traits
@@ -456,7 +554,11 @@ class View(Explorer):
         known = self._computed.get(name)
         if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
             scene = Scene(self, asking.state, asking.run)
-            known = self._computed[name] = scene, self._shared[name](self, scene)
+            try:
+                value = self._shared[name](self, scene)
+            except NothingToShow as reason:
+                value = reason.with_traceback(None)  # else it holds all that was at work
+            known = self._computed[name] = scene, value
         return known
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
@@ -476,16 +578,17 @@ class View(Explorer):
 
     def _explainer(self, name: str) -> Callable[..., Any]:
         explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
 
         @one_at_a_time
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
             if not traits or traits.get("hidden"):
                 raise ValueError("nothing is drawn yet")
-            return explain(self, scene, *place)
+            return explain(self, scene, *which, *place)
 
         # A picture asks it how many numbers a place has.
-        place = [*inspect.signature(explain).parameters.values()][2:]
+        place = [*inspect.signature(explain).parameters.values()][2 + len(which) :]
         explained.__signature__ = inspect.Signature(place)
         return explained
 
@@ -544,7 +647,7 @@ class View(Explorer):
         self._end(name)
         self._at_work[name] = wanted
         if name:
-            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None)
+            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None, problem="")
         self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
 
     def _end(self, name: str) -> None:
@@ -563,7 +666,7 @@ class View(Explorer):
         before = None
         try:
             while self._at_work.get("") is event and self.state != before:
-                yield 0.01  # The page and the stop button have their turn.
+                yield self.pause(self.state)
                 before = self.state
                 self._happen(event)
         finally:
@@ -584,6 +687,9 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
+        except FloatingPointError as error:
+            self._measurements.set(key, status="stopped", problem=as_sentence(error))
+            return
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise
@@ -599,12 +705,17 @@ class View(Explorer):
 
     def states(self) -> list[Any]:
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
-        return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
+        states = {self.state: None}
+        for state in self.slices():
+            if len(states) == MOST_STATES:
+                break
+            states[state] = None
+        return [*states]
 
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
 
-        A view where these are too many declares its own.
+        Where these are too many together, each field has its values with the others as they are.
         """
         for scene, _ in self._drawn.values():
             reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
@@ -612,6 +723,9 @@ class View(Explorer):
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
             }
+            if math.prod(map(len, held.values())) > MOST_STATES:
+                yield from self.along(*held)
+                continue
             for values in product(*held.values()):
                 yield replace(self.state, **dict(zip(held, values)))
 
@@ -643,7 +757,7 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
         if changed:
             widget.change(**changed)
         return
-    if "options" in traits and not _same(traits["options"], widget.options):
+    if isinstance(widget, ipywidgets.SelectionSlider) and not _same(traits["options"], widget.options):
         widget.options = traits["options"]  # On a page, a slider needs a message of its own for them.
     with widget.hold_sync():
         for name, value in traits.items():

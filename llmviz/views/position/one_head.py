@@ -2,210 +2,192 @@
 
 from __future__ import annotations
 
-import ipywidgets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 
 from llmviz import experiments, position
-from llmviz.model import Trace
-from llmviz.views.kit import theme
-from llmviz.views.kit.controls import Told, button, choice, row, slider
+from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import clip_position
-from llmviz.views.kit.text_box import Prompt, trace_of
+from llmviz.views.kit.state_fields import head, layer, number, picked, token_choice
+from llmviz.views.kit.view import Scene, View, explains, part, press, sentences, shared
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
-FURTHEST = 200  # of the sliders for a single place, at least
 DISTANCES = np.arange(2_001)
 
 
 def periods(config) -> np.ndarray:
-    """Tokens for one full turn of each hand, [n_pairs]."""
+    """Return the tokens for one full turn of each hand, [n_pairs]."""
     return 2 * np.pi / position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
 
 
-class Clocks(Explorer):
-    """One real query as clock hands: as the head computed it, and turned by RoPE for a place that a slider chooses."""
+def _place(label: str, home: Callable[[View], int], furthest: int = 200) -> Any:
+    """Declare a position from 0 to `furthest`, or to the text's last, with a slider; None: the one of `home`."""
 
-    def __init__(self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, furthest: int = 2_000):
-        config = trace_of(source).model.config
-        self._head = min(layer, config.n_layers - 1), min(head, config.n_heads - 1)
-        self.place = slider(0, "The token stands at", furthest, stage="position")
-        self.dial = RopeDial(
-            stage="position",
-            periods=periods(config),
-            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first; "
-            "large: the one you click",
-        )
-        self.told = Told()
-        super().__init__([self.place, self.dial, self.told])
-        self.follow(source, self._new_text)
-        self.place.observe(self._show, "value")
+    def last(view: View) -> int:
+        return max(furthest, len(view.run.tokens) - 1)
 
-    @one_at_a_time
-    def _new_text(self, trace: Trace) -> None:
-        self.trace = trace
-        self._query = experiments.before_rope(trace, *self._head)[0][-1:]
-        with self.quietly():
-            self.place.value = len(trace.tokens) - 1
-        self._show()
+    return picked(
+        None,
+        lambda value, view: value is None or (type(value) is int and 0 <= value <= last(view)),
+        "a position, or None",
+        control=lambda _, view: controls.slider(0, label, last(view), stage="position"),
+        on_page=lambda view: range(last(view) + 1),
+        shows=lambda value, view: {"max": last(view), "value": home(view) if value is None else value},
+    )
 
-    @by_the_reader
-    def _show(self, _change=None) -> None:
-        config, place = self.trace.model.config, self.place.value
-        angles = position.rotation_angles(np.array([place]), config.d_head, base=config.rope_base)
+
+def _dial(of: str) -> Callable[[View], RopeDial]:
+    """Return what makes the dial of a view."""
+    return lambda view: RopeDial(
+        stage="position",
+        periods=periods(view.run.model.config),
+        caption=f"The {view.run.model.config.d_head // 2} pairs of {of} as clock hands, fast ones first; large: the "
+        "one you click",
+    )
+
+
+class Clocks(View):
+    """One real query as clock hands: as the head computed it, and turned for a position that a slider chooses."""
+
+    @dataclass(frozen=True)
+    class State:
+        """The position; None: that of the last token."""
+
+        position: int | None = _place("The token stands at", lambda view: len(view.run.tokens) - 1, 2_000)
+
+    arrangement = ("position", "dial", "message")
+
+    @shared
+    def turned(self, scene: Scene) -> tuple[int, np.ndarray]:
+        """Return the position, and by how much each pair is turned there, in radians."""
+        config, at = scene.run.model.config, scene.position
+        at = len(scene.run.tokens) - 1 if at is None else at
+        return at, position.rotation_angles(np.array([at]), config.d_head, base=config.rope_base)
+
+    @part(_dial("your last token's query"))
+    def dial(self, scene: Scene) -> dict:
+        config, (at, angles) = scene.run.model.config, scene.turned
+        query = experiments.before_rope(scene.run, min(16, config.n_layers - 1), 0)[0][-1:]
+        return {
+            "q_hands": position.rotate(query, angles).reshape(-1, 2),
+            "k_hands": query.reshape(-1, 2),
+            "turns": angles[0] / (2 * np.pi),
+            "q_name": scene.run.pieces[-1:],
+            "q_position": at,
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        at, angles = scene.turned
         turns = angles[0] / (2 * np.pi)
-        self.dial.change(
-            q_hands=position.rotate(self._query, angles).reshape(-1, 2),
-            k_hands=self._query.reshape(-1, 2),
-            turns=turns,
-            q_name=[self.trace.pieces[-1]],
-            q_position=place,
-        )
-        full, around = int(turns[0]), int((turns >= 1).sum())
+        full = int(turns[0])
         times = ("", ", the fastest once", f", the fastest {full:,} times")[min(full, 2)]
-        still = int((np.degrees(angles[0]) < 10).sum())
-        self.told.say(
-            f"At position {place:,}, {around} of {angles.size} hands have been all the way round{times}; "
-            f"{still} have not moved by 10 degrees yet."
-        )
+        return [
+            f"At position {at:,}, {(turns >= 1).sum()} of {turns.size} hands have been all the way round{times}; "
+            f"{(np.degrees(angles[0]) < 10).sum()} have not moved by 10 degrees yet."
+        ]
 
 
-class OneHead(Explorer):
-    """Sliders for layer and head, and a choice of the query's and the key's token."""
+class OneHead(View):
+    """The query of one token and the key of another in one head."""
 
-    def __init__(self, source: Prompt | Trace, layer: int, head: int, query: int, key: int):
-        config = trace_of(source).model.config
-        self.layer = slider(min(layer, config.n_layers - 1), "Layer", config.n_layers - 1, stage="position")
-        self.head = slider(min(head, config.n_heads - 1), "Head", config.n_heads - 1, stage="position")
-        self.query, self.key = choice([], None, "Query of"), choice([], None, "Key of")
-        self.told, self._wanted = Told(), (query, key)
-        super().__init__()
+    stage = "position"
 
-    def controls(self) -> list[ipywidgets.Widget]:
-        return [row(self.layer, self.head), row(self.query, self.key)]
+    @dataclass(frozen=True)
+    class State:
+        """The head, and the positions of the two tokens."""
 
-    @one_at_a_time
-    def _new_text(self, trace: Trace) -> None:
-        self.trace = trace
-        pieces = trace.pieces[: theme.MAX_TOKENS]
-        with self.quietly():
-            for one, wanted in zip((self.query, self.key), self._wanted):
-                one.options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces)]
-                one.value = clip_position(wanted, len(pieces))
-        self._go_home()
+        layer: int = layer(16)
+        head: int = head(0)
+        query: int = token_choice(-1, "Query of")
+        key: int = token_choice(-2, "Key of")
 
-    def q_and_k(self) -> np.ndarray:
-        """The chosen query and key before RoPE, [2, d_head]."""
-        q, k = experiments.before_rope(self.trace, self.layer.value, self.head.value)
-        return np.stack([q[self.query.value], k[self.key.value]])
+    arrangement = (("layer", "head"), ("query", "key"), "lines", "message")
 
-    @property
-    def name(self) -> str:
-        return f"L{self.layer.value}·H{self.head.value}"
+    @shared
+    def q_and_k(self, scene: Scene) -> np.ndarray:
+        """Return query and key before RoPE, [2, d_head]."""
+        q, k = experiments.before_rope(scene.run, scene.layer, scene.head)
+        return np.stack([q[scene.query], k[scene.key]])
 
 
 class DialExplorer(OneHead):
     """RoPE's clocks for one real query and one real key, with sliders for where the two stand."""
 
-    def __init__(
-        self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, query: int = -1, key: int = -2
-    ):
-        super().__init__(source, layer, head, query, key)
-        self.q_place = slider(0, "Query stands at", FURTHEST, stage="position")
-        self.k_place = slider(0, "Key stands at", FURTHEST, stage="position")
-        self.both = slider(0, "Move both by", 1_000, stage="position")
-        self.home = button("back to where they stand in the text")
-        config = trace_of(source).model.config
-        self.dial = RopeDial(
-            stage="position",
-            caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first; "
-            "large: the one you click",
-            periods=periods(config),
-            provenance=self._explain,
-        )
-        self.children = [
-            *self.controls(),
-            row(self.q_place, self.k_place, self.both, self.home),
-            self.dial,
-            self.told,
-        ]
-        self.follow(source, self._new_text)
-        for one in (self.layer, self.head, self.q_place, self.k_place, self.both):
-            one.observe(self._show, "value")
-        for one in (self.query, self.key):
-            one.observe(self._home_again, "value")
-        self.home.on_click(self._home_again)
+    @dataclass(frozen=True)
+    class State(OneHead.State):
+        """Positions of query and key, None where they are in the text; and by how much both are moved."""
 
-    @by_the_reader
-    def _home_again(self, _=None) -> None:
-        self._go_home()
+        q_position: int | None = _place("Query stands at", lambda view: view.scene(view.state).query)
+        k_position: int | None = _place("Key stands at", lambda view: view.scene(view.state).key)
+        both: int = number(0, "Move both by", 1_000)
 
-    @one_at_a_time
-    def _go_home(self) -> None:
-        with self.quietly():
-            for place, token in ((self.q_place, self.query), (self.k_place, self.key)):
-                place.max = max(FURTHEST, len(token.options) - 1)
-                place.value = token.value
-            self.both.value = 0
-        self._show()
+    arrangement = (
+        ("layer", "head"),
+        ("query", "key"),
+        ("q_position", "k_position", "both", "home"),
+        *("dial", "message"),
+    )
 
-    def _turned_to(self, *places: int) -> np.ndarray:
-        """Query and key, each turned for its place, [2, d_head]."""
-        config = self.trace.model.config
-        angles = position.rotation_angles(np.array(places), config.d_head, base=config.rope_base)
-        return position.rotate(self.q_and_k(), angles)
+    @press("back to where they stand in the text")
+    def home(self, state: State) -> State:
+        return replace(state, q_position=None, k_position=None, both=0)
 
-    def score_at(self, q_place: int, k_place: int) -> float:
-        """The score, if the chosen query and key stood there."""
-        base = self.trace.model.config.rope_base
-        return float(experiments.score_at(*self.q_and_k(), (q_place, k_place), base=base))
+    def put_right(self, before: State, state: State) -> State:
+        """Another token is where it is in the text."""
+        same = (before.query, before.key) == (state.query, state.key)
+        return state if same else self.home(state)
 
-    def moved_on(self, by: int) -> float:
-        """By how much the score changes, if query and key both move on from where they stand."""
-        q, k = self.q_place.value, self.k_place.value
-        return self.score_at(q + by, k + by) - self.score_at(q, k)
+    @shared
+    def positions(self, scene: Scene) -> tuple[int, int]:
+        q = scene.query if scene.q_position is None else scene.q_position
+        k = scene.key if scene.k_position is None else scene.k_position
+        return q + scene.both, k + scene.both
 
-    @by_the_reader
-    def _show(self, _change=None) -> None:
-        config, both = self.trace.model.config, self.both.value
-        at = [place.value + both for place in (self.q_place, self.k_place)]
-        self._turned = self._turned_to(*at)
-        hands = self._turned.reshape(2, -1, 2)
-        parts = position.pair_scores(*self._turned)
-        lengths = np.linalg.norm(hands, axis=-1)
-        self.dial.change(
-            q_hands=hands[0],
-            k_hands=hands[1],
-            parts=parts,
-            # the most that the third strongest pair can add: one or two pairs are often far stronger than the rest
-            limit=float(np.sort(lengths[0] * lengths[1])[-min(3, len(parts))] / np.sqrt(config.d_head))
-            or 1.0,
-            score=float(parts.sum()),
-            q_name=[self.trace.pieces[self.query.value]],
-            k_name=[self.trace.pieces[self.key.value]],
-            q_position=at[0],
-            k_position=at[1],
-        )
-        score, distance = float(parts.sum()), at[0] - at[1]
-        one_on = self.score_at(at[0] + 1, at[1]) - score
-        still = f" Moving both by {both:,} has changed it by {abs(self.moved_on(both)):.3f}."
-        self.told.say(
-            f"{self.name}: the {len(parts)} bars add up to {digits(score)}. One place further on, the query alone "
-            f"would change that by {digits(one_on)}.{still if both else ''}",
-            "The key stands after the query: the model would mask this score." if distance < 0 else "",
-        )
+    @shared
+    def turned(self, scene: Scene) -> np.ndarray:
+        """Return query and key, each turned for its position, [2, d_head]."""
+        config = scene.run.model.config
+        angles = position.rotation_angles(np.array(scene.positions), config.d_head, base=config.rope_base)
+        return position.rotate(scene.q_and_k, angles)
 
-    def _explain(self, pair: int) -> Explanation:
-        q, k = self._turned[:, 2 * pair : 2 * pair + 2]
-        both, base = self.both.value, "model.config.d_head, base=model.config.rope_base"
+    @shared
+    def scores(self, scene: Scene) -> np.ndarray:
+        """Return what each pair adds to the score."""
+        return position.pair_scores(*scene.turned)
+
+    @part(_dial("one query and one key"))
+    def dial(self, scene: Scene) -> dict:
+        hands, n_pairs = scene.turned.reshape(2, -1, 2), len(scene.scores)
+        most = np.sort(np.linalg.norm(hands, axis=-1).prod(axis=0)) / np.sqrt(2 * n_pairs)
+        pieces, (q, k) = scene.run.pieces, scene.positions
+        return {
+            "q_hands": hands[0],
+            "k_hands": hands[1],
+            "parts": scene.scores,
+            # The most that the third strongest pair can add: one or two are often far stronger than the rest.
+            "limit": float(most[-min(3, n_pairs)]) or 1.0,
+            "score": float(scene.scores.sum()),
+            "q_name": [pieces[scene.query]],
+            "k_name": [pieces[scene.key]],
+            "q_position": q,
+            "k_position": k,
+        }
+
+    @explains("dial")
+    def explain(self, scene: Scene, pair: int) -> Explanation:
+        q, k = scene.turned[:, 2 * pair : 2 * pair + 2]
+        base = "model.config.d_head, base=model.config.rope_base"
         sources = [
-            f"llmviz.position.rotate(llmviz.experiments.before_rope(trace, {self.layer.value}, {self.head.value})"
-            f"[{which}][[{token.value}]], llmviz.position.rotation_angles(np.array([{place.value + both}]), {base}))"
+            f"llmviz.position.rotate(llmviz.experiments.before_rope(trace, {scene.layer}, {scene.head})"
+            f"[{which}][[{token}]], llmviz.position.rotation_angles(np.array([{at}]), {base}))"
             f"[0, {2 * pair}:{2 * pair + 2}]"
-            for which, token, place in ((0, self.query, self.q_place), (1, self.key, self.k_place))
+            for which, (token, at) in enumerate(zip((scene.query, scene.key), scene.positions))
         ]
         return Explanation(
             f"What pair {pair} adds to the score",
@@ -213,47 +195,64 @@ class DialExplorer(OneHead):
             [
                 Operand("q", q, sources[0]),
                 Operand("k", k, sources[1]),
-                Operand("d_head", self.trace.model.config.d_head, "model.config.d_head"),
+                Operand("d_head", scene.run.model.config.d_head, "model.config.d_head"),
             ],
             "q @ k / np.sqrt(d_head)",
-            position.pair_scores(*self._turned)[pair],
+            scene.scores[pair],
         )
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        (q, k), both, score = scene.positions, scene.both, float(scene.scores.sum())
+
+        def change(q: int, k: int) -> float:
+            at = experiments.score_at(*scene.q_and_k, (q, k), base=scene.run.model.config.rope_base)
+            return float(at) - score
+
+        moved = f" Moving both by {both:,} has changed it by {abs(change(q - both, k - both)):.3f}."
+        return [
+            f"L{scene.layer}·H{scene.head}: the {len(scene.scores)} bars add up to {digits(score)}. One place further "
+            f"on, the query alone would change that by {digits(change(q + 1, k))}.{moved if both else ''}",
+            "The key stands after the query: the model would mask this score." if k > q else "",
+        ]
 
 
 class ScoreByDistance(OneHead):
     """The score of one query over the distance, for a chosen key and for that of the first token."""
 
-    def __init__(
-        self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1, key: int = 3
-    ):
-        super().__init__(source, layer, head, query, key)
-        self.lines = LinePlot(
-            x_axis="distance in tokens, key before query",
-            y_axis="score",
-            log_x=True,
-            stage="position",
-            y_min=None,
-            caption="The score, if the same query stood further and further behind the same key",
-        )
-        self.children = [*self.controls(), self.lines, self.told]
-        self.follow(source, self._new_text)
-        for one in (self.layer, self.head, self.query, self.key):
-            one.observe(self._show, "value")
+    @dataclass(frozen=True)
+    class State(OneHead.State):
+        """The head, and the positions of the two tokens."""
 
-    def _go_home(self) -> None:
-        self._show()
+        layer: int = layer(13)
+        head: int = head(8)
+        key: int = token_choice(3, "Key of")
 
-    @by_the_reader
-    def _show(self, _change=None) -> None:
-        base, (q, k) = self.trace.model.config.rope_base, self.q_and_k()
-        first = experiments.before_rope(self.trace, self.layer.value, self.head.value)[1][0]
-        curves = np.stack([position.score_by_distance(q, key, DISTANCES, base=base) for key in (k, first)])
-        names = [f"key of {visible(self.trace.pieces[at])} ({at})" for at in (self.key.value, 0)]
-        self.lines.change(x=DISTANCES, values=curves, names=names)
-        own = curves[0]
-        self.told.say(
-            f"{self.name}, key of {isolated(self.trace.pieces[self.key.value])}: highest at distance "
-            f"{int(own.argmax()):,} ({digits(own.max())}); at 1 it is {digits(own[1])}, at 100 {digits(own[100])}, at "
-            f"1,000 {digits(own[1_000])}. Key of the first token: {digits(curves[1, 1])} at 1, "
-            f"{digits(curves[1, 1_000])} at 1,000."
-        )
+    @shared
+    def curves(self, scene: Scene) -> np.ndarray:
+        """Return the scores with the chosen key and with the first token's [2, distances]."""
+        (q, k), base = scene.q_and_k, scene.run.model.config.rope_base
+        first = experiments.before_rope(scene.run, scene.layer, scene.head)[1][0]
+        return np.stack([position.score_by_distance(q, key, DISTANCES, base=base) for key in (k, first)])
+
+    @part(
+        LinePlot,
+        x_axis="distance in tokens, key before query",
+        y_axis="score",
+        log_x=True,
+        y_min=None,
+        caption="The score, if the same query stood further and further behind the same key",
+    )
+    def lines(self, scene: Scene) -> dict:
+        names = [f"key of {visible(scene.run.pieces[at])} ({at})" for at in (scene.key, 0)]
+        return {"x": DISTANCES, "values": scene.curves, "names": names}
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        own, first = scene.curves
+        return [
+            f"L{scene.layer}·H{scene.head}, key of {isolated(scene.run.pieces[scene.key])}: highest at distance "
+            f"{own.argmax():,} ({digits(own.max())}); at 1 it is {digits(own[1])}, at 100 {digits(own[100])}, at "
+            f"1,000 {digits(own[1_000])}. Key of the first token: {digits(first[1])} at 1, {digits(first[1_000])} at "
+            "1,000."
+        ]

@@ -2,69 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from llmviz import position
-from llmviz.views.kit.controls import slider
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.state_fields import index, picked
+from llmviz.views.kit.view import Scene, View, explains, on, part
 from llmviz.views.provenance import Explanation, Operand
 
 
-class SinusoidPattern(Explorer):
+class SinusoidPattern(View):
     """The sinusoidal encoding as a picture, and the dot product of one row with the rows before and after it."""
 
-    def __init__(self, *, n_positions: int = 100, d_model: int = 128, row: int = 20):
+    stage = "position"
+
+    @dataclass(frozen=True)
+    class State:
+        """The cell that is selected in the picture; its row is the chosen position."""
+
+        row: int = index(20, "Position", lambda view: len(view.encoding))
+        column: int = picked(
+            0, lambda value, view: value in range(view.encoding.shape[1]), "the index of a column"
+        )
+
+    def __init__(self, *, n_positions: int = 100, d_model: int = 128, **state):
         self.encoding = position.sinusoidal_encoding(np.arange(n_positions), d_model)
-        self.row = slider(row, "Position", n_positions - 1, stage="position")
-        self.map = HeatMap(
-            self.encoding,
-            range(n_positions),
-            range(d_model),
+        super().__init__(None, **state)
+
+    @on("map", "selected")
+    def select(self, state: State, cell: list[int] | None) -> State:
+        return replace(state, row=cell[0], column=cell[1]) if cell else state
+
+    @part(
+        lambda view: HeatMap(
+            view.encoding,
+            range(len(view.encoding)),
+            range(view.encoding.shape[1]),
             row_axis="position",
             col_axis="dimension",
             kind="signed",
             limit=1.0,
             numbers="never",
             stage="position",
-            caption=f"A line for each position, {d_model} numbers long: fast waves on the left, slow ones on the right",
-            provenance=self._explain,
+            caption=f"A line for each position, {view.encoding.shape[1]} numbers long: fast waves on the left, slow "
+            "ones on the right",
         )
-        self.lines = LinePlot(
-            x_axis="distance from the chosen position",
-            y_axis="dot product",
-            stage="position",
-            y_max=d_model / 2,
-        )
-        super().__init__([self.row, self.map, self.lines])
-        self.row.observe(lambda _: self._show(), "value")
-        self.map.observe(self._picked, "selected")
-        self._show()
+    )
+    def map(self, scene: Scene) -> dict:
+        return {"selected": [scene.row, scene.column]}
 
-    @one_at_a_time
-    def _picked(self, change) -> None:
-        if change["new"] is not None:
-            self.row.value = change["new"][0]
-
-    @one_at_a_time
-    def _show(self) -> None:
-        p, n = self.row.value, len(self.encoding)
-        products = self.encoding @ self.encoding[p]
-        reach = n - 1
-        values = np.full(2 * reach + 1, np.nan, np.float32)
-        values[reach - p : reach - p + n] = products
-        if self.map.selected is None or self.map.selected[0] != p:
-            self.map.selected = [p, self.map.selected[1] if self.map.selected else 0]
-        self.lines.change(
-            x=np.arange(-reach, reach + 1),
-            values=values[None],
-            names=[f"position {p} with each other position"],
-            caption=f"Line {p} times every line: the further away, the smaller on the whole",
-            selected=reach,
-        )
-
-    def _explain(self, at: int, column: int) -> Explanation:
+    @explains("map")
+    def explain(self, scene: Scene, at: int, column: int) -> Explanation:
         d_model = self.encoding.shape[1]
         wave = "sin" if column % 2 == 0 else "cos"
         return Explanation(
@@ -74,3 +65,16 @@ class SinusoidPattern(Explorer):
             f"np.{wave}(position / 10_000 ** (column / d_model))",
             self.encoding[at, column],
         )
+
+    @part(LinePlot, x_axis="distance from the chosen position", y_axis="dot product")
+    def lines(self, scene: Scene) -> dict:
+        reach = len(self.encoding) - 1
+        values = np.full(2 * reach + 1, np.nan, np.float32)
+        values[reach - scene.row :][: reach + 1] = self.encoding @ self.encoding[scene.row]
+        return {
+            "x": np.arange(-reach, reach + 1),
+            "values": values[None],
+            "y_max": self.encoding.shape[1] / 2,
+            "names": [f"position {scene.row} with each other position"],
+            "caption": f"Line {scene.row} times every line: the further away, the smaller on the whole",
+        }

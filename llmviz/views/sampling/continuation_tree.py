@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import ipywidgets
 import traitlets
 
 from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
@@ -39,9 +37,6 @@ class ContinuationTree(Picture):
     n = traitlets.Int(1).tag(sync=True)
     length = traitlets.Int(0).tag(sync=True)  # room for so many tokens, from the start
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
-
-    def __init__(self, **traits):
-        super().__init__(**{"stage": "sampling", **traits})
 
     def change(self, **traits) -> None:
         """As for every picture; a panel stays open while the tree only grows, and closes where it is another one."""
@@ -85,26 +80,18 @@ def _branches(scene: Scene) -> list[Branch] | None:
 class Continuations(View):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        """How many continuations are drawn, how, and the tokens that lead to the chosen branch."""
-
-        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
-        n: int = number(20, "Continuations", 40, first=2, stage="sampling")
-        length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        n: int = number(20, "Continuations", 40, first=2)
+        length: int = number(6, "Tokens each", 12, first=2)
         seed: int = seed()
-        # Not a row: in another tree, that is another branch.
+        # The tokens that lead to the chosen branch; its row is another branch in another tree.
         selected: tuple[int, ...] | None = picked(None, _is_path, "a tuple of tokens, or None")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(*self.controls.values()), self.progress, self.parts["message"], self.parts["tree"]]
-
-    def slices(self) -> Iterator[State]:
-        """Yield each control along its line, with the others as they are."""
-        return self.along(*self.controls)
-
-    def needs(self, _state: State) -> str:
-        return "grow"
+    arrangement = (("temperature", "n", "length", "seed"), "progress", "message", "tree")
 
     @job("temperature", "n", "length", "seed")
     def grow(self, scene: Scene) -> Iterator[tuple[float, list[Branch] | None]]:
@@ -131,7 +118,7 @@ class Continuations(View):
         branches = _branches(self.scene(state)) or []
         return replace(state, selected=branches[row].path if row in range(len(branches)) else None)
 
-    @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
+    @part(ContinuationTree, caption="The ways your text could go on")
     def tree(self, scene: Scene) -> dict | None:
         if (branches := _branches(scene)) is None:
             return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, permutations, product
+from pathlib import Path
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -24,21 +25,11 @@ from llmviz.views.provenance import Explanation
 N_SHAPE = 24  # bars on a card
 LIMITS = {"temperature": (0, 3), "top_k": (1, 200), "top_p": (0.01, 1), "min_p": (0, 1)}
 
-# Settings that people really use, as steps in their order: those on this model's card, what two programs do where
-# nothing else is asked (transformers is greedy until told to sample), and min-p as its paper uses it.
 NO_PRESET = "choose …"
+# By their names, the steps in their order.
 PRESETS = {
-    "everything off": (),
-    "what this model’s makers use: T 0.2, top-p 0.9": (("temperature", 0.2), ("top_p", 0.9)),
-    "transformers, when told to sample: T 1, top-k 50": (("temperature", 1.0), ("top_k", 50)),
-    "llama.cpp, unless told otherwise: top-k 40, top-p 0.95, min-p 0.05, then T 0.8": (
-        ("top_k", 40),
-        ("top_p", 0.95),
-        ("min_p", 0.05),
-        ("temperature", 0.8),
-    ),
-    "stories: T 1, min-p 0.05": (("temperature", 1.0), ("min_p", 0.05)),
-    "wild: T 2, min-p 0.1": (("temperature", 2.0), ("min_p", 0.1)),
+    name: tuple(steps.items())
+    for name, steps in tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8")).items()
 }
 
 
@@ -90,10 +81,10 @@ class SamplerCards(Picture):
 class SamplerChain(View):
     """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        """The order of the cards, which are on, the setting of each, and the token whose bar is selected."""
-
         order: tuple[str, ...] = several(STEPS, lambda _: STEPS, of=("cards", "order"), least=len(STEPS))
         on: tuple[str, ...] = several(("temperature", "top_p"), lambda _: STEPS, of=("cards", "on"))
         temperature: float = number(2.0, None, 3.0, step=0.05)
@@ -102,8 +93,7 @@ class SamplerChain(View):
         min_p: float = number(0.05, None, 1.0, step=0.01)
         chosen: int | None = chosen_token("bars")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        return [self.parts["presets"], self.parts["cards"], self.parts["bars"]]
+    arrangement = ("presets", "cards", "bars")
 
     def slices(self) -> Iterator[State]:
         """Yield all orders of the cards with any of them on, and each setting along its line."""
@@ -141,11 +131,7 @@ class SamplerChain(View):
     def presets(self, scene: Scene) -> dict:
         return {"value": next((name for name in PRESETS if PRESETS[name] == scene.steps), NO_PRESET)}
 
-    @part(
-        lambda view: SamplerCards(
-            n_vocab=view.run.model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
-        )
-    )
+    @part(SamplerCards, caption="The sampler, card by card")
     def cards(self, scene: Scene) -> dict:
         likeliest = top(scene.left[0].probs, N_SHAPE)
         cards = {
@@ -167,6 +153,7 @@ class SamplerChain(View):
             },
             "shapes": np.array([step.probs[likeliest] for step in scene.left[1:]]),
             "told_for": [*cards.values()],
+            "n_vocab": scene.run.model.config.n_vocab,
         }
 
     @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")
@@ -175,7 +162,6 @@ class SamplerChain(View):
             "probs": scene.left[-1].probs,
             "before": scene.left[0].probs if scene.on else None,
             "ranked_by": scene.run.logits,  # what is cut keeps its place
-            "chosen": scene.chosen,
         }
 
     @explains("bars")

@@ -1,73 +1,241 @@
-"""Two texts that are written at the same time."""
+"""Two texts, written at the same time: by two settings of the sampler, or with the chat template and without."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
 
 import ipywidgets
 
-from llmviz.experiments import write_on
-from llmviz.model import Step
+from llmviz import experiments
+from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.kit.background import Background
-from llmviz.views.kit.controls import Told, row, wide
-from llmviz.views.kit.picture import Explorer
+from llmviz.views.kit.controls import row, wide
+from llmviz.views.kit.numbers import amount, percent
+from llmviz.views.kit.state_fields import fixed, number, seed, tick
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.sampling.written_text import WrittenText
+from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
+from llmviz.views.provenance import Explanation
+from llmviz.views.sampling.written_text import (
+    Place,
+    WrittenText,
+    explain_place,
+    how_sure,
+    place,
+    written_text,
+)
+
+Written = tuple[tuple[Place, ...], tuple[Place, ...]]  # after each of two prompts
 
 
-class SideBySide(Explorer):
-    """Two texts in two columns, a token on each in turn, written beside everything else.
+def write_both(
+    model: Model, prompts: Collection, samplers: Collection[Sampler], n: int, **options
+) -> Iterator[tuple[float, Written]]:
+    """Write n tokens after each prompt, in turn, none after an empty one; yield the share that is done, and the places.
 
-    A subclass begins in `draw`, says in `wrote` what a new token changes, and in `finished` how a side ended.
+    options: see `write_on`.
     """
+    texts = [
+        experiments.write_on(model, prompt, n, sampler, **options) if prompt else iter(())
+        for prompt, sampler in zip(prompts, samplers)
+    ]
+    written: Written = ((), ())
+    for i, steps in enumerate(zip_longest(*texts), start=1):
+        written = tuple(
+            (*places, place(model, step.logits, sampler, step.token, n_rivals=6)) if step else places
+            for places, step, sampler in zip(written, steps, samplers)
+        )
+        yield i / n, written
+    yield 1.0, written
+
+
+def most_written(default: int) -> Any:
+    """Declare how many tokens are written at most."""
+    return fixed(default, lambda n: type(n) is int and 0 < n <= 512, "a whole number from 1 to 512")
+
+
+SIDES = ("left", "right")
+
+
+class SideBySide(View):
+    """Two texts in two columns, each below its message.
+
+    A subclass has a job `write`, the `prompts` by their sides, and the `message` of a side.
+    """
+
+    stage = "sampling"
+
+    def columns(self, *names: str) -> ipywidgets.Widget:
+        """Return the two sides, with so many controls above each."""
+        named = self.controls | self.parts
+        sides = [[*(f"{side}_{name}" for name in names), f"{side}_message", side] for side in SIDES]
+        return row(*(wide(ipywidgets.VBox([named[name] for name in side])) for side in sides))
+
+    @shared
+    def written(self, scene: Scene) -> dict[str, tuple[Place, ...]]:
+        return dict(zip(SIDES, scene.result("write") or ((), ())))
+
+    @sentences
+    def left_message(self, scene: Scene) -> list[str]:
+        return [self.message(scene, "left")]
+
+    @sentences
+    def right_message(self, scene: Scene) -> list[str]:
+        return [self.message(scene, "right")]
+
+    @explains(*SIDES)
+    def explain(self, scene: Scene, side: str, at: int, rival: int) -> Explanation:
+        return explain_place(scene.run.model, scene.prompts[side], scene.written[side], at, rival)
+
+
+class Writing(SideBySide):
+    """Two continuations of one text from the same seed, each with its own temperature and top-p, token by token."""
+
+    @dataclass(frozen=True)
+    class State:
+        n: int = most_written(40)
+        seed: int = seed()
+        left_temperature: float = number(0.0, "Temperature", 2.0, step=0.05)
+        right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
+        right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
 
     def __init__(
         self,
         prompt: Prompt,
-        texts: Sequence[WrittenText],
-        controls: Sequence = ((), ()),
-        above: Sequence = (),
+        n: int = 40,
+        *,
+        temperatures: tuple = (0.0, 1.0),
+        top_ps: tuple = (1.0, 1.0),
+        **state,
     ):
-        self.prompt, self.texts = prompt, texts
-        self.told = [Told(layout={"min_height": "26px"}) for _ in texts]
-        self._work = Background(self)
-        sides = [
-            wide(ipywidgets.VBox([*own, told, text]))
-            for own, told, text in zip(controls, self.told, self.texts)
-        ]
-        super().__init__([prompt, *above, row(*sides)])
-        self.follow(prompt, self.draw)
+        names = ("left_temperature", "right_temperature", "left_top_p", "right_top_p")
+        given = zip(names, (*temperatures, *top_ps))
+        others = {name: value for name, value in given if value != getattr(self.State, name)}
+        super().__init__(prompt, n=n, **others | state)
 
-    def draw(self, _change=None) -> None:
-        """Write both texts again."""
-        raise NotImplementedError
+    def arrange(self) -> list[ipywidgets.Widget]:
+        buttons = row(self.parts["write"], self.controls["seed"], self.parts["progress"])
+        return [buttons, self.columns("temperature", "top_p")]
 
-    def wrote(self, side: int, step: Step) -> None:
-        raise NotImplementedError
+    def needs(self, _state: State) -> str:
+        return "write"
 
-    def finished(self, side: int) -> None:
-        """A text is at its end, whether the other one is or not."""
+    @shared
+    def prompts(self, scene: Scene) -> dict[str, list[int]]:
+        return dict.fromkeys(SIDES, scene.run.tokens)
 
-    def write(
-        self, samplers: Sequence[Sampler], n: int, seed: int | None = None, *, past: bool = False
-    ) -> None:
-        """Write n tokens after each prompt; one that is empty gets none. past: the end token does not end it."""
-        self._work.start(self._write(samplers, n, seed, past))
+    @shared
+    def samplers(self, scene: Scene) -> dict[str, Sampler]:
+        left = Sampler(scene.left_temperature, top_p=scene.left_top_p)
+        return {"left": left, "right": Sampler(scene.right_temperature, top_p=scene.right_top_p)}
 
-    def _write(self, samplers: Sequence[Sampler], n: int, seed: int | None, past: bool) -> Iterator[float]:
-        yield 0.05  # while a slider is moving, only its last place is worth a text
-        model = self.prompt.language_model
-        writing = {
-            side: write_on(model, text.prompt, n, sampler, seed, past_end=past)
-            for side, (text, sampler) in enumerate(zip(self.texts, samplers))
-            if text.prompt
+    @job(
+        *("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p"),
+        start="write",
+        tooltip="both sides again, from the same seed",
+    )
+    def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
+        prompts, samplers = scene.prompts.values(), scene.samplers.values()
+        return write_both(scene.run.model, prompts, samplers, scene.n, seed=scene.seed)
+
+    @parts(dict.fromkeys(SIDES, ""), WrittenText)
+    def text(self, scene: Scene, side: str) -> dict:
+        sampler, caption = scene.samplers[side], "always the likeliest token"
+        if sampler.temperature:
+            filtered = "" if sampler.top_p == 1 else f", top-p {sampler.top_p:g}"
+            caption = f"temperature {sampler.temperature:g}{filtered}"
+        text = written_text(scene.run.model, scene.prompts[side], scene.written[side])
+        return {**text, "caption": f"From seed {scene.seed}: {caption}"}
+
+    def message(self, scene: Scene, side: str) -> str:
+        return how_sure(scene.prompts[side], scene.written[side])
+
+    def repetition(self, trace: Trace) -> float:
+        """Measure which share of a greedy continuation is in a run of tokens that the text had before."""
+        n = self.state.n
+        return experiments.write(trace.model, trace.tokens, n).repetition(n)
+
+
+class ChatEnd(SideBySide):
+    """A question with and without the chat template: what is written, and the end token's probability at each place.
+
+    past: whether the program goes on after an end token. n: the most tokens that it writes.
+    """
+
+    @dataclass(frozen=True)
+    class State:
+        n: int = most_written(60)
+        past: bool = tick("go on after the end token")
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        return [self.controls["past"], self.progress, self.columns()]
+
+    @shared
+    def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
+        """Return the question in the template, the places of what the template adds, and why there is none."""
+        model = scene.run.model
+        try:
+            full, empty = (experiments.asked(model, text) for text in (question(scene.run), ""))
+        except ValueError as error:  # a model of another kind
+            return [], [], str(error)
+        if len(full) >= model.config.n_ctx:
+            return [], [], "with the template the question is longer than what this model can read"
+        start = next(i for i, (a, b) in enumerate(zip(full, empty)) if a != b)
+        return full, [*range(start), *range(len(full) - len(empty) + start, len(full))], ""
+
+    @shared
+    def prompts(self, scene: Scene) -> dict[str, list[int]]:
+        return {"left": scene.chat[0], "right": scene.run.tokens}
+
+    @job("n", "past")
+    def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
+        greedy = [Sampler(temperature=0)] * 2
+        return write_both(scene.run.model, scene.prompts.values(), greedy, scene.n, past_end=scene.past)
+
+    @parts(
+        {
+            "left": "With the chat template (dashed: what it adds)",
+            "right": "Without it: the same model, the bare question",
+        },
+        WrittenText,
+        scale="weight",
+        shade_label="probability that the end token comes here",
+    )
+    def text(self, scene: Scene, side: str) -> dict:
+        prompt, places = scene.prompts[side], scene.written[side]
+        ends = [percent(place.end) for place in places]
+        return {
+            **written_text(scene.run.model, prompt, places),
+            "marked": scene.chat[1] if side == "left" else [],
+            "again": [],  # the second colour is what the template adds
+            "weights": [*[math.nan] * len(prompt), *(place.end for place in places)],
+            "notes": [
+                f"end token {end}, this one {percent(place.own[place.picked])}"
+                for end, place in zip(ends, places)
+            ],
         }
-        while writing:
-            for side, steps in [*writing.items()]:
-                if step := next(steps, None):
-                    self.wrote(side, step)
-                else:
-                    del writing[side]
-                    self.finished(side)
-            yield 0.005
+
+    def message(self, scene: Scene, side: str) -> str:
+        places, status = scene.written[side], scene.status("write")
+        if not scene.prompts[side]:
+            return f"No answer here: {scene.chat[2]}."
+        if status != "done" and len(places) == max(map(len, scene.written.values())):
+            return "Stopped." if status == "stopped" else "Writing, always the likeliest token …"
+        ends = sum(place.token == scene.run.model.tokenizer.eos_token for place in places)
+        n = amount(len(places), "tokens")
+        if scene.past:
+            return f"{n}, {ends} of them end tokens. The program did not stop at those, but at its limit."
+        why = "the last one is the end token" if ends else "that is its limit, and no end token came"
+        return f"The program stopped after {n}: {why}."
+
+    def length(self, run: Trace) -> int:
+        """Count the tokens of the answer to a question, its end token as well; n if there is none before."""
+        return len(experiments.answer(run.model, question(run), self.state.n).tokens)
+
+
+def question(run: Trace) -> str:
+    return run.model.tokenizer.decode(run.tokens)

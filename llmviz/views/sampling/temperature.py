@@ -1,64 +1,112 @@
-"""The next token's probabilities at any temperature."""
+"""The next token's probabilities at any temperature, and many seeded draws from them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llmviz import sampling
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import Told, button, row, slider
-from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.text_box import Prompt
-from llmviz.views.provenance import Explanation
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.state_fields import number, seed
+from llmviz.views.kit.view import Scene, View, explains, press, sentences, shared
+from llmviz.views.provenance import Explanation, Operand
 
 N_OUTSIDE = 50
-_JUMPS = (("T → 0", 0.0), ("T = 0.5", 0.5), ("T = 1", 1.0), ("T = 2", 2.0), ("T = 10", 10.0))
 
 
-class TemperatureExplorer(Explorer):
+def jump(label: str, to: float) -> Callable:
+    """Return the event of a button that sets the temperature."""
+    return press(label, f"temperature {to:g}")(lambda _, state: replace(state, temperature=to))
+
+
+class TemperatureExplorer(View):
     """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 10."""
 
-    def __init__(self, prompt: Prompt):
-        self.prompt = prompt
-        self.temperature = slider(1.0, "Temperature", 10.0, stage="sampling", step=0.05)
-        self.told = Told()
-        self.bars = empty_bars(
-            prompt.language_model,
-            n=15,
-            before_label="at temperature 1",
-            caption="What comes next? The 15 likeliest tokens",
-            provenance=self._explain,
-        )
-        self.jumps = [button(name, f"temperature {to:g}") for name, to in _JUMPS]
-        for jump, (_, to) in zip(self.jumps, _JUMPS):
-            jump.on_click(lambda _, to=to: setattr(self.temperature, "value", to))
-        self.temperature.observe(self.draw, "value")
-        controls = row(self.temperature, row(*self.jumps, gap=0))
-        super().__init__([prompt, controls, self.told, self.bars])
-        self.follow(prompt, self.draw)
+    stage = "sampling"
 
-    @one_at_a_time
-    def draw(self, _change=None) -> None:
-        temperature, logits = self.temperature.value, self.prompt.trace.logits
-        probs = sampling.with_temperature(logits, temperature)
-        before = Sampler().probs(logits) if temperature != 1 else None
-        self.bars.show(probs, before=before, ranked_by=logits)  # near 0 many shares are 0: the order stays
-        bits, most = sampling.entropy(probs), np.log2(len(probs))
+    @dataclass(frozen=True)
+    class State:
+        temperature: float = number(1.0, "Temperature", 10.0, step=0.05)
+        chosen: int | None = chosen_token("bars")
+
+    to_0 = jump("T → 0", 0.0)
+    to_half = jump("T = 0.5", 0.5)
+    to_1 = jump("T = 1", 1.0)
+    to_2 = jump("T = 2", 2.0)
+    to_10 = jump("T = 10", 10.0)
+
+    arrangement = (("temperature", ("to_0", "to_half", "to_1", "to_2", "to_10")), "message", "bars")
+
+    @shared
+    def probs(self, scene: Scene) -> np.ndarray:
+        return sampling.with_temperature(scene.run.logits, scene.temperature)
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        bits, n_vocab = sampling.entropy(scene.probs), len(scene.probs)
         n = f"{2**bits:,.{1 if bits < 3 else 0}f}"
-        told = f"Entropy {bits:.1f} bits: as unsure as a choice among {n} equally likely tokens."
-        if temperature == 0:
-            told = "Entropy 0.0 bits, no doubt left: the likeliest token gets everything."
-        elif bits > most - 0.5:
-            told += f" More than {most:.1f} bits is impossible: then all {len(probs):,} tokens are equally likely."
-        outside = percent(sampling.mass_outside(probs, N_OUTSIDE))
-        self.told.say(f"{told} Outside the {N_OUTSIDE} likeliest: {outside}.")
+        entropy = f"Entropy {bits:.1f} bits: as unsure as a choice among {n} equally likely tokens."
+        if scene.temperature == 0:
+            entropy = "Entropy 0.0 bits, no doubt left: the likeliest token gets everything."
+        elif bits > (most := np.log2(n_vocab)) - 0.5:
+            entropy += (
+                f" More than {most:.1f} bits is impossible: then all {n_vocab:,} tokens are equally likely."
+            )
+        outside = percent(sampling.mass_outside(scene.probs, N_OUTSIDE))
+        return [f"{entropy} Outside the {N_OUTSIDE} likeliest: {outside}."]
 
-    @one_at_a_time
-    def _explain(self, row: int) -> Explanation:
-        logits, temperature = self.prompt.trace.logits, self.temperature.value
-        return provenance.prob(
-            logits, self.bars.ids[row], temperature=temperature, piece=self.bars.pieces[row]
+    @bars_part("What comes next? The 15 likeliest tokens", n=15, before_label="at temperature 1")
+    def bars(self, scene: Scene) -> dict:
+        logits = scene.run.logits  # near temperature 0 many probabilities are 0: the order stays
+        before = None if scene.temperature == 1 else Sampler().probs(logits)
+        return {"probs": scene.probs, "before": before, "ranked_by": logits}
+
+    @explains("bars")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
+        return provenance.prob(scene.run.logits, token, temperature=scene.temperature, piece=piece)
+
+
+class Draws(View):
+    """So many seeded draws as bars, likeliest token first, and the probabilities they were drawn with as outlines."""
+
+    stage = "sampling"
+
+    @dataclass(frozen=True)
+    class State:
+        n: int = number(200, "Draws", 2000, first=1)
+        seed: int = seed()
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        chosen: int | None = chosen_token("bars")
+
+    @shared
+    def probs(self, scene: Scene) -> np.ndarray:
+        return sampling.with_temperature(scene.run.logits, scene.temperature)
+
+    @bars_part(
+        "How often the 15 likeliest tokens were drawn: share of the draws",
+        n=15,
+        before_label="the probability of each draw",
+    )
+    def bars(self, scene: Scene) -> dict:
+        drawn = sampling.draws(scene.probs, np.random.default_rng(scene.seed), scene.n)
+        shares = np.bincount(drawn, minlength=len(scene.probs)) / scene.n
+        return {"probs": shares, "before": scene.probs, "ranked_by": scene.run.logits}
+
+    @explains("bars")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
+        source = f"llmviz.sampling.with_temperature(trace.logits, {scene.temperature})"
+        return Explanation(
+            f"Share of the draws that hit {quote(piece)} (id {token})",
+            "share = how often the token was drawn ÷ the number of draws, all from one seed",
+            [Operand("probs", scene.probs, source), ("seed", scene.seed), ("n", scene.n), ("token", token)],
+            "(llmviz.sampling.draws(probs, np.random.default_rng(seed), n) == token).mean()",
+            float(scene.shown["probs"][row]),
         )

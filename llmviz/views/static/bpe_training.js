@@ -65,7 +65,7 @@ export function render({ model, el }) {
     return { inner, outer: ends ? h("span", {}, inner, h("br")) : inner }; // a line ends after a newline's part
   };
   const drawText = (step, marked) => {
-    const [bytes, gluedAt, labels] = [model.get("bytes"), model.get("glued_at"), model.get("labels")];
+    const [bytes, mergedAt, labels] = [model.get("bytes"), model.get("merged_at"), model.get("labels")];
     // Most parts stay as they are from one step to the next: only the others are taken out and put in.
     if (bytes !== drawn.bytes || labels !== drawn.labels) {
       parts = new Map();
@@ -74,7 +74,7 @@ export function render({ model, el }) {
     const now = new Map();
     let from = 0;
     bytes.forEach((_, i) => {
-      if (i < bytes.length - 1 && gluedAt[i] && gluedAt[i] <= step) return;
+      if (i < bytes.length - 1 && mergedAt[i] && mergedAt[i] <= step) return;
       const place = `${from}-${i}`;
       const key = bytes.slice(from, i + 1).join(",");
       const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-glued" : "lv-part";
@@ -156,7 +156,7 @@ export function render({ model, el }) {
     if (nParts !== drawn.nParts || width !== drawn.width) drawAxes(width);
     drawCurve(step);
     bar.show(step);
-    view.note(model.get("told")[step] ?? "");
+    view.note(model.get("sentences")[step] ?? "");
     view.setLegend("filled: the token chosen below (else the newest)", ...markLegend(Object.values(labels)));
     selectChip(vocabulary, chips, on);
     drawn = { tokens, labels, bytes: model.get("bytes"), nParts, across, width };

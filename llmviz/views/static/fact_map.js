@@ -62,7 +62,7 @@ export function render({ model, el }) {
     }
     drawing.replaceChildren(...nodes);
     list.replaceChildren(
-      ...items.map(({ number, told }) => h("li", { value: number }, told.join(" "))),
+      ...items.map(({ number, sentences }) => h("li", { value: number }, sentences.join(" "))),
       ...(model.get("unknown") ? [h("li", { class: "lv-quiet lv-unknown" }, model.get("unknown"))] : []),
     );
     const meaning = Object.fromEntries(items.map((one) => [one.kind, one.meaning]));

@@ -4,7 +4,7 @@ import { chip, clamp, frame, h, markLegend, pieceNodes, player, reveal, setText,
 
 export function render({ model, el }) {
   const view = frame(model, el, "merge_replay");
-  const bar = player(view, { steps: () => model.get("told").length - 1, name: "glue", pace: 750 });
+  const bar = player(view, { steps: () => model.get("sentences").length - 1, name: "glue", pace: 750 });
   const tree = h("div", { class: "lv-tree", "aria-hidden": "true" });
   view.body.before(bar.node);
   view.body.append(tree);
@@ -15,7 +15,7 @@ export function render({ model, el }) {
   /** The parts that stand at a step: indices into spans, from left to right, and each part's parent if it has one by then. */
   const standing = (step) => {
     const spans = model.get("spans");
-    const n = spans.length - (model.get("told").length - 1);
+    const n = spans.length - (model.get("sentences").length - 1);
     const owner = new Map(); // first byte → part
     for (let i = 0; i < Math.min(spans.length, n + step); i++) {
       for (let byte = spans[i][0]; byte < spans[i][1]; byte++) owner.delete(byte);
@@ -77,7 +77,7 @@ export function render({ model, el }) {
   };
 
   return view.start(() => {
-    const [step, spans, told] = [model.get("step"), model.get("spans"), model.get("told")];
+    const [step, spans, sentences] = [model.get("step"), model.get("spans"), model.get("sentences")];
     const [fresh, width] = [spans !== drawn.spans, view.width()]; // measured before anything is written
     if (fresh || width !== drawn.width) layout(width);
     const { roots, newest, n } = standing(step);
@@ -103,7 +103,7 @@ export function render({ model, el }) {
       tag.classList.toggle("lv-lowest", here && i + 1 === next);
     });
     bar.show(step);
-    view.note(told[step] ?? "");
+    view.note(sentences[step] ?? "");
     if (step !== drawn.step && nodes[newest]) {
       // a long word is wider than the page: follow what happens
       const { offsetLeft: left, offsetWidth: wide } = nodes[newest];
@@ -114,7 +114,7 @@ export function render({ model, el }) {
         "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next",
       ...markLegend(model.get("labels")),
     );
-    if (fresh && drawn.spans && model.get("autoplay") && told.length > 1) bar.playSoon();
+    if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();
     drawn = { spans, step, width };
   });
 }

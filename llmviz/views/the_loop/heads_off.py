@@ -13,7 +13,6 @@ from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Asked
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
@@ -25,8 +24,8 @@ DRAWS = 10
 class HeadsOff(GuessFirst):
     """First a guess, then a run of the model for each head, with that head off; then spare heads off together."""
 
-    experiment, stage = "each", "attention"
-    arrangement = ("card", ("begin", "together", "progress"), "refusal", "message", "map")
+    experiment, stage, unit = "each", "attention", "heads"
+    as_it_comes = ("map",)
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -36,18 +35,16 @@ class HeadsOff(GuessFirst):
 
     def __init__(self, model: Model, text: str | Prompt, **state):
         self.config = model.config
-        self.n_heads = model.config.n_layers * model.config.n_heads
+        self.high = model.config.n_layers * model.config.n_heads
         super().__init__(as_prompt(model, text), **state)
 
-    def question(self, scene: Scene) -> Asked:
-        n = self.n_heads
-        question = f"Each of the {n} heads is switched off alone. For how many of them does another token come first?"
-        return Asked(question, unit="heads", low=0, high=n)
+    def question(self, scene: Scene) -> str:
+        return f"{self.high} heads are switched off, each alone. For how many of them does another token come first?"
 
     def answer(self, scene: Scene) -> int:
-        return int(scene.whole_outcome[1].sum())
+        return int(scene.outcome[1].sum())
 
-    begin = starts(lambda view, _: f"Switch off each of the {view.n_heads} heads alone")
+    begin = starts(lambda view, _: f"Switch off each of the {view.high} heads alone")
 
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
@@ -66,11 +63,11 @@ class HeadsOff(GuessFirst):
             shown = done % 9 == 0 or done == left.size
             yield done / left.size, (left.copy(), changes.copy()) if shown else None
 
-    @job(start="Switch off spare heads together", when=lambda view, scene: scene.whole_outcome is not None)
+    @job(start="Switch off spare heads together", when=lambda view, scene: scene.is_known)
     def together(self, scene: Scene) -> Iterator[tuple[float, dict[int, int] | None]]:
         """Yield in how many draws of spare heads the likeliest token stays, by their number; the last is all."""
         model, tokens = scene.run.model, scene.run.tokens
-        spare = [(int(layer), int(head)) for head, layer in np.argwhere(~scene.whole_outcome[1])]
+        spare = [(int(layer), int(head)) for head, layer in np.argwhere(~scene.outcome[1])]
         stays = dict.fromkeys((n for n in TOGETHER if n < len(spare)), 0)
         draws = experiments.ablate_together(model, tokens, spare, [*stays], DRAWS, seed=1)
         for done, (n, stayed) in enumerate(draws, start=1):
@@ -82,10 +79,8 @@ class HeadsOff(GuessFirst):
     # --- parts ---
 
     @sentences
-    def message(self, scene: Scene) -> list[str] | None:
-        if scene.whole_outcome is None:
-            return None
-        (left, changes), (piece, whole) = scene.whole_outcome, _first(scene.run)
+    def message(self, scene: Scene) -> list[str]:
+        (left, changes), (piece, whole) = scene.outcome, _first(scene.run)
         lines = [
             f"Without {changes.sum()} of the {left.size} heads, each off alone, another token than {piece} comes "
             f"first. Its probability, {whole} in the whole model, lies between {percent(left.min())} and "
@@ -111,9 +106,7 @@ class HeadsOff(GuessFirst):
             stage="attention",
         )
     )
-    def map(self, scene: Scene) -> dict | None:
-        if scene.outcome is None:
-            return None
+    def map(self, scene: Scene) -> dict:
         (left, changes), (piece, whole) = scene.outcome, _first(scene.run)
         return {
             "values": left,

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import ipywidgets
-import numpy as np
 import traitlets
 
 from llmviz import ops
 from llmviz.experiments import likeliest_after
 from llmviz.model import Config, Edits, Model, Trace
-from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token
+from llmviz.views.kit.edited_run import EditedRun, Written, write
+from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import quote
@@ -24,42 +23,15 @@ from llmviz.views.kit.predict import Asked, GuessCard
 from llmviz.views.kit.state_fields import choice, picked, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, explains, job, on, part, press, sentences, shared
+from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation
+from llmviz.views.the_loop import TEXTS
 
 N_WRITTEN = 20
 NO_EXPERIMENT = "choose an experiment …"
 
-# The knobs of `Edits` that hold in every layer: their name for people, and what the part is for.
-PARTS = {
-    "rope": (
-        "RoPE",
-        "RoPE turns queries and keys by their position, so that a score depends on how far apart two tokens stand.",
-    ),
-    "causal_mask": (
-        "causal mask",
-        "The mask hides later tokens from earlier ones, in every layer.",
-    ),
-    "score_scale": (
-        "÷ √d",
-        "The scores are divided by √d_head before softmax makes shares of them.",
-    ),
-    "norm": (
-        "norms",
-        "RMSNorm brings what each block reads to one length.",
-    ),
-    "residual": (
-        "residual",
-        "Each block adds to the columns. Without that, what it says takes their place.",
-    ),
-}
-
-# The same for what single layers have, by row of the grid: heads, the whole attention block, the FFN.
-SINGLE = {
-    "head": "A head is one of several ways in which a layer looks back.",
-    "attention": "In an attention block a token takes something from the tokens before it.",
-    "FFN": "In an FFN each token is worked on alone.",
-}
+# The knobs of `Edits` that hold in every layer, and what single layers have: names, and what a part is for.
+PARTS, SINGLE = TEXTS["parts"], TEXTS["single"]
 
 # What can become of the first choice; the experiments' answers are computed.
 OUTCOMES = (
@@ -71,7 +43,6 @@ OUTCOMES = (
 
 
 Cell = tuple[int, int]  # row and layer of the grid
-Written = tuple[list[int], str]  # tokens, and why there are no more where the numbers overflow
 
 
 @dataclass(frozen=True)
@@ -177,7 +148,7 @@ class Switches(Picture):
         return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
 
 
-class Switchboard(View):
+class Switchboard(EditedRun):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
     What is written takes always the likeliest token, so the only difference is what was switched off. text: what
@@ -224,12 +195,8 @@ class Switchboard(View):
         return SwitchedOff(scene.run.model.config, scene.off_parts, scene.off_cells)
 
     @shared
-    def switched(self, scene: Scene) -> tuple[np.ndarray | None, str]:
-        """Return the logits of the model as it is switched; None, and why, where the numbers overflow."""
-        try:
-            return scene.run.model.trace(scene.run.tokens, scene.off.edits).logits, ""
-        except FloatingPointError as error:
-            return None, str(error)
+    def edits(self, scene: Scene) -> tuple[str, Edits]:
+        return str(scene.off), scene.off.edits
 
     @press("everything on")
     def everything_on(self, state: State) -> State:
@@ -274,77 +241,41 @@ class Switchboard(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        logits, problem = scene.switched
-        _, later_problem = scene.result("write_after") or ([], "")
-        if problem := problem or later_problem:
+        _, problem = scene.result("write_after") or ([], "")
+        if problem:
             return [f"{scene.off}: {problem}."]
         if not scene.off.names():
             return ["Everything is on: this is the whole model."]
-        before, probs = ops.softmax(scene.run.logits), ops.softmax(logits)
-        tokens = [int(before.argmax()), int(probs.argmax())]
-        first, now = map(quote, scene.run.model.tokenizer.pieces(tokens))
-        change = f"{first} had {percent(before[tokens[0]])}, and has {percent(probs[tokens[0]])} now"
-        change += "." if now == first else f"; the likeliest is {now} with {percent(probs[tokens[1]])}."
-        return [" ".join([f"{scene.off}.", change, *scene.off.purposes()])]
-
-    @bars_part(
-        "The next token: the model as you switched it, and the whole model as an outline",
-        n=10,
-        before_label="the whole model",
-    )
-    def bars(self, scene: Scene) -> dict | None:
-        logits, _ = scene.switched
-        if logits is None:
-            return None
-        before = ops.softmax(scene.run.logits) if scene.off.names() else None
-        return {"probs": ops.softmax(logits), "before": before, "chosen": scene.chosen}
+        return [" ".join([f"{scene.off}.", self.change(scene), *scene.off.purposes()])]
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        logits, _ = scene.switched
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        edited = f"model.trace({scene.run.tokens}, llmviz.{scene.off.edits!r}).logits"
-        source = edited if scene.off.names() else "trace.logits"
-        return provenance.prob(logits, token, piece=piece, source=source)
+        edited = f"model.trace({scene.run.tokens}, llmviz.{scene.edits[1]!r}).logits"
+        source = "trace.logits" if scene.edits[1] == Edits() else edited
+        return provenance.prob(scene.edited, token, piece=piece, source=source)
 
     # --- what is written, token by token ---
 
-    def needs(self, _state: State) -> tuple[str, ...]:
-        return "write_before", "write_after"
-
     @job()
     def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return _write(scene.run, Edits())
+        return write(scene.run, Edits(), N_WRITTEN)
 
     @job("off_parts", "off_cells")
     def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return _write(scene.run, scene.off.edits)
+        return write(scene.run, scene.off.edits, N_WRITTEN)
 
-    @part(
-        lambda _: TokenStrip([], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)")
+    @parts(
+        {
+            "before": f"The next {N_WRITTEN} tokens, whole model (always the likeliest)",
+            "after": f"The next {N_WRITTEN} tokens, with your switches",
+        },
+        TokenStrip,
+        [],
     )
-    def before(self, scene: Scene) -> dict:
-        return _strip(scene, "write_before")
-
-    @part(lambda _: TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches"))
-    def after(self, scene: Scene) -> dict:
-        return _strip(scene, "write_after")
-
-
-def _write(run: Trace, edits: Edits) -> Iterator[tuple[float, Written]]:
-    """Let the model write, always the likeliest token."""
-    tokens: list[int] = []
-    try:
-        for step in run.model.generate(run.tokens, N_WRITTEN, Sampler(temperature=0), edits=edits):
-            tokens.append(step.token)
-            yield len(tokens) / N_WRITTEN, ([*tokens], "")
-    except FloatingPointError as error:
-        yield 1.0, (tokens, str(error))
-
-
-def _strip(scene: Scene, written: str) -> dict:
-    tokens, _ = scene.result(written) or ([], "")
-    return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens}
+    def strip(self, scene: Scene, when: str) -> dict:
+        tokens, _ = scene.result(f"write_{when}") or ([], "")
+        return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens}
 
 
 def _answer(guess: str, answer: str) -> str:

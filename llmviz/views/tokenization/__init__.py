@@ -1,11 +1,9 @@
 """Pictures of stage 1: gluing replayed, a vocabulary in training, tokens counted, characters taken apart into bytes."""
 
-from llmviz.views.tokenization.chat import ChatExplorer
-from llmviz.views.tokenization.languages import LanguageExplorer
 from llmviz.views.tokenization.letters import LettersExplorer
-from llmviz.views.tokenization.merges import MergeExplorer, first_glued
+from llmviz.views.tokenization.merges import MergeExplorer, TrainingExplorer, first_glued
 from llmviz.views.tokenization.taken_apart import ByteExplorer
-from llmviz.views.tokenization.text_tokens import TextTokens, TokensPrompt
+from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt
 from llmviz.views.tokenization.token_counts import (
     TokenCounts,
     capitals,
@@ -14,9 +12,8 @@ from llmviz.views.tokenization.token_counts import (
     spellings,
     three_cuts,
 )
-from llmviz.views.tokenization.training import TrainingExplorer
 from llmviz.views.tokenization.typed_text import longest_word, shown
-from llmviz.views.tokenization.vocabularies import VocabularyExplorer
+from llmviz.views.tokenization.vocabularies import LanguageExplorer, VocabularyExplorer
 
 __all__ = [
     "ByteExplorer",

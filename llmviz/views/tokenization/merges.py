@@ -1,159 +1,151 @@
-"""A word, glued step by step."""
+"""Byte-pair encoding: a word merged step by step, and a vocabulary in training."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import traitlets
 
 from llmviz import tokenization
 from llmviz.model import Trace
-from llmviz.tokenization import Tokenizer, readable
-from llmviz.views.kit.controls import choice
-from llmviz.views.kit.picture import Explorer, Picture, Pieces, by_the_reader, one_at_a_time
+from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
+from llmviz.views.kit import controls
+from llmviz.views.kit.picture import Picture, Pieces
 from llmviz.views.kit.pieces import isolated, marked, visible
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.view import Scene, View, part
 from llmviz.views.tokenization.typed_text import (
+    MAX_READ,
     TokenizedText,
     drawable,
-    joined,
     longest_word,
     many,
     rough_words,
+    start_of,
     text_of,
+    typed,
 )
 
 N_PAIRS = 12  # options of a question
+N_MERGES = 60  # of a training
+MAX_TRAINED_DRAWN = 700  # bytes of its text which are drawn
 
 
-class MergeReplay(Picture):
-    """Byte-pair encoding replayed: single bytes at the bottom, each glued pair above its two halves.
+class Steps(Picture):
+    """A picture of steps: a slider, a play button and the arrow keys move `step`, which other `sentences` set back."""
 
-    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is glued next. A
-    slider, a play button and the arrow keys move trait `step` (0: single bytes). Texts over 64 bytes are cut.
-    Characters that the vocabulary cannot write are left out, and the caption says so.
+    _by_page = ("step",)
+    _data = ("sentences",)
+
+    step = traitlets.Int(0).tag(sync=True)
+    sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step, the first is 0
+
+    @traitlets.validate("step")
+    def _a_step(self, proposal):
+        return min(max(proposal["value"], 0), max(0, len(self.sentences) - 1))
+
+    @traitlets.observe("sentences")
+    def _start_again(self, _change) -> None:
+        self.step = 0
+
+    def text(self) -> str:
+        """Return a line a step."""
+        return "\n".join(self.sentences) or "nothing to glue yet"
+
+
+class MergeReplay(Steps):
+    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
+
+    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is merged next.
     """
 
     _static = "merge_replay"
-    _by_page = ("step",)
-    _data = ("told",)
 
-    step = traitlets.Int(0).tag(sync=True)
     characters = traitlets.List().tag(sync=True)  # [marked text, number of bytes]
-    # A part is [first byte, byte after it, level]; bytes first, then the glued.
+    # A part is [first byte, byte after it, level]; bytes first, then the merged.
     spans = traitlets.List().tag(sync=True)
     labels = Pieces()  # of each part
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
     # A step is a list of [byte where two parts meet, their id together or None].
     known = traitlets.List().tag(sync=True)
-    told = traitlets.List(traitlets.Unicode()).tag(sync=True)  # a sentence a step
-    autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the text changes
-
-    def __init__(self, tokenizer: Tokenizer, text: str, *, autoplay: bool = False, **traits):
-        super().__init__(autoplay=autoplay, **traits)
-        self._tokenizer = tokenizer
-        self._caption = self.caption
-        self.show(text)
-
-    @property
-    def n_steps(self) -> int:
-        """How many pairs get glued."""
-        return len(self.told) - 1
-
-    def show(self, text: str) -> None:
-        """Another text, from its single bytes on."""
-        drawn, told = drawable(text, self._tokenizer)
-        self.change(step=0, caption=joined(self._caption, told), **_replay(drawn, self._tokenizer))
-
-    @traitlets.validate("step")
-    def _a_step(self, proposal):
-        return min(max(proposal["value"], 0), max(0, len(self.told) - 1))
-
-    def text(self) -> str:
-        """A line a step."""
-        return "\n".join(self.told) or "nothing to glue yet"
+    autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the parts change
 
 
-def _replay(text: str, tokenizer: Tokenizer) -> dict:
-    """The traits of a `MergeReplay`."""
-    if not text:
-        return {
-            "characters": [],
-            "spans": [],
-            "labels": [],
-            "ids": [],
-            "known": [],
-            "told": ["Type something."],
-        }
-    steps = tokenizer.merges(text)
-    parts = [(index, index + 1, 0) for index in range(len(steps[0].parts))]  # those of the step at hand
-    spans, known, told = list(parts), [], []
-    pieces, ids = list(steps[0].parts), [tokenizer.ranks[byte] for byte in steps[0].parts]
-    for number, step in enumerate(steps):
-        if step.pair is not None:
-            left, right = parts[step.at : step.at + 2]
-            glued = (left[0], right[1], 1 + max(left[2], right[2]))
-            parts[step.at : step.at + 2] = [glued]
-            spans.append(glued)
-            pieces.append(step.pair[0] + step.pair[1])
-            ids.append(step.token)
-        known.append([[part[1], rank] for part, rank in zip(parts, step.known)])
-        told.append(_sentence(number, len(steps) - 1, step))
+def replay(text: str, tokenizer: Tokenizer) -> dict:
+    """Return the traits of a `MergeReplay`. Of a long text its start is drawn; what cannot be written is left out."""
+    drawn, left_out = drawable(text, tokenizer)
+    steps = tokenizer.merges(drawn)
+    bytes_ = list(steps[0].parts)
+    parts = [(index, index + 1, 0) for index in range(len(bytes_))]  # those of the step at hand
+    spans, known = list(parts), []
+    for step in steps:
+        if step.at is not None:
+            (start, _, below), (_, end, beside) = parts[step.at : step.at + 2]
+            parts[step.at : step.at + 2] = [(start, end, 1 + max(below, beside))]
+            spans.append(parts[step.at])
+        known.append([[end, rank] for (_, end, _), rank in zip(parts, step.known)])
     return {
-        "characters": [[marked(character), len(character.encode())] for character in text],
+        "characters": [[marked(character), len(character.encode())] for character in drawn],
         "spans": [list(span) for span in spans],
-        "labels": [readable(piece) for piece in pieces],
-        "ids": ids,
+        "labels": [readable(piece) for piece in [*bytes_, *(b"".join(step.pair) for step in steps[1:])]],
+        "ids": [*(tokenizer.ranks[byte] for byte in bytes_), *(step.token for step in steps[1:])],
         "known": known,
-        "told": told,
+        "sentences": [_sentence(number, len(steps) - 1, step) for number, step in enumerate(steps)],
+        "caption": left_out,
     }
 
 
-def _sentence(number: int, n_steps: int, step: tokenization.MergeStep) -> str:
-    """What happened in this step of a replay, and what comes next."""
-    candidates = [rank for rank in step.known if rank is not None]
+def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
+    """Say what has happened in a step, and what comes next."""
     if step.pair is None:
-        said = f"Start: {many(len(step.parts), 'byte')}."
+        before = f"Start: {many(len(step.parts), 'byte')}."
     else:
-        left, right, both = (isolated(readable(part)) for part in (*step.pair, b"".join(step.pair)))
-        said = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
-    if candidates:
-        return f"{said} Next: the lowest of {many(len(candidates), 'known number')} is {min(candidates)}."
-    return f"{said} No pair left that the vocabulary knows: {many(len(step.parts), 'token')}."
+        left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
+        before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
+    if candidates := [rank for rank in step.known if rank is not None]:
+        return f"{before} Next: the lowest of {many(len(candidates), 'known number')} is {min(candidates)}."
+    return f"{before} No pair left that the vocabulary knows: {many(len(step.parts), 'token')}."
 
 
-class MergeExplorer(Explorer):
-    """A word of the text in a prompt's box, and its gluing from bytes to tokens.
+def _words(view: View) -> list[str]:
+    return rough_words(text_of(view.run))
+
+
+class MergeExplorer(View):
+    """A word of the text in a prompt's box, and its merging from bytes to tokens.
 
     It begins with the longest word, at its bytes; another one plays by itself.
     """
 
-    def __init__(self, prompt: Prompt):
-        tokenizer = prompt.language_model.tokenizer
-        self.word = choice([""], "", "A word of your text")
-        self.replay = MergeReplay(tokenizer, "", autoplay=True)
-        super().__init__([self.word, self.replay])
-        self.word.observe(self._show, "value")
-        self.follow(prompt, self._read)
+    @dataclass(frozen=True)
+    class State:
+        """The word; None: the longest."""
 
-    @one_at_a_time
-    def _read(self, trace: TokenizedText | Trace) -> None:
-        words, before = rough_words(text_of(trace)), self.word.value
-        with self.quietly():
-            self.word.options = [(visible(word), word) for word in words]
-            self.word.value = before if before in words else longest_word(trace)
-        if self.word.value != before:
-            self.replay.show(self.word.value)
+        word: str | None = picked(
+            None,
+            lambda word, view: word is None or word in _words(view),
+            "a word of the text, or None",
+            control=lambda word, view: controls.choice([], None, "A word of your text"),
+            on_page=_words,
+            outlives_text=True,
+            shows=lambda word, view: {
+                "options": tuple((visible(each), each) for each in _words(view)),
+                "value": word or longest_word(view.run),
+            },
+        )
 
-    @by_the_reader
-    def _show(self, _change=None) -> None:
-        self.replay.show(self.word.value)
+    @part(MergeReplay, autoplay=True)
+    def replay(self, scene: Scene) -> dict:
+        return replay(scene.word or longest_word(scene.run), scene.run.model.tokenizer)
 
 
 def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
-    """Pairs of neighbouring bytes in the longest word of a text, and the one that is glued first.
+    """Return pairs of neighbouring bytes in the longest word of a text, and the pair that is merged first.
 
-    All pairs, of which a guess may be any; of a long word those around the right one.
+    They are all pairs, of which a guess may be any; of a long word those around the right one.
     """
     steps = trace.model.tokenizer.merges(longest_word(trace))
     pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
@@ -167,3 +159,106 @@ def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
 
 def _plus(pair: tuple[bytes, bytes]) -> str:
     return " + ".join(visible(readable(part)) for part in pair)
+
+
+# --- a vocabulary in training ---
+
+
+class Training(Steps):
+    """A BPE vocabulary learned from a text: slide through the merges; the vocabulary grows, the text shrinks."""
+
+    _static = "bpe_training"
+    _by_page = ("step", "chosen")
+
+    bytes = traitlets.List(traitlets.Int()).tag(sync=True)  # of the part of the text that is drawn
+    # The merge that joins byte i to byte i + 1; 0: none.
+    merged_at = traitlets.List(traitlets.Int()).tag(sync=True)
+    labels = traitlets.Dict().tag(sync=True)  # "116,104" → "th", marked, for every part that occurs
+    tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the learned ones, as keys of `labels`
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair stood there
+    n_parts = traitlets.List(traitlets.Int()).tag(sync=True)  # of the whole text, after 0, 1, … merges
+    n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
+    # A learned token marked in the text; None: the newest.
+    chosen = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    @traitlets.observe("sentences")
+    def _mark_the_newest(self, _change) -> None:
+        self.chosen = None
+
+
+def trained(text: str) -> dict:
+    """Return the traits of a `Training` on a text, or on its first characters."""
+    # Half a character, as broken text may hold, is no byte: it is trained on as a question mark.
+    read = text[:MAX_READ].encode(errors="replace")
+    learned = tokenization.train_bpe(read.decode(), N_MERGES)
+    drawn, tokens = start_of(read.decode(), MAX_TRAINED_DRAWN), [b"".join(merge.pair) for merge in learned]
+    return {
+        "bytes": list(drawn.encode()),
+        "merged_at": merged_at(drawn, learned),
+        "labels": {
+            _key(piece): marked(readable(piece))
+            for piece in [*(bytes([byte]) for byte in sorted({*read})), *tokens]
+        },
+        "tokens": [_key(token) for token in tokens],
+        "counts": [merge.count for merge in learned],
+        "n_parts": [len(read), *(merge.n_parts for merge in learned)],
+        "n_start": len({*read}),
+        "sentences": _training(len(read), len({*read}), learned),
+        "caption": f"Trained on the first {MAX_READ:,} characters." if len(text) > MAX_READ else "",
+    }
+
+
+def _key(piece: bytes) -> str:
+    return ",".join(map(str, piece))
+
+
+def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
+    """Return for each byte but the last the number of the merge that joins it to the next one; 0 if none does."""
+
+    def borders(parts: Sequence[bytes]) -> set[int]:
+        return {*accumulate(map(len, parts[:-1]))}
+
+    @functools.cache
+    def inside(word: str) -> list[int]:
+        parts = [bytes([byte]) for byte in word.encode()]
+        result = [0] * (len(parts) - 1)
+        for number, merge in enumerate(learned, 1):
+            before, parts = parts, tokenization.merge_pair(parts, merge.pair)
+            for border in borders(before) - borders(parts):
+                result[border - 1] = number
+        return result
+
+    return [number for word in tokenization.split_words(text) for number in (*inside(word), 0)][:-1]
+
+
+def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
+    if not n_bytes:
+        return ["Paste a text to learn from."]
+    size = (
+        f"Before training: {many(n_start, 'different byte')}, and the text is {many(n_bytes, 'part')} long."
+    )
+    sentences = [size if learned else f"{size} No pair occurs twice, so there is nothing to learn."]
+    for number, merge in enumerate(learned, 1):
+        left, right = (isolated(readable(piece)) for piece in merge.pair)
+        sentences.append(
+            f"Merge {number} of {len(learned)}: {left} and {right} stood side by side {merge.count:,} times. "
+            f"Vocabulary: {n_start + number:,}. The text: {many(merge.n_parts, 'part')}."
+        )
+    return sentences
+
+
+class TrainingExplorer(View):
+    """A box for a text, and the vocabulary that is learned from it."""
+
+    @dataclass(frozen=True)
+    class State:
+        """What is typed."""
+
+        text: str = typed("Text to learn from", rows=4)
+
+    def __init__(self, text: str):
+        super().__init__(None, text)
+
+    @part(Training)
+    def training(self, scene: Scene) -> dict:
+        return trained(scene.text)

@@ -1,45 +1,16 @@
-"""A text as tokens, and why a token has the id it has."""
+"""A text, or a conversation, as tokens; and why a token has the id it has."""
 
 from __future__ import annotations
 
-from llmviz.model import Trace
+from dataclasses import dataclass
+
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, View, explains, part
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import TokenizedText, many, text_of
-
-
-def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
-    """Why a token has the id it has."""
-    piece = tokenizer.pieces([token])[0]
-    special = {number: name for name, number in tokenizer.special_tokens.items()}
-    if token in special:
-        return Explanation(
-            f"The id of {isolated(piece)}",
-            "a special token: its id was given by hand, and this tokenizer makes it of no typed text",
-            [
-                Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens"),
-                Operand("name", special[token]),
-            ],
-            "special_tokens[name]",
-            token,
-        )
-    written = next(key for key, number in tokenizer.ranks.items() if number == token)
-    one_byte = "of single bytes, which stood there before training"
-    learned = "that training learned; of the learned ones, a smaller id was learned earlier"
-    return Explanation(
-        f"The id of {isolated(piece)}",
-        f"id = the token's place in the list {learned if len(written) > 1 else one_byte}",
-        [
-            Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"),
-            Operand("piece", written),
-        ],
-        "ranks[piece]",
-        token,
-    )
+from llmviz.views.tokenization.typed_text import TokenizedText, chips, many, text_of, typed, writable
 
 
 class TokensPrompt(Prompt):
@@ -49,27 +20,63 @@ class TokensPrompt(Prompt):
         return TokenizedText(self.language_model, tokens)
 
 
-class TextTokens(Explorer):
+class TextTokens(View):
     """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
 
-    def __init__(self, prompt: Prompt):
-        self.tokenizer = prompt.language_model.tokenizer
-        self.strip = TokenStrip([], provenance=self._explain)
-        super().__init__([self.strip])
-        self.follow(prompt, self.show)
+    @part(TokenStrip, [])
+    def strip(self, scene: Scene) -> dict:
+        tokens, text = scene.run.tokens, text_of(scene.run)
+        size = f"{many(len(text), 'character')} ({many(len(text.encode()), 'byte')})"
+        return chips(tokens, scene.run.model.tokenizer, f"{many(len(tokens), 'token')} for {size}.")
 
-    @one_at_a_time
-    def show(self, trace: TokenizedText | Trace) -> None:
-        """Another text."""
-        text = text_of(trace)
-        self.strip.change(
-            selected=None,
-            asked=None,
-            pieces=trace.pieces,
-            ids=trace.tokens,
-            caption=f"{many(len(trace.tokens), 'token')} for {many(len(text), 'character')} "
-            f"({many(len(text.encode()), 'byte')}).",
+    @explains("strip")
+    def why(self, scene: Scene, position: int) -> Explanation:
+        return token_id(scene.run.model.tokenizer, scene.run.tokens[position])
+
+
+class ChatExplorer(View):
+    """A conversation as the model reads it: the chat template's special tokens (dashed) around what was typed."""
+
+    @dataclass(frozen=True)
+    class State:
+        """What both say."""
+
+        system: str = typed("System")
+        user: str = typed("You")
+
+    def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
+        super().__init__(tokenizer, tokenizer.system_prompt or "" if system is None else system, user)
+
+    @part(TokenStrip, [], highlight_name="a special token")
+    def strip(self, scene: Scene) -> dict:
+        tokenizer = scene.run
+        (system, without), (user, left_out) = (
+            writable(text, tokenizer) for text in (scene.system, scene.user)
         )
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        tokens, special = tokenizer.encode_chat(messages), {*tokenizer.special_tokens.values()}
+        highlight = [position for position, token in enumerate(tokens) if token in special]
+        size = f"{many(len(tokens), 'token')}, {len(highlight)} of them special."
+        return {**chips(tokens, tokenizer, size, without or left_out), "highlight": highlight}
 
-    def _explain(self, position: int) -> Explanation:
-        return token_id(self.tokenizer, self.strip.ids[position])
+    @explains("strip")
+    def why(self, scene: Scene, position: int) -> Explanation:
+        return token_id(scene.run, scene.shown["ids"][position])
+
+
+def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
+    """Explain why a token has the id it has."""
+    special = {number: name for name, number in tokenizer.special_tokens.items()}
+    if token in special:
+        origin = "a special token: its id was given by hand, and this tokenizer makes it of no typed text"
+        table = Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens")
+        key, line = Operand("name", special[token]), "special_tokens[name]"
+    else:
+        written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
+        learned = "that training learned; of the learned ones, a smaller id was learned earlier"
+        one_byte = "of single bytes, which stood there before training"
+        origin = f"id = the token's place in the list {learned if len(written) > 1 else one_byte}"
+        table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
+        line = "ranks[piece]"
+    (piece,) = tokenizer.pieces([token])
+    return Explanation(f"The id of {isolated(piece)}", origin, [table, key], line, token)

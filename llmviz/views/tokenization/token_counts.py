@@ -8,12 +8,12 @@ import traitlets
 
 from llmviz.experiments.words import in_list, plain_words
 from llmviz.model import Trace
-from llmviz.views.kit.picture import Picture, Pieces, lines
+from llmviz.views.kit.picture import OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.tokenization.typed_text import TokenizedText, many, rough_words, shown, text_of
 
 
-class TokenCounts(Picture):
+class TokenCounts(OfRows):
     """How many tokens each of several texts is, as bars; `before` draws an outline to compare with.
 
     notes: one more string a row, behind the bar. A click or the arrow keys select a row (trait `selected`).
@@ -27,7 +27,6 @@ class TokenCounts(Picture):
     before = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     before_label = traitlets.Unicode("before").tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def __init__(self, labels: Sequence[str], counts: Sequence[int], *, notes: Sequence[str] = (), **traits):
         super().__init__(labels=labels, counts=[int(n) for n in counts], notes=list(notes), **traits)
@@ -38,13 +37,6 @@ class TokenCounts(Picture):
             was = [f"{self.before_label}: {self.before[i]:,}"] if self.before else []
             rows.append([visible(label), f"{n:,}", *self.notes[i : i + 1], *was])
         return lines(rows)
-
-    @traitlets.validate("selected")
-    def _a_row(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.labels):
-            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
-        return value
 
 
 def missing_words(trace: TokenizedText | Trace) -> list[str]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import ipywidgets
 
 from llmviz import tokenization
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.pieces import clean, visible
+from llmviz.views.kit import state_fields
+from llmviz.views.kit.pieces import visible
 
+MAX_READ = 20_000  # characters of a text that is counted, or learned from
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 
 
@@ -28,70 +32,71 @@ class TokenizedText:
 
 
 def many(n: int, thing: str) -> str:
-    """ "1 token", "1,234 tokens"."""
+    """Return "1 token", "1,234 tokens"."""
     return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
 
 
 def joined(*sentences: str) -> str:
-    """Those sentences that say something, one after the other."""
+    """Join those sentences that say something."""
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def start_of(text: str, n_bytes: int) -> str:
-    """The longest start of the text that has at most `n_bytes` bytes and ends with a whole character."""
+    """Return the longest start of a text that has at most `n_bytes` bytes and ends with a whole character."""
     return text.encode()[:n_bytes].decode(errors="ignore")
 
 
 def rough_words(text: str) -> list[str]:
-    """The different words within which BPE glues, in order, each with the space in front of it; not the white space."""
+    """Return the different words within which BPE merges, each with the space before it, but no white space."""
     words = list(dict.fromkeys(word for word in tokenization.split_words(text) if word.strip()))
     return words or [text]
 
 
 def text_of(trace: TokenizedText | Trace) -> str:
-    """The text of a run's tokens."""
+    """Return the text of a run's tokens."""
     return trace.model.tokenizer.decode(trace.tokens)
 
 
 def longest_word(trace: TokenizedText | Trace) -> str:
-    """The longest of the text's `rough_words` with a letter or figure, the first of them where several are.
-
-    Where none has one, the longest of all.
-    """
+    """Return the first of the longest `rough_words` with a letter or figure; where none has one, of all."""
     words = rough_words(text_of(trace))
     return max([word for word in words if any(map(str.isalnum, word))] or words, key=len)
 
 
 def shown(word: str, n: int = 40) -> str:
-    """A word as a question quotes it: its spaces visible, what is beyond n characters an ellipsis."""
+    """Return a word as a question quotes it: its spaces visible, what is beyond n characters an ellipsis."""
     return visible(word[:n]) + "…" * (len(word) > n)
 
 
 def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
-    """The text as far as the vocabulary can write it, and a sentence about what was left out ("" if nothing)."""
-    kept, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
-    if not dropped:
-        return text, ""
-    names = dict.fromkeys(f"U+{ord(one.character):04X}" for one in dropped)
-    shown = ", ".join(list(names)[:4]) + (" …" if len(names) > 4 else "")
-    return kept, f"Left out, since this vocabulary has no token for it: {shown}."
+    """Return what the vocabulary can write of a text, and a sentence about what it cannot ("" if nothing)."""
+    rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
+    names = [*dict.fromkeys(f"U+{ord(unwritable.character):04X}" for unwritable in dropped)]
+    listed = ", ".join(names[:4]) + " …" * (len(names) > 4)
+    return rest, f"Left out, since this vocabulary has no token for it: {listed}." if names else ""
+
+
+def encoded(text: str, tokenizer: Tokenizer) -> tuple[list[int], str]:
+    """Return the tokens of what is `writable`, and the sentence about the rest."""
+    rest, left_out = writable(text, tokenizer)
+    return tokenizer.encode(rest), left_out
+
+
+def chips(tokens: list[int], tokenizer: Tokenizer, *caption: str) -> dict:
+    """Return the traits of a `TokenStrip` of these tokens; its caption are those sentences that say something."""
+    return {"pieces": tokenizer.pieces(tokens), "ids": tokens, "caption": joined(*caption)}
 
 
 def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
-    """What of a text can be drawn byte by byte, and what to say about the rest ("" if there is none)."""
-    kept, left_out = writable(text, tokenizer)
-    drawn = start_of(kept, MAX_BYTES_DRAWN)
-    cut = f"The first {len(drawn)} of {len(kept):,} characters are drawn." if drawn != kept else ""
+    """Return what of a text can be drawn byte by byte, and what to say about the rest ("" if there is none)."""
+    rest, left_out = writable(text, tokenizer)
+    drawn = start_of(rest, MAX_BYTES_DRAWN)
+    cut = f"The first {len(drawn)} of {len(rest):,} characters are drawn." if drawn != rest else ""
     return drawn, joined(left_out, cut)
 
 
-def typing_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipywidgets.Textarea:
-    """A box to type in, as wide as the page; every key counts, not only Enter."""
-    look = {
-        "description": label,
-        "layout": {"width": "calc(100% - 6px)"},
-        "style": {"description_width": "initial"},
-    }
-    if rows == 1:
-        return ipywidgets.Text(clean(text), continuous_update=True, **look)
-    return ipywidgets.Textarea(clean(text), continuous_update=True, rows=rows, **look)
+def typed(label: str, *, rows: int = 1) -> Any:
+    """Declare a text, with a box as wide as the page that follows every key."""
+    look = {"layout": {"width": "calc(100% - 6px)"}, "style": {"description_width": "initial"}}
+    box = ipywidgets.Text if rows == 1 else partial(ipywidgets.Textarea, rows=rows)
+    return state_fields.text("", lambda text: box(text, description=label, **look), longest=1_000_000)

@@ -1,109 +1,162 @@
-"""One text in several vocabularies, one of them fetched."""
+"""One text in several vocabularies, one of them fetched; one sentence in several languages, and what each costs."""
 
 from __future__ import annotations
 
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import ipywidgets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.background import Background
-from llmviz.views.kit.controls import button, row
-from llmviz.views.kit.lifetime import replace_children
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
+from llmviz.views.kit.view import Scene, View, job, part, parts, sentences, shared
+from llmviz.views.tokenization.token_counts import TokenCounts
+from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, many, typed
 
 GPT2_SECONDS = 15  # how long to wait for GPT-2's vocabulary
 THIS_MODEL = "this model"
 PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k_base"}
+GPT2 = "GPT-2"
 
 
 @functools.cache
 def published(name: str) -> Tokenizer:
-    """A published vocabulary, read once."""
-    return tokenization.published_tokenizer(name)
+    """Return a published vocabulary, read once."""
+    return tokenization.published_tokenizer(PUBLISHED[name])
 
 
-class VocabularyExplorer(Explorer):
+def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
+    """Return a published vocabulary, or the model's own."""
+    return own if name == THIS_MODEL else published(name)
+
+
+class VocabularyExplorer(View):
     """One text in several vocabularies, as strips, one below the other.
 
     GPT-2's is not on this machine: a button fetches it, gives up after 15 seconds, and says so; the boxes go on working
-    meanwhile. fetch: what gets it.
+    meanwhile.
     """
 
-    def __init__(self, tokenizer: Tokenizer, text: str, *, fetch: Callable[[], Tokenizer] | None = None):
-        self._fetch = fetch or tokenization.fetch_gpt2
-        self._work = Background(self)
-        self.tokenizers = {THIS_MODEL: tokenizer} | {name: published(key) for name, key in PUBLISHED.items()}
-        self.box = typing_box(text, label="Your text", rows=2)
-        self.strips = {name: TokenStrip([]) for name in self.tokenizers}
-        self.button = button("Fetch GPT-2's vocabulary (1.5 MB, from the internet)")
-        self.message = ipywidgets.Label()
-        self.button.on_click(self._add_gpt2)
-        self.box.observe(self._show, "value")
-        self._show()
-        super().__init__([self.box, *self.strips.values(), row(self.button, self.message)])
+    @dataclass(frozen=True)
+    class State:
+        """What is typed."""
+
+        text: str = typed("Your text", rows=2)
+
+    arrangement = ("text", THIS_MODEL, *PUBLISHED, GPT2, ("fetch", "progress"), "message")
+
+    @parts(dict.fromkeys((THIS_MODEL, *PUBLISHED, GPT2), ""), TokenStrip, [])
+    def strip(self, scene: Scene, name: str) -> dict | None:
+        tokenizer = scene.result("fetch") if name == GPT2 else vocabulary(name, scene.run)
+        if not isinstance(tokenizer, Tokenizer):
+            return None
+        tokens, left_out = encoded(scene.text, tokenizer)
+        size = f"{name}, {len(tokenizer.ranks):,} pieces of text: {many(len(tokens), 'token')}."
+        return chips(tokens, tokenizer, size, left_out)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.button]  # no page fetches for its reader
+        return [self.parts["fetch"]]  # no page fetches for its reader
 
-    @one_at_a_time
-    def _show(self, _change=None) -> None:
-        for name, strip in self.strips.items():
-            tokenizer = self.tokenizers[name]
-            text, left_out = writable(self.box.value, tokenizer)
-            tokens = tokenizer.encode(text)
-            strip.change(
-                selected=None,
-                pieces=tokenizer.pieces(tokens),
-                ids=tokens,
-                caption=joined(
-                    f"{name}, {len(tokenizer.ranks):,} pieces of text: {many(len(tokens), 'token')}.",
-                    left_out,
-                ),
-            )
+    @job(
+        start="Fetch GPT-2's vocabulary (1.5 MB, from the internet)",
+        when=lambda _, scene: not isinstance(scene.result("fetch"), Tokenizer),
+    )
+    def fetch(self, scene: Scene) -> Iterator[tuple[float, Tokenizer | str | None]]:
+        """Yield the vocabulary in the end, or why there is none."""
+        outcome, begun = [], time.monotonic()
 
-    def _add_gpt2(self, _button) -> None:
-        self.button.disabled = True
-        self.message.value = f"Fetching … ({GPT2_SECONDS:g} seconds at the most)"
-        self._work.start(self._fetch_gpt2())
+        def work() -> None:
+            try:
+                outcome.append(tokenization.fetch_gpt2())
+            except OSError:
+                outcome.append("no connection to where it lies")
+            except Exception as error:  # a page that is not the file, a full disk
+                outcome.append(type(error).__name__)
 
-    def _fetch_gpt2(self) -> Iterator[float]:
-        """Another strip, or the reason why there is none."""
-        outcome, started = in_a_thread(self._fetch), time.monotonic()
-        while not outcome and time.monotonic() - started < GPT2_SECONDS:
-            yield 0.05
-        got = outcome[0] if outcome else f"no answer within {GPT2_SECONDS:g} seconds"
-        if not isinstance(got, Tokenizer):
-            self.message.value = (
-                f"GPT-2's vocabulary can't be fetched here: {got}. The others are on this machine."
-            )
-            self.button.disabled = False
-            return
-        self.message.value = ""
-        self.tokenizers["GPT-2"] = got
-        self.strips["GPT-2"] = TokenStrip([])
-        self._show()
-        replace_children(self, self.box, *self.strips.values())
+        # Not a pool: a thread that hangs in the network must not keep the kernel from ending.
+        threading.Thread(target=work, daemon=True).start()
+        while not outcome and (waited := time.monotonic() - begun) < GPT2_SECONDS:
+            yield waited / GPT2_SECONDS, None
+        yield 1.0, outcome[0] if outcome else f"no answer within {GPT2_SECONDS:g} seconds"
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        problem = scene.result("fetch")
+        if scene.status("fetch") == "running":
+            return [f"Fetching … ({GPT2_SECONDS:g} seconds at the most)"]
+        if not isinstance(problem, str):
+            return []
+        return [f"GPT-2's vocabulary can't be fetched here: {problem}. The others are on this machine."]
 
 
-def in_a_thread(function: Callable) -> list:
-    """Begin, and return a list. What the function returns comes into it, or why it does not: no network, a bad file."""
-    outcome: list = []
+class LanguageExplorer(View):
+    """The same sentence in several languages: tokens of each, in one vocabulary or another; one of them in full.
 
-    def work():
-        try:
-            outcome.append(function())
-        except OSError:
-            outcome.append("no connection to where it lies")
-        except Exception as error:  # a page that is not the file, a full disk: said, never thrown at a reader
-            outcome.append(f"{type(error).__name__}")
+    sentences: language → sentence; the first is what the others are compared with. n_ctx: how many tokens this
+    model can read at once. A box adds a sentence of the reader's own.
+    """
 
-    # Not a pool: a thread that hangs in the network must not keep the kernel from ending.
-    threading.Thread(target=work, daemon=True).start()
-    return outcome
+    @dataclass(frozen=True)
+    class State:
+        """The vocabulary, the reader's own sentence, and which one is shown in full; None: the last but that one."""
+
+        vocabulary: str = choice(THIS_MODEL, "Vocabulary", [THIS_MODEL, *PUBLISHED], "340px")
+        own: str = typed("The sentence in your own words")
+        row: int | None = selection("counts", lambda view: range(len(view.sentences)))
+
+    def __init__(self, tokenizer: Tokenizer, sentences: Mapping[str, str], *, n_ctx: int, **state):
+        self.sentences, self.n_ctx = dict(sentences), n_ctx
+        super().__init__(tokenizer, **state)
+
+    @shared
+    def texts(self, scene: Scene) -> dict[str, str]:
+        """Return all sentences, the reader's own last."""
+        own = scene.own[:MAX_READ].strip()
+        return self.sentences | ({"yours": own} if own else {})
+
+    @shared
+    def row_shown(self, scene: Scene) -> int:
+        """Return the row of the sentence that is shown in full."""
+        row = selected(scene.row, len(scene.texts))
+        return len(self.sentences) - 1 if row is None else row
+
+    @part(TokenCounts, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
+    def counts(self, scene: Scene) -> dict:
+        texts, name = scene.texts, scene.vocabulary
+        n, before = (
+            [len(encoded(text, tokenizer)[0]) for text in texts.values()]
+            for tokenizer in (vocabulary(name, scene.run), scene.run)
+        )
+        return {
+            "labels": [*texts],
+            "counts": n,
+            "before": None if name == THIS_MODEL else before,
+            "notes": [
+                f"· {tokens / len(text):.2f} a character · {tokens / max(1, n[0]):.1f}×"
+                for tokens, text in zip(n, texts.values())
+            ],
+            "selected": scene.row_shown,
+            "caption": f"The same sentence in {len(self.sentences)} versions{', and yours' * ('yours' in texts)}, in "
+            f"the vocabulary of {name}: how many tokens, how many that is a character, and how many times as many as "
+            f"for {next(iter(texts))}.",
+        }
+
+    @part(TokenStrip, [])
+    def strip(self, scene: Scene) -> dict:
+        (language, text), tokenizer = (
+            [*scene.texts.items()][scene.row_shown],
+            vocabulary(scene.vocabulary, scene.run),
+        )
+        tokens, left_out = encoded(text, tokenizer)
+        n_bytes = len(text.encode(errors="replace"))
+        size = f"{language}: {many(len(tokens), 'token')} for {many(len(text), 'character')}, {many(n_bytes, 'byte')}."
+        times = f"{self.n_ctx // max(1, len(tokens)):,} times"
+        fits = f"This model's window of {self.n_ctx:,} tokens holds it {times}."
+        if tokenizer is not scene.run:  # it belongs to another model, with a window of its own
+            fits = ""
+        return chips(tokens, tokenizer, size, fits, left_out)

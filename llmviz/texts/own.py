@@ -1,0 +1,44 @@
+"""A text of the reader's own to train a small model on: what is typed, or a file whose path is typed."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST = 500_000  # letters
+# What was meant as a path, though no file is there.
+PATH = re.compile(r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)")
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """A text to learn from, and a sentence where something was left out or is amiss."""
+
+    text: str
+    message: str = ""
+
+
+def read_own(typed: str) -> OwnText:
+    """Return a typed text, or that of the file whose path it is.
+
+    In a class what is typed is text alone: a visitor has no business with the teacher's files.
+    """
+    typed = typed.strip()
+    if not typed:
+        return OwnText("", "Paste a text, or write the path of a file.")
+    if len(typed) < 500 and "\n" not in typed and not os.environ.get("LLMVIZ_CLASS"):
+        try:
+            path = Path(typed).expanduser()
+            if path.is_file():
+                with path.open("rb") as file:
+                    typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
+                if "\0" in typed:
+                    return OwnText("", "That file is no plain text.")
+            elif PATH.fullmatch(typed):
+                return OwnText("", f"There is no file at {typed}.")
+        except (OSError, ValueError, RuntimeError) as error:  # a text may be no possible name of a file
+            if PATH.fullmatch(typed):
+                return OwnText("", f"That file cannot be read: {error}")
+    typed = typed.encode(errors="replace").decode()  # half a character is no byte
+    too_long = f"Of {len(typed):,} letters the first {LONGEST:,} are used." if len(typed) > LONGEST else ""
+    return OwnText(typed[:LONGEST], too_long)

@@ -1,0 +1,65 @@
+"""What happens to the prediction when the model runs with edits: a view's bars, and what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from llmviz import ops
+from llmviz.model import Edits, Trace
+from llmviz.sampling import Sampler
+from llmviz.views.kit.next_token_bars import bars_part
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.view import NothingToShow, Scene, View, shared
+
+Written = tuple[list[int], str]  # tokens, and why there are no more where the numbers overflow
+
+
+class EditedRun(View):
+    """The next token with the edits of a state, and without. A subclass says the `edits`; its state has `chosen`."""
+
+    @shared
+    def edits(self, scene: Scene) -> tuple[str, Edits]:
+        """Return what is changed, in words, and as edits."""
+        raise NotImplementedError
+
+    @shared
+    def edited(self, scene: Scene) -> np.ndarray:
+        """Return the logits with the edits."""
+        name, edits = scene.edits
+        try:
+            return scene.run.model.trace(scene.run.tokens, edits).logits
+        except FloatingPointError as error:
+            raise NothingToShow(f"{name}: {error}.") from None
+
+    def change(self, scene: Scene) -> str:
+        """Say what happens to the likeliest token."""
+        before, after = ops.softmax(scene.run.logits), ops.softmax(scene.edited)
+        tokens = [int(before.argmax()), int(after.argmax())]
+        first, now = map(quote, scene.run.model.tokenizer.pieces(tokens))
+        change = f"{first} had {percent(before[tokens[0]])}, and has {percent(after[tokens[0]])} now"
+        return change + (
+            "." if now == first else f"; the likeliest is {now} with {percent(after[tokens[1]])}."
+        )
+
+    @bars_part(
+        "The next token with these changes; outline: the whole model",
+        n=10,
+        before_label="the whole model",
+    )
+    def bars(self, scene: Scene) -> dict:
+        before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)
+        return {"probs": ops.softmax(scene.edited), "before": before}
+
+
+def write(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, Written]]:
+    """Let the model write n tokens, always the likeliest; yield the share that is done, and what is written so far."""
+    tokens: list[int] = []
+    try:
+        for step in run.model.generate(run.tokens, n, Sampler(temperature=0), edits=edits):
+            tokens.append(step.token)
+            yield len(tokens) / n, ([*tokens], "")
+    except FloatingPointError as error:
+        yield 1.0, (tokens, str(error))

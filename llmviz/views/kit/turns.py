@@ -1,0 +1,83 @@
+"""The loop, turn by turn: one state for every view in which the reader lets the model write on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from llmviz import sampling
+from llmviz.experiments import logits_after
+from llmviz.sampling import Sampler
+from llmviz.views.kit.state_fields import number, picked, seed
+from llmviz.views.kit.text_box import most_tokens
+from llmviz.views.kit.view import Scene, View, press, shared
+
+AT_ONCE = 30  # tokens that one press of a button writes
+
+Written = tuple[tuple[int, float], ...]  # tokens, each with the temperature at which it was written
+
+
+def ids(written: Written) -> tuple[int, ...]:
+    """Return the tokens."""
+    return tuple(token for token, _ in written)
+
+
+def _fits(written: object, view: Turns) -> bool:
+    model, n = view.run.model, len(view.run.tokens)
+    if not isinstance(written, tuple) or n + len(written) > max(n, most_tokens(model)):
+        return False
+    return all(token in range(model.config.n_vocab) and 0 <= t <= 2 for token, t in written)
+
+
+class Turns(View):
+    """A text that goes on by one drawn token each turn, by hand or thirty by themselves.
+
+    The seed decides all draws, as in `Model.generate`: which token a place gets depends on it and on the probabilities
+    alone, so drawing again for the same place gives the same one.
+    """
+
+    stage = "sampling"
+
+    @dataclass(frozen=True)
+    class State:
+        """How the next token is drawn, what is written, and how many more follow by themselves."""
+
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        seed: int = seed()
+        written: Written = picked((), _fits, "as many tokens, each with its temperature, as fit")
+        more: int = picked(0, lambda n, _: n in range(AT_ONCE + 1), f"a whole number up to {AT_ONCE}")
+
+    @shared
+    def end(self, scene: Scene) -> str:
+        """Say why no token can follow; nothing where one can."""
+        model, tokens = scene.run.model, ids(scene.written)
+        if tokens and tokens[-1] == model.tokenizer.eos_token:
+            return "The last one is the end token: the program ends the loop here."
+        if len(scene.run.tokens) + len(tokens) >= (most := most_tokens(model)):
+            return f"{most} tokens are as many as there is room for: start again."
+        return ""
+
+    def turn(self, state: State) -> State:
+        """Draw a token and append it, where one can follow."""
+        if self.scene(state).end:
+            return replace(state, more=0)
+        probs = Sampler(temperature=state.temperature).probs(logits_after(self.run, ids(state.written)))
+        token = sampling.draw(probs, sampling.generator(state.seed, len(state.written)))
+        written = (*state.written, (token, state.temperature))
+        return replace(state, written=written, more=max(0, state.more - 1))
+
+    def by_itself(self, state: State) -> Callable | None:
+        return type(self).turn if state.more else None
+
+    # The buttons stay enabled where they do nothing: one that is disabled loses the focus of the keyboard.
+    @press("write 30 more", "thirty turns of the loop")
+    def write(self, state: State) -> State:
+        return state if state.more or self.scene(state).end else replace(state, more=AT_ONCE)
+
+    @press("stop", "stop writing")
+    def stop(self, state: State) -> State:
+        return replace(state, more=0)
+
+    @press("start again", "back to your own text")
+    def start_again(self, state: State) -> State:
+        return replace(state, written=(), more=0)
