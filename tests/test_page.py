@@ -266,7 +266,7 @@ def test_a_plotly_figure_brings_its_script():
 def test_values_go_from_coarse_to_fine_but_turns_one_after_the_other(model):
     (control,) = controls_of(ipywidgets.IntSlider(value=4, min=0, max=8))
     assert control.values == [0, 8, 2, 6, 1, 3, 5, 7]
-    (turns,) = controls_of(Journey("The cat", model=model))
+    (turns,) = controls_of(Journey("The cat", model=model).parts["film"])
     assert turns.values == [1, 2, 3, 4]
 
 

@@ -27,7 +27,7 @@ from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
-from llmviz.views import attention, differences, ffn, position, sampling, tokenization
+from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
@@ -102,6 +102,17 @@ def of_fact(kind, *values):
     return make
 
 
+def in_table(kind, *words):
+    """A view of words in a table, which goes with it."""
+
+    def make(prompt, **state):
+        table = embeddings.Table(prompt.language_model)
+        table.goes_with_its_followers()
+        return kind(table, *words, **state)
+
+    return make
+
+
 VIEWS = {
     "example": Example,
     "temperature": sampling.TemperatureExplorer,
@@ -112,6 +123,7 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "journey": views.Journey,
     "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
     "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
     "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
@@ -191,6 +203,16 @@ VIEWS = {
         then=source,
         high=20,
     ),
+    "table": lambda prompt: embeddings.Table(prompt.language_model),
+    "row": lambda prompt, **state: in_table(embeddings.RowExplorer, prompt)(prompt, **state),
+    "two arrows": in_table(embeddings.ArrowExplorer, "#20", "#21"),
+    "cosine": in_table(embeddings.CosineExplorer, "#20", "#21"),
+    "neighbours": in_table(embeddings.NeighbourExplorer, "#20"),
+    "analogy": in_table(embeddings.AnalogyExplorer, "#20", "#21", "#22"),
+    "count of analogies": in_table(embeddings.AnalogyCount),
+    "walk": in_table(embeddings.WalkExplorer, "#20", "#21"),
+    "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
+    "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
 VIEWS |= {
     "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
@@ -257,13 +279,10 @@ def of_page(view):
     """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
     read = {*view._events, *(declared.of for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
-    set_by_page = {
-        (name, trait) for name, part in view.parts.items() for trait in getattr(part, "_by_page", ())
-    }
-    theirs = set_by_page - read - drawn
-    return theirs | {
-        (name, "summary") for name, trait in theirs if trait == "selected"
-    }  # it says what is selected
+    by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
+    theirs = {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
+    # The summary says what is selected.
+    return theirs | {(name, "summary") for name, trait in theirs if trait == "selected"}
 
 
 def screen(view):
@@ -531,7 +550,7 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
 
     for name, declared in view._fields.items():
         values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
-        if values:
+        if values and view.parts:
             before, shown = view.state, screen(view)
             with monkeypatch.context() as patch:
                 patch.setattr(view, "_parts", dict.fromkeys(view._parts, fails))
@@ -540,6 +559,17 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
                     view.become(replace(before, **{name: values[0]}))
             assert view.state is before
             assert differing(shown, screen(view)) == []
+
+
+@each_view
+def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
+    view = make(views.Prompt(tiny_model, TEXT))
+    for widget in (view.parts | view.controls).values():
+        traits = (*getattr(widget, "_by_page", ("value", "index")), "asked")
+        for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
+            for value in HOSTILE:
+                widget.set_state({trait: value})
+    assert_drawn_anew_it_is_the_same(view)
 
 
 @each_view

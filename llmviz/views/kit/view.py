@@ -157,13 +157,13 @@ def press(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
 
-    It takes the state and returns the next one. label: its name, or a method that says it. look: "primary" for a button
-    that starts something. when: whether the button can be pressed.
+    It takes the state and returns the next one. label: its name, or a method that says it; "" hides it. look: "primary"
+    for a button that starts something. when: whether the button can be pressed.
     """
 
     def draw(view: Any, scene: Scene) -> dict:
         name = label(view, scene) if callable(label) else label
-        return {"description": name, "disabled": not when(view, scene)}
+        return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
         event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
@@ -502,6 +502,12 @@ class View(Explorer):
         except Exception:
             self.run = before
             raise
+
+    @one_at_a_time
+    def redraw(self, _run: Any = None) -> None:
+        """Draw everything anew: `self.follow(other, self.redraw)` lets parts read the run of another view, too."""
+        self._drawn, self._computed = {}, {}
+        self._show(self.state)
 
     def _check(self, state: Any) -> None:
         for name, declared in self._fields.items():
