@@ -129,6 +129,9 @@ MAY_KNOW = {
         *("edits", "model", "reuse", "sampling", "training", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
+    "experiments.training_run": {
+        *("model", "sampling", "training", "experiments.learning", "experiments.text_statistics"),
+    },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.words": {"", "tokenization", "model", "reuse"},

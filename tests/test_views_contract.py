@@ -259,7 +259,8 @@ def two_countries(monkeypatch):
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
-    monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)
+    for module in ("experiments", "views.differences"):
+        monkeypatch.setattr(f"llmviz.{module}.training_run.write_tokens", write)
 
 
 def again(view):

@@ -20,12 +20,12 @@ from llmviz.experiments.text_statistics import (
     longest_copy,
     split_by_repeats,
 )
+from llmviz.experiments.training_run import TrainingRun
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import opened, training_run, whose
 from llmviz.views.differences.learner import OWN, Learner, read
-from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.kit.numbers import percent
 
 write = functools.partial(learning.write_tokens, n=8)
@@ -37,7 +37,8 @@ NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
-    monkeypatch.setattr(training_run, "write_tokens", write)
+    for module in (training_run, experiments.training_run):
+        monkeypatch.setattr(module, "write_tokens", write)
 
 
 def own(text: str, **options) -> Learner:

@@ -24,11 +24,14 @@ from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this part."
 WIDTH = "min(700px, 98%)"
+BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
 WAYS = ("in its own answer", "begun your way", "begun the old way", "in plain text")
 
 
 class AfterTuning(View):
     """A view of the last fine-tuning of a table; without one it shows only the message that says so."""
+
+    stage = "training"
 
     def inputs(self) -> Hashable:
         return self.run.tuned and ref(self.run.tuned)
@@ -86,7 +89,7 @@ class BeforeAfter(AfterTuning):
             return [FIRST]
         return [scene.reading.told if scene.question else ""]
 
-    @part(lambda _: AnswerTable("question", "before", "after", "nearest taught answer (words to change)"))
+    @part(AnswerTable, "question", "before", "after", "nearest taught answer (words to change)")
     def table(self, scene: Scene) -> dict:
         taught = [answer for _, answer in scene.tuned.examples]
 
@@ -166,33 +169,24 @@ class Cost(GuessFirst):
             f"plain text, without the chat template, for {right[3]}.",
         ]
 
-    @part(lambda view: _bars(view.texts, "bits a token", "Surprise at ordinary text", unit="bits"))
+    @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
     def ordinary(self, scene: Scene) -> dict:
-        return {"values": scene.outcome.bits}
+        return {"labels": [*self.texts], "values": scene.outcome.bits}
 
-    @part(lambda _: _bars(WAYS, "capitals", "How many capitals come out, asked for in four ways"))
+    @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
     def capitals(self, scene: Scene) -> dict:
         n = len(fine_tuning.CAPITALS)
         return {"values": scene.outcome.right, "y_axis": f"of {n} capitals", "y_max": float(n)}
 
-    @part(lambda _: AnswerTable("question", "before", "after"))
+    @part(AnswerTable, "question", "before", "after")
     def table(self, scene: Scene) -> dict:
         answers = scene.outcome.answers.items()
         shown = {country: tuple(answer or NOTHING for answer in both) for country, both in answers}
         return {"groups": {"What is the capital of …?": shown}}
 
 
-def _bars(labels, y_axis: str, caption: str, **traits) -> LinePlot:
-    traits |= {"labels": [*labels], "y_axis": y_axis, "caption": caption, "stage": "training"}
-    return LinePlot(names=["before", "after"], x_axis="", bars=True, **traits)
-
-
 class WhatChanged(AfterTuning):
     """Which matrices a fine-tuning changed, and by how much of their size."""
-
-    @dataclass(frozen=True)
-    class State:
-        """Nothing can be set."""
 
     @shared
     def shares(self, scene: Scene) -> np.ndarray:
@@ -219,18 +213,15 @@ class WhatChanged(AfterTuning):
         ]
 
     @part(
-        lambda view: LinePlot(
-            names=list(training.CHANGED),
-            labels=[str(layer) for layer in range(view.run.model.config.n_layers)],
-            x_axis="layer",
-            bars=True,
-            unit="share",
-            stage="training",
-            caption="How large a matrix’s change is, as a share of the matrix (each the root of its summed squares)",
-        )
+        LinePlot,
+        names=training.CHANGED,
+        x_axis="layer",
+        bars=True,
+        unit="share",
+        caption="How large a matrix’s change is, as a share of the matrix (each the root of its summed squares)",
     )
     def plot(self, scene: Scene) -> dict:
-        return {"values": scene.shares}
+        return {"labels": [*range(scene.shares.shape[1])], "values": scene.shares}
 
 
 class Amount(AfterTuning):
@@ -275,7 +266,7 @@ class Amount(AfterTuning):
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
         return [scene.reading.told or usual]
 
-    @part(lambda _: AnswerTable("", "what it writes"))
+    @part(AnswerTable, "", "what it writes")
     def table(self, scene: Scene) -> dict | None:
         texts = scene.result("write")
         return texts and {"groups": {"": texts}}

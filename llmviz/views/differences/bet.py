@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 import numpy as np
 
+from llmviz.experiments.training_run import TrainingRun
 from llmviz.views.differences.learner import Learner
-from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.kit.predict import Answer, Predict
 from llmviz.views.kit.view import Scene, part
 

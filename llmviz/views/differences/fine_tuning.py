@@ -133,14 +133,12 @@ class FineTuning(OneTraining, GuessFirst):
         ]
 
     @part(
-        lambda _: LinePlot(
-            names=["loss"],
-            x_axis="step (one example each)",
-            y_axis="bits a token",
-            unit="bits",
-            stage="training",
-            caption="Surprise at the training answers (latest value for each, averaged)",
-        )
+        LinePlot,
+        names=["loss"],
+        x_axis="step (one example each)",
+        y_axis="bits a token",
+        unit="bits",
+        caption="Surprise at the training answers (latest value for each, averaged)",
     )
     def curve(self, scene: Scene) -> dict:
         losses = scene.outcome.losses
@@ -202,14 +200,12 @@ class HowMany(OneTraining, GuessFirst):
         ]
 
     @part(
-        lambda _: LinePlot(
-            names=["answers with a word of the list", "answers that name what they are asked about"],
-            x_axis="examples",
-            y_axis=f"of {len(ASKED)} answers",
-            y_max=float(len(ASKED)),
-            bars=True,
-            stage="training",
-        )
+        LinePlot,
+        names=["answers with a word of the list", "answers that name what they are asked about"],
+        x_axis="examples",
+        y_axis=f"of {len(ASKED)} answers",
+        y_max=float(len(ASKED)),
+        bars=True,
     )
     def plot(self, scene: Scene) -> dict:
         return {"labels": ["none", *map(str, [*scene.outcome][1:])], "values": scene.counts}

@@ -13,10 +13,12 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL
+from llmviz.experiments.training_run import SNAPSHOTS, TrainingRun, train_on
 from llmviz.texts.own import LONGEST, OwnText, read_own
 from llmviz.training import Progress
+from llmviz.views.differences import training_run
 from llmviz.views.differences.one_training import OneTraining
-from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
+from llmviz.views.differences.training_run import continuation, in_a_line
 from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import as_sentence
@@ -167,7 +169,12 @@ class Learner(OneTraining):
             at = f"Step {run.last.step} of {run.steps}, after {run.last.seconds:.0f} s of work."
         else:
             at = BEGINS if status == "running" else ""
-        return [scene.message, at, run.error if run else "", "Stopped." if status == "stopped" else ""]
+        return [
+            scene.message,
+            at,
+            as_sentence(run.error) if run and run.error else "",
+            "Stopped." if status == "stopped" else "",
+        ]
 
     @part(TokenStrip, [], caption="What it writes now")
     def sentence(self, scene: Scene) -> dict:
@@ -202,8 +209,8 @@ class Learner(OneTraining):
         run = scene.result("learn")
         if run is None or run.error or scene.status("learn") == "running":
             return []
-        losses = run.compared(scene.run) if self.control else run.against_counting()
-        return [losses, run.repeats, *run.copied]
+        losses = training_run.compared(run, scene.run) if self.control else training_run.against_counting(run)
+        return [losses, training_run.repeats(run), *training_run.copies(run)]
 
     @sentences
     def history(self, scene: Scene) -> list[str]:

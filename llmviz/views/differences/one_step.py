@@ -28,6 +28,7 @@ class OneNumber(View):
     """
 
     trace = traitlets.Instance(Numbers, allow_none=True)
+    stage = "training"
     arrangement = ("text", ("number", "most", "at_random"), "curves", "message")
 
     @dataclass(frozen=True)
@@ -77,14 +78,12 @@ class OneNumber(View):
         self.trace = self.scene(self.state).numbers
 
     @part(
-        lambda _: LinePlot(
-            names=["surprise", "what the gradient says"],
-            x_axis="change of the parameter",
-            y_axis="bits a token",
-            unit="bits",
-            stage="training",
-            caption="Surprise at the text as one parameter changes and all others stay",
-        )
+        LinePlot,
+        names=["surprise", "what the gradient says"],
+        x_axis="change of the parameter",
+        y_axis="bits a token",
+        unit="bits",
+        caption="Surprise at the text as one parameter changes and all others stay",
     )
     def curves(self, scene: Scene) -> dict:
         if scene.numbers is None:
@@ -143,15 +142,13 @@ class AllNumbers(GuessFirst):
         return scene.run.walk()
 
     @part(
-        lambda _: LinePlot(
-            names=["against the gradient", f"in random directions ({N_RANDOM}, mean)"],
-            x=LENGTHS,
-            x_axis="length of the step",
-            y_axis="bits a token",
-            unit="bits",
-            stage="training",
-            caption="Surprise at the text as all parameters change at once",
-        )
+        LinePlot,
+        names=["against the gradient", f"in random directions ({N_RANDOM}, mean)"],
+        x=LENGTHS,
+        x_axis="length of the step",
+        y_axis="bits a token",
+        unit="bits",
+        caption="Surprise at the text as all parameters change at once",
     )
     def curves(self, scene: Scene) -> dict:
         return {"values": scene.outcome}

@@ -13,10 +13,10 @@ from llmviz import embeddings
 from llmviz.experiments import attention_behaviours, learning
 from llmviz.experiments.attention_behaviours import INDUCTION, habits
 from llmviz.experiments.learning import KINDS, N_NEAREST, N_WINDOWS, habits_in, part_costs
+from llmviz.experiments.training_run import TrainingRun
 from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.learner import Learner
-from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent

@@ -22,7 +22,7 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 def _reading(text: int, reader: int) -> Callable:
     """Return the part that shows how well a model expects a text."""
 
-    @part(lambda _: TokenStrip([], stage="training", quantity="probability"))
+    @part(TokenStrip, [], quantity="probability")
     def strip(view: WhichIsWhose, scene: Scene) -> dict:
         (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
         by = f"model {'AB'[reader]}, which learned from: {run.name}"

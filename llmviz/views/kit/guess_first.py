@@ -128,8 +128,9 @@ class GuessFirst(View):
         return {**drawn, "hidden": not scene.asked.question}
 
     @sentences
-    def refusal(self, scene: Scene) -> list[str]:
-        return [self.problem(scene)]
+    def refusal(self, scene: Scene) -> list[str] | None:
+        problem = self.problem(scene)
+        return [problem] if problem else None
 
 
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:

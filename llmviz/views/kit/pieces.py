@@ -86,6 +86,6 @@ def isolated(piece: str) -> str:
     return isolate(quote(piece))
 
 
-def as_sentence(error: Exception) -> str:
+def as_sentence(error: Exception | str) -> str:
     """Return what an error says, as a sentence."""
     return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

@@ -1,0 +1,122 @@
+"""Train a small model on a text step by step, and keep what a page shows of it: snapshots and losses."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from llmviz import training
+from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
+from llmviz.experiments.text_statistics import counting_pairs, longest_copy, split_by_repeats
+from llmviz.model import Model
+from llmviz.sampling import BITS_PER_NAT
+from llmviz.training import Progress
+
+SNAPSHOTS = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models stay, beside the last one
+N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
+PAUSE = 0.5  # seconds between two looks at a training, at most
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """A training so far.
+
+    name, text: what is learned from. steps: of the whole training. snapshots: at the `SNAPSHOTS`, and the last.
+    points: at some steps, the step and both losses in bits a token: of the training text (the mean of five steps), and
+    of the held-out text. baseline: what counting pairs of tokens leaves of the held-out text, in bits a token.
+    error: why it cannot go on. rest: what is yet to come.
+    """
+
+    name: str
+    text: str
+    steps: int
+    snapshots: tuple[Progress, ...]
+    points: tuple[tuple[int, float, float], ...]
+    baseline: float
+    error: str = ""
+    rest: "Iterator[tuple[float, TrainingRun | None]] | None" = None
+
+    @property
+    def last(self) -> Progress:
+        """Return the last snapshot."""
+        return self.snapshots[-1]
+
+    @property
+    def model(self) -> Model:
+        """Return the model of the last snapshot."""
+        return self.last.model
+
+    def at(self, step: int | None) -> Progress:
+        """Return the snapshot at a step; the last where there is none."""
+        return next((snapshot for snapshot in self.snapshots if snapshot.step == step), self.last)
+
+    @property
+    def finished(self) -> bool:
+        """Say whether all steps are done."""
+        return self.last.step == self.steps
+
+    @property
+    def learned(self) -> str:
+        """Return the part of the text that the model learns from."""
+        return split_held_out(self.text)[0]
+
+    @property
+    def held_out(self) -> str:
+        """Return the part of the text that the model is measured on and never learns from."""
+        return split_held_out(self.text)[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of all snapshots."""
+        return 4 * sum(snapshot.model.config.n_parameters for snapshot in self.snapshots)
+
+    def per_byte(self, bits: float) -> float:
+        """Return the bits of a byte of the held-out text, from those of a token."""
+        return bits * len(self.model.tokenizer.encode(self.held_out)) / len(self.held_out.encode())
+
+    @cached_property
+    def repeats(self) -> tuple[float, np.ndarray]:
+        """Return which share of the held-out text is a repetition, and the surprise there and elsewhere
+        (`split_by_repeats`)."""
+        return split_by_repeats(self.model, self.learned, self.held_out)
+
+    @cached_property
+    def copied(self) -> tuple[str, str, list[int]]:
+        """Return what it writes from an empty line, the longest stretch of it that the training text has word for word,
+        and how long that is of held-out stretches of the same length."""
+        learned, held_out = self.learned, self.held_out
+        written = self.model.tokenizer.decode(write_tokens(self.model, "\n", n=100))[1:]
+        starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
+        control = sorted(len(longest_copy(held_out[i : i + len(written)], learned)) for i in starts)
+        return written, longest_copy(written, learned), control
+
+
+def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingRun | None]]:
+    """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
+
+    A loss that runs away is the `error` of the last run.
+    """
+    run = TrainingRun(name, text, steps, (), (), 0.0)
+    losses, shown = [], 0.0
+    try:
+        for now in training.pretrain(text, SMALL, steps=steps, seed=seed):
+            now.model.recent.max_bytes = 0
+            losses.append(now.loss * BITS_PER_NAT)
+            stays = (*(snapshot for snapshot in run.snapshots if snapshot.step in SNAPSHOTS), now)
+            run = replace(run, snapshots=stays)
+            if now.step == 0:
+                run = replace(
+                    run, baseline=float(counting_pairs(now.model, run.learned, run.held_out).mean())
+                )
+            if is_measured := now.step % training.MEASURE_EVERY == 0:
+                point = now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT
+                run = replace(run, points=(*run.points, point))
+            is_new = is_measured or now.step in SNAPSHOTS or now.step == steps
+            is_new |= time.perf_counter() - shown > PAUSE
+            if is_new:
+                shown = time.perf_counter()
+            yield now.step / steps, run if is_new else None
+    except FloatingPointError as error:
+        yield 1.0, replace(run, error=str(error))
