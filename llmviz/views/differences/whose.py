@@ -56,9 +56,9 @@ class WhichIsWhose(GuessFirst):
         start: str = line("The", "Both go on from", "min(460px, 98%)", live=True)
         seed: int = seed()
 
-    def __init__(self, one: Learner, other: Learner, **state):
+    def __init__(self, learner: Learner, other: Learner, **state):
         self.other = other
-        super().__init__(one, **state)
+        super().__init__(learner, **state)
 
     def follow(self, source: Learner, show: Callable[[Any], None]) -> None:
         """Follow both learners: the run is that of each."""
