@@ -755,7 +755,9 @@ def frozen(value: Any) -> Any:
 
 
 def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
-    """Set what differs from what a widget holds, in one message."""
+    """Set what differs from what a widget holds, in one message. Its cell may have run again, which closed it."""
+    if widget.comm is None:
+        return
     display = "none" if traits.get("hidden") else ""
     if (widget.layout.display or "") != display:
         widget.layout.display = display
