@@ -177,15 +177,14 @@ class ChatEnd(SideBySide):
     @shared
     def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
         """Return the question in the template, the places of what the template adds, and why there is none."""
-        model = scene.run.model
+        model, text = scene.run.model, question(scene.run)
         try:
-            full, empty = (experiments.asked(model, text) for text in (question(scene.run), ""))
+            tokens, added = experiments.asked(model, text), experiments.added_by_template(model, text)
         except ValueError as error:  # a model of another kind
             return [], [], str(error)
-        if len(full) >= model.config.n_ctx:
+        if len(tokens) >= model.config.n_ctx:
             return [], [], "with the template the question is longer than what this model can read"
-        start = next(i for i, (a, b) in enumerate(zip(full, empty)) if a != b)
-        return full, [*range(start), *range(len(full) - len(empty) + start, len(full))], ""
+        return tokens, added, ""
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
