@@ -274,7 +274,7 @@ def test_both_sides_come_token_by_token_and_again(tiny_model):
     async def scene():
         view = pictures.Writing(Prompt(tiny_model, TEXT), n=30)
         first = await lengths(view)
-        view.parts["write"].click()
+        view.parts["again"].click()
         return first, await lengths(view)
 
     first, again = asyncio.run(scene())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -15,9 +15,9 @@ from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
-from llmviz.views.kit.state_fields import fixed, number, seed, tick
+from llmviz.views.kit.state_fields import fixed, number, picked, seed, tick
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
+from llmviz.views.kit.view import Scene, View, explains, job, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.written_text import (
     Place,
@@ -102,6 +102,7 @@ class Writing(SideBySide):
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
         right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
+        times: int = picked(0, lambda n, _: type(n) is int and 0 <= n < 100, "how often it was written again")
 
     def __init__(
         self,
@@ -118,11 +119,12 @@ class Writing(SideBySide):
         super().__init__(prompt, n=n, **others | state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        buttons = row(self.parts["write"], self.controls["seed"], self.parts["progress"])
+        buttons = row(self.parts["again"], self.controls["seed"], self.progress)
         return [buttons, self.columns("temperature", "top_p")]
 
-    def needs(self, _state: State) -> str:
-        return "write"
+    @press("write", "both sides again, from the same seed", look="primary")
+    def again(self, state: State) -> State:
+        return replace(state, times=(state.times + 1) % 100)
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
@@ -133,11 +135,7 @@ class Writing(SideBySide):
         left = Sampler(scene.left_temperature, top_p=scene.left_top_p)
         return {"left": left, "right": Sampler(scene.right_temperature, top_p=scene.right_top_p)}
 
-    @job(
-        *("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p"),
-        start="write",
-        tooltip="both sides again, from the same seed",
-    )
+    @job("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p", "times")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
         prompts, samplers = scene.prompts.values(), scene.samplers.values()
         return write_both(scene.run.model, prompts, samplers, scene.n, seed=scene.seed)
