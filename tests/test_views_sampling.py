@@ -352,6 +352,8 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
     monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", first)
     chat = pictures.ChatEnd(Prompt(tiny_model, TEXT), 5)
     assert [place.token for place in places(chat, "right")] == [first]
+    text = chat.parts["right"]
+    np.testing.assert_allclose(text.odds, text.own, rtol=1e-5)  # the model's, not those of the greedy choice
     chat.controls["past"].value = True
     tokens = list(trace.tokens)
     for _ in range(5):

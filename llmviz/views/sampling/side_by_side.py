@@ -32,11 +32,17 @@ Written = tuple[tuple[Place, ...], tuple[Place, ...]]  # after each of two promp
 
 
 def write_both(
-    model: Model, prompts: Collection, samplers: Collection[Sampler], n: int, **options
+    model: Model,
+    prompts: Collection,
+    samplers: Collection[Sampler],
+    n: int,
+    *,
+    odds: Sampler | None = None,
+    **options,
 ) -> Iterator[tuple[float, Written]]:
     """Write n tokens after each prompt, in turn, none after an empty one; yield the share that is done, and the places.
 
-    options: see `write_on`.
+    odds: the sampler whose odds are shown for the rivals; None: the one that writes. options: see `write_on`.
     """
     texts = [
         experiments.write_on(model, prompt, n, sampler, **options) if prompt else iter(())
@@ -45,7 +51,7 @@ def write_both(
     written: Written = ((), ())
     for i, steps in enumerate(zip_longest(*texts), start=1):
         written = tuple(
-            (*places, place(model, step.logits, sampler, step.token, n_rivals=6)) if step else places
+            (*places, place(model, step.logits, odds or sampler, step.token, n_rivals=6)) if step else places
             for places, step, sampler in zip(written, steps, samplers)
         )
         yield i / n, written
@@ -191,7 +197,9 @@ class ChatEnd(SideBySide):
     @job("n", "past")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
         greedy = [Sampler(temperature=0)] * 2
-        return write_both(scene.run.model, scene.prompts.values(), greedy, scene.n, past_end=scene.past)
+        return write_both(
+            scene.run.model, scene.prompts.values(), greedy, scene.n, odds=Sampler(), past_end=scene.past
+        )
 
     @parts(
         {
