@@ -127,6 +127,7 @@ from .without_rope import (
 )
 from .writing import (
     Written,
+    added_by_template,
     answer,
     asked,
     first_choices,

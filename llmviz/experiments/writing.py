@@ -114,6 +114,13 @@ def asked(model: Model, question: str) -> list[int]:
     return model.tokenizer.encode_chat([{"role": "user", "content": question}])
 
 
+def added_by_template(model: Model, question: str) -> list[int]:
+    """Return the places in `asked` of what the template adds to a question. ValueError as there."""
+    full, empty = asked(model, question), asked(model, "")
+    start = next((i for i, (a, b) in enumerate(zip(full, empty)) if a != b), len(empty))
+    return [*range(start), *range(len(full) - len(empty) + start, len(full))]
+
+
 def answer(model: Model, question: str, n: int) -> Written:
     """Write the answer to a question in the template, always the likeliest token: up to `n` of them."""
     return write(model, asked(model, question), n)

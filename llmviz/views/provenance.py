@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 import llmviz
-from llmviz import embeddings, ops
+from llmviz import embeddings
 from llmviz.model import Model, Trace
 from llmviz.sampling import STEPS, Sampler, chain
 from llmviz.views.kit.numbers import minus
@@ -153,8 +153,6 @@ def stream(trace: Trace, depth: int, position: int) -> tuple[Float[np.ndarray, "
 
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
-    config, block = trace.model.config, trace.blocks[layer]
-    key_head = config.kv_head_of(head)
     title = f"Score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     result = row_of(trace, layer, row).scores[head, col]
     if trace.edits.causal_mask and col > row:
@@ -166,16 +164,15 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
             result,
         )
     scaled = trace.edits.score_scale
-    explanation = Explanation(
+    explanation = explained(
+        trace,
         title,
         "score = q · k / √d_head" if scaled else "score = q · k (the division by √d_head is off)",
-        [
-            Operand("q", block.q[head, row], f"trace.blocks[{layer}].q[{head}, {row}]"),
-            Operand("k", block.k[key_head, col], f"trace.blocks[{layer}].k[{key_head}, {col}]"),
-            *([Operand("d_head", config.d_head, "model.config.d_head")] if scaled else []),
-        ],
         "q @ k / np.sqrt(d_head)" if scaled else "q @ k",
         result,
+        q=f"trace.blocks[{layer}].q[{head}, {row}]",
+        k=f"trace.blocks[{layer}].k[{trace.model.config.kv_head_of(head)}, {col}]",
+        **({"d_head": "model.config.d_head"} if scaled else {}),
     )
     source = f"trace.blocks[{layer}].attention.scores[{head}, {row}, {col}]"
     return as_edited(explanation, trace, layer, "scores", source)
@@ -222,21 +219,13 @@ def row_of(trace: Trace, layer: int, query: int) -> Row:
 
 def logit(trace: Trace, token: int) -> Explanation:
     """How well the last token's final vector fits one token of the vocabulary."""
-    model, last = trace.model, trace.blocks[-1].resid_post[-1]
-    x, source = last, "trace.blocks[-1].resid_post[-1]"
+    x = "trace.blocks[-1].resid_post[-1]"
     if trace.edits.norm:
-        x = ops.rms_norm(last, model.weights.final_norm, eps=model.config.norm_eps)
-        source = f"llmviz.ops.rms_norm({source}, model.weights.final_norm, eps=model.config.norm_eps)"
-    return Explanation(
-        f"Logit of {_piece(model, token)} after {_place(trace, len(trace.tokens) - 1)}",
-        "logit = the last token's final vector · the token's column of W_U",
-        [
-            Operand("x", x, source),
-            Operand("w", model.weights.W_U[:, token], f"model.weights.W_U[:, {token}]"),
-        ],
-        "x @ w",
-        trace.logits[token],
-    )
+        x = f"llmviz.ops.rms_norm({x}, model.weights.final_norm, eps=model.config.norm_eps)"
+    title = f"Logit of {_piece(trace.model, token)} after {_place(trace, len(trace.tokens) - 1)}"
+    formula = "logit = the last token's final vector · the token's column of W_U"
+    w = f"model.weights.W_U[:, {token}]"
+    return explained(trace, title, formula, "x @ w", trace.logits[token], x=x, w=w)
 
 
 def prob(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -15,9 +15,9 @@ from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
-from llmviz.views.kit.state_fields import fixed, number, seed, tick
+from llmviz.views.kit.state_fields import fixed, number, picked, seed, tick
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
+from llmviz.views.kit.view import Scene, View, explains, job, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.written_text import (
     Place,
@@ -32,11 +32,17 @@ Written = tuple[tuple[Place, ...], tuple[Place, ...]]  # after each of two promp
 
 
 def write_both(
-    model: Model, prompts: Collection, samplers: Collection[Sampler], n: int, **options
+    model: Model,
+    prompts: Collection,
+    samplers: Collection[Sampler],
+    n: int,
+    *,
+    odds: Sampler | None = None,
+    **options,
 ) -> Iterator[tuple[float, Written]]:
     """Write n tokens after each prompt, in turn, none after an empty one; yield the share that is done, and the places.
 
-    options: see `write_on`.
+    odds: the sampler whose odds are shown for the rivals; None: the one that writes. options: see `write_on`.
     """
     texts = [
         experiments.write_on(model, prompt, n, sampler, **options) if prompt else iter(())
@@ -45,7 +51,7 @@ def write_both(
     written: Written = ((), ())
     for i, steps in enumerate(zip_longest(*texts), start=1):
         written = tuple(
-            (*places, place(model, step.logits, sampler, step.token, n_rivals=6)) if step else places
+            (*places, place(model, step.logits, odds or sampler, step.token, n_rivals=6)) if step else places
             for places, step, sampler in zip(written, steps, samplers)
         )
         yield i / n, written
@@ -102,6 +108,7 @@ class Writing(SideBySide):
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
         right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
+        times: int = picked(0, lambda n, _: type(n) is int and 0 <= n < 100, "how often it was written again")
 
     def __init__(
         self,
@@ -118,11 +125,12 @@ class Writing(SideBySide):
         super().__init__(prompt, n=n, **others | state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        buttons = row(self.parts["write"], self.controls["seed"], self.parts["progress"])
+        buttons = row(self.parts["again"], self.controls["seed"], self.progress)
         return [buttons, self.columns("temperature", "top_p")]
 
-    def needs(self, _state: State) -> str:
-        return "write"
+    @press("write", "both sides again, from the same seed", look="primary")
+    def again(self, state: State) -> State:
+        return replace(state, times=(state.times + 1) % 100)
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
@@ -133,11 +141,7 @@ class Writing(SideBySide):
         left = Sampler(scene.left_temperature, top_p=scene.left_top_p)
         return {"left": left, "right": Sampler(scene.right_temperature, top_p=scene.right_top_p)}
 
-    @job(
-        *("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p"),
-        start="write",
-        tooltip="both sides again, from the same seed",
-    )
+    @job("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p", "times")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
         prompts, samplers = scene.prompts.values(), scene.samplers.values()
         return write_both(scene.run.model, prompts, samplers, scene.n, seed=scene.seed)
@@ -177,15 +181,14 @@ class ChatEnd(SideBySide):
     @shared
     def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
         """Return the question in the template, the places of what the template adds, and why there is none."""
-        model = scene.run.model
+        model, text = scene.run.model, question(scene.run)
         try:
-            full, empty = (experiments.asked(model, text) for text in (question(scene.run), ""))
+            tokens, added = experiments.asked(model, text), experiments.added_by_template(model, text)
         except ValueError as error:  # a model of another kind
             return [], [], str(error)
-        if len(full) >= model.config.n_ctx:
+        if len(tokens) >= model.config.n_ctx:
             return [], [], "with the template the question is longer than what this model can read"
-        start = next(i for i, (a, b) in enumerate(zip(full, empty)) if a != b)
-        return full, [*range(start), *range(len(full) - len(empty) + start, len(full))], ""
+        return tokens, added, ""
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
@@ -194,7 +197,9 @@ class ChatEnd(SideBySide):
     @job("n", "past")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
         greedy = [Sampler(temperature=0)] * 2
-        return write_both(scene.run.model, scene.prompts.values(), greedy, scene.n, past_end=scene.past)
+        return write_both(
+            scene.run.model, scene.prompts.values(), greedy, scene.n, odds=Sampler(), past_end=scene.past
+        )
 
     @parts(
         {

@@ -11,7 +11,7 @@ from llmviz.views import provenance
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import quote, visible
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 
 
 class SoftmaxSteps(Picture):
@@ -21,7 +21,7 @@ class SoftmaxSteps(Picture):
     A click, the arrow keys or Python select a number (`selected`, row and column).
     """
 
-    _static = "softmax_steps"
+    _static, _stage = "softmax_steps", "sampling"
     _data = ("pieces", "ranks", "values", "power_sum")
 
     pieces = Pieces()
@@ -41,36 +41,35 @@ class SoftmaxSteps(Picture):
 
 
 def softmax_steps(trace: Trace, n: int = 7) -> SoftmaxSteps:
-    """From the last vector to probabilities in three steps: the n likeliest tokens, one in the middle, the last."""
+    """Draw the steps from the last vector to probabilities: of the n likeliest tokens, one in the middle, the last."""
     order = np.argsort(-trace.logits, kind="stable")
     ranks = [*range(n), len(order) // 2, len(order) - 1]
     tokens = order[ranks].tolist()
-    probs = ops.softmax(trace.logits)
+    pieces, probs = trace.model.tokenizer.pieces(tokens), ops.softmax(trace.logits)
     # e^(logit - largest) is the probability in units of the largest one: the sum has cancelled.
     powers = probs / probs.max()
 
     def explain(row: int, col: int) -> Explanation:
-        token = tokens[row]
-        piece = trace.model.tokenizer.pieces([token])[0]
+        token, piece = tokens[row], pieces[row]
         if col == 0:
             return provenance.logit(trace, token)
         if col == 2:
             return provenance.prob(trace.logits, token, piece=piece)
-        return Explanation(
-            f"Power of {quote(piece)} (id {token})",
-            "power = e to the (logit − the largest logit): 1 for the likeliest token, less for all others",
-            [Operand("logits", trace.logits, "trace.logits"), Operand("token", token)],
-            "np.exp(logits[token] - logits.max())",
-            powers[token],
+        title = f"Power of {quote(piece)} (id {token})"
+        formula = (
+            "power = e to the (logit − the largest logit): 1 for the likeliest token, less for all others"
+        )
+        line = "np.exp(logits[token] - logits.max())"
+        return provenance.explained(
+            trace, title, formula, line, powers[token], logits="trace.logits", token=token
         )
 
     return SoftmaxSteps(
-        pieces=trace.model.tokenizer.pieces(tokens),
+        pieces=pieces,
         ranks=[rank + 1 for rank in ranks],
         values=np.stack([trace.logits[tokens], powers[tokens], probs[tokens]], axis=1),
         power_sum=float(powers.sum(dtype=np.float64)),
         n_vocab=len(order),
-        stage="sampling",
         caption="After your text, in three steps: logits, their powers of e, and the shares of their sum",
         provenance=explain,
     )

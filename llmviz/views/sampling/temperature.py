@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llmviz import sampling
+from llmviz.experiments import answer_probs
+from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
+from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import number, seed
 from llmviz.views.kit.view import Scene, View, explains, press, sentences, shared
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 
 N_OUTSIDE = 50
 
@@ -102,11 +105,37 @@ class Draws(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        source = f"llmviz.sampling.with_temperature(trace.logits, {scene.temperature})"
-        return Explanation(
+        return provenance.explained(
+            scene.run,
             f"Share of the draws that hit {quote(piece)} (id {token})",
             "share = how often the token was drawn ÷ the number of draws, all from one seed",
-            [Operand("probs", scene.probs, source), ("seed", scene.seed), ("n", scene.n), ("token", token)],
             "(llmviz.sampling.draws(probs, np.random.default_rng(seed), n) == token).mean()",
             float(scene.shown["probs"][row]),
+            probs=f"llmviz.sampling.with_temperature(trace.logits, {scene.temperature})",
+            **{"seed": scene.seed, "n": scene.n, "token": token},
         )
+
+
+TEMPERATURES = np.linspace(0, 2, 21)
+
+
+def right_by_temperature(model: Model, kinds: Mapping[str, Mapping[str, str]]) -> LinePlot:
+    """Draw the mean share of the right token, a line for each kind of question.
+
+    kinds: for each name the texts to go on from, and what goes on rightly (its first token counts).
+    """
+    shares = [
+        [answer_probs(model, text, right, TEMPERATURES) for text, right in kind.items()]
+        for kind in kinds.values()
+    ]
+    return LinePlot(
+        x=TEMPERATURES,
+        values=np.array([np.mean(kind, axis=0) for kind in shares]),
+        names=[*kinds],
+        x_axis="temperature",
+        y_axis="share of the right token, on average",
+        y_max=1.0,
+        unit="share",
+        stage="sampling",
+        caption="What a temperature does to the right answer",
+    )
