@@ -147,6 +147,7 @@ def test_write_stop_and_start_again(loop):
     button(loop, "write 30 more").click()
     expect(chips(loop).nth(n + 2)).to_be_visible(timeout=60_000)
     button(loop, "stop").click()
+    loop.page.wait_for_timeout(500)  # the token on its way has come
     stopped = chips(loop).count()
     assert n + 3 <= stopped < n + 30
     loop.page.wait_for_timeout(500)
@@ -176,7 +177,7 @@ def test_each_stage_opens_in_place(lab, stage, picture):
     lab.page.keyboard.press("Enter")
     expect(stage_button).to_have_attribute("aria-pressed", "true")
     tour = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-pipeline_map")).last
-    expect(tour.locator(f"figure.lv-{picture}")).to_be_visible()
+    expect(tour.locator(f"figure.lv-{picture}").locator("visible=true")).to_have_count(1)
     expect(tour.get_by_text(f"{stage}.", exact=True)).to_be_visible()
 
 

@@ -168,6 +168,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
     expect(box.get_by_text(NO_TEXT)).to_be_visible()
     typed.fill("The capital of France is")
     typed.press("Enter")
+    expect(bars.locator(".lv-piece").first).to_have_text("·Paris")
     box.get_by_role("button", name="Write 30 tokens").click()
     strips = box.locator("figure.lv-token_strip")
     expect(strips).to_have_count(6)

@@ -151,7 +151,7 @@ def test_the_slider_scrubs_and_speaks(lab, journey):
 def test_a_layer_names_the_look_with_its_measured_weight(lab, journey):
     told = journey.locator(".lv-j-caption p")
     lab.run_code(
-        "i, look = max(enumerate(journey.numbers.strongest[1:], 1), key=lambda row: row[1].weight)\n"
+        "i, look = max(enumerate(journey.parts['film'].numbers.strongest[1:], 1), key=lambda row: row[1].weight)\n"
         "print(f'LOOK {i} {look.head} {100 * look.weight:.0f}')"
     )
     text = lab.page.locator(".jp-OutputArea-output", has_text="LOOK").last.inner_text()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from asyncio import sleep
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import ipywidgets
 
-from llmviz.model import Edits, Model
-from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, button
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.token_strip import TokenStrip
 
 Steps = Generator[float, None, None]
 
@@ -65,20 +62,6 @@ class Background:
             if pause is None and steps is self._steps:
                 self._steps = None
         return pause
-
-
-def write_into(
-    strip: TokenStrip, model: Model, tokens: list[int], n: int, edits: Edits, *, ids: bool = True
-) -> Iterator[list[int]]:
-    """Let the model write n tokens after these, always the likeliest: the strip shows them as they come.
-
-    Yields what is written so far. `FloatingPointError` where the edits make the numbers overflow.
-    """
-    written: list[int] = []
-    for step in model.generate(tokens, n, Sampler(temperature=0), edits=edits):
-        written.append(step.token)
-        strip.change(pieces=model.tokenizer.pieces(written), **({"ids": list(written)} if ids else {}))
-        yield written
 
 
 class Experiment(Explorer):
