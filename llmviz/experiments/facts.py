@@ -212,13 +212,17 @@ def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> floa
     return float(twins - own)
 
 
+def patched_back(pair: Pair, position: int) -> Iterator[tuple[int, float]]:
+    """Yield each layer, the last first, and the probability of the text's answer in the twin's run where the stream
+    before that layer is patched from the text's run, at one token."""
+    back = Pair(pair.twin, pair.trace, pair.subject)
+    for layer in reversed(range(len(pair.trace.blocks))):
+        yield layer, float(back.answer_probs(patch_residual(back, layer, [position]))[1])
+
+
 def last_decisive_layer(pair: Pair | None) -> int:
     """Return the last layer before which the subject's vector, patched into the twin's run, brings out more than half
     of the text's answer; −1 if none does. ValueError without a fact to follow."""
     pair = checked_pair(pair)
     own = probability(pair.trace, pair.answers[0])
-    back = Pair(pair.twin, pair.trace, pair.subject)
-    for layer in reversed(range(len(pair.trace.blocks))):
-        if back.answer_probs(patch_residual(back, layer, [pair.subject]))[1] > HALF * own:
-            return layer
-    return -1
+    return next((layer for layer, p in patched_back(pair, pair.subject) if p > HALF * own), -1)

@@ -7,9 +7,9 @@ import pytest
 from browser.lab import visit
 from playwright.sync_api import expect
 
-from llmviz.views.ffn.follow_the_fact import MEANING
+from llmviz.views.ffn.fact import WORDS
 
-VERDICT = re.compile("|".join(re.escape(meaning[1:]) for meaning in MEANING.values()))
+VERDICT = re.compile("|".join(re.escape(meaning[1:]) for meaning in WORDS["meaning"].values()))
 
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import traitlets
 
-from llmviz.experiments import Pair, fact_mover_head, patch_residual
-from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
+from llmviz.experiments import Pair, fact_mover_head
+from llmviz.experiments.facts import HALF, patched_back, rank_of_answer, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.attention.what_a_head_says import HeadPushes
 from llmviz.views.ffn.fact import WORDS, Fact, OfFact, named, subjects, to_follow, twin
@@ -198,9 +198,8 @@ class PutIn(OfFact):
         lines, n = scene.lines, self.model.config.n_layers
         values = np.full((len(lines), n), np.nan, np.float32)
         for k, (_, pair, at) in enumerate(lines):
-            back = Pair(pair.twin, pair.trace, pair.subject)
-            for layer in reversed(range(n)):
-                values[k, layer] = back.answer_probs(patch_residual(back, layer, [at]))[1]
+            for layer, p in patched_back(pair, at):
+                values[k, layer] = p
                 yield (k + 1 - layer / n) / len(lines), None if layer % 3 else values.copy()
 
     @part(
