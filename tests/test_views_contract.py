@@ -334,9 +334,10 @@ def assert_drawn_anew_it_is_the_same(view):
 
 
 async def settled(view):
-    """Wait until nothing runs, and see that nothing is left to do."""
+    """Wait until nothing runs, here or in another view of the source, and see that nothing is left to do."""
     for _ in range(5_000):
-        if not view.busy:
+        needed = [job for job in view._needed(view.state) if job]
+        if not view.busy and "running" not in [view._measured(job, view.state).status for job in needed]:
             break
         await asyncio.sleep(0)
     assert not view.busy

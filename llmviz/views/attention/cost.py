@@ -56,8 +56,8 @@ class Cost(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         c, timing = scene.run.config, scene.result("measure")
-        kept = experiments.cached_bytes(scene.run)
-        kb, mb = kept / 1e3, kept * c.n_ctx / 1e6
+        n_bytes = experiments.cached_bytes(scene.run)
+        kb, mb = n_bytes / 1e3, n_bytes * c.n_ctx / 1e6
         memory = (
             f"Memory a token: keys and values of {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers are "
             f"{kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it would be "
