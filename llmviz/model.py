@@ -585,9 +585,9 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     """Load the default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
 
-    path: a GGUF file, or a folder that `Model.save` wrote. Either is unpacked to the cache once: a saved model costs
-    its size twice on the disk, but it loads in no time, notebooks share its memory, and it may be saved anew while it
-    is in use (Windows replaces no mapped file).
+    path: a GGUF file, or a folder that `Model.save` wrote. A file is unpacked to the cache once, and then loads in no
+    time; a saved model is mapped as it is (not on Windows). Notebooks share its memory, and it may be saved anew while
+    it is in use, but no other program should write into its file.
     `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. A file that is loaded already, and
     still the same, gives the same model. ValueError if the file cannot be run; see `llmviz.download` for what is raised
     where the default model cannot be fetched.

@@ -108,7 +108,7 @@ class Sharing:
         return machine.cores()
 
     def _share(self) -> None:
-        others, chosen = self.others(), chosen_threads()
+        others, chosen = self.others(), chosen_threads(self._cores)
         free = 1 if crowded() else max(1, self._cores // (1 + others))
         current = [blas.get_num_threads() for blas in self._libraries]
         if not self._set:
@@ -142,19 +142,21 @@ def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
     return running.isdecimal() and int(running) > (os.cpu_count() or 1)
 
 
-def chosen_threads() -> int | None:
-    """Return `LLMVIZ_THREADS`, or None where it is not set; warn where it is no number of threads."""
+def chosen_threads(cores: int) -> int | None:
+    """Return `LLMVIZ_THREADS`, but no more than `cores`, or None where it is not set; warn where it cannot be used."""
     text = os.environ.get("LLMVIZ_THREADS")
     if not text:
         return None
-    if text.strip().isdecimal() and int(text) > 0:
-        return int(text)
+    number = int(text) if text.strip().isdecimal() else 0
+    if 0 < number <= cores:
+        return number
+    used = f"{cores} are used" if number else "it is not used"
     warnings.warn(
-        f"The environment variable LLMVIZ_THREADS is {text!r}, so it is not used. Set it to a whole number from 1, "
-        "such as 2, or unset it to use as many threads as there are free cores.",
+        f"The environment variable LLMVIZ_THREADS is {text!r}, so {used}. Set it to a whole number from 1 to {cores}, "
+        "the cores that this process may use, or unset it to use as many threads as there are free cores.",
         stacklevel=1,
     )
-    return None
+    return cores if number else None
 
 
 def _open(path: Path) -> int:

@@ -4,7 +4,9 @@
 
 The first call unpacks the (mostly 4-bit) numbers of the file to float32 and writes them to one flat file, with an
 `index.json` beside it: what lies where, the configuration and the tokenizer's lists. Later calls map that file
-read-only, so every notebook on the machine shares the same memory.
+read-only, so every notebook on the machine shares the same memory. A file that holds them as float32 already, as
+`write_gguf` writes it, is mapped itself, and only its index is kept. The cache's folder is named by the file's content,
+so file and cache may be moved, and the cache may be read-only once it is complete.
 
 Weights also begin as noise (`random_weights`), lie in one flat array for an optimiser (`from_flat`), and become a file
 again (`write_gguf`).
@@ -12,6 +14,7 @@ again (`write_gguf`).
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import math
@@ -127,25 +130,36 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
         raise FileNotFoundError(
             f"There is no model file at {path}. Give the path of a .gguf file, or of a folder that `save` wrote."
         )
-    folder = cache / "weights" / f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    source = _identity(path)
-    cached = _open_cache(folder, source)
-    if cached is not None:
-        return cached
+    source, folders = _identity(path), cache / "weights"
+    known = f"{source['samples'][:16]}-"
+    earlier = f"{glob.escape(path.stem)}-????????"  # how llmviz 0.1.0 named them, by a hash of the path
+    for folder in [*folders.glob(f"{known}*"), *folders.glob(earlier)]:
+        if cached := _open_cache(folder, path, source):
+            return cached
+    own = _sha256(path)
+    if sha256 is not None and own != sha256:
+        raise ValueError(
+            f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again: then a whole one is "
+            "fetched."
+        )
+    folder = folders / f"{known}{own[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock
 
         with FileLock(folder / ".lock"):  # two kernels starting at once convert once
-            cached = _open_cache(folder, source)
+            cached = _open_cache(folder, path, source)
             if cached is None:
-                if sha256 is not None and _sha256(path) != sha256:
-                    raise ValueError(
-                        f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again: then a whole "
-                        "one is fetched."
-                    )
-                _convert(path, folder, source, progress=progress)
-                cached = _open_cache(folder, source)
+                _convert(path, folder, source | {"sha256": own, "path": str(path)}, progress=progress)
+                cached = _open_cache(folder, path, source)
+        for other, made_from in cached_files(cache).items():
+            if made_from == str(path) and other != folder:  # of a file that was there before
+                shutil.rmtree(other, ignore_errors=True)
+    except ValueError:  # a file that is refused leaves nothing behind
+        with contextlib.suppress(OSError):
+            (folder / ".lock").unlink()
+            folder.rmdir()
+        raise
     except OSError as problem:
         raise OSError(
             f"The unpacked weights (4 bytes a number, half a gigabyte for the default model) could not be written to "
@@ -249,70 +263,117 @@ def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
 # --- the cache ---------------------------------------------------------------------------------------------------
 
 
-def _open_cache(folder: Path, source: dict) -> Weights | None:
-    """Return the cached weights, or None if there are none that can be trusted."""
+def cached_files(cache: Path) -> dict[Path, str]:
+    """Return the folder of each file in the cache, and the path that the file had; "" where that is not known."""
+    paths = {}
+    for folder in sorted((cache / "weights").glob("*")):
+        try:
+            paths[folder] = json.loads((folder / INDEX).read_bytes())["source"]["path"]
+        except (OSError, ValueError, KeyError, TypeError):
+            paths[folder] = ""
+    return paths
+
+
+def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
+    """Return the cached weights of the file at `path`, or None if there are none that can be trusted."""
     try:
         index = json.loads((folder / INDEX).read_bytes())
-        if index["version"] != CACHE_VERSION or index["source"] != source:
+        if index["version"] != CACHE_VERSION or not _is_same(path, source, index["source"]):
             return None
-        data = folder / index["data"]
+        data = folder / index["data"] if index["data"] else path
         # Touched since it was written (a copy, a backup, a damaged disk): only its hash can tell.
-        if _identity(data) != index["data_identity"] and _sha256(data) != index["data_sha256"]:
+        if (
+            index["data"]
+            and _identity(data) != index["data_identity"]
+            and _sha256(data) != index["data_sha256"]
+        ):
             return None
         # as a plain array: views of it are faster
-        numbers = np.asarray(np.memmap(data, np.float32, mode="r"))
+        where = {name: index[name] for name in ("offset", "shape") if name in index}
+        numbers = np.asarray(np.memmap(data, np.float32, mode="r", **where))
         return from_flat(numbers, Config(**index["config"]), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, make it anew
 
 
+def _is_same(path: Path, source: dict, known: dict) -> bool:
+    """Return whether the file at `path` is the one that an index speaks of. A copy has another time of change."""
+    if {name: known[name] for name in source} == source:
+        return True
+    copied = known["samples"] == source["samples"] and known["bytes"] == source["bytes"]
+    return copied and "sha256" in known and known["sha256"] == _sha256(path)
+
+
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
-    """Write the float32 file and, last and at once, the index that makes it count."""
+    """Write the float32 file, unless `path` is one, and, last and at once, the index that makes it count."""
     from tqdm.auto import tqdm
 
-    config, vocabulary, tensors = read_gguf(path)
-    total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
-    # What lies here is of no use any more, or was left by a killed process: it makes room first. We hold the lock.
-    for old in folder.glob("float32-*"):
-        with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
-            old.unlink()
-    data = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}.bin"
-    digest = hashlib.sha256()
-    try:
-        with (
-            data.open("wb") as file,
-            tqdm(
-                total=total,
-                unit="B",
-                unit_scale=True,
-                desc="Unpacking the weights (once)",
-                disable=not progress,
-                leave=False,
-            ) as bar,
-        ):
-            for name, shape in tensor_shapes(config, tied="output.weight" not in tensors).items():
-                values = _dequantize(path, tensors[name], shape)
-                file.write(values.data)
-                digest.update(values.data)
-                bar.update(values.nbytes)
-            file.flush()
-            os.fsync(file.fileno())  # a power cut must not leave an index that speaks of missing numbers
+    with tqdm(
+        unit="B", unit_scale=True, desc="Reading the model's file (once)", disable=not progress, leave=False
+    ) as bar:
+        config, vocabulary, tensors = read_gguf(path)
+        shapes = tensor_shapes(config, tied="output.weight" not in tensors)
+        total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
+        bar.set_description("Unpacking the weights (once)")
+        bar.reset(total)
+        # What lies here is of no use any more, or was left by a killed process: it makes room first. We hold the lock.
+        for old in folder.glob("float32-*"):
+            with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
+                old.unlink()
+        new = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}"
+        data, new_index = new.with_suffix(".bin"), new.with_suffix(".json")
         index = {
             "version": CACHE_VERSION,
             "source": source,
             "config": asdict(config),
             "vocabulary": vocabulary,
-            "data": data.name,
-            "data_identity": _identity(data),
-            "data_sha256": digest.hexdigest(),
         }
-        new_index = data.with_suffix(".json")
-        new_index.write_text(json.dumps(index), encoding="utf-8")
-        new_index.replace(folder / INDEX)
-    except BaseException:
-        data.unlink(missing_ok=True)
-        data.with_suffix(".json").unlink(missing_ok=True)
-        raise
+        arrays = (_dequantize(path, tensors[name], shape) for name, shape in shapes.items())
+        try:
+            if (offset := _flat_from([tensors[name] for name in shapes])) is None:
+                if shutil.disk_usage(folder).free < total:
+                    raise OSError(errno.ENOSPC, f"the disk is full; this takes {total / 1e6:,.1f} MB")
+                digest = hashlib.sha256()
+                with data.open("wb") as file:
+                    for values in arrays:
+                        file.write(values.data)
+                        digest.update(values.data)
+                        bar.update(values.nbytes)
+                    file.flush()
+                    os.fsync(
+                        file.fileno()
+                    )  # a power cut must not leave an index that speaks of missing numbers
+                index |= {
+                    "data": data.name,
+                    "data_identity": _identity(data),
+                    "data_sha256": digest.hexdigest(),
+                }
+            else:
+                for values in arrays:  # which refuses numbers that are not finite
+                    bar.update(values.nbytes)
+                index |= {"data": None, "offset": offset, "shape": total // 4}
+            new_index.write_text(json.dumps(index), encoding="utf-8")
+            new_index.replace(folder / INDEX)
+        except BaseException:
+            data.unlink(missing_ok=True)
+            new_index.unlink(missing_ok=True)
+            raise
+
+
+def _flat_from(tensors: list) -> int | None:
+    """Return where a file's numbers begin if they are float32, one after another in this order; otherwise None.
+
+    None on Windows, which replaces no file that is mapped: a model can be saved anew while it is in use.
+    """
+    import gguf
+
+    offset = tensors[0].data_offset
+    ends = np.cumsum([offset, *(4 * int(tensor.n_elements) for tensor in tensors)])
+    flat = all(
+        tensor.tensor_type == gguf.GGMLQuantizationType.F32 and tensor.data_offset == begin
+        for tensor, begin in zip(tensors, ends)
+    )
+    return int(offset) if flat and os.name != "nt" else None
 
 
 def _identity(path: Path) -> dict:

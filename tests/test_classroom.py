@@ -8,17 +8,23 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
-from tornado.httpclient import HTTPClientError
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
+from messages import holding
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
-from visitor import PROTOCOL, Visitor, a_class, get
+from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
 
 from llmviz import cli, machine
-from llmviz.classroom import pages, server, session_pool
+from llmviz.classroom import fairness, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -36,7 +42,7 @@ ipywidgets.VBox([slider, text, shown])
 """
 
 
-def write(folder: Path, name: str, title: str) -> None:
+def write(folder: Path, name: str, title: str, n_more: int = 0) -> None:
     md, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     cells = [
         md(
@@ -46,6 +52,7 @@ def write(folder: Path, name: str, title: str) -> None:
         md("### Deeper: folded\n\nunder it", metadata={"jp-MarkdownHeadingCollapsed": True}),
         md("inside, with $x^2$"),
         md("## After"),
+        *(md(f"Cell {number}") for number in range(n_more)),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
 
@@ -55,6 +62,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     write(folder, "a", "First")
     write(folder, "b", "Second <b>")
+    write(folder, "c", "Long", n_more=500)
     return folder
 
 
@@ -109,12 +117,17 @@ async def empty(served) -> None:
             await asyncio.sleep(0.2)
 
 
+def kernel_process(served, reader: Visitor) -> psutil.Process:
+    (process,) = (
+        process
+        for process in psutil.Process(served.process.pid).children()
+        if any(reader.kernel in part for part in process.cmdline())
+    )
+    return process
+
+
 def kill(served, reader: Visitor) -> None:
-    for process in psutil.Process(served.process.pid).children():
-        if any(reader.kernel in part for part in process.cmdline()):
-            process.send_signal(signal.SIGKILL)
-            return
-    raise AssertionError("no such kernel")
+    kernel_process(served, reader).send_signal(signal.SIGKILL)
 
 
 # ---- the command -------------------------------------------------------------------------------------------
@@ -230,6 +243,119 @@ def test_the_rest_of_a_jupyter_server_is_not_there(served, path):
     assert asyncio.run(get(f"{served.url}/{path}")).code in (403, 404)
 
 
+PLACES = (
+    "voila/static",
+    "voila/templates/lab/static",
+    "voila/labextensions",
+    "class/static",
+    "voila/render",
+    "lesson",
+)
+PATHS = (
+    "%00",
+    "x%00.js",
+    "..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "%2e%2e/" * 9 + "etc/passwd",
+    "../" * 9 + "etc/passwd",
+    "..%252f" * 9 + "etc%252fpasswd",
+    "%2fetc%2fpasswd",
+    "....//" * 9 + "etc/passwd",
+    "..%5c..%5cserver.py",
+    "../" * 9 + "proc/self/environ",
+)
+
+
+@pytest.mark.slow
+def test_no_path_leads_out_of_the_folders_that_are_served(served):
+    async def visit():
+        urls = [f"{served.url}/{place}/{path}" for place in PLACES for path in PATHS]
+        return dict(zip(urls, await asyncio.gather(*map(get, urls))))
+
+    answers = asyncio.run(visit())
+    assert len(answers) == 60
+    for url, answer in answers.items():
+        assert answer.code in (403, 404), url
+        assert b"root:" not in answer.body
+
+
+def test_a_file_is_found_below_its_folders_only(tmp_path):
+    for folder in ("a", "b", "bb"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.js").touch()
+    folders = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert server.file_below(folders, "b.js") == tmp_path / "b" / "b.js"
+    for path in ("bb.js", "../bb/bb.js", "", ".", "\0", "b.js\0", str(tmp_path / "bb" / "bb.js")):
+        assert server.file_below(folders, path) is None
+
+
+@pytest.mark.slow
+def test_an_error_in_a_kernel_shows_nobody_the_teachers_folders(tmp_path, home):
+    from browser.lab import free_port
+
+    fails = (
+        "\nimport sys, warnings"
+        "\ndef fail(change):"
+        "\n    print(sys.prefix, file=sys.stderr)"
+        "\n    warnings.warn('old')"
+        "\n    shown.value = 'failed'"
+        "\n    open(sys.prefix)"
+        "\nslider.observe(fail, 'value')"
+    )
+    code = nbformat.v4.new_code_cell
+    cells = [code(CELL + fails), code("import sys; open(sys.prefix)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+
+    async def visit(served):
+        async with visitors(served, 1) as (reader,):
+            (slider,), (shown,) = (
+                reader.find(description="Temperature"),
+                reader.find(_model_name="LabelModel"),
+            )
+            await reader.set(slider, value=1)
+            async with asyncio.timeout(60):
+                while reader.models[shown]["value"] != "failed":
+                    await reader.next()
+            await reader.send("comm_info_request", {})  # its answer comes after all that the error has said
+            async with asyncio.timeout(60):
+                while "comm_info_reply" not in reader.kinds:
+                    await reader.next()
+            return reader.html, reader.kinds
+
+    with a_class(free_port(), str(tmp_path), "--visitors", "1", home=home) as served:
+        html, kinds = asyncio.run(visit(served))
+    assert sys.prefix not in html
+    assert "Tell your teacher" in html
+    assert "error" not in kinds
+    assert sys.prefix not in "".join(kinds.values())
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_leaves_no_folder_behind(tmp_path, folder, home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = "import sys; from llmviz.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", program, "class", str(folder), "--local", "--port", port]
+        environment = home | {"TMPDIR": str(tmp_path)}
+        run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert re.search(holding(port, "--port"), run.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_taken_from_inside_voila_is_in_one_place_with_its_bound():
+    package = cli.PACKAGE
+    importing = {
+        file.name
+        for file in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) voila\b", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert importing == {"voila_parts.py"}
+    extra = tomllib.loads((package.parent / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert f"voila{voila_parts.TESTED}" in extra["class"]
+
+
 @pytest.mark.slow
 def test_another_visitors_kernel_cannot_be_ended_or_interrupted(served):
     async def visit():
@@ -263,6 +389,14 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
         for channel in ("shell", "control", "stdin", "iopub", "nonsense"):
             for kind in ("execute_request", "inspect_request", "debug_request", "shutdown_request", ""):
                 await reader.send(kind, code, channel)
+        for twice in (
+            b'"msg_type": "comm_msg", "msg_type": "execute_request"',
+            b'"msg_type": "execute_request", "msg_type": "comm_msg"',
+        ):
+            parts = [b'{%b, "msg_id": "1", "session": "x"}' % twice, b"{}", b"{}", json.dumps(code).encode()]
+            await reader.socket.write_message(serialize_msg_to_ws_v1(parts, "shell"), binary=True)
+        for n in range(4000):
+            await reader.set(slider, **{f"trait{n}": n, "value": (n % 40) / 20, "_view_name": "x" * (n % 50)})
         for value in (None, "<script>", [], {"a": 1}, 10**30, -5, [0] * 1000):
             await reader.set(slider, value=value)
         await reader.set("no-such-widget", value=1)
@@ -289,6 +423,112 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
 
     asyncio.run(both())
     assert not file.exists()
+
+
+@pytest.mark.slow
+def test_a_page_cannot_fill_its_kernel_with_comms(served):
+    async def visit():
+        async with visitors(served, 1) as (reader,):
+            before = machine.own_memory(kernel_process(served, reader).pid)
+            for n in range(400):  # as large as they may be, of a kind that it may open, and of others
+                target = ("x", "jupyter.widget", "jupyter.widget.control")[n % 3]
+                n_bytes = 9_000 if n % 2 else 900_000
+                await reader.send(
+                    "comm_open",
+                    {"comm_id": f"{n}", "target_name": target, "data": {"state": {"value": "x" * n_bytes}}},
+                )
+            await moves(reader, 0.5)  # it has not lost the page, and has seen all messages
+            grown = machine.own_memory(kernel_process(served, reader).pid) - before
+            await reader.send("comm_info_request", {})
+            async with asyncio.timeout(60):
+                while "comm_info_reply" not in reader.kinds:
+                    await reader.next()
+            return grown, json.loads(reader.kinds["comm_info_reply"])["comms"]
+
+    grown, comms = asyncio.run(visit())
+    assert grown < 20_000_000
+    assert 5 < len(comms) < server.COMMS + 20  # the notebook's own widgets, too
+
+
+@pytest.mark.slow
+def test_a_kernel_that_takes_too_much_memory_is_ended_and_its_page_says_why(tmp_path, home):
+    from browser.lab import free_port
+
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[
+                nbformat.v4.new_code_cell(
+                    CELL
+                    + "\nslider.observe(lambda change: globals().update(x=b'1' * 1_100_000_000), 'value')"
+                )
+            ]
+        ),
+        tmp_path / "a.ipynb",
+    )
+
+    async def visit(served):
+        reader = visitor(served)
+        assert await reader.open() == 200
+        await reader.set(reader.find(description="Temperature")[0], value=1)
+        async with asyncio.timeout(60):
+            while (answer := await get(f"{served.url}/class/alive/{reader.kernel}")).code == 204:
+                await asyncio.sleep(0.2)
+        reader.socket.close()
+        return answer
+
+    with a_class(free_port(), str(tmp_path), "--visitors", "2", home=home) as served:
+        answer = asyncio.run(visit(served))
+    assert (answer.code, answer.body.decode()) == (410, session_pool.TOO_LARGE)
+
+
+@pytest.mark.slow
+def test_a_page_from_elsewhere_reaches_no_kernel(served):
+    async def visit():
+        async with visitors(served, 1) as (reader,):
+            address = f"{served.url.replace('http', 'ws')}/api/kernels/{reader.kernel}/channels?session_id=x"
+            for origin in ("http://evil.org", "http://localhost.evil.org", "null"):
+                with pytest.raises(HTTPClientError, match="403"):
+                    await websocket_connect(
+                        HTTPRequest(address, headers={"Origin": origin}), subprotocols=[PROTOCOL]
+                    )
+            await moves(reader, 1)
+
+    asyncio.run(visit())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["", "Birne"])
+def test_another_visitors_kernel_is_out_of_reach(folder, home, word):
+    """By a number that is guessed; and with a password, by the number itself without the word."""
+    from browser.lab import free_port
+
+    async def asked(served, kernel: str) -> set[int]:
+        with pytest.raises(HTTPClientError, match=r"40[34]"):
+            await websocket_connect(
+                f"{served.url.replace('http', 'ws')}/api/kernels/{kernel}/channels", subprotocols=[PROTOCOL]
+            )
+        urls = (f"{served.url}/api/kernels/{kernel}", f"{served.url}/class/alive/{kernel}")
+        codes = {(await get(url, follow_redirects=False)).code for url in urls}
+        left = await get(f"{served.url}/class/leave/{kernel}", method="POST", body="")
+        return codes | {left.code} - {204}  # said of every number
+
+    async def visit(served):
+        entered = await get(
+            f"{served.url}/login", method="POST", body=f"password={word}", follow_redirects=False
+        )
+        reader = Visitor(served.url, "a", cookies(entered))
+        assert await reader.open() == 200
+        guessed = reader.kernel[:-1] + ("0" if reader.kernel[-1] != "0" else "1")
+        codes = await asked(served, guessed)
+        if word:
+            codes |= await asked(served, reader.kernel)
+        await moves(reader, 0.5)
+        await reader.leave()
+        return codes
+
+    options = ["--password", word] if word else []
+    with a_class(free_port(), str(folder), "--visitors", "1", *options, home=home) as served:
+        assert asyncio.run(visit(served)) <= {302, 403, 404}
 
 
 @pytest.mark.slow
@@ -353,6 +593,25 @@ def test_a_full_room_says_so_and_opens_when_somebody_leaves(served):
 
 
 @pytest.mark.slow
+def test_one_cookie_takes_one_seat_with_eight_tabs(served):
+    async def visit():
+        await empty(served)
+        mine = cookies(await get(served.url))
+        tabs = [Visitor(served.url, "a", mine) for _ in range(8)]
+        assert [await tab.open() for tab in tabs] == [200] * 8
+        answers = [await get(f"{served.url}/class/alive/{tab.kernel}") for tab in tabs]
+        async with visitors(served, 2):  # there is room for others
+            await moves(tabs[-1], 0.5)
+        for tab in tabs:
+            await tab.leave()
+        return answers
+
+    answers = asyncio.run(visit())
+    assert [answer.code for answer in answers] == [410] * 7 + [204]
+    assert answers[0].body.decode() == session_pool.ANOTHER_PAGE
+
+
+@pytest.mark.slow
 def test_three_visitors_of_whom_one_loses_the_kernel(served):
     """The page hears of it, and another one works; the others notice nothing."""
 
@@ -401,8 +660,8 @@ async def short_page(a_pool: session_pool.SessionPool, session: session_pool.Ses
     yield await a_pool.start(session)
 
 
-def a_pool(limit: int) -> session_pool.SessionPool:
-    made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a")
+def a_pool(limit: int, each: int = 1) -> session_pool.SessionPool:
+    made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a", each)
     return made
 
 
@@ -450,6 +709,23 @@ def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
     asyncio.run(visit())
 
 
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_visitor_has_as_many_pages_as_one_may_and_the_newest_stay(each):
+    async def visit():
+        pool = a_pool(8, each)
+        others = [pool.take("a", "another"), pool.take("a"), pool.take("a")]
+        own = [pool.take("a", "me") for _ in range(8)]
+        for session in own[-each:]:
+            assert [part async for part in pool.page(session)]
+        assert pool.taken == {*others, *own[-each:]}
+        last = own[-each]
+        pool.take("b", "me")
+        assert last not in pool.taken
+        assert pool.why_ended(last.kernel) == session_pool.ANOTHER_PAGE
+
+    asyncio.run(visit())
+
+
 def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
     async def visit():
         pool = a_pool(3)
@@ -483,8 +759,25 @@ def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
         idle.touched -= session_pool.IDLE
         await pool._look()
         assert pool.taken == set()
-        assert pool.was_idle(idle.kernel)
-        assert not pool.was_idle(gone.kernel)
+        assert pool.why_ended(idle.kernel)
+        assert not pool.why_ended(gone.kernel)
+
+    asyncio.run(visit())
+
+
+def test_a_kernel_that_has_grown_too_large_ends_with_a_sentence(monkeypatch):
+    async def visit():
+        pool = a_pool(3)
+        large, small = pool.take("a"), pool.take("a")
+        for session in (large, small):
+            assert [part async for part in pool.page(session)]
+            session.connections = 1
+        megabytes = {large.kernel: 1001, small.kernel: 999}
+        monkeypatch.setattr(pool, "own_memory", lambda session: 10**6 * megabytes[session.kernel])
+        await pool._look()
+        assert pool.taken == {small}
+        assert pool.why_ended(large.kernel)
+        assert pool.why_ended(large.kernel) != session_pool.NOTHING_DONE
 
     asyncio.run(visit())
 
@@ -539,6 +832,85 @@ def test_a_word_keeps_others_out(folder, home):
     assert right.code == 302
     assert "First" in index.body.decode()
     assert "evil" not in away.headers["Location"] or away.headers["Location"].startswith("/")
+
+
+# ---- a few who ask for very much ------------------------------------------------------------------------------
+
+
+async def seconds_under(served, request: bytes, headers: dict[str, str]) -> tuple[list[float], set[int]]:
+    """How long a slider's answers take while 500 requests are on the way, 250 from each of two addresses."""
+    reader = Visitor(served.url, "a", headers)
+    assert await reader.open() == 200
+    (slider,), (shown,) = reader.find(description="Temperature"), reader.find(_model_name="LabelModel")
+    floods = [
+        asyncio.ensure_future(flood(served, 250, request, f"127.0.0.{last}", seconds=4)) for last in (2, 3)
+    ]
+    await asyncio.sleep(1)
+    times = [await reader.seconds_to_change(slider, shown, value=step / 20) for step in range(1, 11)]
+    statuses = {status for answers in await asyncio.gather(*floods) for status in answers}
+    await reader.leave()
+    return times, statuses
+
+
+@pytest.mark.slow
+def test_500_requests_for_the_list_of_pages_hold_up_no_slider(served):
+    times, statuses = asyncio.run(seconds_under(served, index_request(), {}))
+    assert max(times) < 1
+    assert statuses == {200}
+
+
+@pytest.mark.slow
+def test_500_wrong_words_hold_up_no_slider_and_are_not_tried(folder, home):
+    from browser.lab import free_port
+
+    async def visit(served):
+        entered = await get(
+            f"{served.url}/login", method="POST", body="password=Birne", follow_redirects=False
+        )
+        times, statuses = await seconds_under(served, login_request("Apfel"), cookies(entered))
+        guessed = await flood(served, 100, login_request("Apfel"), "127.0.0.4", seconds=4)
+        return times, statuses, guessed
+
+    with a_class(free_port(), str(folder), "--visitors", "1", "--password", "Birne", home=home) as served:
+        times, statuses, guessed = asyncio.run(visit(served))
+    assert max(times) < 1
+    assert statuses == {401}
+    assert 30 <= len(guessed) <= 40  # 30 at once, then one a second
+
+
+def test_an_address_has_its_turns_and_takes_none_from_another(monkeypatch):
+    monkeypatch.setattr(fairness, "LONGEST", 0.2)
+
+    async def ask(turns: fairness.Turns, address: str) -> float:
+        start = asyncio.get_running_loop().time()
+        try:
+            await turns.wait(address)
+        except fairness.TooMany:
+            return -1
+        return asyncio.get_running_loop().time() - start
+
+    async def visit() -> tuple[list[float], float]:
+        turns = fairness.Turns(seconds=0.1, at_once=3)
+        several = [asyncio.ensure_future(ask(turns, "a")) for _ in range(6)]
+        await asyncio.sleep(0)
+        other = await ask(turns, "b")
+        return [await waited for waited in several], other
+
+    several, other = asyncio.run(visit())
+    assert max(*several[:3], other) < 0.05
+    assert several[3] >= 0.09
+    assert several[4] >= 0.19
+    assert several[5] == -1
+
+
+def test_addresses_that_have_gone_are_forgotten():
+    async def visit() -> int:
+        turns = fairness.Turns(seconds=1e-6, at_once=1)
+        for number in range(2000):
+            await turns.wait(f"10.0.0.{number}")
+        return len(turns._next)
+
+    assert asyncio.run(visit()) <= 1001
 
 
 def test_addresses_of_this_computer(monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import importlib.util
+import io
 import os
 import re
 import socket
@@ -11,10 +12,11 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+import tiny_gguf
 from messages import holding
 
 import llmviz
-from llmviz import cli
+from llmviz import cli, download
 
 CLONE = Path(__file__).parent.parent
 NAMES = sorted(path.name for path in (CLONE / "notebooks").glob("*.ipynb"))
@@ -105,6 +107,21 @@ def test_port_browser_and_what_follows_two_dashes(lab, monkeypatch):
     assert options["--ServerApp.browser"] == "firefox"
     assert rest == ["--allow-root", "--", "x"]
     assert silent["--ServerApp.open_browser"] == "False"
+
+
+def test_what_llmviz_does_not_know_goes_to_jupyterlab(lab):
+    assert cli.main(["--allow-root", "--no-browser", "--ServerApp.ip=0.0.0.0", "--", "x"]) == 0
+    ((options, rest),) = lab
+    assert rest == ["--allow-root", "x"]
+    assert options["--ServerApp.ip"] == "0.0.0.0"
+    assert options["--ServerApp.open_browser"] == "False"
+
+
+@pytest.mark.parametrize("command", ["page", "class", "cache"])
+def test_a_command_refuses_what_it_does_not_know(lab, capsys, command):
+    assert "--allow-root" in refused(capsys, command, "--allow-root")
+    assert "x" in refused(capsys, command, "--", "x")
+    assert lab == []
 
 
 def test_jupyterlab_knows_every_option_that_it_is_given(lab, monkeypatch):
@@ -257,3 +274,43 @@ def test_the_command_imports_no_jupyterlab_before_it_needs_it():
     program = "import sys, llmviz.cli; print(*[name for name in sys.modules if 'jupyter' in name])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+# ---- the cache ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A cache folder with a file that stands in for the model's, and a tiny model, unpacked."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("LLMVIZ_HOME", str(folder))
+    llmviz.load(tiny_gguf.write(tmp_path / "tiny.gguf", tiny_gguf.VARIANTS["full"]), progress=False)
+    (folder / download.FILE_NAME).write_bytes(bytes(3_000_000))
+    (folder / "of somebody else").touch()
+    return folder
+
+
+def test_the_cache_says_where_it_is_and_what_is_in_it(home, capsys, tmp_path):
+    before = sorted(home.rglob("*"))
+    assert cli.main(["cache"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(holding(home, "3 MB", download.FILE_NAME, tmp_path / "tiny.gguf"), said)
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("answer", ["", "n", "yes please", None])
+def test_the_cache_is_kept_unless_the_question_is_answered_with_y(home, capsys, monkeypatch, answer):
+    monkeypatch.setattr("sys.stdin", io.StringIO("" if answer is None else f"{answer}\n"))
+    before = sorted(home.rglob("*"))
+    assert cli.main(["cache", "--delete"]) == 0
+    assert sorted(home.rglob("*")) == before
+
+
+def test_the_cache_is_deleted_after_a_question(home, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert cli.main(["cache", "--delete"]) == 0
+    assert {path.name for path in home.iterdir()} == {"weights", "of somebody else"}
+    assert list((home / "weights").iterdir()) == []
+    capsys.readouterr()
+    assert cli.main(["cache", "--delete"]) == 0  # there is nothing to ask about
+    assert str(home) in capsys.readouterr().out

@@ -209,9 +209,9 @@ def test_a_seed_decides(model):
 
 def test_answers_become_sums_and_nothing_else():
     counts, lesson = Counts(), LESSONS["token"]
-    counts.add(lesson, "before", [0, 1, 2])
-    counts.add(lesson, "before", [0, 3, 2])
-    counts.add(lesson, "after", [2, 3, 2])
+    counts.add(lesson, "before", [0, 1, 2], "1")
+    counts.add(lesson, "before", [0, 3, 2], "2")
+    counts.add(lesson, "after", [2, 3, 2], "3")
     assert counts.of(lesson) == {
         "before": [[2, 0, 0, 0], [0, 1, 0, 1], [0, 0, 2, 0]],
         "after": [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]],
@@ -220,18 +220,41 @@ def test_answers_become_sums_and_nothing_else():
     assert not any(map(sum, counts.of(lesson)["before"]))
 
 
-def test_a_form_counts_once_and_for_one_page():
+def test_a_form_counts_once():
     counts, lesson = Counts(), LESSONS["token"]
-    for when in ("before", "before", "after"):
-        counts.add(lesson, when, [0, 0, 0], "0123456789abcdef")
-    assert [counts.of(lesson)[when][0][0] for when in lessons.WHEN] == [1, 1]
+    form = counts.number(lesson, "before")
+    for _ in range(2):
+        counts.add(lesson, "before", [0, 0, 0], form)
+    assert counts.of(lesson)["before"][0][0] == 1
     counts.clear()
-    assert not counts.has(lesson, "before", "0123456789abcdef")
+    assert not counts.has(form)
+
+
+def test_a_form_is_of_ours_for_these_questions_and_this_round():
+    counts, lesson = Counts(), LESSONS["token"]
+    form = counts.number(lesson, "before")
+    assert counts.is_ours(lesson, "before", form)
+    changed = f"{int(form, 16) ^ 1:032x}"
+    for other in ("", "0" * 32, changed, Counts().number(lesson, "before"), counts.number(lesson, "after")):
+        assert not counts.is_ours(lesson, "before", other)
+    assert not counts.is_ours(LESSONS["attention"], "before", form)
+    counts.clear()
+    assert not counts.is_ours(lesson, "before", form)
+
+
+def test_only_some_answers_come_from_one_address():
+    counts, lesson = Counts(from_one=2), LESSONS["token"]
+    for n, (when, address) in enumerate([("before", "a"), ("before", "a"), ("before", "b"), ("after", "a")]):
+        counts.add(lesson, when, [0, 0, 0], str(n), address)
+    with pytest.raises(lessons.TooManyAnswers):
+        counts.add(lesson, "before", [0, 0, 0], "4", "a")
+    counts.add(lesson, "before", [0, 0, 0], "0", "a")  # sent again
+    assert [counts.of(lesson)[when][0][0] for when in lessons.WHEN] == [3, 1]
 
 
 def test_only_a_number_that_may_be_of_ours_is_kept():
     for sent, number in [
-        ("form=0123456789abcdef", "0123456789abcdef"),
+        ("form=" + "0123456789abcdef" * 2, "0123456789abcdef" * 2),
         ("form=" + "f" * 5000, ""),
         ("form=é", ""),
     ]:
@@ -286,7 +309,7 @@ def test_only_what_can_be_chosen_is_an_answer(sent, read):
 
 def test_nothing_is_told_before_after():
     for lesson in LESSONS.values():
-        early = lessons.questions_form(lesson) + lessons.thanks(True)
+        early = lessons.questions_form(lesson, "0") + lessons.thanks(True)
         late = lessons.solution(lesson, True, [0, 0, 0])
         for question in lesson.questions:
             for option in question.options:
@@ -343,7 +366,14 @@ def opens(teacher, when: str, name: str = "token") -> None:
 
 
 def counts(teacher, name="token"):
-    return json.loads(teacher(f"/teacher/lesson/{name}/counts")[1])
+    counted = json.loads(teacher(f"/teacher/lesson/{name}/counts")[1])
+    return {when: counted[when] for when in lessons.WHEN}
+
+
+def sends(student, when: str, chosen: bytes, number_of: str | None = None) -> tuple[int, str]:
+    """Open the questions, answer and send: the status, and the page. number_of: a page that was opened before."""
+    form = number(number_of or student(f"/lesson/token/{when}")[1])
+    return student(f"/lesson/token/{when}", chosen + f"&form={form}".encode())
 
 
 def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher):
@@ -352,12 +382,12 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
     assert status == 200
     assert page.count('type="radio"') == 12
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)  # nothing from elsewhere
-    status, page = student("/lesson/token/before", b"q0=0&q1=1&q2=2")
+    status, page = sends(student, "before", b"q0=0&q1=1&q2=2", page)
     assert (status, lessons.thanks(True) in page, "✓" in page) == (200, True, False)
     assert lessons.thanks(False) in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
     assert lessons.thanks(False) in student("/lesson/token/before")[1]
     opens(teacher, "after")
-    status, page = student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    status, page = sends(student, "after", b"q0=2&q1=1&q2=2")
     assert (status, page.count("✓"), page.count("<em>")) == (200, 3, 3)
     assert counts(teacher) == {
         "before": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
@@ -371,7 +401,7 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
 
 
 def number(page: str) -> str:
-    (form,) = re.findall(r'name=form value="([0-9a-f]{16})"', page)
+    (form,) = re.findall(r'name=form value="([0-9a-f]{32})"', page)
     return form
 
 
@@ -408,12 +438,36 @@ def test_answers_that_are_sent_when_the_teacher_closes_are_counted(student, teac
 
 def test_the_next_class_is_counted_anew(student, teacher):
     opens(teacher, "after")
-    student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    sends(student, "after", b"q0=2&q1=1&q2=2")
     opens(teacher, "anew")
     assert not any(map(sum, counts(teacher)["after"]))
     assert student("/lesson/token/after")[0] == 403
     opens(teacher, "after")
-    assert "class=right" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
+    assert "class=right" in sends(student, "after", b"q0=2&q1=1&q2=2")[1]
+
+
+def test_answers_without_a_page_that_was_opened_count_only_once_they_are_sent_again(student, teacher):
+    opens(teacher, "before")
+    for form in (b"", b"&form=" + b"0" * 32):
+        status, page = student("/lesson/token/before", b"q0=0&q1=1&q2=2" + form)
+        assert (status, page.count(" checked")) == (400, 3)
+    assert not any(map(sum, counts(teacher)["before"]))
+    assert sends(student, "before", b"q0=0&q1=1&q2=2", page)[0] == 200
+
+
+def test_20_answers_from_one_browser_without_cookies_count_as_five_and_the_teacher_sees_how_many(
+    student, teacher
+):
+    opens(teacher, "before")
+    statuses = []
+    for _ in range(20):
+        student.cookies.clear()
+        statuses.append(sends(student, "before", b"q0=0&q1=1&q2=2")[0])
+    assert statuses == [200] * lessons.FROM_ONE_ADDRESS + [429] * (20 - lessons.FROM_ONE_ADDRESS)
+    assert sum(counts(teacher)["before"][0]) == lessons.FROM_ONE_ADDRESS
+    shown = teacher("/teacher/lesson/token")[1]
+    assert re.search(r'id="answers".*id="pages"', shown)
+    assert json.loads(teacher("/teacher/lesson/token/counts")[1])["pages"] == 0
 
 
 @pytest.mark.parametrize(
@@ -461,7 +515,7 @@ def test_one_page_of_questions_is_open_and_the_others_say_so(student, teacher):
 def test_who_answered_before_gets_no_solution_while_after_is_closed(student, teacher):
     """Nor who says so in a cookie: it holds no secret."""
     opens(teacher, "before")
-    student("/lesson/token/before", b"q0=0&q1=1&q2=2")
+    sends(student, "before", b"q0=0&q1=1&q2=2")
     (cookie,) = student.cookies
     cookie.value += ".token-after"
     status, page = student("/lesson/token/after")

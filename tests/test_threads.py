@@ -288,14 +288,22 @@ def test_blas_itself_obeys_wherever_the_model_multiplies(sharing, tiny_path, n_o
 
 def test_llmviz_threads_overrides_all(sharing, monkeypatch):
     monkeypatch.setenv("LLMVIZ_THREADS", "3")
-    share = sharing(2, 1, 8)
+    share = sharing(4, 1, 8)
     others_at_work(share.path, 5)
     share()
     assert numbers(share) == [3, 3]
     monkeypatch.delenv("LLMVIZ_THREADS")
     others_at_work(share.path, 0)
     share()
-    assert numbers(share) == [1, 2]
+    assert numbers(share) == [1, 4]
+
+
+def test_more_threads_than_cores_are_told_and_not_used(sharing, monkeypatch):
+    monkeypatch.setenv("LLMVIZ_THREADS", "9999")
+    share = sharing(2, 8)
+    with pytest.warns(UserWarning, match=holding("LLMVIZ_THREADS", "9999", 2)):
+        share()
+    assert numbers(share) == [2]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²", " "])
@@ -309,7 +317,7 @@ def test_another_value_of_llmviz_threads_is_told_and_not_used(sharing, monkeypat
 
 def test_no_value_is_no_choice(monkeypatch):
     monkeypatch.setenv("LLMVIZ_THREADS", "")
-    assert chosen_threads() is None
+    assert chosen_threads(2) is None
 
 
 def test_held_at_one_thread_whoever_asks_and_then_as_before(sharing):

@@ -21,9 +21,11 @@ from example_view import Example
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
-from llmviz import views
+from llmviz import training, views
 from llmviz.claims.differences_series import SERIES
-from llmviz.experiments import facts, learning
+from llmviz.experiments import facts, fine_tuning, learning
+from llmviz.experiments.small_models import small
+from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
@@ -33,6 +35,7 @@ from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
+from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
@@ -53,6 +56,39 @@ def trained():
         source = learner()
     source.goes_with_its_followers()
     return source
+
+
+TAUGHT = {"examples": (("a", "b c"), ("d", "e"), ("f", "g")), "steps": 3}
+
+
+def chat(prompt):
+    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
+    weights = prompt.language_model.weights
+    return Model(random_weights(replace(weights.config, n_ctx=1024), vocabulary=weights.vocabulary))
+
+
+def tuning(prompt):
+    """A tuning that has been done, and goes with the view that follows it."""
+    with as_a_script():
+        source = differences.FineTuning(chat(prompt), committed=True, **TAUGHT)
+    source.goes_with_its_followers()
+    return source
+
+
+def one_number():
+    """The surprise at a text, which goes with the view that follows it."""
+    source = differences.OneNumber(small_model(), "The cat")
+    source.goes_with_its_followers()
+    return source
+
+
+def two_sizes():
+    return {"one": small(n_layers=1, n_heads=1, d_model=8), "two": small(n_layers=1, n_heads=1, d_model=16)}
+
+
+@functools.cache
+def small_model():
+    return next(training.pretrain(LESSON, two_sizes()["one"], steps=1)).model
 
 
 def of_fact(kind, *values):
@@ -87,6 +123,7 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "journey": views.Journey,
     "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
     "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
     "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
@@ -145,6 +182,17 @@ VIEWS = {
         committed=True,
     ),
     "learner": learner,
+    "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
+    "how many examples": lambda prompt: differences.HowMany(tuning(prompt), committed=True),
+    "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
+    "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
+    "what a tuning changed": lambda prompt: differences.WhatChanged(tuning(prompt)),
+    "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
+    "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
+    "one number": lambda prompt: differences.OneNumber(small_model(), "The cat"),
+    "all numbers": lambda prompt: differences.AllNumbers(one_number(), committed=True),
+    "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
+    "which is whose": lambda prompt: differences.WhichIsWhose(trained(), trained(), committed=True),
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
     "parts off": lambda prompt: differences.PartsOff(trained()),
@@ -200,6 +248,12 @@ def no_pauses(monkeypatch):
 def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
+    monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.STEPS", 2)
+    monkeypatch.setattr("llmviz.views.differences.one_fact.STEPS_OF_A_FACT", 4)
+    writing = fine_tuning.writing
+    monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
@@ -226,7 +280,9 @@ def of_page(view):
     read = {*view._events, *(declared.of for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
     by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
-    return {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
+    theirs = {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
+    # The summary says what is selected.
+    return theirs | {(name, "summary") for name, trait in theirs if trait == "selected"}
 
 
 def screen(view):
@@ -313,9 +369,9 @@ def happen(rng, view):
             values = [*view._fields[name].on_page(view), *HOSTILE]
             view.controls[name].set_state({"value": rng.choice(values)})
         case 1 if boxes(view) and not rng.randrange(3):
-            run = view.run
+            inputs = view.inputs()
             rng.choice(boxes(view)).box.value = rng.choice(TEXTS)
-            if view.run is not run and type(view).fitted is View.fitted:
+            if view.inputs() != inputs and type(view).fitted is View.fitted:
                 of_text = {name for name, declared in view._fields.items() if not declared.outlives_text}
                 assert {
                     name for name in of_text if getattr(view.state, name) != getattr(view.State(), name)

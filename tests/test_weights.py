@@ -7,6 +7,7 @@ import math
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -371,6 +372,81 @@ def test_a_cache_that_was_copied_is_checked_once_more_and_used(path, cache, conv
     assert len(conversions) == 2
 
 
+def test_a_file_and_its_cache_may_be_moved(path, cache, conversions, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "SAMPLE_BYTES", 16)
+    first = load(path, cache)
+    path = path.rename(tmp_path / "renamed.gguf")
+    cache = cache.rename(tmp_path / "moved")
+    assert same(load(path, cache), first)
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, ns=(1, 1))
+    assert same(load(copy, cache), first)
+    assert len(conversions) == 1
+    cached_files(cache)
+    flip_a_bit(copy, copy.stat().st_size - 40)  # where no sample is taken
+    os.utime(copy, ns=(1, 1))
+    assert not same(load(copy, cache), first)
+
+
+def test_a_cache_that_an_earlier_version_named_by_a_hash_of_the_path_is_used(path, cache, conversions):
+    first = load(path, cache)
+    index = cached_files(cache)["index"]
+    content = json.loads(index.read_text("utf-8"))
+    for name in ("sha256", "path"):
+        del content["source"][name]
+    index.write_text(json.dumps(content), "utf-8")
+    index.parent.rename(index.parent.with_name("tiny-01234567"))
+    assert same(load(path, cache), first)
+    assert len(conversions) == 1
+
+
+def test_a_complete_cache_that_cannot_be_written_is_used(path, cache, conversions, tmp_path, monkeypatch):
+    first = load(path, cache)
+    cache = cache.rename(tmp_path / "elsewhere")
+
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    for name in ("mkdir", "unlink", "rename", "replace", "touch"):  # as root, every folder can be written
+        monkeypatch.setattr(Path, name, denied)
+    assert same(load(path, cache), first)
+    assert len(conversions) == 1
+
+
+def test_a_saved_model_is_on_the_disk_once(path, cache, tmp_path):
+    first = load(path, cache)
+    saved = tmp_path / "saved" / "model.gguf"
+    weights.write_gguf(saved, first, [])
+    for other in (cache, tmp_path / "another"):
+        loaded = load(saved, other)
+        arrays = named(first)
+        assert all(np.array_equal(array, arrays[name]) for name, array in named(loaded).items())
+    (folder,) = (tmp_path / "another" / "weights").iterdir()
+    assert {file.name for file in folder.iterdir()} <= {"index.json", ".lock"}
+    assert not loaded.W_E.flags.writeable
+
+
+def test_a_saved_model_that_differs_where_no_sample_is_taken_is_another(path, cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "SAMPLE_BYTES", 16)
+    first, folders = load(path, cache), ("a", "b")
+    for n, name in enumerate(folders):
+        changed = first.W_E.copy()
+        changed[3, 5] = n
+        weights.write_gguf(tmp_path / name / "model.gguf", replace(first, W_E=changed, W_U=changed.T), [])
+        os.utime(tmp_path / name / "model.gguf", ns=(n + 1, n + 1))
+    for n, name in [*enumerate(folders), *enumerate(folders)]:
+        assert load(tmp_path / name / "model.gguf", cache).W_E[3, 5] == n
+    assert len(list((cache / "weights").iterdir())) == 3
+
+
+def test_a_disk_without_room_for_the_numbers_is_told_before_they_are_written(path, cache, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(100, 99, 1))
+    monkeypatch.setattr(os, "fsync", None)
+    with pytest.raises(OSError, match=holding("LLMVIZ_HOME", "0.1 MB")):
+        load(path, cache)
+
+
 @pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_breaking_off_leaves_nothing_half_written(path, cache, monkeypatch, problem):
     def fail(descriptor):
@@ -444,6 +520,19 @@ def test_the_progress_bar_counts_the_bytes_and_can_be_off(path, cache, capsys):
     assert "118k" in capsys.readouterr().err
 
 
+def test_the_bar_is_there_while_the_file_is_read(path, cache, capsys, monkeypatch):
+    """Its lists of tokens take seconds."""
+    read, shown = gguf.GGUFReader, []
+
+    def reading(file):
+        shown.append(capsys.readouterr().err)
+        return read(file)
+
+    monkeypatch.setattr(gguf, "GGUFReader", reading)
+    weights.load_weights(path, cache, progress=True)
+    assert "B/s" in shown[0]
+
+
 # Files that can't be run: the message names the file, what is wrong, and what would work
 
 
@@ -453,7 +542,7 @@ def refusal(path: Path, cache: Path) -> str:
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
-    assert not (cache / "weights").exists() or not list((cache / "weights").glob("*/float32-*"))
+    assert not list(cache.glob("weights/*"))
     return message
 
 

@@ -71,23 +71,66 @@ async def get(url: str, **options) -> HTTPResponse:
     return await AsyncHTTPClient(max_clients=200).fetch(request, raise_error=False)
 
 
+async def flood(served: Served, number: int, request: bytes, source: str, seconds: float) -> list[int]:
+    """Ask again and again over so many connections from an address of this computer's own, 127.x.x.x.
+
+    Returns the statuses of all answers.
+    """
+    statuses: list[int] = []
+    host, port = served.url.removeprefix("http://").split(":")
+
+    async def ask() -> None:
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+                with contextlib.closing(writer):
+                    while True:
+                        writer.write(request)
+                        head = await reader.readuntil(b"\r\n\r\n")
+                        statuses.append(int(head.split()[1]))
+                        length = re.search(rb"Content-Length: (\d+)", head)
+                        await reader.readexactly(int(length[1]) if length else 0)
+            await asyncio.sleep(0.1)
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*(ask() for _ in range(number)))
+    return statuses
+
+
+def index_request() -> bytes:
+    return b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def login_request(word: str) -> bytes:
+    body = f"password={word}".encode()
+    kind = b"Content-Type: application/x-www-form-urlencoded"
+    return b"POST /login HTTP/1.1\r\nHost: localhost\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (
+        kind,
+        len(body),
+        body,
+    )
+
+
 @dataclass
 class Visitor:
     """One browser with one page."""
 
     url: str
     notebook: str = "00_the_loop"
+    headers: dict[str, str] = field(default_factory=dict)  # its cookies
     html: str = ""
     kernel: str = ""
     models: dict[str, dict] = field(default_factory=dict)  # the widgets' states, by their ids
     updates: dict[str, int] = field(default_factory=dict)  # how often the kernel changed each
+    kinds: dict[str, str] = field(default_factory=dict)  # of the other messages, with what the last one said
     complete: bool = False  # all states have come
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     socket = None
 
     async def open(self, assets: bool = False) -> int:
         """Ask for the page, and connect; returns the status of the answer."""
-        answer = await get(f"{self.url}/voila/render/{self.notebook}.ipynb")
+        answer = await get(f"{self.url}/voila/render/{self.notebook}.ipynb", headers=self.headers)
         if answer.code != 200:
             return answer.code
         self.html = answer.body.decode()
@@ -100,7 +143,8 @@ class Visitor:
 
     async def connect(self) -> None:
         address = f"{self.url.replace('http', 'ws')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
-        self.socket = await websocket_connect(address, max_message_size=100_000_000, subprotocols=[PROTOCOL])
+        request = HTTPRequest(address, headers=self.headers)
+        self.socket = await websocket_connect(request, max_message_size=100_000_000, subprotocols=[PROTOCOL])
         self._listening = asyncio.ensure_future(self._listen())
         comm = uuid.uuid4().hex
         await self.send("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}})
@@ -165,11 +209,11 @@ class Visitor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5):
                     await self._listening
-        await get(f"{self.url}/class/leave/{self.kernel}", method="POST", body="")
+        await get(f"{self.url}/class/leave/{self.kernel}", method="POST", body="", headers=self.headers)
 
     async def status(self) -> int:
         """What the page asks again and again: is my kernel there?"""
-        return (await get(f"{self.url}/class/alive/{self.kernel}")).code
+        return (await get(f"{self.url}/class/alive/{self.kernel}", headers=self.headers)).code
 
     async def _listen(self) -> None:
         # One that the server has closed has to be closed here as well: tornado warns of it whenever it is collected.
@@ -180,8 +224,11 @@ class Visitor:
     async def _hear(self, socket) -> None:
         while (raw := await socket.read_message()) is not None:
             _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(raw)
-            content = json.loads(content)
-            if json.loads(header)["msg_type"] == "comm_msg":
+            kind, said = json.loads(header)["msg_type"], content.decode()
+            if kind != "comm_msg":
+                self.kinds[kind] = said
+            else:
+                content = json.loads(said)
                 data = content["data"]
                 if data.get("method") == "update_states":
                     self.models = {widget: state["state"] for widget, state in data["states"].items()}

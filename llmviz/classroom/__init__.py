@@ -6,6 +6,7 @@ Voilà runs the notebooks and its front end shows them; this package is what a c
 
 `session_pool` a kernel for each open page, some kept ready, and a limit
 `server`      which addresses there are, and who may ask them
+`fairness`    how often one address may ask
 `lessons`     three questions before and after each lesson, and how often each answer was given
 `worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
 
@@ -14,9 +15,10 @@ in a kernel that nobody else shares. What a visitor cannot do: run code (of a ke
 go through), learn of or reach another visitor's kernel (its number is 122 random bits, and there is no list), see the
 teacher's files (no notebook's text box opens one in a class, and no address serves one but the libraries' scripts),
 start a terminal, or see the teacher's page. What is typed is shown as text; it stays in that visitor's kernel and is
-gone with it. A visitor can take several kernels with several tabs, and can keep the own kernel busy: it has one thread
-and a lower priority than the server, so others get slower by their share, no more. The network sees what is typed:
-this is HTTP, for a network that you trust.
+gone with it. A visitor can keep the own kernel busy: it has one thread and a lower priority than the server, so others
+get slower by their share, no more; it ends when it takes too much memory. A visitor is a browser's cookie and has one
+page, so a program that asks without cookies can still fill the room. The network sees what is typed: this is HTTP, for
+a network that you trust.
 """
 
 from __future__ import annotations
@@ -37,18 +39,19 @@ def serve(
     project: bool = False,
     local: bool = False,
     browser: bool = True,
+    each: int = 1,
 ) -> None:
     """Serve a class until Ctrl-C.
 
     limit: how many pages may be open at once; None for as many as there is memory for. local: only for browsers on
-    this computer. browser: open the teacher's page. Raises CannotServe.
+    this computer. browser: open the teacher's page. each: how many pages one visitor may have open. Raises CannotServe.
     """
     from llmviz.classroom.server import Class, Classroom, addresses
     from llmviz.classroom.session_pool import pages_for
     from llmviz.machine import free_memory
 
     limit = limit or pages_for(free_memory())
-    the_class = Class(tuple(notebooks), port, limit, password, project, local)
+    the_class = Class(tuple(notebooks), port, limit, password, project, local, each)
 
     def started(teacher: str) -> None:
         print(f"The class is at {addresses(the_class)[0]} for up to {limit} open pages.")

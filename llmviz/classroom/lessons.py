@@ -3,21 +3,24 @@
 `LessonQuestion.measured` names the test that holds the right answer: one in tests/test_lessons.py where the answer is a
 number of the model. A student's browser gets neither the right answers nor anything about them before it has sent its
 answers to the questions "after". Of the answers, this process keeps only the sums. So that nobody is counted twice, a
-cookie says which pages its browser has answered, and nothing else. A form has a random number, and counts once, however
-often it is sent.
+cookie says which pages its browser has answered, and nothing else. Each page of questions that is opened gets a number
+that only this server can make. It counts once, however often it is sent, and only some from one address.
 """
 
 from __future__ import annotations
 
+import hmac
 import html
 import re
 import secrets
 import time
 import urllib.parse
+from collections import Counter
 from dataclasses import dataclass
 
 WHEN = ("before", "after")
-NUMBER = re.compile(r"[0-9a-f]{16}")  # of a form
+NUMBER = re.compile(r"[0-9a-f]{32}")  # of a form: the first half is random, the second says that it is ours
+FROM_ONE_ADDRESS = 5  # answers, at least: several may share a phone
 LATE = 30  # seconds in which answers still count that were being given when the teacher closed the questions
 # The button of a form rests once it is pressed, but not for ever: the network may be gone.
 ONCE = "const send = this.querySelector('button'); send.disabled = true; setTimeout(() => (send.disabled = 0), 5000)"
@@ -245,12 +248,18 @@ LESSONS = {
 }
 
 
+class TooManyAnswers(Exception):
+    """As many answers came from this address as may."""
+
+
 class Counts:
     """How often each option was chosen, before and after. `round` tells apart the classes that are counted anew.
     `open`: which questions can be answered now, ("token", "before"); the teacher opens them, one at a time.
+    from_one: how many answers to the same questions may come from one address.
     """
 
-    def __init__(self):
+    def __init__(self, from_one: int = FROM_ONE_ADDRESS):
+        self.from_one = from_one
         self.clear()
 
     def clear(self) -> None:
@@ -258,7 +267,9 @@ class Counts:
         self.round = secrets.token_hex(4)
         self.open: tuple[str, str] | None = None
         self._closed: dict[tuple[str, str], float] = {}  # when
-        self._forms: set[tuple[str, str, str]] = set()  # those that count
+        self._key = secrets.token_bytes(16)
+        self._counted: set[str] = set()  # the numbers of forms
+        self._addresses: Counter[tuple[str, str, str]] = Counter()
         self._n = {
             (lesson.name, when): [[0] * len(question.options) for question in lesson.questions]
             for lesson in LESSONS.values()
@@ -276,16 +287,33 @@ class Counts:
         closed = self._closed.get((lesson.name, when), -LATE)
         return self.open == (lesson.name, when) or time.monotonic() - closed < LATE
 
-    def has(self, lesson: Lesson, when: str, form: str) -> bool:
-        """Return whether the answers in this form are counted."""
-        return (lesson.name, when, form) in self._forms
+    def number(self, lesson: Lesson, when: str) -> str:
+        """Return a number for one more page with these questions; `is_ours` knows it again."""
+        return self._signed(lesson, when, secrets.token_hex(8))
 
-    def add(self, lesson: Lesson, when: str, answers: list[int], form: str = "") -> None:
-        """Add one student's answers: the index of an option for each question. form: its number; each counts once."""
-        if self.has(lesson, when, form):
+    def is_ours(self, lesson: Lesson, when: str, number: str) -> bool:
+        """Return whether `number` was made for a page with these questions, in this round."""
+        return hmac.compare_digest(number, self._signed(lesson, when, number[:16]))
+
+    def _signed(self, lesson: Lesson, when: str, drawn: str) -> str:
+        message = f"{lesson.name} {when} {drawn}".encode()
+        return drawn + hmac.digest(self._key, message, "sha256").hex()[:16]
+
+    def has(self, number: str) -> bool:
+        """Return whether the answers in the form with this number are counted."""
+        return number in self._counted
+
+    def add(self, lesson: Lesson, when: str, answers: list[int], number: str, address: str = "") -> None:
+        """Add one student's answers, the index of an option for each question, unless this form is counted.
+
+        Raises TooManyAnswers.
+        """
+        if self.has(number):
             return
-        if form:
-            self._forms.add((lesson.name, when, form))
+        if self._addresses[lesson.name, when, address] >= self.from_one:
+            raise TooManyAnswers
+        self._addresses[lesson.name, when, address] += 1
+        self._counted.add(number)
         for counts, answer in zip(self._n[lesson.name, when], answers, strict=True):
             counts[answer] += 1
 
@@ -306,7 +334,7 @@ class Counts:
 
 def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
     """Read a form as a browser sends it: the chosen options, None where there is none, or none that could be chosen;
-    and the form's number, empty where it has none of ours.
+    and the form's number, empty where it has none.
     """
     form = urllib.parse.parse_qs(sent.decode("utf-8", "replace"))
     number = form.get("form", [""])[-1]
@@ -318,9 +346,10 @@ def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
     return answers, number if NUMBER.fullmatch(number) else ""
 
 
-def questions_form(lesson: Lesson, answers: list[int | None] | None = None, number: str = "") -> str:
-    """Return the questions as a form. answers: of one that was sent incomplete. number: its own, if it has one."""
-    refusal = '<p role="alert"><b>One answer to each question, please.</b></p>' if answers else ""
+def questions_form(lesson: Lesson, number: str, answers: list[int | None] | None = None) -> str:
+    """Return the questions as a form with this number. answers: of one that was sent and could not be counted."""
+    wrong = "One answer to each question" if None in (answers or []) else "Send your answers once more"
+    refusal = f'<p role="alert"><b>{wrong}, please.</b></p>' if answers else ""
     fields = "".join(
         f"<fieldset><legend>{i + 1}. {html.escape(question.text)}</legend>"
         + "".join(
@@ -331,7 +360,7 @@ def questions_form(lesson: Lesson, answers: list[int | None] | None = None, numb
         + "</fieldset>"
         for i, question in enumerate(lesson.questions)
     )
-    own = f'<input type=hidden name=form value="{number or secrets.token_hex(8)}">'
+    own = f'<input type=hidden name=form value="{number}">'
     note = "<p class=quiet>No names: how often each answer is given is counted, and nothing else.</p>"
     send = "<p>You can answer once.</p><p><button class=go autocomplete=off>Send</button></p>"
     return f'{refusal}<form method=post onsubmit="{ONCE}">{own}{fields}{send}{note}</form>'
@@ -346,6 +375,14 @@ def closed(now: tuple[str, str] | None) -> str:
 def too_late(now: tuple[str, str] | None) -> str:
     """Return what is said to answers that come long after the questions were closed. now: those that are open."""
     return f'<p><b>Your answers came too late and were not counted.</b></p>{link(now)}<p><a href="/">All pages</a></p>'
+
+
+def too_many() -> str:
+    """Return what is said to answers from an address that has sent as many as it may."""
+    return (
+        "<p><b>Your answers were not counted: too many came from your address.</b></p><p>Tell your teacher if all "
+        "computers here share one. Then <code>llmviz class --each</code> lets it send more.</p>"
+    )
 
 
 def link(now: tuple[str, str] | None) -> str:

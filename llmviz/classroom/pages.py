@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-from voila.notebook_renderer import NotebookRenderer
 
 from llmviz.classroom.session_pool import Session, SessionPool
+from llmviz.classroom.voila_parts import NotebookRenderer
 from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 

@@ -15,11 +15,14 @@ import hmac
 import html
 import json
 import logging
+import mimetypes
+import os
 import secrets
 import shutil
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -29,27 +32,35 @@ import tornado.web
 from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.auth.security import passwd
-from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from traitlets.config import Config
-from voila.app import Voila
-from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
-from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
-from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
+from llmviz.classroom.fairness import TooMany, Turns
+from llmviz.classroom.lessons import FROM_ONE_ADDRESS, LESSONS, WHEN, Counts, Lesson, TooManyAnswers
 from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
+from llmviz.classroom.voila_parts import Voila, get_page_config
 from llmviz.page.write import document, index_page, title_of
 
 HERE = Path(__file__).parent
 TEACHER = "llmviz-teacher"  # the teacher's cookie
 ANSWERED = "llmviz-answered"  # the cookie that keeps a browser from being counted twice
 LONGEST_FORM = 10_000  # bytes
-LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is far below
+CONNECTIONS = (
+    250  # that one address may hold: browsers take six each, and a network may hide a room behind one address
+)
+FILES = 8192  # that this process may hold open: connections, and ten for each kernel
+LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is half of it
+# The one kind of comm that a page opens itself, to ask for the widgets that the notebook has made; once for each
+# connection. A kernel keeps every comm, with all that came with it, so there is a limit.
+COMM = "jupyter.widget.control"
+COMMS, LARGEST_COMM = 100, 10_000  # for a page; bytes
 TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
 # What a page of Voilà's needs of the JupyterLab on this computer; others' extensions stay away.
@@ -72,13 +83,21 @@ PRIVATE = (
     "10.254.254.254",
     "172.16.254.254",
 )  # an address in each kind of private network
+OPEN_NOW = "<!-- the open questions -->"  # in the list of all pages, where the link to them goes
+QUESTIONS = (
+    f'<div id="questions" aria-live="polite">{OPEN_NOW}</div>'
+    '<script defer src="/class/static/index.js"></script>'
+)
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 KERNEL = r"(?P<kernel>\w+-\w+-\w+-\w+-\w+)"
 
 
 @dataclass(frozen=True)
 class Class:
-    """What a class is made of. notebooks: files, in the order of the index; the first is the front page."""
+    """What a class is made of. notebooks: files, in the order of the index; the first is the front page.
+
+    each: pages that one visitor may have open.
+    """
 
     notebooks: tuple[Path, ...]
     port: int
@@ -86,6 +105,7 @@ class Class:
     password: str = ""
     project: bool = False
     local: bool = False
+    each: int = 1
 
     @property
     def ip(self) -> str:
@@ -104,12 +124,14 @@ class Classroom(Voila):
                 "allow_template_override": "NO",
                 "allow_theme_override": "NO",
             },
+            VoilaExecutor={"cell_error_instruction": "What comes after it is missing. Tell your teacher."},
             VoilaExporter={"exclude_input_prompt": True, "exclude_output_prompt": True},
             KernelManager={"autorestart": False},  # a page cannot go on with an empty kernel
             ZMQChannelsWebsocketConnection={"limit_rate": False},  # it would drop pictures
         )
         if the_class.password:
-            config.PasswordIdentityProvider.hashed_password = passwd(the_class.password)
+            # Jupyter then asks for a word. It is never compared with this, since `Login` does that.
+            config.PasswordIdentityProvider.hashed_password = "kept by the class"
         super().__init__(
             config=config,
             root_dir=str(the_class.notebooks[0].parent),
@@ -121,9 +143,14 @@ class Classroom(Voila):
         )
         self.the_class, self.started = the_class, started
         self.notebooks = {file.name: file for file in the_class.notebooks}
-        self.titles = {name: title_of(read_notebook(file)) for name, file in self.notebooks.items()}
+        read = {name: read_notebook(file) for name, file in self.notebooks.items()}
+        self.titles = {name: title_of(notebook) for name, notebook in read.items()}
+        pages = {f"voila/render/{name}": notebook for name, notebook in read.items()}
+        self.index = index_page(pages, QUESTIONS)
+        self.requests = Turns(seconds=0.02, at_once=100)
+        self.guesses = Turns(seconds=1.0, at_once=30)
         self.key = secrets.token_urlsafe(16)
-        self.counts = Counts()
+        self.counts = Counts(max(FROM_ONE_ADDRESS, the_class.each))
 
     def setup_template_dirs(self) -> None:
         super().setup_template_dirs()
@@ -140,7 +167,11 @@ class Classroom(Voila):
             "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
         }
         self.pool = SessionPool(
-            self.kernel_manager, self._page, self.the_class.limit, self.the_class.notebooks[0].name
+            self.kernel_manager,
+            self._page,
+            self.the_class.limit,
+            self.the_class.notebooks[0].name,
+            self.the_class.each,
         )
         return settings
 
@@ -161,13 +192,8 @@ class Classroom(Voila):
             (r"/lesson/([^/]+)/([^/]+)", LessonPage),
             (r"/teacher/lesson/([^/]+)", TeacherLesson),
             (r"/teacher/lesson/([^/]+)/counts", LessonCounts),
-            (r"/voila/templates/(.*)", Templates),
-            (r"/voila/static/(.*)", Scripts, {"paths": self.static_paths}),
-            (
-                r"/voila/labextensions/(.*)",
-                Extensions,
-                {"path": self.labextensions_path, "no_cache_paths": []},
-            ),
+            (r"/voila/(?:templates/lab/)?static/(.*)", Files, {"folders": self.static_paths}),
+            (r"/voila/labextensions/(.*)", Files, {"folders": self.labextensions_path}),
         ]
 
     def listen(self) -> None:
@@ -175,8 +201,18 @@ class Classroom(Voila):
         logging.getLogger("tornado.general").setLevel(
             logging.ERROR
         )  # Jupyter's pings are in ms, Tornado's in s
-        self.app.listen(self.port, self.ip)
+        with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+            import resource
+
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         self.ioloop = IOLoop.current()
+        try:
+            Door(self.app).listen(self.port, self.ip)
+        except OSError:
+            self.stop()
+            raise
         self.ioloop.add_callback(self.pool.open)
         signal.signal(signal.SIGTERM, lambda *_: self.ioloop.add_callback_from_signal(self.ioloop.stop))
         self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
@@ -222,8 +258,43 @@ class Classroom(Voila):
         ]
 
 
+class Door(HTTPServer):
+    """Let no address hold so many connections that none are left for others."""
+
+    def initialize(self, *args, **kwargs) -> None:
+        super().initialize(*args, **kwargs)
+        self.open: Counter[str] = Counter()
+
+    def handle_stream(self, stream, address: tuple) -> None:
+        if self.open[address[0]] >= CONNECTIONS:
+            stream.close()
+            return
+        self.open[address[0]] += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn) -> None:
+        self.open -= Counter([server_conn.context.address[0]])  # drops what has come to 0
+        super().on_close(server_conn)
+
+
 class Handler(JupyterHandler):
-    """What all of ours share: the class, and pages in one style."""
+    """What all of ours share: the class, pages in one style, and a turn for each address."""
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
+        await self.turn(self.classroom.requests)
+        await super().prepare()
+
+    async def turn(self, turns: Turns) -> None:
+        """Wait until it is the turn of the visitor's address."""
+        try:
+            await turns.wait(self.address)
+        except TooMany:
+            raise tornado.web.HTTPError(429) from None
+
+    @property
+    def address(self) -> str:
+        """Return the visitor's address in the network."""
+        return self.request.remote_ip or ""
 
     @property
     def classroom(self) -> Classroom:
@@ -238,7 +309,11 @@ class Handler(JupyterHandler):
         self.finish(document(title, f"<main>{body}</main>", end))
 
     def write_error(self, status_code: int, **kwargs) -> None:
-        said = {404: "There is no such page here.", 403: "This page is the teacher’s."}
+        said = {
+            403: "This page is the teacher’s.",
+            404: "There is no such page here.",
+            429: "Too many requests came from your address. Wait a minute, then load the page again.",
+        }
         text = said.get(status_code, "Something went wrong with this page.")
         if isinstance(kwargs.get("exc_info", (None, None))[1], NoSuchLesson):
             text = "There is no such lesson here."
@@ -248,51 +323,46 @@ class Handler(JupyterHandler):
         return self.get_secure_cookie(TEACHER) == b"yes"
 
 
-class Packed(tornado.web.StaticFileHandler):
+class Files(tornado.web.RequestHandler):
     """Files of the libraries, 10 MB for a page: packed once, a quarter of that for each of thirty phones."""
 
-    @allow_unauthenticated
-    async def get(self, path: str, include_body: bool = True) -> None:
-        try:
-            self.path = self.parse_url_path(path)
-            file = self.get_absolute_path(self.root, self.path)  # may set the root
-        except (AssertionError, ValueError):  # Voilà takes addresses apart as they should be
-            raise tornado.web.HTTPError(404) from None
-        checked = self.validate_absolute_path(self.root, file)
-        if checked is None:
-            return
-        file = checked
-        if Path(file).suffix not in (".js", ".css", ".svg") or "gzip" not in self.request.headers.get(
-            "Accept-Encoding", ""
-        ):
-            await tornado.web.StaticFileHandler.get(self, path, include_body)
-            return
-        self.absolute_path = file
-        self.set_header("Content-Type", self.get_content_type())
-        self.set_header("Content-Encoding", "gzip")
+    def initialize(self, folders: list[str]) -> None:
+        self.folders = folders
+
+    def get(self, path: str) -> None:
+        if not (file := file_below(self.folders, path)):
+            raise tornado.web.HTTPError(404)
+        self.set_header("Content-Type", mimetypes.guess_type(file)[0] or "application/octet-stream")
         self.set_header("Cache-Control", "max-age=3600")
-        self.finish(packed(file, Path(file).stat().st_mtime))
+        packs = file.suffix in (".js", ".css", ".svg")
+        if packs and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.finish(packed(file, file.stat().st_mtime))
+        else:
+            self.finish(file.read_bytes())
+
+
+def file_below(folders: list[str], path: str) -> Path | None:
+    """Return the file at `path` in the first folder that has it; None where none has, or it is not below the folder."""
+    for folder in folders:
+        file = Path(
+            os.path.normpath(Path(folder, path))
+        )  # links in a folder may lead out of it, addresses may not
+        if (
+            file.is_relative_to(os.path.normpath(folder)) and file.is_file()
+        ):  # false, too, for what is no name
+            return file
+    return None
 
 
 @functools.lru_cache(maxsize=1000)
-def packed(file: str, changed: float) -> bytes:
-    return gzip.compress(Path(file).read_bytes(), 6)
-
-
-class Templates(Packed, TemplateStaticFileHandler):
-    pass
-
-
-class Scripts(Packed, MultiStaticFileHandler):
-    pass
-
-
-class Extensions(Packed, FileFindHandler):
-    pass
+def packed(file: Path, changed: float) -> bytes:
+    return gzip.compress(file.read_bytes(), 6)
 
 
 class NotHere(Handler):
     async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
+        await self.turn(self.classroom.requests)
         raise tornado.web.HTTPError(404)
 
 
@@ -301,15 +371,8 @@ class Index(Handler):
 
     @tornado.web.authenticated
     def get(self) -> None:
-        pages = {
-            f"voila/render/{name}": read_notebook(file) for name, file in self.classroom.notebooks.items()
-        }
-        above = (
-            f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
-            '<script defer src="/class/static/index.js"></script>'
-        )
         self.set_header("Cache-Control", "no-store")
-        self.finish(index_page(pages, above))
+        self.finish(self.classroom.index.replace(OPEN_NOW, lessons.link(self.classroom.counts.open)))
 
 
 class Questions(Handler):
@@ -322,7 +385,7 @@ class Questions(Handler):
 
 
 class Login(LoginFormHandler, Handler):
-    """The password of the class, where it has one; Jupyter's own check of it (argon2)."""
+    """The password of the class, where it has one. The teacher's page shows it, so it is kept as it is."""
 
     def _render(self, message=None) -> None:
         wrong = '<p role="alert">That is not the word. Once more?</p>' if message else ""
@@ -336,9 +399,14 @@ class Login(LoginFormHandler, Handler):
 
     @allow_unauthenticated
     async def post(self) -> None:
-        if not self.current_user and self.identity_provider.process_login_form(self) is None:
-            await asyncio.sleep(1)  # who guesses needs long
-        super().post()
+        await self.turn(self.classroom.guesses)
+        word = self.get_body_argument("password", "")
+        if not hmac.compare_digest(word.encode(), self.classroom.the_class.password.encode()):
+            self.set_status(401)
+            self._render({"error": "wrong"})
+            return
+        self.identity_provider.set_login_cookie(self, self.identity_provider.generate_anonymous_user(self))
+        self._redirect_safe(self.get_argument("next", "/"))
 
 
 # A page that is loaded again, or left for another one, gives its kernel up only when this answer has come: so the first
@@ -358,7 +426,7 @@ class OnePage(Handler):
         if name not in self.classroom.notebooks:
             raise tornado.web.HTTPError(404)
         try:
-            session = self.pool.take(name)
+            session = self.pool.take(name, "" if self.is_teacher() else self.current_user.username)
         except PoolFull:
             self.set_status(503)
             self.set_header("Retry-After", "10")
@@ -408,8 +476,8 @@ class OnePage(Handler):
             await parts.aclose()
 
 
-class Channels(VoilaKernelWebsocketHandler):
-    """The messages between a page and its kernel; nothing else, whatever is sent."""
+class Channels(KernelWebsocketHandler):
+    """The messages between a page and its kernel; nothing else, whatever is sent. Errors stay here: they name files."""
 
     open_session: Session
 
@@ -418,7 +486,7 @@ class Channels(VoilaKernelWebsocketHandler):
         if session is None:
             raise tornado.web.HTTPError(404)
         self.open_session = session
-        # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
+        # Over the older form of these messages Jupyter's server would count up to a number in them, for ever.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
             raise tornado.web.HTTPError(400)
         await super().pre_get()
@@ -430,12 +498,36 @@ class Channels(VoilaKernelWebsocketHandler):
 
     def on_message(self, message: str | bytes) -> None:
         self.open_session.touched = time.monotonic()
-        if not has_offsets(message):
+        if not isinstance(message, bytes) or not has_offsets(message):
             return
         try:
-            super().on_message(message)
+            if self._may_pass(message):
+                super().on_message(message)
         except Exception as error:  # no message at all, but what somebody made up
             self.log.warning("a message that is none: %r", error)
+
+    def write_message(self, message, binary: bool = False):
+        if isinstance(message, bytes):
+            _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(message)
+            kind = json.loads(header)["msg_type"]
+            if kind in ("error", "execute_input") or (
+                kind == "stream" and json.loads(content)["name"] == "stderr"
+            ):
+                return None
+        return super().write_message(message, binary)
+
+    def _may_pass(self, message: bytes) -> bool:
+        """Return whether a message is one of widgets; of new comms, only some small ones of the kind that we know."""
+        channel, parts = deserialize_msg_from_ws_v1(message)
+        kind = json.loads(parts[0])["msg_type"]
+        if channel != "shell" or kind not in MESSAGES:
+            return False
+        if kind == "comm_open":
+            if len(message) > LARGEST_COMM or json.loads(parts[3])["target_name"] != COMM:
+                return False
+            self.open_session.comms += 1
+            return self.open_session.comms <= COMMS
+        return True
 
     def on_close(self) -> None:
         self.open_session.connections -= 1
@@ -452,15 +544,20 @@ class KernelModel(Handler):
 
 
 class Alive(Handler):
-    """Whether a page's kernel is there: 204 yes, 410 ended since nothing was done, 404 no."""
+    """Whether a page's kernel is there: 204 yes, 410 it was ended, with a sentence that says why, 404 no."""
 
     async def get(self, kernel: str) -> None:
         session = self.pool.session_of(kernel)
         self.set_header("Cache-Control", "no-store")
-        self.set_status(
-            204 if session and await self.pool.alive(session) else 410 if self.pool.was_idle(kernel) else 404
-        )
-        self.finish()
+        if session and await self.pool.alive(session):
+            self.set_status(204)
+            self.finish()
+        elif why := self.pool.why_ended(kernel):
+            self.set_status(410)
+            self.finish(why)
+        else:
+            self.set_status(404)
+            self.finish()
 
     def get_login_url(self) -> str:
         raise tornado.web.HTTPError(403)
@@ -567,7 +664,7 @@ class LessonPage(Handler):
             self.set_header("Refresh", "5")  # seconds
             self._show(lesson, lessons.closed(counts.open))
         elif here not in self._answered():
-            self._show(lesson, lessons.questions_form(lesson))
+            self._show(lesson, lessons.questions_form(lesson, counts.number(lesson, when)))
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
         else:
@@ -577,8 +674,8 @@ class LessonPage(Handler):
     def post(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
         counts = self.classroom.counts
-        answers, form = lessons.read_form(lesson, bytes(self.sent))
-        counted = counts.has(lesson, when, form)  # sent again: another tap, or the page was loaded again
+        answers, number = lessons.read_form(lesson, bytes(self.sent))
+        counted = counts.has(number)  # sent again: another tap, or the page was loaded again
         if not counted and not counts.takes(lesson, when):
             self.set_status(403)
             self._show(lesson, lessons.too_late(counts.open))
@@ -587,15 +684,22 @@ class LessonPage(Handler):
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
             return
-        complete = [answer for answer in answers if answer is not None]
-        if len(complete) < len(answers):
-            self.set_status(400)
-            self._show(lesson, lessons.questions_form(lesson, answers, form))
-            return
         answered = self._answered()
+        ours = counts.is_ours(lesson, when, number)
+        complete = [answer for answer in answers if answer is not None]
+        if len(complete) < len(answers) or not (ours or here in answered):
+            self.set_status(400)
+            number = number if ours else counts.number(lesson, when)
+            self._show(lesson, lessons.questions_form(lesson, number, answers))
+            return
         if counted or here not in answered:
+            try:
+                counts.add(lesson, when, complete, number, self.address)
+            except TooManyAnswers:
+                self.set_status(429)
+                self._show(lesson, lessons.too_many())
+                return
             counted = True
-            counts.add(lesson, when, complete, form)
             keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
         said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
@@ -636,6 +740,7 @@ class TeacherLesson(Handler):
             shown = (
                 f'<h2>Open: the questions {now[1]}</h2><div class="code">{qr_code(place)}</div>'
                 f'<p class="place">{html.escape(place.removeprefix("http://"))}</p>'
+                f'<p><b id="answers" data-when="{now[1]}">0</b> answers, <b id="pages">0</b> pages open</p>'
             )
         else:
             shown = "<p>The questions of this lesson are closed.</p>"
@@ -673,19 +778,19 @@ class TeacherLesson(Handler):
 
 
 class LessonCounts(Handler):
-    """The numbers in that table, asked for again and again."""
+    """The numbers in that table and how many pages are open, asked for again and again."""
 
     @allow_unauthenticated
     def get(self, name: str) -> None:
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
-        self.finish(self.classroom.counts.of(lesson_of(name)))
+        self.finish(self.classroom.counts.of(lesson_of(name)) | {"pages": len(self.pool.taken)})
 
 
-def has_offsets(message: str | bytes) -> bool:
+def has_offsets(message: bytes) -> bool:
     """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
-    number = int.from_bytes(message[:8], "little") if isinstance(message, bytes) else 0
+    number = int.from_bytes(message[:8], "little")
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
 
 

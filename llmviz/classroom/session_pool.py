@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from llmviz import machine
 
 MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
+MOST_MB_OF_A_KERNEL = 1000  # of its own: the heaviest page takes a third; above, somebody fills it on purpose
 LEAST_MB = 700  # of free memory, for one more kernel: other programs may have taken theirs since
 MB_OF_THE_REST = 2000  # the system, a browser, this server, and the model's file that all kernels share
 MOST = 60  # pages at once, however much memory there is
@@ -41,6 +42,12 @@ ENVIRONMENT = {
 log = logging.getLogger(__name__)
 
 
+# Why a kernel was ended, as its page says it.
+ANOTHER_PAGE = "You opened another page, so the model behind this one was ended."
+NOTHING_DONE = "Nothing was done here for a long time, so the model behind this page was ended."
+TOO_LARGE = "The model behind this page took more memory than a page may, so it was ended."
+
+
 class PoolFull(Exception):
     """No further page can be open now."""
 
@@ -50,11 +57,14 @@ class Session:
     """One page and its kernel."""
 
     notebook: str
+    visitor: str = ""  # who has it
     kernel: str = ""  # its id; empty until it has started
     parts: list[str] = field(default_factory=list)  # of the HTML, where the page was made ready
     running: bool = True  # its cells
     its_turn: bool = False
     connections: int = 0
+    comms: int = 0  # that the page has opened
+    began: float = 0.0  # when the visitor came
     seen: float = field(default_factory=time.monotonic)  # when there was a connection
     touched: float = field(default_factory=time.monotonic)  # when the visitor's page last sent something
 
@@ -71,21 +81,30 @@ def is_memory_left() -> bool:
 
 class SessionPool:
     """kernels: a manager of kernels, with `start_kernel` and the like. make: a session → the parts of its page, one by
-    one; it calls `start` for the kernel. front: the page that is kept ready at first.
+    one; it calls `start` for the kernel. front: the page that is kept ready at first. each: how many pages one visitor
+    may have open.
     """
 
-    def __init__(self, kernels, make: Callable[[Session], AsyncIterator[str]], limit: int, front: str):
-        self.kernels, self.limit, self._make = kernels, limit, make
+    def __init__(
+        self, kernels, make: Callable[[Session], AsyncIterator[str]], limit: int, front: str, each: int = 1
+    ):
+        self.kernels, self.limit, self.each, self._make = kernels, limit, each, make
         self.taken: set[Session] = set()
         self.ready: list[Session] = []
         self._making: set[Session] = set()  # on the way to be ready
         self._asked = deque([front] * 5, maxlen=5)
-        self._idle: deque[str] = deque(maxlen=1000)  # kernels that were ended because nothing was done
+        self._ended: deque[tuple[str, str]] = deque(maxlen=1000)  # kernels, and why
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task] = set()
 
-    def take(self, notebook: str) -> Session:
-        """Return a session for a visitor, ready where there is one. Raises PoolFull."""
+    def take(self, notebook: str, visitor: str = "") -> Session:
+        """Return a session for a visitor, ready where there is one. Raises PoolFull.
+
+        Where the visitor has as many as one may have, the oldest ends. An unnamed visitor may have any number.
+        """
+        own = sorted((s for s in self.taken if visitor and s.visitor == visitor), key=lambda s: s.began)
+        for old in own[: max(0, len(own) - self.each + 1)]:
+            self.leave(old, ANOTHER_PAGE)
         session = next((ready for ready in self.ready if ready.notebook == notebook), None)
         if len(self.taken) >= self.limit or not (self.ready or is_memory_left()):
             raise PoolFull
@@ -96,7 +115,8 @@ class SessionPool:
             session = Session(notebook)
             if self.ready and self._is_full():
                 self._later(self._end(self.ready.pop(0)))
-        session.seen = session.touched = time.monotonic()
+        session.visitor = visitor
+        session.began = session.seen = session.touched = time.monotonic()
         self.taken.add(session)
         return session
 
@@ -137,18 +157,20 @@ class SessionPool:
                 )
         return session.kernel
 
-    def leave(self, session: Session) -> None:
-        """End the kernel and free the session."""
+    def leave(self, session: Session, why: str = "") -> None:
+        """End the kernel and free the session. why: a sentence for the visitor, who has not left."""
         if session in self.taken:
             self.taken.remove(session)
+            if why:
+                self._ended.append((session.kernel, why))
             self._later(self._end(session))
 
     def session_of(self, kernel: str) -> Session | None:
         return next((session for session in self.taken if session.kernel == kernel), None) if kernel else None
 
-    def was_idle(self, kernel: str) -> bool:
-        """Return whether that kernel was ended because its visitor did nothing for long."""
-        return kernel in self._idle
+    def why_ended(self, kernel: str) -> str:
+        """Return why that kernel was ended while its page was open; "" where it was not."""
+        return dict(self._ended).get(kernel, "")
 
     def before(self, session: Session) -> int:
         """Return how many visitors' pages come first."""
@@ -156,6 +178,13 @@ class SessionPool:
 
     async def alive(self, session: Session) -> bool:
         return session.kernel in self.kernels and await self.kernels.get_kernel(session.kernel).is_alive()
+
+    def own_memory(self, session: Session) -> int:
+        """Return the bytes that a session's kernel has for itself; 0 where that cannot be found out."""
+        try:
+            return machine.own_memory(self.kernels.get_kernel(session.kernel).provisioner.pid)
+        except Exception:  # it has just ended
+            return 0
 
     def open(self) -> None:
         """Begin to end what nobody uses, forget what has died, and make pages ready."""
@@ -187,17 +216,20 @@ class SessionPool:
                 continue
             if session.connections:
                 session.seen = now
+            why = ""
             if not await self.alive(session):
                 log.warning("a kernel has died")
+            elif self.own_memory(session) > MOST_MB_OF_A_KERNEL * 1_000_000:
+                why = TOO_LARGE
             elif session in self.ready or (now - session.seen < ALONE and now - session.touched < IDLE):
                 continue
             elif now - session.touched >= IDLE:
-                self._idle.append(session.kernel)
+                why = NOTHING_DONE
             if session in self.ready:
                 self.ready.remove(session)
                 self._later(self._end(session))
             else:
-                self.leave(session)
+                self.leave(session, why)
         if len(self._making) < AT_A_TIME and not any(session.running for session in self.taken):
             self._later(self._make_ready())
 

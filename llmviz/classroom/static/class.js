@@ -36,15 +36,17 @@ function gone(why, bySelf) {
 
 async function look() {
   let status = 0;
+  let why = "";
   try {
     const options = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(10_000) };
-    status = (await fetch(`${base}class/alive/${kernel}`, options)).status;
+    const answer = await fetch(`${base}class/alive/${kernel}`, options);
+    status = answer.status;
+    why = await answer.text();
   } catch {
     tell("No connection to the teacher’s computer. The page goes on as soon as it is there again.");
   }
   if (status === 204) tell("");
-  else if (status === 410)
-    gone("Nothing was done here for a long time, so the model behind this page was ended.", false);
+  else if (status === 410) gone(why, false);
   else if (status === 404 || status === 403) gone("The model behind this page has stopped.", true);
   if (!ended) setTimeout(look, LOOK_EVERY);
 }

@@ -1,19 +1,22 @@
-// The teacher's page of a lesson: how often each answer was given, again and again, once the teacher asks.
+// The teacher's page of a lesson: how many answers there are, and how often each was given once the teacher asks.
 
 const table = document.getElementById("counts");
 const cells = [...document.querySelectorAll("[data-count]")];
+const answers = document.getElementById("answers"); // null where no questions are open
+const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
 async function look() {
-  if (table.hidden) return;
   try {
     const counts = await (await fetch(`${location.pathname}/counts`, { cache: "no-store" })).json();
     for (const cell of cells) {
       const [when, question, option] = cell.dataset.count.split(" ");
       const all = counts[when][question];
-      const sum = all.reduce((a, b) => a + b, 0);
       cell.textContent = all[option];
-      cell.style.setProperty("--share", `${sum ? (100 * all[option]) / sum : 0}%`);
+      cell.style.setProperty("--share", `${(100 * all[option]) / (sum(all) || 1)}%`);
     }
+    if (!answers) return;
+    answers.textContent = sum(counts[answers.dataset.when][0]);
+    document.getElementById("pages").textContent = counts.pages;
   } catch {
     // the server has ended: the last counts stay
   }
@@ -26,4 +29,5 @@ document.getElementById("show-counts").addEventListener("change", (event) => {
 document
   .getElementById("show-right")
   .addEventListener("change", (event) => document.body.classList.toggle("shows-right", event.target.checked));
+look();
 setInterval(look, 2000);

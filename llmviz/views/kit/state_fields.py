@@ -13,6 +13,7 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
+    from llmviz.model import Config
     from llmviz.views.kit.view import View
 
 MAX_TYPED = 10_000  # characters in a box
@@ -83,12 +84,16 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
 
 def layer(default: int, *, stage: str = "") -> Any:
     """Declare a layer of the model, as `index` does."""
-    return index(default, "Layer", lambda view: view.run.model.config.n_layers, stage=stage)
+    return index(default, "Layer", lambda view: _config(view).n_layers, stage=stage)
 
 
 def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
     """Declare a head of a layer, as `index` does."""
-    return index(default, label, lambda view: view.run.model.config.n_heads, stage=stage)
+    return index(default, label, lambda view: _config(view).n_heads, stage=stage)
+
+
+def _config(view: View) -> Config:
+    return getattr(view.run, "model", view.run).config  # the source may be the model itself
 
 
 def token_choice(

@@ -297,7 +297,7 @@ class Scene:
         return self._read(name, "status")
 
     def problem(self, name: str) -> str:
-        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        """Say why a job has stopped by itself, such as numbers that overflow. Empty, where it has not."""
         return self._read(name, "problem")
 
     def progress(self, name: str) -> tuple[float, float | None]:
@@ -496,9 +496,9 @@ class View(Explorer):
 
     @one_at_a_time
     def _new_run(self, run: Any) -> None:
-        before, self.run = self.run, run
+        before, inputs, self.run = self.run, self.inputs(), run
         try:
-            self._show(self.state if run is before else self.fitted(self.state))
+            self._show(self.state if self.inputs() == inputs else self.fitted(self.state))
         except Exception:
             self.run = before
             raise
@@ -693,9 +693,11 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
-        except FloatingPointError as error:
+        except (FloatingPointError, ValueError) as error:
             self._measurements.set(key, status="stopped", problem=as_sentence(error))
-            return
+            if isinstance(error, FloatingPointError):
+                return
+            raise
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise

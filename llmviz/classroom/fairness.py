@@ -1,0 +1,40 @@
+"""Nobody takes the server from the others: the requests of one address come one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+LONGEST = 10.0  # seconds that anybody waits
+
+
+class TooMany(Exception):
+    """One address has asked for more than it can get within some time. It has waited all the same."""
+
+
+class Turns:
+    """Let each address do something `at_once` times, and then once in so many seconds.
+
+    Whoever asks more often waits and holds up nobody else. A refusal waits too, or it would be followed by the next
+    request at once.
+    """
+
+    def __init__(self, seconds: float, at_once: int):
+        self.seconds, self.at_once = seconds, at_once
+        self._next: dict[
+            str, float
+        ] = {}  # when an address has its next turn; in the past where some are saved up
+
+    async def wait(self, address: str) -> None:
+        """Return when it is this address's turn. Raises TooMany, after a wait."""
+        now = time.monotonic()
+        saved_up = now - self.seconds * (self.at_once - 1)
+        if len(self._next) > 1000:
+            self._next = {other: turn for other, turn in self._next.items() if turn > saved_up}
+        turn = max(self._next.get(address, 0), saved_up)
+        if turn > now + LONGEST:
+            await asyncio.sleep(LONGEST)
+            raise TooMany
+        self._next[address] = turn + self.seconds
+        if turn > now:
+            await asyncio.sleep(turn - now)
