@@ -305,7 +305,8 @@ class OfRows(Picture):
     @property
     def n_rows(self) -> float:
         """How many rows can be selected."""
-        return len(getattr(self, self._rows[0]))
+        rows = getattr(self, self._rows[0])
+        return 0 if rows is None else len(rows)
 
     @traitlets.validate("selected")
     def _a_row(self, proposal):
