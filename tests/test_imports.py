@@ -163,11 +163,17 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "machine", "page", "classroom"},  # the version; how many cores there are
+    # the version; how many cores there are; where the cache is
+    "cli": {"", "machine", "page", "classroom", "download", "weights"},
     "classroom": {"classroom.session_pool", "classroom.server", "machine"},
-    "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.session_pool", "page.write"},
+    "classroom.server": {
+        *("classroom.fairness", "classroom.lessons", "classroom.pages", "classroom.session_pool"),
+        *("classroom.voila_parts", "page.write"),
+    },
+    "classroom.fairness": set(),
+    "classroom.voila_parts": set(),
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
-    "classroom.pages": {"classroom.session_pool", "page.write"},
+    "classroom.pages": {"classroom.session_pool", "classroom.voila_parts", "page.write"},
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
