@@ -15,7 +15,7 @@ from widget_tree import every_picture
 
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
-from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.next_token_bars import next_tokens, top
 from llmviz.views.kit.picture import STATIC, Picture, script
 from llmviz.views.provenance import Explanation
 
@@ -154,20 +154,18 @@ def test_bars_take_only_probabilities_over_everything(probs, says):
         NextTokenBars(np.array(probs), Letters())
 
 
-def test_bars_show_new_numbers_in_place_and_keep_the_chosen_token():
-    bars = NextTokenBars(np.array([0.5, 0.3, 0.2]), Letters(), n=2)
+def test_bars_keep_the_chosen_token_as_long_as_it_has_a_row():
+    probs = np.array([0.5, 0.3, 0.2])
+    bars = NextTokenBars(probs, Letters(), n=2)
     bars.selected = 1
     assert bars.chosen == 1
-    bars.show(np.array([0.2, 0.5, 0.3]), before=np.array([0.5, 0.3, 0.2]))
+    bars.change(**next_tokens(Letters(), np.array([0.2, 0.5, 0.3]), n=2, before=probs, chosen=1))
     assert (bars.pieces, bars.selected, bars.chosen) == (["b", "c"], 0, 1)
     np.testing.assert_allclose(bars.before, [0.3, 0.2])
-    bars.show(np.array([0.5, 0.1, 0.4]))
-    assert (bars.pieces, bars.selected, bars.chosen) == (["a", "c"], None, None)
-    np.testing.assert_allclose(bars.before, [0.5, 0.2])  # kept, for the tokens now shown
-    bars.show(np.array([0.5, 0.1, 0.4]), before=None)
-    assert bars.before is None
+    bars.change(**next_tokens(Letters(), np.array([0.5, 0.1, 0.4]), n=2, chosen=1))
+    assert (bars.pieces, bars.selected, bars.chosen, bars.before) == (["a", "c"], None, None, None)
     with pytest.raises(ValueError, match=holding("before", 2, 3)):
-        bars.show(np.array([0.5, 0.1, 0.4]), before=np.array([0.5, 0.5]))
+        next_tokens(Letters(), probs, before=np.array([0.5, 0.5]))
 
 
 def test_an_axis_is_never_shorter_than_its_longest_bar():
@@ -180,7 +178,7 @@ def test_an_axis_is_never_shorter_than_its_longest_bar():
 # --- heat maps and vectors ---
 
 
-def test_a_zero_is_a_number_and_masked_is_what_the_caller_says():
+def test_a_zero_is_a_number_masked_is_what_the_caller_says_and_infinite_is_blank():
     identity = HeatMap(np.eye(3), PIECES)
     assert not np.isnan(identity.values).any()
     assert "masked" not in identity.summary
@@ -188,13 +186,8 @@ def test_a_zero_is_a_number_and_masked_is_what_the_caller_says():
     for _ in range(2):
         assert np.array_equal(np.isnan(heat.values), np.triu(np.ones((3, 3), bool), 1))
         heat.change(values=CAUSAL / 2)  # it holds for the numbers that come later
-
-
-def test_infinite_scores_are_blank():
-    scores = np.where(CAUSAL > 0, 2.0, -np.inf)
-    heat = HeatMap(scores, PIECES, kind="signed")
-    assert np.isnan(heat.values).sum() == 3
-    assert heat.limit == 2
+    scores = HeatMap(np.where(CAUSAL > 0, 2.0, -np.inf), PIECES, kind="signed")
+    assert (np.isnan(scores.values).sum(), scores.limit) == (3, 2)
 
 
 def test_limit_follows_the_values_until_it_is_given():
@@ -251,13 +244,8 @@ def test_what_does_not_fit_is_a_trait_error(make, says):
 def test_new_pieces_drop_what_no_longer_fits():
     strip = TokenStrip(PIECES, [1, 2, 3], weights=[0, 0, 1], selected=2, highlight=[0, 2], notes=PIECES)
     strip.pieces = PIECES[:2]
-    assert (strip.ids, strip.weights, strip.notes, strip.selected, strip.highlight) == (
-        None,
-        None,
-        None,
-        None,
-        [0],
-    )
+    assert {strip.ids, strip.weights, strip.notes, strip.selected} == {None}
+    assert strip.highlight == [0]
     arcs = Arcs(PIECES, CAUSAL, selected=2)
     arcs.pieces = ["a"]
     assert (arcs.weights, arcs.selected) == (None, None)
@@ -451,27 +439,18 @@ def opened(monkeypatch):
 
 
 def test_a_page_gets_each_script_once(opened):
-    strips = [TokenStrip(PIECES), TokenStrip(PIECES)]
-    heats = [HeatMap(CAUSAL, PIECES), HeatMap(CAUSAL, PIECES), HeatMap(CAUSAL, PIECES)]
+    pictures = [*(TokenStrip(PIECES) for _ in range(2)), *(HeatMap(CAUSAL, PIECES) for _ in range(3))]
     for name in ("kit", "token_strip", "heat_map"):
         source = json.dumps((STATIC / f"{name}.js").read_text("utf-8"))[1:-1]
         assert sum(source in state for state in opened.values()) == 1
     order = list(opened)
-    for one in strips + heats:  # a page that knows a picture knows what it refers to
-        assert (
-            order.index(one._script.kit.model_id)
-            < order.index(one._script.model_id)
-            < order.index(one.model_id)
-        )
-    assert strips[0]._script is strips[1]._script is not heats[0]._script
-    own = sum(len(opened[one.model_id]) for one in strips + heats)
+    for picture in pictures:  # a page that knows a picture knows what it refers to
+        known = [order.index(each.model_id) for each in (picture._script.kit, picture._script, picture)]
+        assert known == sorted(known)
+    own = sum(len(opened[picture.model_id]) for picture in pictures)
     assert own < 5 * 4_000  # of it the module that fetches the rest: 2 kB each
-
-
-def test_scripts_are_sent_again_after_all_widgets_were_closed(opened):
-    first = TokenStrip(PIECES)._script
-    for one in (first.kit, first):  # as `Widget.close_all()` does
-        one.close()
+    for script_ in (first := pictures[0]._script).kit, first:  # as `Widget.close_all()` does
+        script_.close()
     again = TokenStrip(PIECES)._script
     assert {again.model_id, again.kit.model_id} <= set(opened)
     assert again is not first

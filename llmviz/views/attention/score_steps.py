@@ -7,18 +7,18 @@ import traitlets
 
 from llmviz.views.kit import theme
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible
 
 
-class ScoreSteps(Picture):
+class ScoreSteps(OfRows):
     """One query's row, step by step: q·k, divided by √d_head, e to its power, share. One line a key.
 
     raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled`: was raw divided by √`d_head`?
     A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
     """
 
-    _static = "score_steps"
+    _static, _rows = "score_steps", ("pieces",)
     _data = ("pieces", "raw", "scores", "exps", "weights")
 
     pieces = Pieces()
@@ -28,14 +28,6 @@ class ScoreSteps(Picture):
     weights = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
     scaled = traitlets.Bool(True).tag(sync=True)
     d_head = traitlets.Int(0).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
-
-    @traitlets.validate("selected")
-    def _a_key(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.pieces):
-            raise traitlets.TraitError(f"selected is a key from 0 to {len(self.pieces) - 1}, not {value}")
-        return value
 
     def text(self) -> str:
         rows = [["to (key)", "q · k", "score", "e^(score − largest)", "share"]]

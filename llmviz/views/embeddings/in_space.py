@@ -34,7 +34,8 @@ class SpaceMap(go.Figure):
 
 def map_in_space(table: Table, text: str) -> SpaceMap:
     """Draw words (one group a line, as on the flat map) in three directions; ValueError for fewer than two words."""
-    groups, rows = read_groups(text, table.model.tokenizer), table.trace
+    rows = table.trace
+    groups = read_groups(text, rows.model.tokenizer)
     if len(groups.tokens) < 2:
         raise ValueError("a map needs at least two words that are one token each")
     projection = embeddings.pca(directions_of(groups.tokens, rows.W_E), n_components=3)

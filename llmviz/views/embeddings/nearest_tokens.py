@@ -11,20 +11,20 @@ import traitlets
 from llmviz import embeddings
 from llmviz.tokenization import Tokenizer
 from llmviz.views.embeddings.words import OfWords
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.view import NothingToShow, Scene, explains, part, shared
 from llmviz.views.provenance import Explanation
 
 
-class NearestTokens(Picture):
+class NearestTokens(OfRows):
     """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98% of all tokens lie.
 
     pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows drawn quieter, with the word `mark` behind
     them; band: the cosines that 1% and 99% of all tokens stay below.
     """
 
-    _static, _stage = "nearest_tokens", "embeddings"
+    _static, _stage, _rows = "nearest_tokens", "embeddings", ("ids",)
     _data = ("pieces", "cosines", "ids", "ranks", "marked", "band")
 
     pieces = Pieces()
@@ -34,7 +34,6 @@ class NearestTokens(Picture):
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
     mark = Text("typed")
     band = Floats(ndim=(1,))
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)  # the row
 
     def show(self, tokenizer: Tokenizer, cosines: np.ndarray, *, n: int) -> None:
         """Show in place the n largest of all tokens' `cosines` [n_vocab] with something."""

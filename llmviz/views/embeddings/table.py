@@ -60,7 +60,10 @@ class Rows:
 
 
 class Table(View):
-    """One switch for all pictures of a page: "take the average away". `trace`: the `Rows` that they compare."""
+    """One switch for all pictures of a page: "take the average away". `trace`: the `Rows` that they compare.
+
+    source: a model.
+    """
 
     travels = True
     copies_as_code = False  # it stands above many views
@@ -71,9 +74,5 @@ class Table(View):
     class State:
         centred: bool = tick("take the average away (in all pictures of this page, not in its questions)")
 
-    def __init__(self, model: Model, **state):
-        self.model = model
-        super().__init__(model, **state)
-
     def hand_on(self) -> None:
-        self.trace = Rows(self.model, self.state.centred)
+        self.trace = Rows(self.run, self.state.centred)

@@ -56,17 +56,16 @@ class WordMap(View):
         )
         token: int | None = picked(
             None,
-            lambda token, view: token is None or token in range(view.table.model.config.n_vocab),
+            lambda token, view: token is None or token in range(view.run.model.config.n_vocab),
             "the id of a token, or None",
             outlives_text=True,
             on_page=lambda view: view.scene(view.state).groups.tokens,
         )
 
     def __init__(self, table: Table, words: str, **state):
-        self.table, self.words = table, words
-        first = read_groups(words, table.model.tokenizer)
-        self.looks = looks_of(first.names, {})
-        rows = directions_of(first.tokens, table.model.weights.W_E)
+        self.words, model = words, table.trace.model
+        first = read_groups(words, model.tokenizer)
+        self.looks, rows = looks_of(first.names, {}), directions_of(first.tokens, model.weights.W_E)
         self.lie = embeddings.pca(rows).directions if first.tokens else None
         super().__init__(table, **state)
 

@@ -15,18 +15,17 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
 
-KEEP = object()  # `show(probs)` leaves "before" as it is
 # Where the axis may end: few steps, so that bars keep their meaning while a slider moves.
 _AXES = (0.1, 0.25, 0.5, 1.0)
 
 
 class NextTokenBars(OfRows):
-    """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first (see `show`).
+    """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first.
 
     `probs` [n_vocab] must come from a softmax over all tokens: if it does not add up to 1 (within 0.01), is negative
     or NaN, that is a ValueError. `before` [n_vocab] is drawn as an outline around the bars, for the same tokens, and
     named `before_label`. Click, arrow keys or Python select a row (`selected`); its token's id is `chosen`.
-    Enter or a click asks `provenance(row)`. `show` puts new numbers into the same picture.
+    Enter or a click asks `provenance(row)`. `change(**next_tokens(…))` puts new numbers into the same picture.
     """
 
     _static, _stage, _rows = "next_token_bars", "sampling", ("ids",)
@@ -51,17 +50,7 @@ class NextTokenBars(OfRows):
         before: Sequence | np.ndarray | None = None,
         **traits,
     ):
-        self._tokenizer, self._n, self._before = tokenizer, n, before
         super().__init__(**next_tokens(tokenizer, probs, n=n, before=before), **traits)
-
-    def show(
-        self, probs: Sequence | np.ndarray, before: Any = KEEP, *, ranked_by: np.ndarray | None = None
-    ) -> None:
-        """Draw these probabilities [n_vocab] instead, as `next_tokens` says; without `before`, the last one stays."""
-        before = self._before if before is KEEP else before
-        options = {"n": self._n, "ranked_by": ranked_by, "chosen": self.chosen}
-        self.change(**next_tokens(self._tokenizer, probs, before=before, **options))
-        self._before = before
 
     def text(self) -> str:
         """One line a token: piece, probability, and what it was before; then the rest's share."""

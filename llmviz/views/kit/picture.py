@@ -63,10 +63,11 @@ class Pieces(traitlets.TraitType):
 
     info_text = "a sequence of strings"
     default_value = ()
+    _marked = staticmethod(marked)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.tag(sync=True, to_json=lambda value, _: [marked(piece) for piece in value])
+        self.tag(sync=True, to_json=lambda value, _: [self._marked(piece) for piece in value])
 
     def validate(self, obj, value):
         if isinstance(value, str) or not isinstance(value, Iterable):
@@ -80,14 +81,11 @@ class Pieces(traitlets.TraitType):
 class Labels(Pieces):
     """Like `Pieces`, for names of rows: a piece, a number, or plain words, whose single spaces stay as they are."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.tag(to_json=lambda value, _: [marked_label(label) for label in value])
+    _marked = staticmethod(marked_label)
 
     def validate(self, obj, value):
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            self.error(obj, value)
-        return super().validate(obj, [str(label) for label in value])
+        is_list = isinstance(value, Iterable) and not isinstance(value, str)
+        return super().validate(obj, map(str, value) if is_list else value)
 
 
 class Text(traitlets.Unicode):
@@ -307,7 +305,8 @@ class OfRows(Picture):
     @property
     def n_rows(self) -> float:
         """How many rows can be selected."""
-        return len(getattr(self, self._rows[0]))
+        rows = getattr(self, self._rows[0])
+        return 0 if rows is None else len(rows)
 
     @traitlets.validate("selected")
     def _a_row(self, proposal):

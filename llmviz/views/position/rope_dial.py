@@ -6,18 +6,18 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible
 
 
-class RopeDial(Picture):
+class RopeDial(OfRows):
     """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
 
     q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. `selected` is a pair, by click or arrow keys.
     With `turns` in place of `parts` it shows the query alone: k_hands are then its own hands before RoPE.
     """
 
-    _static = "rope_dial"
+    _static, _rows = "rope_dial", ("q_hands",)
     _data = ("q_hands", "k_hands", "parts", "turns", "q_name", "k_name", "q_position", "k_position")
 
     q_hands = Floats(ndim=(2,))
@@ -31,7 +31,6 @@ class RopeDial(Picture):
     k_name = Pieces()
     q_position = traitlets.Int(0).tag(sync=True)
     k_position = traitlets.Int(0).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def text(self) -> str:
         """What is shown, then a line a pair: how fast it turns, both angles, and what it adds, or its turns."""
@@ -51,13 +50,6 @@ class RopeDial(Picture):
         q, k = (visible(name[0]) if name else "" for name in (self.q_name, self.k_name))
         score = f", key {k} at {self.k_position:,}: score {self.score:.2f}"
         return f"Query {q} at {self.q_position:,}{'' if self.parts is None else score}"
-
-    @traitlets.validate("selected")
-    def _a_pair(self, proposal):
-        value = proposal["value"]
-        if value is not None and (self.q_hands is None or not 0 <= value < len(self.q_hands)):
-            raise traitlets.TraitError(f"there is no pair {value}")
-        return value
 
 
 def degrees(hand: np.ndarray) -> str:
