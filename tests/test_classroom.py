@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
 
 from llmviz import cli, machine
-from llmviz.classroom import fairness, pages, server, session_pool, voila_parts
+from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -914,11 +916,46 @@ def test_addresses_that_have_gone_are_forgotten():
 
 
 def test_addresses_of_this_computer(monkeypatch):
-    of = server.Class((), 8866, 1)
-    monkeypatch.setattr(server, "_own_ip", dict.fromkeys(server.PRIVATE[:2], "10.0.0.7").get)
-    assert server.addresses(of) == ["http://10.0.0.7:8866"]
-    monkeypatch.setattr(server, "_own_ip", lambda network: "")
-    assert server.addresses(of) == ["http://127.0.0.1:8866"]
+    monkeypatch.setattr(network, "_own_ip", dict.fromkeys(network.PRIVATE[:2], "10.0.0.7").get)
+    assert network.addresses(8866) == ["http://10.0.0.7:8866"]
+    assert network.addresses(8866, local=True) == ["http://127.0.0.1:8866"]
+    monkeypatch.setattr(network, "_own_ip", lambda network: "")
+    assert network.addresses(8866) == ["http://127.0.0.1:8866"]
+
+
+def test_the_evening_before_says_where_it_listens_and_when_a_phone_has_come(monkeypatch, capsys):
+    from browser.lab import free_port
+
+    monkeypatch.setattr(network, "_own_ip", lambda network: "10.0.0.7")
+    monkeypatch.setattr(network._Server, "timeout", 0.5)
+    port, said = free_port(), []
+
+    def ask(source: str) -> None:
+        with socket.create_connection(("127.0.0.1", port), source_address=(source, 0), timeout=10) as visitor:
+            visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"</h1>" in b"".join(iter(lambda: visitor.recv(10_000), b""))
+
+    checking = threading.Thread(target=network.check, args=(port, said.append))
+    checking.start()
+    while len(said) < 3:  # there was no phone for a while
+        time.sleep(0.05)
+    ask("127.0.0.1")
+    while "computer itself" not in said[-1]:
+        time.sleep(0.05)
+    assert checking.is_alive()
+    ask("127.0.0.2")
+    checking.join(10)
+    assert not checking.is_alive()
+    assert f"http://10.0.0.7:{port}" in said[0]
+    assert "127.0.0.2" in said[-1]
+    assert capsys.readouterr().out.count("\n") > 10  # the code
+
+
+def test_a_check_that_cannot_be(capsys):
+    assert "--local" in refused(capsys, "--check", "--local")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert re.search(holding(port, "--port"), refused(capsys, "--check", "--port", port))
 
 
 def test_the_environment_gives_a_kernel_one_thread():

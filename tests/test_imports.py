@@ -162,11 +162,17 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "machine", "page", "classroom"},  # the version; how many cores there are
-    "classroom": {"classroom.session_pool", "classroom.server", "machine"},
-    "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.session_pool", "page.write"},
+    "cli": {"", "machine", "page", "classroom", "download", "weights"},  # the version; cores; the cache
+    "classroom": {"classroom.network", "classroom.session_pool", "classroom.server", "machine"},
+    "classroom.server": {
+        *("classroom.fairness", "classroom.lessons", "classroom.network", "classroom.pages"),
+        *("classroom.session_pool", "classroom.voila_parts", "page.write"),
+    },
+    "classroom.fairness": set(),
+    "classroom.network": {"page.write"},
+    "classroom.voila_parts": set(),
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
-    "classroom.pages": {"classroom.session_pool", "page.write"},
+    "classroom.pages": {"classroom.session_pool", "classroom.voila_parts", "page.write"},
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
