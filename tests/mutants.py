@@ -47,7 +47,7 @@ MUTANTS = {
     "what belongs to the old text stays": (VIEW, "if declared.outlives_text and declared", "if declared"),
     "a new text does not fit the state": (
         VIEW,
-        "self._show(self.state if run is before else self.fitted(self.state))",
+        "self._show(self.state if self.inputs() == inputs else self.fitted(self.state))",
         "self._show(self.state)",
     ),
     "an old picture stays after a stop": (

@@ -83,6 +83,7 @@ MAY_KNOW = {
         *("experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
+    "experiments.journey": {"ops", "model", "position", "sampling"},
     "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
@@ -205,7 +206,7 @@ ANY_VIEW = {
 }
 ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
 # Where a number of any stage is from, and the map that leads through all stages.
-VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
 SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.
@@ -273,12 +274,14 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
-    side begin and attend in their own way, around the model's blocks.
+    """And training, backwards. Sheets of paper and a journey show a run in the stages' own terms; they make none. Many
+    texts side by side begin and attend in their own way, around the model's blocks.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
     claims = {name for name in composing if name.startswith("claims.")}  # they read runs, too
-    assert composing - claims == {"model", "training", "texts.write", "classroom.worksheets"}
+    assert composing - claims == {
+        *("model", "training", "texts.write", "classroom.worksheets", "experiments.journey")
+    }
 
 
 def test_the_checks_know_numpy_only():

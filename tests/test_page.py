@@ -62,20 +62,26 @@ alone = TokenStrip(pieces=["x", "y"])
 w.VBox([strip, said, alone])
 """,
     """
-from llmviz.views.differences.guessed import Guessed
-from llmviz.views.kit.predict import Question
-class Count(Guessed):
-    def __init__(self):
-        super().__init__(Question("How far does it count?", answer=None, low=0, high=9), "count")
-        self.children = (self.card, *self.buttons, self.told)
-    def work(self):
-        yield 0.5
-        self.told.say("counted")
-        self.tell(7)
+from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.view import job, sentences
+class Count(GuessFirst):
+    experiment, high = "count", 9
+    copies_as_code = False
+    begin = starts("count")
+    def question(self, scene):
+        return "How far does it count?"
+    def answer(self, scene):
+        return 7
+    @job()
+    def count(self, scene):
+        yield 0.5, 7
+    @sentences
+    def message(self, scene):
+        return ["counted"]
 class Long(Count):
     def needs_kernel(self):
-        return [self.card, *self.buttons]
-w.VBox([Count(), Long()])
+        return [self.parts["card"], self.parts["begin"]]
+w.VBox([Count(None), Long(None)])
 """,
     """
 x, y, both = w.IntSlider(1, 0, 3), w.IntSlider(1, 0, 3), w.Label("1 and 1")
@@ -260,7 +266,7 @@ def test_a_plotly_figure_brings_its_script():
 def test_values_go_from_coarse_to_fine_but_turns_one_after_the_other(model):
     (control,) = controls_of(ipywidgets.IntSlider(value=4, min=0, max=8))
     assert control.values == [0, 8, 2, 6, 1, 3, 5, 7]
-    (turns,) = controls_of(Journey("The cat", model=model))
+    (turns,) = controls_of(Journey("The cat", model=model).parts["film"])
     assert turns.values == [1, 2, 3, 4]
 
 

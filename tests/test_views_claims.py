@@ -19,7 +19,7 @@ from llmviz.views.kit.claims import Claims
 
 def test_a_claim_is_text():
     cells = "a < b & c", "<script>window.hacked = 1</script>", "holds"
-    table = Claims((Line(*cells),))
+    table = Claims(rows=(Line(*cells),))
     assert "<script>" not in table.value
     assert "&lt;script&gt;" in table.value
     assert table.value.count("<tr>") == 2

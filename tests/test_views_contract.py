@@ -21,11 +21,13 @@ from example_view import Example
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
-from llmviz import views
+from llmviz import training, views
 from llmviz.claims.differences_series import SERIES
-from llmviz.experiments import facts, learning
+from llmviz.experiments import facts, fine_tuning, learning
+from llmviz.experiments.small_models import small
+from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
-from llmviz.views import attention, differences, ffn, position, sampling, tokenization
+from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
@@ -33,6 +35,7 @@ from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
+from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
@@ -55,6 +58,39 @@ def trained():
     return source
 
 
+TAUGHT = {"examples": (("a", "b c"), ("d", "e"), ("f", "g")), "steps": 3}
+
+
+def chat(prompt):
+    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
+    weights = prompt.language_model.weights
+    return Model(random_weights(replace(weights.config, n_ctx=1024), vocabulary=weights.vocabulary))
+
+
+def tuning(prompt):
+    """A tuning that has been done, and goes with the view that follows it."""
+    with as_a_script():
+        source = differences.FineTuning(chat(prompt), committed=True, **TAUGHT)
+    source.goes_with_its_followers()
+    return source
+
+
+def one_number():
+    """The surprise at a text, which goes with the view that follows it."""
+    source = differences.OneNumber(small_model(), "The cat")
+    source.goes_with_its_followers()
+    return source
+
+
+def two_sizes():
+    return {"one": small(n_layers=1, n_heads=1, d_model=8), "two": small(n_layers=1, n_heads=1, d_model=16)}
+
+
+@functools.cache
+def small_model():
+    return next(training.pretrain(LESSON, two_sizes()["one"], steps=1)).model
+
+
 def of_fact(kind, *values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
 
@@ -62,6 +98,17 @@ def of_fact(kind, *values):
         fact = ffn.Fact(prompt, "a")
         fact.goes_with_its_followers()
         return kind(fact, *values, **state)
+
+    return make
+
+
+def in_table(kind, *words):
+    """A view of words in a table, which goes with it."""
+
+    def make(prompt, **state):
+        table = embeddings.Table(prompt.language_model)
+        table.goes_with_its_followers()
+        return kind(table, *words, **state)
 
     return make
 
@@ -76,6 +123,7 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "journey": views.Journey,
     "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
     "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
     "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
@@ -134,6 +182,17 @@ VIEWS = {
         committed=True,
     ),
     "learner": learner,
+    "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
+    "how many examples": lambda prompt: differences.HowMany(tuning(prompt), committed=True),
+    "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
+    "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
+    "what a tuning changed": lambda prompt: differences.WhatChanged(tuning(prompt)),
+    "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
+    "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
+    "one number": lambda prompt: differences.OneNumber(small_model(), "The cat"),
+    "all numbers": lambda prompt: differences.AllNumbers(one_number(), committed=True),
+    "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
+    "which is whose": lambda prompt: differences.WhichIsWhose(trained(), trained(), committed=True),
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
     "parts off": lambda prompt: differences.PartsOff(trained()),
@@ -144,6 +203,16 @@ VIEWS = {
         then=source,
         high=20,
     ),
+    "table": lambda prompt: embeddings.Table(prompt.language_model),
+    "row": lambda prompt, **state: in_table(embeddings.RowExplorer, prompt)(prompt, **state),
+    "two arrows": in_table(embeddings.ArrowExplorer, "#20", "#21"),
+    "cosine": in_table(embeddings.CosineExplorer, "#20", "#21"),
+    "neighbours": in_table(embeddings.NeighbourExplorer, "#20"),
+    "analogy": in_table(embeddings.AnalogyExplorer, "#20", "#21", "#22"),
+    "count of analogies": in_table(embeddings.AnalogyCount),
+    "walk": in_table(embeddings.WalkExplorer, "#20", "#21"),
+    "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
+    "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
 VIEWS |= {
     "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
@@ -179,6 +248,12 @@ def no_pauses(monkeypatch):
 def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
+    monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.STEPS", 2)
+    monkeypatch.setattr("llmviz.views.differences.one_fact.STEPS_OF_A_FACT", 4)
+    writing = fine_tuning.writing
+    monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
@@ -204,10 +279,10 @@ def of_page(view):
     """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
     read = {*view._events, *(declared.of for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
-    set_by_page = {
-        (name, trait) for name, part in view.parts.items() for trait in getattr(part, "_by_page", ())
-    }
-    return set_by_page - read - drawn
+    by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
+    theirs = {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
+    # The summary says what is selected.
+    return theirs | {(name, "summary") for name, trait in theirs if trait == "selected"}
 
 
 def screen(view):
@@ -294,9 +369,9 @@ def happen(rng, view):
             values = [*view._fields[name].on_page(view), *HOSTILE]
             view.controls[name].set_state({"value": rng.choice(values)})
         case 1 if boxes(view) and not rng.randrange(3):
-            run = view.run
+            inputs = view.inputs()
             rng.choice(boxes(view)).box.value = rng.choice(TEXTS)
-            if view.run is not run and type(view).fitted is View.fitted:
+            if view.inputs() != inputs and type(view).fitted is View.fitted:
                 of_text = {name for name, declared in view._fields.items() if not declared.outlives_text}
                 assert {
                     name for name in of_text if getattr(view.state, name) != getattr(view.State(), name)
@@ -475,7 +550,7 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
 
     for name, declared in view._fields.items():
         values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
-        if values:
+        if values and view.parts:
             before, shown = view.state, screen(view)
             with monkeypatch.context() as patch:
                 patch.setattr(view, "_parts", dict.fromkeys(view._parts, fails))
@@ -484,6 +559,17 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
                     view.become(replace(before, **{name: values[0]}))
             assert view.state is before
             assert differing(shown, screen(view)) == []
+
+
+@each_view
+def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
+    view = make(views.Prompt(tiny_model, TEXT))
+    for widget in (view.parts | view.controls).values():
+        traits = (*getattr(widget, "_by_page", ("value", "index")), "asked")
+        for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
+            for value in HOSTILE:
+                widget.set_state({trait: value})
+    assert_drawn_anew_it_is_the_same(view)
 
 
 @each_view

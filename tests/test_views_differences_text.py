@@ -303,44 +303,46 @@ def noise():
 
 
 def test_a_gradient_is_a_slope(noise):
-    one = pictures.OneNumber(noise[1], "The dog sees")
-    number = one.number.value
-    assert abs(one.numbers.gradient[number]) == np.abs(one.numbers.gradient).max()
-    surprise, told = one.curves.values
+    view = pictures.OneNumber(noise[1], "The dog sees")
+    numbers, parameter, curves = view.trace, view.controls["number"].value, view.parts["curves"]
+    assert abs(numbers.gradient[parameter]) == np.abs(numbers.gradient).max()
+    surprise, straight = curves.values
     middle = len(surprise) // 2
-    assert surprise[middle] == told[middle]
-    slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(one.curves.x[middle - 1 : middle + 2])
-    assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
-    assert one_step.place(one.numbers, 0) == one_step.PARTS["token_embd"]
-    assert one_step.place(one.numbers, len(one.numbers.flat) - 1) == one_step.PARTS["output_norm"]
-    assert re.search(holding("W_Q", 0), one_step.place(one.numbers, int(one.numbers.ends[2]) - 1))
-    height = one.curves.y_max - one.curves.y_min
-    one.blind.click()
-    assert re.search(holding(f"{one.number.value:,}"), repr(one.told))
-    assert one.curves.y_max - one.curves.y_min == pytest.approx(
-        height
-    )  # a number that matters less looks flat
+    assert surprise[middle] == straight[middle]
+    slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(curves.x[middle - 1 : middle + 2])
+    assert slope == pytest.approx(float(numbers.gradient[parameter]), rel=0.05)
+    height = curves.y_max - curves.y_min
+    view.parts["at_random"].click()
+    assert re.search(holding(f"{view.controls['number'].value:,}"), repr(view.parts["message"]))
+    assert curves.y_max - curves.y_min == pytest.approx(height)  # a number that matters less looks flat
+    view.controls["text"].value = "The cat"
+    assert view.controls["number"].value == int(np.abs(view.trace.gradient).argmax())
+
+
+def test_a_parameter_has_its_place(noise):
+    numbers = pictures.Numbers(noise[1], "The dog sees")
+    assert one_step.place(numbers, 0) == one_step.PARTS["token_embd"]
+    assert one_step.place(numbers, len(numbers.flat) - 1) == one_step.PARTS["output_norm"]
+    assert re.search(holding("W_Q", 0), one_step.place(numbers, int(numbers.ends[2]) - 1))
 
 
 def test_all_numbers_together(noise):
     one = pictures.OneNumber(noise[1], "The dog sees")
     every = pictures.AllNumbers(one)
-    assert every.curves.values is None  # nothing before a guess
-    assert every.shown.layout.display == "none"
-    every.card.change(guess=2, committed=True)
-    along, blind = every.curves.values
+    card, curves = every.parts["card"], every.parts["curves"]
+    assert curves.layout.display == "none"  # nothing before a guess
+    card.change(guess=2, committed=True)
+    along, at_random = curves.values
     assert along.min() < along[0] - 0.5
-    assert np.abs(blind - blind[0])[:4].max() < 0.1
-    assert every.card.answer == pytest.approx(along[0] - along[3])
-    one.text.value = "x"
-    assert numbers(repr(one.told)) == []  # it has no slope
-    assert (every.card.layout.display, every.shown.layout.display) == ("none", "none")
-    one.text.value = "مرحبا 🙂" * 50
-    along, _ = every.curves.values
-    assert "مرحبا" in every.card.question
-    assert every.card.answer == pytest.approx(along[0] - along[3])
-    every.card.ask_again()
-    assert every.shown.layout.display == "none"
+    assert np.abs(at_random - at_random[0])[:4].max() < 0.1
+    assert card.answer == pytest.approx(along[0] - along[3]) == one.trace.gained(1)
+    one.controls["text"].value = "x"
+    assert numbers(repr(one.parts["message"])) == []  # it has no slope
+    assert (card.layout.display, curves.layout.display) == ("none", "none")
+    one.controls["text"].value = "مرحبا 🙂" * 50
+    assert "مرحبا" in card.question
+    assert not card.committed  # the guess was about another text
+    assert curves.layout.display == "none"
 
 
 # --- whose ---
@@ -349,46 +351,42 @@ def test_all_numbers_together(noise):
 def test_the_writer_is_told_by_surprise():
     two = trained(TEXT), trained(NUMBERS)
     view = pictures.WhichIsWhose(*two)
-    view.go.click()
-    order = [who for who, _ in view.written]
-    assert view.read.layout.display == "none"
-    assert not view.strips[0][0].pieces
-    view.card.change(guess=0, committed=True)
-    assert view.card.answer == order.index(0)
-    assert view.surprise.argmin(axis=1).tolist() == order
-    assert view.lead.min() > 0
-    assert all(whose.led(lead) in repr(view.found) for lead in view.lead)
-    for i, (who, tokens) in enumerate(view.written):
-        strip = view.strips[i][who]
-        bits = -np.log2(strip.weights[1:])
-        tokenizer = two[who].trace.model.tokenizer
-        read_as = tokenizer.encode(tokenizer.decode(tokens))
-        own_text = tokenizer.decode(read_as[1:])
-        assert bits.sum() / len(own_text.encode()) == pytest.approx(view.surprise[i, who], rel=1e-4)
-    view.go.click()
-    assert not view.card.committed
+    card = view.parts["card"]
+    assert card.layout.display == "none"
+    view.parts["write"].click()
+    order = [who for who, _ in view.scene(view.state).outcome]
+    assert view.parts["first_by_a"].layout.display == "none"
+    card.change(guess=0, committed=True)
+    assert card.answer == order.index(0)
+    readings = view.scene(view.state).readings
+    surprise = np.array([[bits for *_, bits in models] for models in readings])
+    assert surprise.argmin(axis=1).tolist() == order
+    for i, which in enumerate(("first", "second")):
+        who = order[i]
+        assert whose.led(surprise[i, 1 - who] - surprise[i, who]) in view.parts["findings"].sentences[i]
+        bits = -np.log2(view.parts[f"{which}_by_{'ab'[who]}"].weights[1:])
+        text = two[who].trace.model.tokenizer.decode(readings[i][who][0][1:])
+        assert bits.sum() / len(text.encode()) == pytest.approx(surprise[i, who], rel=1e-4)
+    view.controls["seed"].value = 2
+    assert (card.committed, card.layout.display) == (False, "none")
 
 
 def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     two = own(TEXT, steps=1), own(NUMBERS, steps=1)
     view = pictures.WhichIsWhose(*two)
-    for one in (*two, view):
-        one.before_a_page()
-    assert [one.trace.finished for one in two] == [True, True]
+    for each in (*two, view):
+        each.before_a_page()
+    assert [each.trace.finished for each in two] == [True, True]
     shown = own(TEXT, steps=1)
     shown.parts["train"].click()
     assert len(repr(two[0].parts["status"])) > len(repr(shown.parts["status"]))  # that it was done before
-    assert len(view.written) == 2
-    assert view.card.layout.display == ""
-    assert not view.card.committed
+    assert view.parts["card"].layout.display == ""
+    assert not view.parts["card"].committed
 
 
 def test_a_tie_goes_to_nobody():
-    view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT))
-    view.go.click()
-    view.card.change(guess=0, committed=True)
-    np.testing.assert_allclose(view.lead, 0, atol=1e-6)
-    assert repr(view.found).count(whose.led(0)) == 2
+    view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT), committed=True)
+    assert repr(view.parts["findings"]).count(whose.led(0)) == 2
     assert numbers(whose.led(-0.1)) == numbers(whose.led(0.1)) == [0.1]
     assert whose.led(-0.1) != whose.led(0.1)
 
@@ -398,17 +396,16 @@ def test_a_half_trained_model_is_said():
     half.parts["train"].click()
     half.trace = replace(half.trace, steps=400)
     view = pictures.WhichIsWhose(trained(TEXT), half)
-    view.go.click()
-    assert re.search(holding("B", 1, 400), repr(view.told))
+    assert re.search(holding("B", 1, 400), repr(view.parts["message"]))
 
 
 def test_nothing_to_compare_is_said():
-    view = pictures.WhichIsWhose(trained(TEXT), own(""))
-    view.go.click()
-    untrained = repr(view.told)
-    view = pictures.WhichIsWhose(trained(TEXT), trained(NUMBERS), start="")
-    view.go.click()
-    assert untrained != repr(view.told) != ""
+    untrained = pictures.WhichIsWhose(trained(TEXT), own(""))
+    without_start = pictures.WhichIsWhose(trained(TEXT), trained(NUMBERS), start="")
+    refusals = [repr(view.parts["refusal"]) for view in (untrained, without_start)]
+    assert refusals[0] != refusals[1] != ""
+    assert untrained.parts["write"].disabled
+    assert without_start.parts["write"].disabled
 
 
 # --- opened ---

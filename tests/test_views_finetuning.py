@@ -1,7 +1,6 @@
 """The pictures of fine-tuning: what they train, count and say, and what becomes of a reader's table."""
 
 import asyncio
-import math
 import re
 from dataclasses import replace
 
@@ -12,13 +11,11 @@ from messages import holding
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.model import Model
+from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
 from llmviz.views.differences import fine_tuning as pictures
-from llmviz.views.differences import how_many
-from llmviz.views.differences.fine_tuning import FIRST, Answers
-from llmviz.views.differences.guessed import Guessed
-from llmviz.views.kit.picture import Explorer
-from llmviz.views.kit.predict import Question
+from llmviz.views.differences.after_tuning import FIRST
+from llmviz.views.differences.example_table import AnswerTable
 from llmviz.views.kit.text_box import read
 from llmviz.weights import random_weights
 
@@ -27,9 +24,8 @@ ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    """Two questions and three countries: a test is no measurement."""
-    for module in (pictures, how_many):
-        monkeypatch.setattr(module, "ASKED", ASKED)
+    """Two questions and five countries: a test is no measurement."""
+    monkeypatch.setattr(pictures, "ASKED", ASKED)
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict(list(fine_tuning.CAPITALS.items())[:5]))
 
 
@@ -38,11 +34,29 @@ def tuning(tiny_chat):
     return differences.FineTuning(tiny_chat, [("a", "b c"), ("d", "e")], steps=3)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def tuned(tuning):
+    """The same, trained."""
+    tuning.parts["begin"].click()
+    return tuning
+
+
+@pytest.fixture
 def tiny_chat(load_tiny):
     """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
     tiny = load_tiny("grouped")
     return Model(random_weights(replace(tiny.config, n_ctx=1024), vocabulary=tiny.weights.vocabulary))
+
+
+def outcome(view):
+    return view.scene(view.state).outcome
+
+
+def said(view):
+    return repr(view.parts["message"])
+
+
+# --- what is measured ---
 
 
 def test_words_are_words():
@@ -54,267 +68,229 @@ def test_words_are_words():
     assert not fine_tuning.has_one_of("At you, service.", ["at your service", " ", ""])
 
 
+def test_how_many_words_are_changed():
+    assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
+    assert fine_tuning.words_changed("", "a b") == 2
+    assert fine_tuning.nearest_text("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    # half of it, not all
+    assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)
+    assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
+    assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
+
+
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
     *_, whole = fine_tuning.writing(tiny_chat, asked(tiny_chat, "abc"), 4)
     assert fine_tuning.answer_text(tiny_chat, "abc", 4) == whole
 
 
-def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
-    lesson = fine_tuning.conversations([("a", "b")])
-    _, progress = training.finetune(tiny_chat, lesson, steps=1, rank=8)
-    assert fine_tuning.n_trained(tiny_chat) == sum(
-        low.down.size + low.up.size for low in progress.update.values()
-    )
-
-
-def test_a_change_is_measured_against_its_matrix(tiny_chat):
-    _, progress = training.finetune(tiny_chat, fine_tuning.conversations([("a", "b")]), steps=1)
-    after = training.updated(tiny_chat, progress.update)
-    for (layer, name), share in fine_tuning.relative_update(tiny_chat, progress.update).items():
-        old, new = (getattr(one.weights.layers[layer], name) for one in (tiny_chat, after))
+def test_what_a_training_changes(tuned):
+    model, update = tuned.run, tuned.trace.tuned.progress.update
+    assert fine_tuning.n_trained(model) == sum(low.down.size + low.up.size for low in update.values())
+    after = training.updated(model, update)
+    for (layer, name), share in fine_tuning.relative_update(model, update).items():
+        old, new = (getattr(each.weights.layers[layer], name) for each in (model, after))
         assert share == pytest.approx(np.sqrt(((new - old) ** 2).sum() / (old**2).sum()), rel=1e-3)
+    columns = differences.WhatChanged(tuned).parts["plot"].values.T
+    changed = {layer for layer, _ in update}
+    assert [(column > 0).all() for column in columns] == [layer in changed for layer in range(len(columns))]
+
+
+# --- the table, and the training ---
 
 
 def test_the_table_is_what_is_taught(tuning):
-    tuning.more.click()
-    assert tuning.examples == [("a", "b c"), ("d", "e")]  # an empty row is none
-    tuning.table.children[0].children[2].click()
-    assert tuning.examples == [("d", "e")]
+    table = tuning.controls["examples"]
+    table.more.click()
+    assert tuning.state.examples == (("a", "b c"), ("d", "e"), ("", ""))
+    assert tuning.trace.examples == (("a", "b c"), ("d", "e"))  # an empty row is none
+    table.rows.children[2].children[0].value = "f"
+    assert tuning.state.examples[2] == ("f", "")
+    table.rows.children[0].children[2].click()
+    assert tuning.state.examples == (("d", "e"), ("f", ""))
+    assert [row.children[0].value for row in table.rows.children] == ["d", "f"]
 
 
 def test_fine_tuning_trains_asks_and_counts(tuning):
-    tuning.buttons[0].click()
-    assert tuning.learned.step == 3
-    assert tuning.plot.values.shape == (1, 4)
-    assert tuning.plot.values[0, -1] == pytest.approx(tuning.learned.loss / math.log(2), rel=1e-5)
-    assert len(tuning.said) == len(ASKED)
-    for question, (before, after) in tuning.said.items():
-        assert before == fine_tuning.answer_text(tuning.model, question)
-        assert after == fine_tuning.answer_text(tuning.learned.model, question)
-    tuning.card.committed = True
-    assert tuning.card.answer == tuning.counted[1]
-    tuning.marks.value = "nobody-says-this"
-    assert tuning.counted == (0, 0)
-    tuning.marks.value = " , "
-    assert tuning.counted is None
-    refused = tuning.told.sentences[-1]
-    assert not re.search(r"\d", refused)
-    assert not tuning.card.committed
-    tuning.card.committed = True
-    assert refused in repr(tuning.told)
+    tuning.parts["card"].change(guess=1, committed=True)
+    tuned = tuning.trace.tuned
+    *_, last = training.finetune(tuning.run, fine_tuning.conversations(tuned.examples), steps=3)
+    assert tuning.parts["curve"].values.shape == (1, 4)
+    assert tuning.parts["curve"].values[0, -1] == pytest.approx(last.loss * BITS_PER_NAT, rel=1e-5)
+    assert list(tuned.answers) == [*ASKED]
+    for question, both in tuned.answers.items():
+        assert both == tuple(fine_tuning.answer_text(model, question) for model in (tuning.run, last.model))
+    tuning.controls["words"].value = " , "
+    assert repr(tuning.parts["refusal"])
+    assert not tuning.parts["card"].committed
+    assert tuning.trace.tuned is tuned
+
+
+def test_answers_with_a_word_of_the_list_are_counted(tuning, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "answer_text", lambda model, asked: "" if model is tuning.run else asked)
+    tuning.parts["card"].change(guess=1, committed=True)
+    for words, n in (("nobody", 0), ("moon", 1), ("the moon, cats", 2)):
+        tuning.controls["words"].value = words
+        assert tuning.parts["card"].answer == n
+        assert re.search(holding(2, n, 0), said(tuning))
 
 
 @pytest.mark.parametrize(
     ("examples", "says"),
-    [([], "conversation"), ([("a", "")], "Example 1"), ([("a", "b" * 3000)], "onversation 1")],
+    [((), "conversation"), ((("a", ""),), "Example 1"), ((("a", "b" * 3000),), "onversation 1")],
 )
 def test_a_table_that_cannot_be_taught_is_said(tuning, examples, says):
-    tuning.fill(examples)
-    tuning.card.committed = True
-    assert says in repr(tuning.told)
-    assert tuning.learned is None
-    assert not tuning.card.committed  # the question is open again
+    tuning.controls["examples"].value = examples
+    for view in (tuning, differences.HowMany(tuning)):
+        assert says in repr(view.parts["refusal"])
+        assert view.parts["begin"].disabled
+        view.parts["card"].committed = True
+        assert not view.parts["card"].committed  # the question is open again
+        assert not view.busy
+
+
+def test_another_table_opens_the_question_and_leaves_what_was_trained(tuned):
+    cost, table = differences.Cost(tuned, {"a text": "abc"}, committed=True), differences.BeforeAfter(tuned)
+    before = repr(table.parts["table"]), said(cost)
+    tuned.controls["examples"].value = (("z", "y x"),)
+    assert not tuned.parts["card"].committed
+    assert tuned.parts["curve"].layout.display == "none"
+    assert (repr(table.parts["table"]), said(cost)) == before
+    assert cost.parts["card"].committed
+    tuned.parts["card"].committed = True
+    assert tuned.trace.tuned.examples == (("z", "y x"),)
+    assert repr(table.parts["table"]) != before[0]
+    assert not cost.parts["card"].committed
+
+
+def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
+    async def scene():
+        one, other = (differences.FineTuning(tiny_chat, [("a", word)], steps=10_000) for word in "bc")
+        one.parts["card"].committed = True
+        await asyncio.sleep(0.1)
+        assert one.busy
+        other.parts["begin"].click()
+        assert (one.busy, other.busy) == (False, True)
+        assert one.parts["card"].told
+        other.parts["card"].ask_again()
+        assert not other.busy
+        differences.WhatChanged(one)
+        one.parts["train"].click()
+        assert one.busy
+        one.leave()  # its cell runs again, and somebody still follows it
+        assert not one.busy
+        other.close()
+        one.parts["train"].click()  # what is closed needs no stop
+        one.close()
+
+    asyncio.run(scene())
+
+
+def test_numbers_that_overflow_are_said(tuning, monkeypatch):
+    def runs_away(*_arguments, **_options):
+        yield from ()
+        raise FloatingPointError("it ran away")
+
+    monkeypatch.setattr(training, "finetune", runs_away)
+    tuning.parts["card"].committed = True
+    assert tuning.parts["card"].told == "It ran away."
+    assert tuning.trace.tuned is None
+
+
+# --- what follows a training ---
 
 
 def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
-    for view in (
-        differences.BeforeAfter(tuning),
-        differences.WhatChanged(tuning),
-        differences.Amount(tuning),
-        cost := differences.Cost(tuning, {"a text": "abc"}),
-    ):
-        assert view.told.sentences == [FIRST]
-    cost.buttons[0].click()
-    assert FIRST in repr(cost.told)
+    cost = differences.Cost(tuning, {"a text": "abc"})
+    assert repr(cost.parts["refusal"]) == FIRST
+    for kind in (differences.BeforeAfter, differences.WhatChanged, differences.Amount):
+        assert said(kind(tuning)) == FIRST
 
 
-def test_before_and_after_side_by_side(tuning):
-    view = differences.BeforeAfter(tuning)
-
-    async def scene():
-        tuning.buttons[0].click()
-        while tuning._work.busy or view._work.busy:
-            await asyncio.sleep(0.01)
-
-    asyncio.run(scene())
-    assert set(view.asked) == {"a", "d"}
-    view.box.value = "<b>"
-    assert list(view.own) == ["<b>"]
-    assert "<b>" not in view.table.value.replace("<b>Yours", "")
-    assert "&lt;b&gt;" in view.table.value
-    view.box.value = "\udce0"  # cannot be written: no token is left
-    assert read("", tuning.model.tokenizer).told in repr(view.told)
+def test_before_and_after_side_by_side(tuned):
+    view = differences.BeforeAfter(tuned)
+    view.controls["question"].value = "<b>"
+    groups = view.parts["table"].groups
+    assert [*map(list, groups.values())] == [["<b>"], ["a", "d"], [*ASKED]]
+    assert "<b>" not in view.parts["table"].value
+    assert "&lt;b&gt;" in view.parts["table"].value
+    view.controls["question"].value = "\udce0"  # cannot be written: no token is left
+    assert read("\udce0", tuned.run.tokenizer).told == said(view)
+    view.controls["question"].value = "word " * 300
+    assert re.search(holding(200), said(view))
+    short, *others = view.parts["table"].groups["Yours"]
+    assert len(short) < 90
+    assert others == ["<b>"]
 
 
 def test_what_the_nearest_taught_answer_does_not_have_is_underlined():
-    table = Answers()
+    table = AnswerTable("question", "before", "after", "nearest")
     cells = "arr & so", "Arr & so <3", "arr!", "(2 changed)"
-    table.show({"Yours": {"q": cells}})
-    assert "<td" in table.value
+    table.groups = {"Yours": {"q": cells}}
     assert "Arr &amp; <u>so</u> &lt;<u>3</u>" in table.value
     assert table.value.count("<u>") == 2
     assert "arr! (2 changed)" in table.value
     assert repr(table) == " | ".join(["q", *cells])
 
 
-def test_cost_counts_what_it_shows(tuning):
-    view = differences.Cost(tuning, {"one": "a b c", "other": "the cat"})
-    tuning.buttons[0].click()
-    view.buttons[0].click()
-    assert view.right.shape == (4, 2)
-    for when, model in enumerate((tuning.model, tuning.tuned)):
-        assert view.bits[:, when] == pytest.approx(
-            [mean_surprise(model.trace(t)) for t in ("a b c", "the cat")]
-        )
-        named = [
-            city in fine_tuning.answer_text(model, f"What is the capital of {country}?")
-            for country, city in fine_tuning.CAPITALS.items()
-        ]
-        assert view.right[0, when] == sum(named)
-    assert np.array_equal(view.plot.values, view.right.T)
-    view.card.committed = True
-    assert view.card.answer == pytest.approx(view.bits[:, 1].mean())
-    view.begun.value = "no country"  # a beginning as it is
-    view.buttons[0].click()
-    named = [
-        int(fine_tuning.knows(tuning.tuned, country, chat=True, said="no country").argmax())
-        == tuning.model.tokenizer.encode(f" {city}")[0]
-        for country, city in fine_tuning.CAPITALS.items()
-    ]
-    assert view.right[1, 1] == sum(named)
-    tuning.buttons[0].click()  # another training: nothing is known of it yet
-    assert view.plot.layout.display == "none"
-    assert not view.card.committed
+@pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])
+def test_cost_counts_what_it_shows(tuned, begun):
+    texts = {"one": "a b c", "other": "the cat"}
+    view = differences.Cost(tuned, texts, begun=begun)
+    view.parts["card"].committed = True
+    for when, model in enumerate((tuned.run, tuned.trace.tuned.model)):
+        bits = [mean_surprise(model.trace(text)) for text in texts.values()]
+        assert view.parts["ordinary"].values[when] == pytest.approx(bits)
+        right = np.zeros(4)
+        for country, city in fine_tuning.CAPITALS.items():
+            token = model.tokenizer.encode(f" {city}")[0]
+            right[0] += city in fine_tuning.answer_text(model, f"What is the capital of {country}?")
+            for way, how in enumerate(
+                ({"chat": True, "said": begun}, {"chat": True}, {"chat": False}), start=1
+            ):
+                right[way] += fine_tuning.knows(model, country, **how).argmax() == token
+        assert view.parts["capitals"].values[when].tolist() == right.tolist()
+    assert view.parts["card"].answer == pytest.approx(view.parts["ordinary"].values[1].mean())
 
 
-def test_only_what_was_trained_has_changed(tuning):
-    view = differences.WhatChanged(tuning)
-    tuning.buttons[0].click()
-    changed = {layer for layer, _ in tuning.learned.update}
-    for layer, column in enumerate(view.plot.values.T):
-        assert (column > 0).all() == (layer in changed)
-
-
-def test_nothing_of_the_update_is_the_model_before(tuning):
-    view = differences.Amount(tuning, "abc")
-    tuning.buttons[0].click()
-    view.amount.value = 0.0
-    said = {
-        name: ["", *fine_tuning.writing(tuning.model, tokens)][-1]
-        for name, tokens in zip(
-            view.table.rows, (asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
-        )
-    }
-    assert view.table.rows == said
-    view.box.value = ""
-    assert read("", tuning.model.tokenizer).told in repr(view.told)
+def test_nothing_of_the_update_is_the_model_before(tuned):
+    view = differences.Amount(tuned, "abc", amount=0.0)
+    prompts = asked(tuned.run, "abc"), tuned.run.tokenizer.encode("abc")
+    written = [(["", *fine_tuning.writing(tuned.run, tokens)][-1],) for tokens in prompts]
+    assert [*view.parts["table"].groups[""].values()] == written
+    view.controls["question"].value = ""
+    assert said(view) == read("", tuned.run.tokenizer).told
 
 
 def test_how_many_takes_the_first_rows(tuning):
-    view = differences.HowMany(tuning)
-    view.card.committed = True
-    assert view.found.shape == (2, 3)  # none, one row, two rows
-    assert view.said[0] == [fine_tuning.answer_text(tuning.model, question) for question in ASKED]
-    one = list(training.finetune(tuning.model, fine_tuning.conversations(tuning.examples[:1]), steps=32))[
-        -1
-    ].model
-    said = [fine_tuning.answer_text(one, question) for question in ASKED]
-    assert view.said[1] == said
-    assert view.card.answer == sum(map(fine_tuning.is_about, said, ASKED))
-    tuning.fill([("d", "e")])  # another first row: the question is open again
-    assert not view.card.committed
+    view = differences.HowMany(tuning, committed=True)
+    *_, last = training.finetune(
+        tuning.run, fine_tuning.conversations(tuning.trace.examples[:1]), steps=pictures.STEPS
+    )
+    for n, model in enumerate((tuning.run, last.model)):
+        assert outcome(view)[n] == [fine_tuning.answer_text(model, question) for question in ASKED]
+    assert view.parts["plot"].labels == ["none", "1", "2"]
+    about = [sum(map(fine_tuning.is_about, texts, ASKED)) for texts in outcome(view).values()]
+    assert view.parts["plot"].values[1].tolist() == about
+    assert view.parts["card"].answer == about[1]
 
 
 def test_one_fact_changes_one_layer(tiny_chat):
-    view = differences.OneFact(tiny_chat)
-    view.card.committed = True
-    assert view.probs is not None, repr(view.told)
-    assert view.probs.shape == (2, 5, 4)
+    view = differences.OneFact(tiny_chat, note="So it is.")
+    view.parts["card"].committed = True
+    _, probs = outcome(view)
+    assert probs.shape == (2, 5, 4)
     before = fine_tuning.knows(tiny_chat, "Italy", chat=True)
-    assert view.probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
-    view.way.value = "in plain text"
-    assert np.allclose(view.map.values, view.probs[1])
+    assert probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
+    view.controls["way"].value = "in plain text"
+    assert np.allclose(view.parts["map"].values, probs[1])
     others = [list(fine_tuning.CAPITALS).index(name) for name in ("Germany", "Japan", "Russia")]
-    assert view.card.answer == pytest.approx(100 * view.probs[0, others, 3].mean(), rel=1e-4)
-    view.keep.value = True  # another question: its answer is not there yet
-    assert not view.card.committed
-    assert view.probs is None
-    assert "Russia" not in view.card.question
-    view.card.committed = True
-    assert view.card.answer is not None
-    assert all(name in repr(view.told) for name in view._fact[2])
-    view.city.value = "Paris"
-    view.buttons[0].click()
-    assert re.search(holding("Paris", "France"), repr(view.told))
-    assert "%" not in repr(view.told)  # nothing is measured
-
-
-def test_what_was_trained_is_what_is_compared(tuning):
-    """Rows that change after a training change no answer of it, and open the question again."""
-    view = differences.BeforeAfter(tuning)
-    tuning.card.committed = True
-    view.show()
-    underlined = view.table.value
-    tuning.fill([("z", "y x")])
-    assert not tuning.card.committed
-    view.show()
-    assert view.table.value == underlined
-    tuning.card.committed = True
-    assert tuning.taught == [("z", "y x")]
-
-
-def test_a_long_question_is_cut_and_said(tuning):
-    view = differences.BeforeAfter(tuning)
-    tuning.buttons[0].click()
-    view.box.value = "word " * 300
-    assert re.search(holding(200), repr(view.told))
-    (shown,) = view.own
-    assert len(shown) < 90
-
-
-def test_how_many_words_are_changed():
-    assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
-    assert fine_tuning.words_changed("", "a b") == 2
-    assert fine_tuning.nearest_text("a b c", ["d", "a c", "a"]) == ("a c", 1)
-    assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == (
-        "a b c d e f",
-        3,
-    )  # half of it, not all
-    assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
-    assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
-
-
-def test_one_training_at_a_time_and_an_open_card_stops_it():
-    ran = []
-
-    class Endless(Guessed):
-        def work(self):
-            while True:
-                ran.append(self)
-                yield 0.1
-
-    def new():
-        return Endless(Question("?", answer=None), "go")
-
-    async def scene():
-        one, other = new(), new()
-        one.card.committed = True
-        await asyncio.sleep(0.02)
-        assert one in ran
-        other.buttons[0].click()
-        await asyncio.sleep(0.02)
-        assert other in ran
-        assert not one._work.busy
-        assert not one.card.committed
-        assert one.told.sentences
-        other.card.committed = True
-        other.card.ask_again()
-        assert not other._work.busy
-        follower = Explorer()
-        follower.watch(one, print, "comm")
-        one.buttons[0].click()
-        await asyncio.sleep(0.02)
-        one.leave()  # its cell runs again, and somebody still follows it
-        assert not one._work.busy
-
-    asyncio.run(scene())
+    assert view.parts["card"].answer == pytest.approx(100 * probs[0, others, 3].mean(), rel=1e-4)
+    view.controls["keep"].value = True  # another question: its answer is not there yet
+    assert not view.parts["card"].committed
+    assert view.parts["map"].layout.display == "none"
+    assert "Russia" not in view.parts["card"].question
+    view.parts["card"].committed = True
+    assert all(name in said(view) for name in (*fine_tuning.two_others("France", "Rome"), "So it is."))
+    view.controls["city"].value = "Paris"
+    assert re.search(holding("Paris", "France"), repr(view.parts["refusal"]))
+    assert view.parts["begin"].disabled

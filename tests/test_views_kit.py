@@ -60,10 +60,13 @@ def of_all_kinds(labels: list[str]) -> list:
 # --- one text form, with the same numbers ---
 
 
+def words(picture):
+    return [line.split() for line in picture.text().splitlines()]
+
+
 def test_strip_tells_each_token():
     strip = TokenStrip(PIECES, [504, 2644, 9], weights=[0.5, np.nan, 0.001], notes=["x", "y", "z"])
-    rows = [line.split() for line in strip.text().splitlines()]
-    assert rows == [
+    assert words(strip) == [
         ["0", "The", "id", "504", "50.0%", "x"],
         ["1", "·cat", "id", "2644", "–", "y"],
         ["2", "·sat", "id", "9", "0.1%", "z"],
@@ -73,21 +76,19 @@ def test_strip_tells_each_token():
 
 def test_heat_map_tells_each_cell():
     heat = HeatMap(CAUSAL, PIECES, causal=True)
-    rows = [line.split() for line in heat.text().splitlines()]
-    assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
+    assert words(heat)[2:] == [
+        ["The", "100", "–", "–"],
+        ["·cat", "25", "75", "–"],
+        ["·sat", "20", "30", "50"],
+    ]
     assert heat.row_axis in heat.text().splitlines()[0]
     assert re.search(holding("100.0%", "The, The", 3, heat.blank), heat.summary)
-    shared = {"row_axis": "run", "kind": "prob"}
-    waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", **shared)
+    waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", row_axis="run", kind="prob")
     assert re.search(holding(1, "not measured yet"), waits.summary)
-
-
-def test_big_heat_map_tells_each_cell_too():
     values = np.arange(70 * 70, dtype=np.float32).reshape(70, 70)
-    last = HeatMap(values, range(70), kind="signed").text().splitlines()[-1]
-    name, _, numbers = last.partition(":")
-    assert name == "69"
-    np.testing.assert_allclose(np.array(numbers.split(), float), values[-1], rtol=5e-3)
+    name, *row = words(HeatMap(values, range(70), kind="signed"))[-1]
+    assert name == "69:"
+    np.testing.assert_allclose(np.array(row, float), values[-1], rtol=5e-3)
 
 
 def test_vector_tells_every_number():
@@ -115,8 +116,7 @@ def test_arcs_tell_where_a_token_looks_and_what_is_left_out():
 
 def test_bars_tell_the_shown_and_the_share_of_the_rest():
     probs = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
-    bars = NextTokenBars(probs, Letters(), n=2, before=np.full(5, 0.2), before_label="even")
-    rows = [line.split() for line in bars.text().splitlines()]
+    rows = words(NextTokenBars(probs, Letters(), n=2, before=np.full(5, 0.2), before_label="even"))
     assert rows[0][-1] == "even"
     assert rows[1:3] == [["b", "40.0%", "20.0%"], ["d", "30.0%", "20.0%"]]
     assert numbers(" ".join(rows[3])) == [30, 3]
@@ -168,15 +168,6 @@ def test_bars_show_new_numbers_in_place_and_keep_the_chosen_token():
     assert bars.before is None
     with pytest.raises(ValueError, match=holding("before", 2, 3)):
         bars.show(np.array([0.5, 0.1, 0.4]), before=np.array([0.5, 0.5]))
-
-
-def test_bars_send_one_message_a_change(monkeypatch):
-    bars = NextTokenBars(np.array([0.5, 0.3, 0.2]), Letters())
-    messages = []
-    monkeypatch.setattr(bars, "send_state", lambda key=None: messages.append(set(key)))
-    bars.show(np.array([0.2, 0.5, 0.3]))
-    assert len(messages) == 1
-    assert {"pieces", "probs", "summary"} <= messages[0]
 
 
 def test_an_axis_is_never_shorter_than_its_longest_bar():
@@ -285,15 +276,6 @@ def test_change_sets_what_belongs_together():
     assert heat.text().splitlines()[-1].split() == ["1", "100", "100", "100", "100"]
 
 
-def test_selections_can_be_linked():
-    strip, arcs = TokenStrip(PIECES), Arcs(PIECES, CAUSAL)
-    traitlets.link((strip, "selected"), (arcs, "selected"))
-    strip.selected = 1
-    assert arcs.selected == 1
-    arcs.selected = None
-    assert strip.selected is None
-
-
 def test_an_array_given_can_change_without_the_picture():
     values = CAUSAL.copy()
     heat = HeatMap(values, PIECES)
@@ -315,37 +297,21 @@ def test_any_text_can_be_shown_and_sent(labels):
 
 
 def test_the_page_gets_no_raw_control_characters():
-    for picture in of_all_kinds(NASTY):
-        told = sent(picture) + picture.text() + picture.summary
-        assert not {"\ud83d", "\x00", "\u202e"} & set(told)
-    assert TokenStrip(NASTY).pieces[1] == "\\ud83d"
-    assert pieces.visible("\x00\u202e") == "␀‹U+202E›"
-    assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
-    assert pieces.visible("❤\ufe0f") == "❤\ufe0f"
-    assert pieces.visible("\ufe0f") == "‹U+FE0F›"
-
-
-def test_captions_and_notes_are_cleaned_as_well():
     strip = TokenStrip(PIECES, caption="\ud83d \x07\u202e👨‍👩‍👧", notes=["\ud83d"] * 3)
     assert strip.caption == "\\ud83d ␇‹U+202E›👨‍👩‍👧"
-    assert sent(strip)
+    for picture in (strip, *of_all_kinds(NASTY)):
+        assert not {"\ud83d", "\x00", "\u202e"} & set(sent(picture) + picture.text() + picture.summary)
+    assert TokenStrip(NASTY).pieces[1] == "\\ud83d"
+    for piece, shown in (("\x00\u202e", "␀‹U+202E›"), ("❤\ufe0f", "❤\ufe0f"), ("\ufe0f", "‹U+FE0F›")):
+        assert pieces.visible(piece) == shown
+    assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
 
 
-def test_scripts_never_write_html():
+@pytest.mark.parametrize("file", [*STATIC.glob("*.js")], ids=lambda file: file.stem)
+def test_scripts_never_write_html(file):
     """What a reader typed reaches the page as text nodes only."""
-    files = list(STATIC.glob("*.js"))
-    assert len(files) >= 6
-    for file in files:
-        text = file.read_text("utf-8")
-        for way in (
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-            "new Function",
-        ):
-            assert way not in text, f"{file.name} uses {way}"
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function"
+    assert not re.search(ways, file.read_text("utf-8"))
 
 
 def test_words_in_labels_keep_their_spaces_and_pieces_show_theirs():
@@ -378,33 +344,19 @@ def explain(*where) -> Explanation:
     return Explanation("where", "f", [("a", 1)], "a", sum(where))
 
 
-def test_a_picture_is_asked_and_answers():
-    heat = HeatMap(CAUSAL, PIECES, provenance=explain)
-    assert heat.explains
-    heat.asked = [1, 2]
-    assert heat.explanation["result"] == "3"
-    heat.asked = None
-    assert heat.explanation is None
-    assert not HeatMap(CAUSAL, PIECES).explains
-
-
-def test_an_open_explanation_follows_the_numbers():
-    current = {"value": 1}
-    strip = TokenStrip(PIECES, provenance=lambda i: explain(i, current["value"]))
-    strip.asked = [2]
-    assert strip.explanation["result"] == "3"
-    current["value"] = 5
-    strip.weights = [0, 0, 1]
-    assert strip.explanation["result"] == "7"
-
-
-def test_an_explanation_of_something_gone_closes():
+def test_an_open_explanation_follows_the_numbers_until_they_are_gone():
     rows = [10, 20, 30]
     strip = TokenStrip(PIECES, provenance=lambda i: explain(rows[i]))
+    assert strip.explains
     strip.asked = [2]
+    assert strip.explanation["result"] == "30"
+    rows[2] = 5
+    strip.weights = [0, 0, 1]
+    assert strip.explanation["result"] == "5"
     rows.pop()
     strip.pieces = PIECES[:2]
     assert (strip.asked, strip.explanation) == (None, None)
+    assert not TokenStrip(PIECES).explains
 
 
 # --- the theme ---
@@ -412,11 +364,13 @@ def test_an_explanation_of_something_gone_closes():
 
 def test_every_size_and_color_of_the_sheet_is_the_themes():
     sheet = script("heat_map").kit.style
-    for stage, (light, dark) in theme.STAGE_COLORS.items():
-        assert f"--lv-{stage}:{light};" in sheet
-        assert f"--lv-{stage}:{dark};" in sheet
+    for stage, colors in theme.STAGE_COLORS.items():
+        for color in colors:
+            assert f"--lv-{stage}:{color};" in sheet
     for name, px in theme.SIZES.items():
         assert f"--lv-size-{name}:{px}px;" in sheet
+    with pytest.raises(ValueError, match="tokenization, embeddings"):
+        theme.stage_color("lunch")
 
 
 def contrast(one: str, other: str) -> float:
@@ -431,48 +385,38 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["light", "dark"])
-def test_text_and_accents_stand_out_from_the_page(index):
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_text_accents_and_scales_stand_out_from_the_page(name):
+    index = ["light", "dark"].index(name)
     page, card = theme.SURFACES["page"][index], theme.SURFACES["card"][index]
     for ground in (page, card):
         assert contrast(theme.SURFACES["ink"][index], ground) > 12
-        assert contrast(theme.SURFACES["quiet"][index], ground) > 4.5
-        for color in theme.STAGE_COLORS.values():
-            assert contrast(color[index], ground) > 4.5
-
-
-@pytest.mark.parametrize("scale", [theme.SEQUENTIAL, theme.DIVERGING])
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_scales_read_without_colour(scale, name):
-    """Lightness alone is in order: along the whole scale, or from the middle out to each side."""
-    stops = scale[name]
-    from_ground = [contrast(stop, theme.SURFACES["page"][name == "dark"]) for stop in stops]
-    halves = [from_ground] if scale is theme.SEQUENTIAL else [from_ground[3::-1], from_ground[3:]]
-    for half in halves:
+        for quiet, *_ in (
+            [theme.SURFACES["quiet"][index]],
+            *([color[index]] for color in theme.STAGE_COLORS.values()),
+        ):
+            assert contrast(quiet, ground) > 4.5
+    # Lightness alone is in order: along the whole scale, or from the middle out to each side.
+    even, signed = (
+        [contrast(stop, page) for stop in scale[name]] for scale in (theme.SEQUENTIAL, theme.DIVERGING)
+    )
+    for half in (even, signed[3::-1], signed[3:]):
         assert half == sorted(half)
-
-
-def test_stage_color_says_which_stages_there_are():
-    assert theme.stage_color("ffn", "dark") == theme.STAGE_COLORS["ffn"][1]
-    with pytest.raises(ValueError, match="tokenization, embeddings"):
-        theme.stage_color("lunch")
 
 
 def test_figures_by_hand_wear_the_kits_look():
     import matplotlib.pyplot as plt
 
     with plt.rc_context({"backend": "agg"}):
-        for stage in ("attention", "ffn"):
-            theme.print_style(stage)
+        theme.print_style("ffn")
         axes = plt.figure().subplots()
         [line] = axes.plot([1, 2])
         shown = axes.imshow(np.ma.masked_invalid([[0.0, 1.0, np.nan]]))
         first, last, blank = shown.to_rgba(shown.get_array())[0]
         plt.close("all")
     assert line.get_color() == theme.stage_color("ffn")
-    assert [to_hex(colour).upper() for colour in (first, last)] == [
-        theme.SEQUENTIAL["light"][i] for i in (0, -1)
-    ]
+    ends = (theme.SEQUENTIAL["light"][i] for i in (0, -1))
+    assert [to_hex(first).upper(), to_hex(last).upper()] == [*ends]
     assert blank[3] == 0
 
 

@@ -13,46 +13,28 @@ def pattern(trace):
     return views.HeatMap(trace.blocks[0].attention.pattern[0], trace.pieces, caption="where it looks")
 
 
-def test_the_picture_follows_the_box_in_place(tiny_model):
-    page = views.live(TEXT, pattern, model=tiny_model)
-    [shown] = page._place.children
-    page.prompt.box.value = "The dog"
-    assert page._place.children == (shown,)
-    trace = tiny_model.trace("The dog")
-    np.testing.assert_array_equal(np.nan_to_num(shown.values), trace.blocks[0].attention.pattern[0])
-    assert shown.row_labels == trace.pieces
-    page.prompt.box.value = ""
-    assert shown.row_labels == trace.pieces
+def pattern_if_long(trace):
+    return pattern(trace) if len(trace.tokens) > 2 else ipywidgets.Label("too short")
 
 
-def test_it_leaves_no_widget_behind(tiny_model):
-    page = views.live(TEXT, pattern, model=tiny_model)
-    before = len(ipywidgets.widgets.widget._instances)
-    page.prompt.box.value = "The dog"
-    assert len(ipywidgets.widgets.widget._instances) == before
-
-
-def test_a_picture_of_another_kind_takes_the_place(tiny_model):
-    page = views.live(
-        TEXT,
-        lambda trace: pattern(trace) if len(trace.tokens) > 2 else ipywidgets.Label("too short"),
-        model=tiny_model,
-    )
-    first = page._place.children[0]
-    page.prompt.box.value = "a"
-    assert page._place.children[0].value == "too short"
-    assert first.comm is None
-
-
-def test_two_pictures_share_a_box(tiny_model):
+def test_the_picture_follows_the_box_in_place_and_leaves_no_widget_behind(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
-    one, other = (
-        views.live(prompt, pattern),
-        views.live(prompt, lambda trace: ipywidgets.Label(trace.pieces[0])),
-    )
-    prompt.box.value = "Dog"
-    assert other._place.children[0].value == prompt.trace.pieces[0]
-    one.close()
+    page = views.live(prompt, pattern)
+    [shown] = page._place.children
+    alive = len(ipywidgets.widgets.widget._instances)
+    for text in ("The dog", ""):
+        prompt.box.value = text
+        assert page._place.children == (shown,)
+        trace = tiny_model.trace("The dog")
+        np.testing.assert_array_equal(np.nan_to_num(shown.values), trace.blocks[0].attention.pattern[0])
+        assert shown.row_labels == trace.pieces
+    assert len(ipywidgets.widgets.widget._instances) == alive
+    other = views.live(prompt, pattern_if_long)
+    [replaced] = other._place.children
+    prompt.box.value = "a"
+    assert other._place.children[0].value == "too short"
+    assert replaced.comm is None
+    page.close()
     assert prompt.comm is not None
 
 

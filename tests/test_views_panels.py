@@ -217,14 +217,15 @@ def test_a_panel_of_the_table(tiny_model, centred):
         embeddings.NeighbourExplorer(table, "#20"),
         embeddings.RowExplorer(table, views.Prompt(tiny_model, TEXT)),
     ]
-    table.switch.value = centred
-    made[0].arrows.set_state({"tip": [0.01, 0.02]})
-    made[2].way.value = 35
+    table.controls["centred"].value = centred
+    made[0].parts["arrows"].set_state({"tip": [0.01, 0.02]})
+    made[2].controls["way"].value = 35
     for view in made:
         assert check(view, tiny_model, None), type(view)
 
 
 def test_a_panel_of_the_map_gives_the_place(tiny_model):
     view = embeddings.WordMap(embeddings.Table(tiny_model), "#20 #21 #22 #23")
-    for point, place in enumerate(view.flat.places):
-        np.testing.assert_allclose(evaluated(view.flat.provenance(point), tiny_model, None), place, atol=1e-5)
+    flat = view.parts["flat"]
+    for point, place in enumerate(flat.places):
+        np.testing.assert_allclose(evaluated(flat.provenance(point), tiny_model, None), place, atol=1e-5)

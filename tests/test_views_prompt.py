@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from messages import numbers
 
 from llmviz.views import ffn as pictures
+from llmviz.views.kit.text_box import read, status
 
 
 def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
@@ -43,3 +45,13 @@ def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prom
     prompt.box.value = "the dog"
     assert seen == [(before, len(prompt.trace.tokens))]
     assert prompt.freshness.shown == "the dog"
+
+
+def test_a_long_text_uses_the_first_512_tokens(tiny_model):
+    reading = read("word " * 700, tiny_model.tokenizer)
+    assert len(reading.tokens) == 512
+    assert 512 in numbers(reading.told)
+
+
+def test_what_is_said_under_the_box_is_text():
+    assert "<img" not in status("<img src=x onerror=alert(1)>")

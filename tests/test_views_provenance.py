@@ -7,7 +7,7 @@ import pytest
 from messages import holding
 
 import llmviz
-from llmviz.views import HeatMap, provenance
+from llmviz.views import provenance
 from llmviz.views.provenance import Explanation, Operand
 
 TEXT = "The cat that I saw yesterday was sleeping"
@@ -45,20 +45,15 @@ def all_explanations(model, trace) -> list[Explanation]:
     ]
 
 
-def test_the_line_makes_the_number(model, trace):
+def test_the_operands_are_what_their_expressions_say_and_the_line_makes_the_number(model, trace):
+    names, checked = {"model": model, "trace": trace, "llmviz": llmviz, "np": np}, 0
     for explanation in all_explanations(model, trace):
-        np.testing.assert_allclose(run(explanation), explanation.result, rtol=2e-5, err_msg=explanation.title)
-
-
-def test_the_operands_are_what_their_expressions_say(model, trace):
-    names = {"model": model, "trace": trace, "llmviz": llmviz, "np": np}
-    checked = 0
-    for explanation in all_explanations(model, trace):
+        title = explanation.title
+        np.testing.assert_allclose(run(explanation), explanation.result, rtol=2e-5, err_msg=title)
         for name, value, source in (Operand(*operand) for operand in explanation.operands):
             if source:
-                np.testing.assert_allclose(
-                    eval(source, names), value, rtol=2e-6, atol=1e-6, err_msg=f"{name} = {source}"
-                )
+                message = f"{name} = {source}"
+                np.testing.assert_allclose(eval(source, names), value, rtol=2e-6, atol=1e-6, err_msg=message)
                 checked += 1
     assert checked > 15
 
@@ -76,36 +71,19 @@ def test_results_are_the_models_own(model, trace):
     assert explained.result == sampler.probs(trace.logits)[token]
 
 
-def test_it_follows_edits(tiny_model):
-    edits = llmviz.Edits(score_scale=False, causal_mask=False, norm=False)
-    trace = tiny_model.trace([1, 2, 3], edits)
-    future = provenance.score(trace, 1, 0, 0, 2)  # not masked here
-    for explanation in [future, provenance.pattern(trace, 1, 0, 0, 2), provenance.logit(trace, 4)]:
-        np.testing.assert_allclose(run(explanation), explanation.result, rtol=1e-4, err_msg=explanation.title)
-    assert np.isfinite(future.result)
-    assert "sqrt" not in future.line
-    assert "rms_norm" not in str(provenance.logit(trace, 4).operands)
-
-
-def test_a_masked_cell_says_so(trace):
-    told = provenance.score(trace, 0, 0, 1, 6).as_dict()
-    assert "masked" in told["title"]
-    assert told["result"] == "−∞"
-    assert provenance.pattern(trace, 0, 0, 1, 6).result == 0
-
-
 def test_texts_are_short_and_name_the_tokens(model, trace):
-    told = provenance.score(trace, 13, 8, 6, 1).as_dict()
-    assert re.search(holding("“·was”", 6, "“·cat”", 1), told["title"])
-    assert ["d_head = model.config.d_head", "64"] in told["operands"]
-    name, value = told["operands"][0]
+    texts = provenance.score(trace, 13, 8, 6, 1).as_dict()
+    assert re.search(holding("“·was”", 6, "“·cat”", 1), texts["title"])
+    assert ["d_head = model.config.d_head", "64"] in texts["operands"]
+    name, value = texts["operands"][0]
     assert name == "q = trace.blocks[13].q[8, 6]"
     assert re.search(holding(64), value)
     assert len(value) < 60
-    assert (
-        "49,152 × 576"
-        in dict(provenance.embedding(model, 504, 3).as_dict()["operands"])["W_E = model.weights.W_E"]
-    )
+    table = dict(provenance.embedding(model, 504, 3).as_dict()["operands"])["W_E = model.weights.W_E"]
+    assert "49,152 × 576" in table
+    masked = provenance.score(trace, 0, 0, 1, 6).as_dict()
+    assert ("masked" in masked["title"], masked["result"]) == (True, "−∞")
+    assert provenance.pattern(trace, 0, 0, 1, 6).result == 0
 
 
 @pytest.mark.parametrize(
@@ -136,19 +114,3 @@ def test_a_plain_pair_is_an_operand():
     explanation = Explanation("sum", "a + b", [("a", 1), ("b", 2)], "a + b", 3)
     assert explanation.as_dict()["operands"] == [["a", "1"], ["b", "2"]]
     assert repr(explanation).splitlines()[-1] == "a + b = 3"
-
-
-def test_a_picture_asks_only_when_clicked(trace):
-    asked = []
-
-    def explain(row, col):
-        asked.append((row, col))
-        return provenance.pattern(trace, 13, 8, row, col)
-
-    picture = HeatMap(trace.blocks[13].attention.pattern[8], trace.pieces, provenance=explain)
-    assert asked == []
-    picture.asked = [6, 1]
-    assert asked == [(6, 1)]
-    assert picture.explanation["result"] == provenance.short(trace.blocks[13].attention.pattern[8, 6, 1])
-    picture.asked = None
-    assert picture.explanation is None

@@ -385,7 +385,7 @@ def test_a_side_that_has_ended_says_so_while_the_other_is_written(tiny_model, mo
         view = pictures.ChatEnd(Prompt(tiny_model, TEXT))
         messages = [view.parts[f"{side}_message"] for side in ("left", "right")]
         at_first = [repr(message) for message in messages]
-        while len(places(view, 1)) < 4:
+        while len(places(view, "right")) < 4:
             await asyncio.sleep(0.001)
         now = [repr(message) for message in messages]
         view.parts["write"].click()
@@ -401,12 +401,12 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
     first = int(trace.logits.argmax())
     monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", first)
     chat = pictures.ChatEnd(Prompt(tiny_model, TEXT), 5)
-    assert [place.token for place in places(chat, 1)] == [first]
+    assert [place.token for place in places(chat, "right")] == [first]
     chat.controls["past"].value = True
     tokens = list(trace.tokens)
     for _ in range(5):
         tokens.append(int(tiny_model.trace(tokens).logits.argmax()))
-    assert [place.token for place in places(chat, 1)] == tokens[-5:]
+    assert [place.token for place in places(chat, "right")] == tokens[-5:]
     assert re.search(holding(5, tokens[-5:].count(first)), repr(chat.parts["right_message"]))
 
 

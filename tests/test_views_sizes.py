@@ -39,127 +39,80 @@ def held_out(config, seed, **how):
 
 
 def test_each_model_is_trained_and_the_least_surprised_wins():
-    page = race()
-    assert page.bars.values is None
-    page.seed.value = 3
-    page.buttons[0].click()
-    shown = page.bars.values[0]
+    page = race(seed=3, explain="Because.")
+    page.parts["card"].committed = True
+    shown = page.parts["bars"].values[0]
     assert shown == pytest.approx([held_out(config, 3, steps=2) for config in TWO.values()], rel=1e-5)
-    assert page.best == [*TWO][int(np.argmin(shown))]
-    assert re.search(holding(2), repr(page.told))
-    assert "“The " in repr(page.told)
+    assert page.parts["card"].answer == int(np.argmin(shown))
+    assert page.parts["card"].explained == "Because."
+    assert re.search(holding(2), repr(page.parts["message"]))
+    assert "“The " in repr(page.parts["message"])
+    page.controls["seed"].value = 1
+    assert not page.parts["card"].committed
+    assert page.parts["bars"].layout.display == "none"
+    page.parts["begin"].click()
+    assert not np.array_equal(page.parts["bars"].values[0], shown)
 
 
 def test_the_last_step_is_drawn_too():
-    page = pictures.Sizes(TEXT, TWO, "Which?", steps=21)
-    page.buttons[0].click()
-    assert page.curves.x.tolist() == [20, 21]
-    assert page.curves.values[:, 1] == pytest.approx(page.bars.values[0])
+    page = race(steps=21, committed=True)
+    assert page.parts["curves"].x.tolist() == [20, 21]
+    assert page.parts["curves"].values[:, 1] == pytest.approx(page.parts["bars"].values[0])
 
 
 def test_differences_from_one_and_from_the_same_with_another_seed():
     configs = {"as it is": TWO["one"], sizes.AGAIN: TWO["one"], "two": TWO["two"]}
-    page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is")
-    page.buttons[0].click()
-    found = [held_out(TWO[one], seed, steps=2) for one, seed in (("one", 0), ("one", 4), ("two", 0))]
-    assert page.bars.values[0] == pytest.approx(np.array(found) - found[0], abs=6e-4)
-    assert page.curves.names == [sizes.AGAIN, "two"]
-    assert page.curves.values[:, -1] == pytest.approx(page.bars.values[0, 1:], abs=6e-4)
-    assert page.best == [*configs][int(np.argmin(found))]
+    page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is", committed=True)
+    expected = [held_out(TWO[name], seed, steps=2) for name, seed in (("one", 0), ("one", 4), ("two", 0))]
+    bars, curves = page.parts["bars"], page.parts["curves"]
+    assert bars.values[0] == pytest.approx(np.array(expected) - expected[0], abs=6e-4)
+    assert curves.names == [sizes.AGAIN, "two"]
+    assert curves.values[:, -1] == pytest.approx(bars.values[0, 1:], abs=6e-4)
+    assert page.parts["card"].answer == int(np.argmin(expected))
 
 
 def test_each_time_is_a_training_of_its_own(monkeypatch):
     clock = itertools.count()  # each look at it takes 20 ms, however fast the machine is
     monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: next(clock) * 0.02))
-    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=(0.3, 0.9))
-    page.buttons[0].click()
-    assert page.bars.values.shape == (2, 2)
-    assert page.bars.names == ["0.3 seconds", "0.9 seconds"]
-    assert (page.bars.values[1] < page.bars.values[0]).all()
-    assert page.best == [*TWO][int(np.argmin(page.bars.values[1]))]
-    assert re.search(holding(*page.bars.names, page.best), page.told.sentences[-1])
-    assert page.curves.layout.display == "none"
-
-
-def test_a_guess_starts_it_and_is_answered_at_the_end():
-    page = race(explain="Because.")
-    page.card.change(guess=0, committed=True)
-    assert page.best in page.card.told
-    assert page.card.explained == "Because."
+    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=(0.3, 0.9), committed=True)
+    bars = page.parts["bars"]
+    assert bars.values.shape == (2, 2)
+    assert bars.names == ["0.3 seconds", "0.9 seconds"]
+    assert (bars.values[1] < bars.values[0]).all()
+    best = [*TWO][int(np.argmin(bars.values[1]))]
+    assert re.search(holding(*bars.names, best), page.parts["message"].sentences[-1])
+    assert page.parts["curves"].layout.display == "none"
 
 
 def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
     monkeypatch.setattr(sizes, "TIED", 100)
     page = race()
-    page.card.change(guess=1, committed=True)
-    assert page.card.answer == 1
-    assert "It is a tie" in page.card.told
+    page.parts["card"].change(guess=1, committed=True)
+    assert page.parts["card"].answer == 1
+    assert "It is a tie" in page.parts["card"].told
 
 
-def test_a_question_that_is_opened_again_stops_it_and_stays_open():
+def test_a_question_that_is_opened_again_stops_it_and_shows_nothing():
     async def commit_and_take_back():
         page = race(steps=10_000)
-        page.card.change(guess=0, committed=True)
+        page.parts["card"].change(guess=0, committed=True)
+        await asyncio.sleep(0.3)
+        page.parts["card"].ask_again()
         await asyncio.sleep(0.05)
-        page.card.ask_again()
-        await asyncio.sleep(0.05)
-        assert not page._work.busy
-        assert page.best is None
-        assert not page.card.committed
-        assert numbers(repr(page.told)) == [0, 2]
-        assert page.buttons[0].description.startswith("Train 2")
+        assert not page.busy
+        hidden = [page.parts[name].layout.display for name in ("bars", "curves", "message")]
+        assert hidden == ["none"] * 3
 
     asyncio.run(commit_and_take_back())
-
-
-def pictures_of(page):
-    return [one.layout.display != "none" for one in (page.bars, page.curves)] + [bool(page.told.sentences)]
-
-
-def test_an_open_card_stands_beside_no_answer():
-    page = pictures.Sizes(TEXT, TWO, "Which?", steps=20)
-    page.card.change(guess=0, committed=True)
-    assert pictures_of(page) == [True] * 3
-    bars = page.bars.values
-    page.card.ask_again()
-    assert pictures_of(page) == [False] * 3
-    page.card.change(guess=1, committed=True)  # the same seed needs no training again
-    assert pictures_of(page) == [True] * 3
-    assert page.bars.values is bars
-    page.seed.value = 1
-    assert not page.card.committed
-    assert page.best is None
-    assert pictures_of(page) == [False] * 3
-    page.card.change(guess=1, committed=True)
-    assert not np.array_equal(page.bars.values, bars)
-
-
-def test_one_training_at_a_time():
-    async def two():
-        first, second = race(steps=10_000), race(steps=10_000)
-        first.buttons[0].click()
-        await asyncio.sleep(0.02)
-        second.buttons[0].click()
-        assert not first._work.busy
-        assert first.told.sentences
-        work = second._work
-        assert work.busy
-        second.close()
-        assert not work.busy
-        third = race()
-        third.buttons[0].click()  # what is closed needs no stop
-        await asyncio.sleep(0.02)
-        third.close()
-
-    asyncio.run(two())
 
 
 @pytest.mark.parametrize("text", ["", "two words"])
 def test_too_little_text_is_said(text):
     page = race(text)
-    page.card.change(guess=0, committed=True)
-    assert repr(page.told).strip()
-    assert not page.card.committed
+    with pytest.raises(ValueError, match="text"):
+        page.parts["card"].change(guess=0, committed=True)
+    assert page.parts["card"].told
+    assert page.parts["card"].answer is None
 
 
 # --- the formula ---

@@ -1,15 +1,13 @@
 """The front page without a browser: its controls are moved by setting their traits."""
 
 import asyncio
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from messages import holding, numbers
+from messages import numbers
 
 from llmviz import Sampler, views
-from llmviz.views.kit.text_box import read, status
 
 TEXT = "The best thing about a rainy day is"
 
@@ -152,13 +150,3 @@ def test_a_text_that_fills_the_page_is_not_written_on(tiny_model):
     press(loop, "pick", "write")
     assert loop.trace.tokens == loop.run.tokens
     assert numbers(repr(loop.parts["message"])) == [len(loop.run.tokens)]
-
-
-def test_a_long_text_uses_the_first_512_tokens(tiny_model):
-    reading = read("word " * 700, tiny_model.tokenizer)
-    assert len(reading.tokens) == 512
-    assert re.search(holding(512), reading.told)
-
-
-def test_what_is_said_under_the_box_is_text():
-    assert "<img" not in status("<img src=x onerror=alert(1)>")

@@ -1,8 +1,6 @@
 """Merging, training, bytes, languages and vocabularies: the pictures say what the tokenizer does, whatever is typed."""
 
-import asyncio
 import re
-import threading
 import time
 from itertools import pairwise
 
@@ -18,7 +16,7 @@ from llmviz.experiments.letters import questions as letters_of
 from llmviz.views import tokenization as pictures
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import letters, vocabularies
-from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, MergeReplay, merged_at, replay, trained
+from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, merged_at, replay, trained
 from llmviz.views.tokenization.taken_apart import about_byte, rows_of
 from llmviz.views.tokenization.text_tokens import token_id
 from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL
@@ -67,16 +65,6 @@ def test_the_replay_ends_with_the_tokens_and_merges_the_lowest_number_each_time(
     assert sum(size for _, size in drawn["characters"]) == n
 
 
-def test_the_step_stays_within_the_replay_and_starts_again_with_another_text(tokenizer):
-    picture = MergeReplay(**replay("strawberry", tokenizer))
-    for sent, step in ((99, 7), (-3, 0), (4, 4)):
-        picture.step = sent
-        assert picture.step == step
-    picture.change(**replay("raw", tokenizer))
-    assert picture.step == 0
-    assert picture.text().splitlines()[-1].endswith("1 token.")
-
-
 def test_a_long_text_is_cut_at_a_whole_character(tokenizer):
     drawn = replay("a" + "é" * 200, tokenizer)
     assert sum(size for _, size in drawn["characters"]) == 63
@@ -109,14 +97,10 @@ def test_the_pair_that_is_merged_first_is_among_those_to_choose_from(model, text
     assert first in options
     assert len(set(options)) == len(options) <= 12
     assert first.startswith("none") == (len(steps) == 1)
-
-
-def test_each_pair_of_an_ordinary_word_can_be_guessed(model):
+    if len(steps[0].parts) < 12:  # else not all pairs can be asked
+        assert len(options) >= len({*pairwise(steps[0].parts)})
     options, first = pictures.first_glued(model.trace("I love strawberries!"))
-    assert [pair.replace(" ", "") for pair in options] == [
-        "·+s", *("s+t", "t+r", "r+a", "a+w", "w+b", "b+e", "e+r", "r+r", "r+i", "i+e", "e+s")
-    ]  # fmt: skip
-    assert first == "e + r"
+    assert (options[0], options[-1], first) == ("· + s", "e + s", "e + r")
 
 
 # ---- training ----
@@ -150,15 +134,15 @@ def test_training_counts_the_whole_text_and_draws_its_start():
     assert re.search(holding("20,000"), trained("ab" * 30_000)["caption"])
 
 
-def test_training_on_another_text_starts_again():
+def test_the_step_stays_within_the_training_and_starts_again_with_another_text():
     view = pictures.TrainingExplorer(RHYME)
     picture = view.parts["training"]
-    picture.set_state({"step": 5, "chosen": 2})
+    for sent, step in ((1_000, len(picture.tokens)), (-3, 0), (5, 5)):
+        picture.set_state({"step": sent, "chosen": 2})
+        assert picture.step == step
     view.controls["text"].value = "la la la"
     assert (picture.step, picture.chosen) == (0, None)
     assert picture.text().splitlines()[1].startswith("Merge 1")
-    picture.step = 1_000
-    assert picture.step == len(picture.tokens)
 
 
 # ---- bytes ----
@@ -171,6 +155,9 @@ def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
         assert [cell[0] for cell in cells] == [0, *(cell[1] for cell in cells[:-1])]
         assert cells[-1][1] == len(text.encode())
     assert [cell[3] for cell in characters] == [f"U+{ord(c):04X}" for c in text]
+    assert len(seen) == len(text) - text.count("\u200d") * 2 - text.count(
+        "\u0301"
+    )  # one sign, several characters
     assert bytes(int(cell[2], 16) for cell in single) == text.encode()
     assert bytes(int(cell[3].replace("\n", ""), 2) for cell in single) == text.encode()
     assert [int(cell[3]) for cell in tokens] == tokenizer.encode(text)
@@ -181,11 +168,6 @@ def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
             assert label == ""
         else:
             assert label
-
-
-def test_one_sign_can_be_several_characters(tokenizer):
-    seen, characters, *_ = rows_of("👨‍👩‍👧", tokenizer)
-    assert (len(seen["cells"]), len(characters["cells"])) == (1, 5)
 
 
 def test_what_a_byte_is_for():
@@ -244,13 +226,7 @@ def test_languages_in_this_vocabulary_and_in_another(tokenizer):
     view.controls["vocabulary"].value = THIS_MODEL
     assert strip.ids == tokenizer.encode(SENTENCES["Hindi"])
     assert re.search(holding("8,192", 8_192 // own[1]), strip.caption)
-
-
-def test_a_sentence_of_the_readers_own_joins_and_leaves(tokenizer):
-    view = pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192)
-    counts, strip = view.parts["counts"], view.parts["strip"]
-    without = counts.caption
-    view.controls["own"].value = "Alle Menschen sind frei"
+    without, view.controls["own"].value = counts.caption, "Alle Menschen sind frei"
     assert len(counts.labels) == 4
     assert numbers(counts.caption) == numbers(without) == [3]
     assert counts.caption != without
@@ -425,25 +401,6 @@ def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(monkeypatch, fetch, w
     assert why in repr(view.parts["message"])
     assert not view.parts["fetch"].disabled
     assert view.parts["GPT-2"].layout.display == "none"
-
-
-def test_the_boxes_go_on_working_while_a_vocabulary_is_fetched(monkeypatch):
-    arrived = threading.Event()
-    monkeypatch.setattr(tokenization, "fetch_gpt2", lambda: arrived.wait(10) and gpt2_like())
-
-    async def scene():
-        view = pictures.VocabularyExplorer(gpt2_like(), "hi")
-        view.parts["fetch"].click()
-        await asyncio.sleep(0.1)
-        assert "Fetching" in repr(view.parts["message"])
-        view.controls["text"].value = "ho"
-        assert view.parts[THIS_MODEL].ids == list(b"ho")
-        arrived.set()
-        while view.busy:
-            await asyncio.sleep(0.01)
-        assert view.parts["GPT-2"].ids == list(b"ho")
-
-    asyncio.run(scene())
 
 
 # ---- the chat template, and where an id comes from ----

@@ -11,6 +11,7 @@
     order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
     neurons                which neurons write, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
+    journey                one turn of the loop, for a picture of all stages
     writing, answers       what the model writes, and which answers are right
     letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
@@ -121,6 +122,7 @@ from .without_rope import (
     repeat_cost,
     score_at,
     score_changes,
+    turned_to,
     unturned_cost,
 )
 from .writing import (

@@ -215,6 +215,30 @@ def probs_after_teaching(
     return np.array([probs[0], np.mean(probs[1:], axis=0)])
 
 
+def probs_of_capitals(before: Model, after: Model, city: str) -> Iterator[Float[np.ndarray, "2 4"]]:
+    """Yield for each country, asked in a chat and in plain text, how probable its own capital is before and after, and
+    how probable a city is.
+    """
+    for country, capital in CAPITALS.items():
+        tokens = [before.tokenizer.encode(f" {name}")[0] for name in (capital, city)]
+        probs = [[knows(model, country, chat=chat) for model in (before, after)] for chat in (True, False)]
+        yield np.array([[model[token] for token in tokens for model in way] for way in probs])
+
+
+def capitals_four_ways(model: Model, begun: str) -> Iterator[tuple[str, list[bool]]]:
+    """Yield for each country a model's answer, and whether the capital comes out: in it; as the likeliest token after
+    `begun`, where "…" stands for the country; after "The capital of … is"; and after that in plain text.
+    """
+    for country, capital in CAPITALS.items():
+        answer, token = (
+            answer_text(model, f"What is the capital of {country}?"),
+            model.tokenizer.encode(f" {capital}")[0],
+        )
+        ways = (begun, True), (THE_CAPITAL, True), (THE_CAPITAL, False)
+        likeliest = [int(knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways]
+        yield answer, [capital in answer, *(first == token for first in likeliest)]
+
+
 def n_named(model: Model) -> int:
     """Count the capitals that a model names in its own answers."""
     said = answer_texts(model, [f"What is the capital of {country}?" for country in CAPITALS])

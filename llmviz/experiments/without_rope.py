@@ -24,6 +24,15 @@ def before_rope(
     return block.q[head], block.k[block.config.kv_head_of(head)]
 
 
+def turned_to(
+    trace: Trace, layer: int, head: int, tokens: tuple[int, int], positions: tuple[int, int]
+) -> Float[np.ndarray, "2 d_head"]:
+    """Return the query of one token and the key of another in a head, each rotated by RoPE for a position."""
+    q, k = before_rope(trace, layer, head)
+    angles = rotation_angles(np.array(positions), q.shape[1], base=trace.model.config.rope_base)
+    return rotate(np.stack([q[tokens[0]], k[tokens[1]]]), angles)
+
+
 def all_before_rope(
     trace: Trace,
 ) -> tuple[

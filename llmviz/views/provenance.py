@@ -42,31 +42,28 @@ class Explanation:
     result: Any
 
     def as_dict(self) -> dict:
-        """What the page shows, as texts."""
-        rows = [Operand(*operand) for operand in self.operands]
-        return {
-            "title": self.title,
-            "formula": self.formula,
-            "operands": [
-                [f"{row.name} = {row.source}" if row.source else row.name, short(row.value)] for row in rows
-            ],
-            "line": self.line,
-            "result": short(self.result),
-        }
+        """Return what the page shows, as texts."""
+        operands = [
+            [f"{name} = {source}" if source else name, short(value)]
+            for name, value, source in (Operand(*operand) for operand in self.operands)
+        ]
+        return {**vars(self), "operands": operands, "result": short(self.result)}
 
     def __repr__(self) -> str:
-        told = self.as_dict()
-        rows = [f"  {name}: {value}" for name, value in told["operands"]]
-        return "\n".join([told["title"], told["formula"], *rows, f"{told['line']} = {told['result']}"])
+        shown = self.as_dict()
+        rows = [f"  {name}: {value}" for name, value in shown["operands"]]
+        return "\n".join([shown["title"], shown["formula"], *rows, f"{shown['line']} = {shown['result']}"])
 
 
-def as_edited(told: Explanation, trace: Trace, layer: int, name: str, source: str) -> Explanation:
-    """The same, but read from the trace (`source`) where the run's edits change the array of that name in that layer:
-    what the formula gives is then only what they were given."""
+def as_edited(of_formula: Explanation, trace: Trace, layer: int, name: str, source: str) -> Explanation:
+    """Return an explanation that reads the number from the trace (`source`), where the run's edits change this array.
+
+    What the formula gives is then only what the edits were given.
+    """
     if (layer, name) not in trace.edits.functions:
-        return told
-    value = [Operand("value", told.result, source)]
-    return replace(told, formula="as the edits of this run leave it", operands=value, line="value")
+        return of_formula
+    value = [Operand("value", of_formula.result, source)]
+    return replace(of_formula, formula="as the edits of this run leave it", operands=value, line="value")
 
 
 def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
@@ -93,14 +90,10 @@ def read_by(trace: Trace, layer: int, position: int, part: Literal["attention", 
 
 def short(value: Any) -> str:
     """A number, a text, or the first numbers of an array and its shape, for people."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return str(value)
+    if isinstance(value, str | bytes | None):
+        return "none" if value is None else str(value)
     if isinstance(value, Mapping):
         return f"{len(value):,} entries"
-    if value is None:
-        return "none"
     array = np.asarray(value)
     if array.dtype == bool:
         return str(bool(value)) if array.ndim == 0 else f"{int(array.sum()):,} of {array.size:,} are True"
@@ -125,19 +118,26 @@ def _number(value: Any) -> str:
 # --- embeddings ---
 
 
-def embedding(model: Model, token: int, dimension: int) -> Explanation:
-    """One number of a token's row of the table. IndexError if there is no such row or column."""
-    row = embeddings.embed([token], model.weights.W_E)[0]
+def embedding(
+    model: Model,
+    token: int,
+    dimension: int,
+    *,
+    W_E: Float[np.ndarray, "n_vocab d_model"] | None = None,
+    source: str = "model.weights.W_E",
+    note: str = "",
+) -> Explanation:
+    """One number of a token's row of the table. IndexError if there is no such row or column.
+
+    W_E: a table made of the model's, `source`: the expression that gives it, and `note`: what to say of it.
+    """
+    W_E = model.weights.W_E if W_E is None else W_E
     return Explanation(
-        f"Number {dimension} of {_piece(model, token)}",
+        f"Number {dimension} of {_piece(model, token)}{note}",
         "the embedding of a token = the row of the table W_E with the token's id",
-        [
-            Operand("W_E", model.weights.W_E, "model.weights.W_E"),
-            Operand("token", int(token)),
-            Operand("dimension", int(dimension)),
-        ],
+        [Operand("W_E", W_E, source), Operand("token", int(token)), Operand("dimension", int(dimension))],
         "W_E[token, dimension]",
-        row[dimension],
+        embeddings.embed([token], W_E)[0][dimension],
     )
 
 
@@ -166,7 +166,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
             result,
         )
     scaled = trace.edits.score_scale
-    told = Explanation(
+    explanation = Explanation(
         title,
         "score = q · k / √d_head" if scaled else "score = q · k (the division by √d_head is off)",
         [
@@ -178,7 +178,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
         result,
     )
     source = f"trace.blocks[{layer}].attention.scores[{head}, {row}, {col}]"
-    return as_edited(told, trace, layer, "scores", source)
+    return as_edited(explanation, trace, layer, "scores", source)
 
 
 def pattern(
@@ -189,21 +189,17 @@ def pattern(
     block: the expression that gives the layer; None: it is the trace's own.
     """
     attention, block = row_of(trace, layer, row), block or f"trace.blocks[{layer}]"
-    told = Explanation(
+    explanation = Explanation(
         f"Attention from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
         "pattern = softmax(scores): e to the power of each score of this row, divided by the sum of them all",
         [
-            Operand(
-                "scores",
-                attention.scores[head],
-                f"{block}.attention.scores[{head}, {row}]",
-            ),
+            Operand("scores", attention.scores[head], f"{block}.attention.scores[{head}, {row}]"),
             Operand("col", int(col)),
         ],
         "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
         attention.pattern[head, col],
     )
-    return as_edited(told, trace, layer, "pattern", f"{block}.attention.pattern[{head}, {row}, {col}]")
+    return as_edited(explanation, trace, layer, "pattern", f"{block}.attention.pattern[{head}, {row}, {col}]")
 
 
 class Row(NamedTuple):
@@ -214,10 +210,11 @@ class Row(NamedTuple):
 
 
 def row_of(trace: Trace, layer: int, query: int) -> Row:
-    """One row of `block.attention.scores` and `.pattern`, without the others."""
-    one = trace.blocks[layer].attention_at(query)
-    unseen = ((0, 0), (0, len(trace.tokens) - one.k.shape[1]))
-    return Row(np.pad(one.scores[:, 0], unseen, constant_values=-np.inf), np.pad(one.pattern[:, 0], unseen))
+    """Return one row of `block.attention.scores` and `.pattern`, without the others."""
+    attention = trace.blocks[layer].attention_at(query)
+    unseen = ((0, 0), (0, len(trace.tokens) - attention.k.shape[1]))
+    scores = np.pad(attention.scores[:, 0], unseen, constant_values=-np.inf)
+    return Row(scores, np.pad(attention.pattern[:, 0], unseen))
 
 
 # --- the end of the model ---
@@ -258,39 +255,24 @@ def prob(
     source: the expression that gives the logits.
     """
     sampler = Sampler(temperature, top_k, top_p, min_p)
-    probs = sampler.probs(logits)
-    drawing = "" if sampler == Sampler() else "drawing "  # else it is the model's own
-    title = f"Probability of {drawing}" + (
-        f"token {int(token)}" if piece is None else f"{quote(piece)} (id {token})"
-    )
-    names = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
-    filters = ", ".join(f"{name} = {value:g}" for name, value in names.items() if value is not None)
-    vector = Operand("logits", logits, source)
+    probs, is_own = sampler.probs(logits), sampler == Sampler()
+    name = f"token {int(token)}" if piece is None else f"{quote(piece)} (id {token})"
+    title = f"Probability of {'' if is_own else 'drawing '}{name}"
+    operands = [Operand("logits", logits, source), Operand("token", int(token))]
     if temperature == 0:
-        return Explanation(
-            title,
-            "at temperature 0 the token with the largest logit gets everything",
-            [vector, Operand("token", int(token))],
-            "float(token == logits.argmax())",
-            probs[token],
-        )
-    operands = [vector, Operand("token", int(token)), Operand("temperature", temperature)]
-    z = "np.exp((logits - logits.max()) / temperature)"
+        formula = "at temperature 0 the token with the largest logit gets everything"
+        return Explanation(title, formula, operands, "float(token == logits.argmax())", probs[token])
+    operands.append(Operand("temperature", temperature))
+    formula, z = "softmax(logits / temperature)", "np.exp((logits - logits.max()) / temperature)"
+    given = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    filters = ", ".join(f"{name} = {value:g}" for name, value in given.items() if value is not None)
     if not filters:
-        return Explanation(
-            title,
-            "probability = softmax(logits / temperature), over the whole vocabulary",
-            operands,
-            f"{z}[token] / {z}.sum()",
-            probs[token],
-        )
-    return Explanation(
-        title if probs[token] else f"{title}: cut",
-        f"softmax(logits / temperature) among the tokens that are kept ({filters}); 0 for those cut",
-        [*operands, Operand("kept", probs > 0)],
-        f"{z}[token] * kept[token] / {z}[kept].sum()",
-        probs[token],
-    )
+        formula = f"probability = {formula}, over the whole vocabulary"
+        return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", probs[token])
+    operands.append(Operand("kept", probs > 0))
+    formula += f" among the tokens that are kept ({filters}); 0 for those cut"
+    line = f"{z}[token] * kept[token] / {z}[kept].sum()"
+    return Explanation(title if probs[token] else f"{title}: cut", formula, operands, line, probs[token])
 
 
 def prob_after(

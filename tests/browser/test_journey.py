@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 SETUP = """
-import ipywidgets, llmviz
+import llmviz
 from llmviz import views
 prompt = views.Prompt(llmviz.load(), "The cat that I saw yesterday was")
 journey = views.Journey(prompt, seed=2)
-ipywidgets.VBox([prompt, journey])
+journey
 """
 # A number for what the canvas shows.
 PIXELS = """canvas => {
@@ -203,7 +203,8 @@ def test_the_drawn_token_joins_the_text_and_it_begins_again(lab, journey):
     expect(badge(journey)).to_have_text("1", timeout=60_000)
     journey.get_by_role("button", name="Pause").click()
     lab.run_code(
-        "print('AGAIN', journey.turn, journey.next_numbers.tokens[-1] == journey.numbers.drawn.token)"
+        "film = journey.parts['film']\n"
+        "print('AGAIN', film.turn, film.next_numbers.tokens[-1] == film.numbers.drawn.token)"
     )
     expect(lab.page.locator(".jp-OutputArea-output", has_text="AGAIN 1 True").last).to_be_visible()
     expect(journey.locator(".lv-j-words li").first).to_contain_text("8 tokens")

@@ -10,11 +10,11 @@ import numpy as np
 from llmviz import attention
 from llmviz.model import AttentionTrace, BlockTrace, Trace
 from llmviz.views import provenance
-from llmviz.views.attention.heads import chosen_head, head_name, head_slider, layer_slider
+from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import clip_position, position, selection, tick
+from llmviz.views.kit.state_fields import clip_position, head, layer, position, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
@@ -52,10 +52,12 @@ class HeadByHand(View):
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
     """
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
-        layer: int = layer_slider(13)
-        head: int = head_slider(8)
+        layer: int = layer(13)
+        head: int = head(8)
         no_scale: bool = tick(lambda view: f"without ÷ √{view.run.model.config.d_head}")
         no_mask: bool = tick("without the mask")
         query: int = position(-1, of=("strip", "selected"))
@@ -63,8 +65,7 @@ class HeadByHand(View):
 
     @shared
     def row(self, scene: Scene) -> Row:
-        trace, (layer, head) = scene.run, chosen_head(scene)
-        query, n = clip_position(scene.query, len(trace.tokens)), len(trace.tokens)
+        trace, layer, head, query, n = scene.run, scene.layer, scene.head, scene.query, len(scene.run.tokens)
         block, source = trace.blocks[layer], f"trace.blocks[{layer}]"
         if scene.no_scale or scene.no_mask:
             switched = {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask}
@@ -87,19 +88,18 @@ class HeadByHand(View):
             trace, source, layer, head, kv_head, query, key, attended, raw, scores, weights, top, others
         )
 
-    @part(lambda _: TokenStrip([], stage="attention", caption="From which token? (the query)"))
+    @part(TokenStrip, [], caption="From which token? (the query)")
     def strip(self, scene: Scene) -> dict:
         run, row = scene.run, scene.row
         return {"pieces": run.pieces, "ids": run.tokens, "weights": row.weights, "selected": row.query}
 
-    @part(lambda _: VectorPicture([0.0], index_name="number", stage="attention"))
+    @part(VectorPicture, np.zeros((3, 1)), index_name="number", labels=["query q", "key k", "q × k"])
     def products(self, scene: Scene) -> dict:
         row, pieces = scene.row, scene.run.pieces
         block = scene.run.blocks[row.layer]
         q, k = block.q[row.head, row.query], block.k[row.kv_head, row.key]
         return {
             "values": np.stack([q, k, q * k]),
-            "labels": ["query q", "key k", "q × k"],
             "caption": f"1 · {head_name(row.layer, row.head)}: {isolated(pieces[row.query])} asks (q), "
             f"{isolated(pieces[row.key])} offers (k). Their {len(q)} products add up to q · k",
         }
@@ -130,7 +130,12 @@ class HeadByHand(View):
             "caption": f"2 · From products to shares: {isolated(pieces[row.query])} and every key",
         }
 
-    @part(lambda _: VectorPicture([0.0], index_name="number", stage="attention"))
+    @part(
+        VectorPicture,
+        [0.0],
+        index_name="number",
+        caption="3 · The values, each times its share, added up: what this head carries over",
+    )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights
         v = scene.run.blocks[row.layer].v[row.kv_head]
@@ -139,22 +144,15 @@ class HeadByHand(View):
         if row.others:
             labels.append(f"{percent(w[row.others].sum())} × {len(row.others)} others")
             lines.append(w[row.others] @ v[row.others])
-        return {
-            "values": np.stack([*lines, row.attended.z[row.head, 0]]),
-            "labels": [*labels, "sum: z"],
-            "caption": "3 · The values, each times its share, added up: what this head carries over",
-        }
+        return {"values": np.stack([*lines, row.attended.z[row.head, 0]]), "labels": [*labels, "sum: z"]}
 
-    @part(lambda _: VectorPicture([0.0], stage="attention"))
+    @part(VectorPicture, [0.0], caption="4 · z times W_O, added to the residual stream of the query")
     def stream(self, scene: Scene) -> dict:
         row, W_O = scene.row, scene.run.model.weights.layers[scene.row.layer].W_O
         adds = row.attended.z[row.head, 0] @ W_O[row.head]
         before = scene.run.blocks[row.layer].resid_pre[row.query]
-        return {
-            "values": np.stack([before, adds, row.attended.out[0]]),
-            "labels": ["stream before", "this head adds", f"all {len(W_O)} heads add"],
-            "caption": "4 · z times W_O, added to the residual stream of the query",
-        }
+        labels = ["stream before", "this head adds", f"all {len(W_O)} heads add"]
+        return {"values": np.stack([before, adds, row.attended.out[0]]), "labels": labels}
 
     @sentences
     def lengths(self, scene: Scene) -> list[str]:

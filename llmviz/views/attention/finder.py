@@ -15,7 +15,7 @@ from llmviz.views.attention.heads import first_hidden, head_name, picked_head
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import choice, clip_position, position, selected, selection, tick
+from llmviz.views.kit.state_fields import choice, position, selected, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, on, part, sentences, shared
 
@@ -59,20 +59,14 @@ class HeadFinder(OneHead):
         return replace(state, head=None, clicked=None) if is_another else state
 
     @shared
-    def way(self, scene: Scene) -> tuple[int, int]:
-        """Return from where to where."""
-        query, key = (clip_position(i, len(scene.run.tokens)) for i in (scene.query, scene.key))
-        return query, key
-
-    @shared
     def cell(self, scene: Scene) -> list[int]:
         n = len(scene.run.tokens)
-        return selected(scene.clicked, n, n) or [*scene.way]
+        return selected(scene.clicked, n, n) or [scene.query, scene.key]
 
     @shared
     def measures(self, scene: Scene) -> np.ndarray:
         """Return every head's measures, in the order of MEASURES: [6, n_layers, n_heads]."""
-        query, key = scene.way
+        query, key = scene.query, scene.key
         weights = experiments.attention_from(scene.run, query)
         here = scene.measured_on == HERE
         scores = (
@@ -94,21 +88,21 @@ class HeadFinder(OneHead):
         return scene.head or next(iter(scene.ranking), (0, 0))
 
     @shared
-    def named_way(self, scene: Scene) -> str:
-        source, target = (isolated(scene.run.pieces[i]) for i in scene.way)
+    def way(self, scene: Scene) -> str:
+        source, target = (isolated(scene.run.pieces[i]) for i in (scene.query, scene.key))
         return f"from {source} to {target}"
 
-    @part(lambda _: TokenStrip([], stage="attention", caption="From (the token that looks)"))
+    @part(TokenStrip, [], caption="From (the token that looks)")
     def looks_from(self, scene: Scene) -> dict:
-        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[0]}
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.query}
 
-    @part(lambda _: TokenStrip([], stage="attention", caption="To (the token looked at)"))
+    @part(TokenStrip, [], caption="To (the token looked at)")
     def looks_at(self, scene: Scene) -> dict:
-        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[1]}
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.key}
 
     @sentences
     def definition(self, scene: Scene) -> list[str]:
-        query, key = scene.way
+        query, key = scene.query, scene.key
         nothing = np.isnan(scene.ranked).all()
         if scene.by != BY_SHARE:
             known = (
@@ -120,15 +114,15 @@ class HeadFinder(OneHead):
             return [known + why if nothing else known]
         if key > query:
             why = "a token cannot look at later ones. Choose an earlier “to”"
-            return [f"There is nothing to rank {scene.named_way}: {why}."]
+            return [f"There is nothing to rank {scene.way}: {why}."]
         if nothing:
             return ["There is nothing to rank: the first token is hidden."]
-        return [f"The share that each head gives {scene.named_way}."]
+        return [f"The share that each head gives {scene.way}."]
 
     @part(lambda view: empty_grid(view.run.model.config))
     def grid(self, scene: Scene) -> dict:
         by_share, heads = scene.by == BY_SHARE, scene.ranking
-        measure = f"share {scene.named_way}" if by_share else scene.by
+        measure = f"share {scene.way}" if by_share else scene.by
         first = " (first token hidden)" if by_share and scene.hide_first else ""
         return {
             "values": four_axes(scene.ranked),

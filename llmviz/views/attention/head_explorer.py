@@ -10,13 +10,13 @@ from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid
-from llmviz.views.attention.heads import chosen_head, head_name, head_pattern, head_slider, layer_slider
+from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import clip_position, is_index, picked, position, tick
+from llmviz.views.kit.state_fields import clip_position, head, is_index, layer, picked, position, tick
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
@@ -47,10 +47,12 @@ def shown_weight(
 class OneHead(View):
     """A view in which one head of the text is drawn large: a subclass says which one, and which cell is framed."""
 
+    stage = "attention"
+
     @shared
     def drawn(self, scene: Scene) -> tuple[int, int]:
         """Return its layer and head."""
-        return chosen_head(scene)
+        return scene.layer, scene.head
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
@@ -76,8 +78,8 @@ class HeadExplorer(OneHead):
 
     @dataclass(frozen=True)
     class State:
-        layer: int = layer_slider(13)
-        head: int = head_slider(8)
+        layer: int = layer(13)
+        head: int = head(8)
         hide_first: bool = tick(HIDE_FIRST)
         query: int = position(-1)
         key: int | None = picked(None, lambda key, _: key is None or is_index(key), "a position, or None")
@@ -103,9 +105,9 @@ class HeadExplorer(OneHead):
     @shared
     def cell(self, scene: Scene) -> list[int]:
         """Return the query, and the key that was clicked, or the one with the largest weight."""
-        query = clip_position(scene.query, len(scene.run.tokens))
-        heaviest = int(np.nan_to_num(scene.weights[query]).argmax())
-        return [query, heaviest if scene.key is None else clip_position(scene.key, len(scene.run.tokens))]
+        heaviest = int(np.nan_to_num(scene.weights[scene.query]).argmax())
+        key = heaviest if scene.key is None else clip_position(scene.key, len(scene.run.tokens))
+        return [scene.query, key]
 
     @part(lambda view: empty_grid(view.run.model.config, score_names=[*attention.BEHAVIOURS]))
     def grid(self, scene: Scene) -> dict:
@@ -122,10 +124,9 @@ class HeadExplorer(OneHead):
 
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
     def arcs(self, scene: Scene) -> dict:
-        pieces, (query, _) = scene.run.pieces, scene.cell
-        name = head_name(*scene.drawn) + HIDDEN * scene.hide_first
-        caption = f"Where {isolated(pieces[query])} looks: {name}"
-        return {"pieces": pieces, "weights": scene.weights, "selected": query, "caption": caption}
+        pieces, name = scene.run.pieces, head_name(*scene.drawn) + HIDDEN * scene.hide_first
+        caption = f"Where {isolated(pieces[scene.query])} looks: {name}"
+        return {"pieces": pieces, "weights": scene.weights, "selected": scene.query, "caption": caption}
 
     @explains("arcs")
     def explain_arc(self, scene: Scene, query: int, key: int) -> Explanation:
@@ -133,7 +134,7 @@ class HeadExplorer(OneHead):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (layer, head), (query, _) = scene.drawn, scene.cell
+        (layer, head), query = scene.drawn, scene.query
         scores = experiments.overview(scene.run, MAP_SIZE, scene.hide_first).scores[:, layer, head]
         known = [f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)]
         to_first = scene.run.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]

@@ -1,4 +1,4 @@
-"""A head's name, its sliders, and its weights as they are drawn."""
+"""A head's name, how a view holds one, and its weights as they are drawn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from llmviz import attention
 from llmviz.model import Model, Trace
-from llmviz.views.kit.state_fields import clip_position, index, picked
-from llmviz.views.kit.view import Scene, View
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.view import View
 
 
 def head_name(layer: int, head: int) -> str:
@@ -17,19 +17,9 @@ def head_name(layer: int, head: int) -> str:
     return f"L{layer}·H{head}"
 
 
-def model_of(view: View | Scene) -> Model:
+def model_of(view: View) -> Model:
     """Return the model of a view's run, or the model that is its source."""
     return getattr(view.run, "model", view.run)
-
-
-def layer_slider(default: int) -> Any:
-    """Declare a layer."""
-    return index(default, "Layer", lambda view: model_of(view).config.n_layers, stage="attention")
-
-
-def head_slider(default: int) -> Any:
-    """Declare the number of a head in its layer."""
-    return index(default, "Head", lambda view: model_of(view).config.n_heads, stage="attention")
 
 
 def picked_head(**others: Any) -> Any:
@@ -47,12 +37,6 @@ def are_heads(value: Any, view: View) -> bool:
     config = model_of(view).config
     heads = [*np.ndindex(config.n_layers, config.n_heads)]
     return isinstance(value, tuple) and sum(head in value for head in heads) == len(value)
-
-
-def chosen_head(scene: Scene) -> tuple[int, int]:
-    """Return the layer and the head that the sliders of a view show."""
-    config = model_of(scene).config
-    return clip_position(scene.layer, config.n_layers), clip_position(scene.head, config.n_heads)
 
 
 def first_hidden(weights: np.ndarray) -> np.ndarray:

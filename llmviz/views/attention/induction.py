@@ -21,20 +21,16 @@ N_DRAWS = 7  # of random heads: a draw may hit a head that every text needs, so 
 class Induction(View):
     """Random tokens, then the same again: can the model copy, and which heads does it need for that?"""
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
-        n: int = number(40, "Random tokens", 60, first=5, stage="attention")
-        off: int = number(8, "Heads off", 20, stage="attention")
-        seed: int = number(0, "Another draw", 20, stage="attention")
+        n: int = number(40, "Random tokens", 60, first=5)
+        off: int = number(8, "Heads off", 20)
+        seed: int = number(0, "Another draw", 20)
         head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
 
     arrangement = (("n", "off", "seed", "progress"), "curves", "message", "grid")
-
-    def slices(self) -> Iterator[State]:
-        return self.along("n", "off", "seed")
-
-    def needs(self, state: State) -> str:
-        return "copy"
 
     @job("n", "off", "seed")
     def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
@@ -50,7 +46,7 @@ class Induction(View):
             yield len(probs) / (N_DRAWS + 2), None
         yield 1.0, (trace.pieces, scores, heads, probs)
 
-    @part(lambda _: LinePlot(unit="share", y_max=1.0, stage="attention", x_axis="position of the token"))
+    @part(LinePlot, unit="share", y_max=1.0, x_axis="position of the token")
     def curves(self, scene: Scene) -> dict:
         pieces, _, heads, (whole, *others) = scene.known("copy")
         lines = {"the model as it is": whole}

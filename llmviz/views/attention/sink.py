@@ -24,7 +24,7 @@ from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 LAST = 50  # tokens; at a single one the number can be an odd one
 MOST_NAMED = 8  # tokens with a short value
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
-AXIS = {"stage": "attention", "x_axis": "token number", "log_x": True}
+AXIS = {"x_axis": "token number", "log_x": True}
 
 
 def _longest(view: Sink) -> int:
@@ -38,6 +38,7 @@ class Sink(View):
     token sees what follows it, so the reader's own tokens do what they do without the story.
     """
 
+    stage = "attention"
     trace = traitlets.Instance(Trace)
 
     @dataclass(frozen=True)
@@ -65,9 +66,6 @@ class Sink(View):
 
     def _tokens(self) -> list[int]:
         return [*self.run.tokens, *self.run.model.tokenizer.encode(" " + STORY)][: _longest(self)]
-
-    def needs(self, state: State) -> str:
-        return "read"
 
     @job()
     def read(self, scene: Scene) -> Iterator[tuple[float, Trace | None]]:

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.model import Trace
+from llmviz.model import Config, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name, picked_head
 from llmviz.views.kit.controls import choice
@@ -87,6 +87,10 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
+def _nearest(head: tuple[int, int], config: Config) -> tuple[int, int]:
+    return clip_position(head[0], config.n_layers), clip_position(head[1], config.n_heads)
+
+
 class TwoHeads(View):
     """Which head, taken away, breaks a copying head? And how do the two work together?
 
@@ -98,6 +102,8 @@ class TwoHeads(View):
     previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
     """
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
         n: int = fixed(25, lambda n: is_index(n) and n > 2, "a number of tokens from 3")
@@ -107,10 +113,9 @@ class TwoHeads(View):
             lambda head, _: isinstance(head, tuple) and len(head) == 2 and all(map(is_index, head)),
             "a layer and a head",
             of=("readers", "value"),
+            means=lambda head, view: _nearest(head, view.run.config),
         )
-        writer: tuple[int, int] | None = (
-            picked_head()
-        )  # None: the head that the reader needs most, once that is known
+        writer: tuple[int, int] | None = picked_head()  # None: the head that the reader needs most
         token: int | None = selection("strip")
         condition: int = picked(
             0,
@@ -133,13 +138,11 @@ class TwoHeads(View):
 
     @on("grid", "selected")
     def pick_writer(self, state: State, head: list[int]) -> State:
-        is_earlier = head[0] < self.scene(state).reading[0]
-        return replace(state, writer=tuple(head)) if is_earlier else state
+        return replace(state, writer=tuple(head)) if head[0] < self.scene(state).reader[0] else state
 
     def put_right(self, before: State, state: State) -> State:
-        if (state.seed, state.reader) == (before.seed, before.reader):
-            return state
-        return replace(state, writer=self.scene(before).writing, token=None)
+        is_same = (state.seed, state.reader) == (before.seed, before.reader)
+        return state if is_same else replace(state, writer=self.scene(before).writing, token=None)
 
     # --- the row and the two heads ---
 
@@ -160,20 +163,15 @@ class TwoHeads(View):
         return typical if scene.token is None else min(max(1, scene.token), scene.n - 1)
 
     @shared
-    def reading(self, scene: Scene) -> tuple[int, int]:
-        (layer, head), config = scene.reader, scene.run.config
-        return clip_position(layer, config.n_layers), clip_position(head, config.n_heads)
-
-    @shared
     def readers_scores(self, scene: Scene) -> dict[tuple[int, int], float]:
         """Return the induction scores of the copying heads to choose from."""
         scores = experiments.induction_scores(scene.row)
-        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reading])
+        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reader])
         return {head: float(scores[head]) for head in heads}
 
     @shared
     def writing(self, scene: Scene) -> tuple[int, int] | None:
-        if scene.writer and scene.writer[0] < scene.reading[0]:
+        if scene.writer and scene.writer[0] < scene.reader[0]:
             return scene.writer
         is_known = scene.status("each_off") == "done"
         return experiments.strongest_heads(-scene.result("each_off"), 1)[0] if is_known else None
@@ -183,17 +181,17 @@ class TwoHeads(View):
     @job(
         *("n", "seed", "reader"),
         start="Switch off every earlier head, one at a time",
-        when=lambda _, scene: scene.reading[0] > 0,
+        when=lambda _, scene: scene.reader[0] > 0,
     )
     def each_off(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
         """Measure how the reader's induction score changes: [n_layers, n_heads], NaN where it is not known."""
-        config, before = scene.run.config, scene.readers_scores[scene.reading]
+        config, before = scene.run.config, scene.readers_scores[scene.reader]
         effect = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
-        runs = experiments.ablate_each_earlier_head(scene.row, scene.reading)
+        runs = experiments.ablate_each_earlier_head(scene.row, scene.reader)
         for done, (layer, head, score) in enumerate(runs, 1):
             effect[layer, head] = score - before
             is_last = head == config.n_heads - 1  # of its layer
-            yield done / (scene.reading[0] * config.n_heads), effect.copy() if is_last else None
+            yield done / (scene.reader[0] * config.n_heads), effect.copy() if is_last else None
 
     def needs(self, state: State) -> str | None:
         return "paths" if self.scene(state).writing else None
@@ -201,7 +199,7 @@ class TwoHeads(View):
     @job("n", "seed", "reader", "writer")
     def paths(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
         """Measure each condition: their names, `totals` and `here` of `HeadPair`, the latter for each token."""
-        writer, reader = scene.writing, scene.reading
+        writer, reader = scene.writing, scene.reader
         shape = reader[0], scene.run.config.n_heads
         others = experiments.random_heads(shape, N_DRAWS, [writer], scene.seed) or [writer]
         readers = [head for head in scene.readers_scores if head[0] > writer[0]]
@@ -222,23 +220,23 @@ class TwoHeads(View):
     def readers(self, scene: Scene) -> dict:
         scores = scene.readers_scores.items()
         options = tuple((f"{head_name(*head)}, induction score {percent(v)}", head) for head, v in scores)
-        return {"options": options, "value": scene.reading}
+        return {"options": options, "value": scene.reader}
 
-    @part(lambda _: TokenStrip([], stage="attention", quantity="probability before it came"))
+    @part(
+        *(TokenStrip, []),
+        quantity="probability before it came",
+        caption="The row's second pass. Shade: the probability that each token had before it came",
+    )
     def strip(self, scene: Scene) -> dict:
-        return {
-            "pieces": scene.row.pieces[: scene.n],
-            "weights": np.r_[np.nan, scene.right[scene.n :]],
-            "selected": scene.at,
-            "caption": "The row's second pass. Shade: the probability that each token had before it came",
-        }
+        weights = np.r_[np.nan, scene.right[scene.n :]]
+        return {"pieces": scene.row.pieces[: scene.n], "weights": weights, "selected": scene.at}
 
     @sentences
     def about_row(self, scene: Scene) -> list[str]:
         first, second = experiments.copying_by_pass(scene.right)
+        row = f"{scene.n} random tokens, then the same {scene.n} again."
         return [
-            f"{scene.n} random tokens, then the same {scene.n} again. Right next token, mean probability: first pass "
-            f"{percent(first)}, second pass {percent(second)}."
+            f"{row} Right next token, mean probability: first pass {percent(first)}, second pass {percent(second)}."
         ]
 
     @part(
@@ -249,26 +247,26 @@ class TwoHeads(View):
     def grid(self, scene: Scene) -> dict:
         return {
             "values": four_axes(scene.known("each_off")),
-            "selected": [*(scene.writing or scene.reading)],
-            "chosen": [[*scene.reading]],
-            "caption": f"How {head_name(*scene.reading)}'s induction score "
-            f"({percent(scene.readers_scores[scene.reading])}) changes when this one head is off; blank: not tried "
+            "selected": [*(scene.writing or scene.reader)],
+            "chosen": [[*scene.reader]],
+            "caption": f"How {head_name(*scene.reader)}'s induction score "
+            f"({percent(scene.readers_scores[scene.reader])}) changes when this one head is off; blank: not tried "
             "yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
         }
 
     @sentences
     def about_heads(self, scene: Scene) -> list[str]:
-        if scene.reading[0] == 0:
+        if scene.reader[0] == 0:
             return ["No layer comes before this head's."]
         if scene.status("each_off") != "done":
             return []
-        effect, before = scene.result("each_off"), scene.readers_scores[scene.reading]
+        effect, before = scene.result("each_off"), scene.readers_scores[scene.reader]
         worst, *next_worst = experiments.strongest_heads(-effect, 3)
         others = np.abs(effect)
         others[worst] = np.nan
         n_others = np.isfinite(others).sum()
         return [
-            f"Without {head_name(*worst)}, {head_name(*scene.reading)}'s induction score goes from {percent(before)} "
+            f"Without {head_name(*worst)}, {head_name(*scene.reader)}'s induction score goes from {percent(before)} "
             f"to {percent(before + effect[worst])}. Then come "
             + " and ".join(
                 f"{head_name(*head)} ({100 * effect[head]:+.1f} percentage points)" for head in next_worst
@@ -276,12 +274,12 @@ class TwoHeads(View):
             + f"; the median change by the other {n_others} heads is {100 * np.nanmedian(others):.2g} points."
         ]
 
-    @part(lambda _: HeadPair(stage="attention"))
+    @part(HeadPair)
     def pair(self, scene: Scene) -> dict | None:
         if scene.writing is None:
             return None
         (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
-        pieces, reader, writer = scene.row.pieces, head_name(*scene.reading), head_name(*scene.writing)
+        pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
         # The name of what is cut is said when it is cut, no sooner.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
         hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"

@@ -11,11 +11,11 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.views.attention.heads import chosen_head, head_name, head_pattern, head_slider, layer_slider
+from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import fixed, is_index, picked, selected, selection
+from llmviz.views.kit.state_fields import fixed, head, is_index, layer, picked, selected, selection
 from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])
@@ -25,12 +25,14 @@ RESTS, AWAKE = 0.2, 0.6  # of its attention, at most or at least, on tokens that
 class WakeUp(View):
     """Search a small set of texts for one that wakes a head: `experiments.weight_off_sinks` says how awake it is."""
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
         """The head, the texts, and which of them is drawn; None: the one on which the head is most awake."""
 
-        layer: int = layer_slider(15)
-        head: int = head_slider(3)
+        layer: int = layer(15)
+        head: int = head(3)
         texts: tuple[str, ...] = fixed(SENTENCES, lambda texts: isinstance(texts, tuple), "a tuple of texts")
         text: int | None = picked(
             None,
@@ -55,7 +57,7 @@ class WakeUp(View):
     @shared
     def awake(self, scene: Scene) -> np.ndarray:
         """Return how awake the head is on each text."""
-        return np.nan_to_num(scene.known("search")[:, *chosen_head(scene)])
+        return np.nan_to_num(scene.known("search")[:, scene.layer, scene.head])
 
     @shared
     def drawn(self, scene: Scene) -> int:
@@ -67,12 +69,11 @@ class WakeUp(View):
         return state if state.text == before.text else replace(state, query=None)
 
     @part(
-        lambda _: ipywidgets.Select(
-            rows=8,
-            description="Most awake first",
-            style={"description_width": "initial"},
-            layout={"width": "min(760px, 98%)"},
-        )
+        *(ipywidgets.Select,),
+        rows=8,
+        description="Most awake first",
+        style={"description_width": "initial"},
+        layout={"width": "min(760px, 98%)"},
     )
     def ranking(self, scene: Scene) -> dict:
         order = np.argsort(-scene.awake, kind="stable")
@@ -88,15 +89,15 @@ class WakeUp(View):
         elif low > AWAKE:
             manner = "it is awake everywhere"
         return [
-            f"{head_name(*chosen_head(scene))} gives between {percent(low)} and {percent(high)} of its attention to "
-            f"tokens that are no sinks: {manner}.",
+            f"{head_name(scene.layer, scene.head)} gives between {percent(low)} and {percent(high)} of its attention "
+            f"to tokens that are no sinks: {manner}.",
             "A sink is the first token, and each whose value in this head is less than half as long as the median one.",
         ]
 
-    @part(lambda _: Arcs(["…"], [[np.nan]]))
+    @part(Arcs, ["…"], [[np.nan]])
     def arcs(self, scene: Scene) -> dict:
         trace = scene.run.trace(scene.texts[scene.drawn])
-        weights = head_pattern(trace, *chosen_head(scene))
+        weights = head_pattern(trace, scene.layer, scene.head)
         strongest = int(np.nan_to_num(weights[:, 1:]).max(axis=1, initial=0).argmax())
         query = selected(scene.query, len(trace.tokens))
         return {
@@ -104,6 +105,6 @@ class WakeUp(View):
             "weights": weights,
             "ids": trace.tokens,
             "selected": strongest if query is None else query,
-            "caption": f"{head_name(*chosen_head(scene))}: its strongest look away from the first token is from "
+            "caption": f"{head_name(scene.layer, scene.head)}: its strongest look away from the first token is from "
             f"{isolated(trace.pieces[strongest])}",
         }

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import experiments, ops
 from llmviz.model import Trace
 from llmviz.views.attention.heads import head_name
-from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Labels, Picture, Text, lines
 from llmviz.views.kit.pieces import isolated, visible_label
 from llmviz.views.kit.state_fields import clip_position, index, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
 
 N_PUSHED = 6  # tokens each way
 N_PARTS = 10  # heads and FFNs with a bar of their own
@@ -54,114 +52,101 @@ class SignedBars(Picture):
         return "\n\n".join(panels)
 
 
-def n_layers(view: HeadPushes) -> int:
-    """Return how many layers its model has."""
-    return view.trace.model.config.n_layers
-
-
-def n_heads(view: HeadPushes) -> int:
-    """Return how many heads a layer has."""
-    return view.trace.model.config.n_heads
-
-
 class HeadPushes(View):
-    """A head, the tokens that it looks at, and what it would add to the logits if it looked at one alone.
+    """A head, a token that it attends to, and what it would add to the logits if it attended to nothing else.
 
-    Beside it two controls: the same head at the token that it looks at least (the first left out where it can be, since
+    Beside it two controls: the same head at the token with its least weight (the first left out where it can be, since
     heads rest on it), and another head of the layer, drawn at random, at the same token.
     """
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
-        """Which head looks from where, and the token it looks at; None: the one it looks at most but the first."""
-
-        layer: int = index(26, "Layer", n_layers, stage="attention")
-        head: int = index(0, "Head", n_heads, stage="attention")
-        query: int = index(
-            -1, "Looking from position", lambda view: len(view.trace.tokens), stage="attention"
-        )
-        at: int | None = selection("strip")
+        layer: int = index(26, "Layer", lambda view: view.trace.model.config.n_layers)
+        head: int = index(0, "Head", lambda view: view.trace.model.config.n_heads)
+        query: int = index(-1, "Looking from position", lambda view: len(view.trace.tokens))
+        at: int | None = selection("strip")  # None: the token with the largest weight, but the first
 
     @property
     def trace(self) -> Trace:
         """The run whose heads are shown."""
         return self.run
 
-    def pieces(self, *tokens: int | np.integer) -> list[str]:
-        """Return the texts of tokens."""
-        return self.trace.model.tokenizer.pieces([int(token) for token in tokens])
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        """Return the attention weights [seq] from the query, NaN for the future."""
+        row = (
+            self.trace.blocks[scene.layer].attention_at(scene.query).pattern[scene.head, 0, : scene.query + 1]
+        )
+        return np.pad(row, (0, len(self.trace.tokens) - len(row)), constant_values=np.nan)
 
     @shared
-    def look(self, scene: Scene) -> tuple[int, int, int, int, np.ndarray]:
-        """Return layer, head, the token that looks and the one looked at, and the weights [seq], NaN for the future."""
-        trace, n = self.trace, len(self.trace.tokens)
-        layer, head = clip_position(scene.layer, n_layers(self)), clip_position(scene.head, n_heads(self))
-        query = clip_position(scene.query, n)
-        weights = np.full(n, np.nan, np.float32)
-        weights[: query + 1] = trace.blocks[layer].attention_at(query).pattern[head, 0, : query + 1]
-        at = beside_first(weights, query)[0] if scene.at is None else clip_position(scene.at, query + 1)
-        return layer, head, query, at, weights
+    def target(self, scene: Scene) -> int:
+        """Return the token attended to."""
+        heaviest = _first_last(scene.weights)[0]
+        return heaviest if scene.at is None else clip_position(scene.at, scene.query + 1)
 
-    @part(lambda _: TokenStrip([], stage="attention"))
+    @shared
+    def answer(self, scene: Scene) -> tuple[int, str]:
+        """Return the likeliest token after the query, and how a sentence names it."""
+        answer = int(self.trace.logits_at(scene.query).argmax())
+        return answer, isolated(self.trace.model.tokenizer.pieces([answer])[0])
+
+    @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
-        layer, head, query, at, weights = scene.look
-        pieces = self.trace.pieces
+        run, name = self.trace, head_name(scene.layer, scene.head)
         return {
-            "pieces": pieces,
-            "ids": self.trace.tokens,
-            "weights": weights,
-            "selected": at,
-            "caption": f"Click a token for {head_name(layer, head)} to look at. Shade: its share from "
-            f"{isolated(pieces[query])}",
+            "pieces": run.pieces,
+            "ids": run.tokens,
+            "weights": scene.weights,
+            "selected": scene.target,
+            "caption": f"Click a token for {name} to look at. Shade: its share from "
+            f"{isolated(run.pieces[scene.query])}",
         }
 
-    @part(lambda _: Told())
-    def about(self, scene: Scene) -> dict:
-        trace, (layer, head, query, at, weights) = self.trace, scene.look
-        answer = int(trace.logits_at(query).argmax())
-        full = experiments.ov_logits(trace, layer, head, at, position=query)[answer]
-        return {
-            "sentences": [
-                f"From {isolated(trace.pieces[query])}, {head_name(layer, head)} gives {isolated(trace.pieces[at])} "
-                f"{percent(weights[at])} of its attention. To {isolated(self.pieces(answer)[0])}, the likeliest "
-                f"next token, it adds {percent(weights[at])} × {full:+.2f} = {weights[at] * full:+.2f} from there."
-            ]
-        }
-
-    @part(lambda _: SignedBars(stage="attention"))
-    def pushed(self, scene: Scene) -> dict:
-        trace, (layer, head, query, at, weights) = self.trace, scene.look
-        name, pieces = head_name(layer, head), trace.pieces
-        least = next((key for key in reversed(beside_first(weights, query)[:-1]) if key != at), 0)
-        neighbour = [*experiments.random_heads((1, n_heads(self)), 1, [(0, head)], seed=layer), (0, head)][0][
-            1
+    @sentences
+    def about(self, scene: Scene) -> list[str]:
+        (answer, piece), pieces = scene.answer, self.trace.pieces
+        full = experiments.ov_logits(self.trace, scene.layer, scene.head, scene.target, position=scene.query)[
+            answer
         ]
+        weight = scene.weights[scene.target]
+        return [
+            f"From {isolated(pieces[scene.query])}, {head_name(scene.layer, scene.head)} gives "
+            f"{isolated(pieces[scene.target])} {percent(weight)} of its attention. To {piece}, the likeliest next "
+            f"token, it adds {percent(weight)} × {full:+.2f} = {weight * full:+.2f} from there."
+        ]
+
+    @part(SignedBars)
+    def pushed(self, scene: Scene) -> dict:
+        run, layer, own = self.trace, scene.layer, (scene.head, scene.target)
+        least = next((key for key in reversed(_first_last(scene.weights)[:-1]) if key != scene.target), 0)
+        others = experiments.random_heads((1, run.model.config.n_heads), 1, [(0, scene.head)], seed=layer)
+        neighbours = [(other, scene.target) for _, other in others]
         titles, labels, values = [], [], []
-        for number, key in dict.fromkeys([(head, at), (head, least), (neighbour, at)]):
-            pushes = experiments.ov_logits(trace, layer, number, key, position=query)
+        for head, key in dict.fromkeys([own, (scene.head, least), *neighbours]):
+            pushes = experiments.ov_logits(run, layer, head, key, position=scene.query)
             up, down = top(pushes, N_PUSHED), top(-pushes, N_PUSHED)
-            titles.append(f"{head_name(layer, number)} at {isolated(pieces[key])}")
-            labels += [
-                "pushed up",
-                *self.pieces(*up),
-                "pushed down",
-                *self.pieces(*down),
-            ]
+            pushed_up, pushed_down = (run.model.tokenizer.pieces(ids.tolist()) for ids in (up, down))
+            titles.append(f"{head_name(layer, head)} at {isolated(run.pieces[key])}")
+            labels += ["pushed up", *pushed_up, "pushed down", *pushed_down]
             values.append([np.nan, *pushes[up], np.nan, *pushes[down]])
         return {
             "titles": titles,
             "labels": labels,
             "values": values,
             "limit": max(FULL, float(np.nanmax(np.abs(values)))),
-            "caption": f"What {name} would add to the logits if it looked at {isolated(pieces[at])} alone; beside it "
-            + ("the same head at the token it looks at least, and " if least != at else "")
+            "caption": f"What {head_name(layer, scene.head)} would add to the logits if it looked at "
+            f"{isolated(run.pieces[scene.target])} alone; beside it "
+            + ("the same head at the token it looks at least, and " if least != scene.target else "")
             + f"another head of its layer at the same one. A full bar is {FULL:.0f} logits, or the longest of these",
         }
 
 
-def beside_first(weights: np.ndarray, query: int) -> list[int]:
-    """Return the tokens up to the query, the one that is looked at most first, but the very first token last."""
-    return [*(np.argsort(-weights[1 : query + 1], kind="stable") + 1).tolist(), 0]
+def _first_last(weights: np.ndarray) -> list[int]:
+    """Return the tokens that are not masked, the one with the largest weight first, but the very first token last."""
+    return [*(np.argsort(-weights[~np.isnan(weights)][1:], kind="stable") + 1).tolist(), 0]
 
 
 class WhatAHeadSays(HeadPushes):
@@ -171,66 +156,53 @@ class WhatAHeadSays(HeadPushes):
     gave that token all its attention. Below, what every head and FFN adds, directly, to the logit of the token that is
     likeliest after the query (`experiments.direct_logit_attribution`), beyond what it adds to all tokens on average:
     with the embedding and that average they sum to the logit.
-
-    source: a `Prompt` or a `Trace`. `at`: the token to begin with, a position; if None, and after another text, the one
-    that the head looks at most, the first left out. `query` is the token that looks, the last at first.
     """
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(*self.controls.values()), *self.parts.values()]
-
     @shared
-    def adds(self, scene: Scene) -> list[dict[str, float]] | ValueError:
-        """Return what heads, FFNs and all else add to the likeliest token's logit; an error if edits break the sum."""
-        query, logits = scene.look[2], self.trace.logits_at(scene.look[2])
-        to_answer = {"token": int(logits.argmax()), "against": "mean", "position": query}
+    def adds(self, scene: Scene) -> list[dict[str, float]]:
+        """Return what heads, FFNs and all else add to the likeliest token's logit, if no edits break the sum."""
+        of_answer = {"token": scene.answer[0], "against": "mean", "position": scene.query}
         try:
-            whole = experiments.direct_logit_attribution(self.trace, **to_answer)
+            whole = experiments.direct_logit_attribution(self.trace, **of_answer)
         except ValueError as error:
-            return error
-        heads = experiments.head_attribution(self.trace, **to_answer)
+            raise NothingToShow(str(error)) from error
+        heads = experiments.head_attribution(self.trace, **of_answer)
+        mean = float(self.trace.logits_at(scene.query).mean(dtype=np.float64))
         return [
             {head_name(*place): float(part) for place, part in np.ndenumerate(heads)},
             {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)},
-            {"the embedding": whole.embedding, "what every token gets": float(logits.mean(dtype=np.float64))},
+            {"the embedding": whole.embedding, "what every token gets": mean},
         ]
 
-    @part(lambda _: SignedBars(stage="attention", words=True))
-    def added(self, scene: Scene) -> dict | None:
-        if isinstance(scene.adds, ValueError):
-            return None
-        (heads, ffns, rest), (layer, head, query, *_) = scene.adds, scene.look
-        both = heads | ffns
+    @part(SignedBars, words=True)
+    def added(self, scene: Scene) -> dict:
+        heads, ffns, rest = scene.adds
+        both, piece = heads | ffns, scene.answer[1]
         strongest = sorted(both, key=lambda name: -abs(both[name]))[:N_PARTS]
-        shown = dict.fromkeys([*strongest, head_name(layer, head)])
+        shown = dict.fromkeys([*strongest, head_name(scene.layer, scene.head)])
         others = {
             f"the other {len(parts.keys() - shown)} {kind}": sum(parts[name] for name in parts.keys() - shown)
             for kind, parts in (("heads", heads), ("FFNs", ffns))
         }
         bars = {name: both[name] for name in shown} | others | rest
         values = [*bars.values(), np.nan, sum(bars.values())]
-        piece = isolated(self.pieces(self.trace.logits_at(query).argmax())[0])
         return {
             "titles": [f"logit of {piece}"],
             "labels": [*bars, "together", "the logit"],
             "values": [values],
             "limit": float(np.nanmax(np.abs(values))) or 1.0,
             "caption": f"What each part adds, directly, to the logit of {piece}, the likeliest token after "
-            f"{isolated(self.trace.pieces[query])}, beyond what it adds to all tokens on average",
+            f"{isolated(self.trace.pieces[scene.query])}, beyond what it adds to all tokens on average",
         }
 
-    @part(lambda _: Told())
-    def sum(self, scene: Scene) -> dict:
-        if isinstance(scene.adds, ValueError):
-            return {"sentences": [str(scene.adds)]}
-        (heads, ffns, rest), (layer, head, query, *_) = scene.adds, scene.look
-        name, logits = head_name(layer, head), self.trace.logits_at(query)
+    @sentences
+    def sum(self, scene: Scene) -> list[str]:
+        heads, ffns, rest = scene.adds
+        name, logits = head_name(scene.layer, scene.head), self.trace.logits_at(scene.query)
         rank = sorted(heads, key=lambda other: -heads[other]).index(name) + 1
-        return {
-            "sentences": [
-                f"All {len(heads)} heads, {len(ffns)} FFNs, the embedding and the mean of all logits sum to "
-                f"{sum((heads | ffns | rest).values()):.4f}; the model's own logit of "
-                f"{isolated(self.pieces(logits.argmax())[0])} is {logits.max():.4f}, its probability "
-                f"{percent(ops.softmax(logits).max())}. {name} adds {heads[name]:+.2f}, rank {rank} of the heads."
-            ]
-        }
+        return [
+            f"All {len(heads)} heads, {len(ffns)} FFNs, the embedding and the mean of all logits sum to "
+            f"{sum((heads | ffns | rest).values()):.4f}; the model's own logit of {scene.answer[1]} is "
+            f"{logits.max():.4f}, its probability {percent(ops.softmax(logits).max())}. {name} adds "
+            f"{heads[name]:+.2f}, rank {rank} of the heads."
+        ]

@@ -35,18 +35,14 @@ class WhatMattered(View):
         yield 1.0, ways
 
     @part(
-        lambda _: HeatMap(
-            np.full((len(WAYS), 1), np.nan, np.float32),
-            [*WAYS],
-            ["…"],
-            row_axis="way to ask",
-            col_axis="token",
-            kind="signed",
-            numbers="never",
-            limit=1.0,
-            caption="Attention: the more, the bluer. The others: blue speaks for the answer, orange against it. Each "
-            "row is scaled to its own largest number",
-        )
+        *(HeatMap, np.full((len(WAYS), 1), np.nan), WAYS, ["…"]),
+        row_axis="way to ask",
+        col_axis="token",
+        kind="signed",
+        numbers="never",
+        limit=1.0,
+        caption="Attention: the more, the bluer. The others: blue speaks for the answer, orange against it. Each row "
+        "is scaled to its own largest number",
     )
     def map(self, scene: Scene) -> dict:
         drawn = scene.known("ask").copy()

@@ -5,10 +5,10 @@ from llmviz.experiments.gradients import Numbers
 from llmviz.experiments.learning import SMALL
 from llmviz.experiments.published import PUBLISHED, Published, parts
 from llmviz.experiments.small_models import KNOBS, SIZES, bits_a_byte, small
+from llmviz.views.differences.after_tuning import Amount, BeforeAfter, Cost, WhatChanged
 from llmviz.views.differences.bet import Bet, apart, left_to_learn
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
-from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged
-from llmviz.views.differences.how_many import HowMany
+from llmviz.views.differences.fine_tuning import FineTuning, HowMany
 from llmviz.views.differences.learner import Learner, untrained
 from llmviz.views.differences.one_fact import OneFact
 from llmviz.views.differences.one_step import AllNumbers, OneNumber

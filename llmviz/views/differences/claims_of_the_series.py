@@ -93,7 +93,7 @@ class ClaimsOfTheSeries(View):
             RULE,
         ]
 
-    @part(lambda _: Claims())
+    @part(Claims, layout={"width": "100%"})
     def table(self, scene: Scene) -> dict:
         outcomes, _ = scene.result("measure") or ({}, 0.0)
         return {"rows": self.rows(outcomes)}

@@ -15,10 +15,11 @@ from llmviz import texts, training
 from llmviz.experiments.learning import SMALL
 from llmviz.texts.own import LONGEST, OwnText, read_own
 from llmviz.training import Progress
-from llmviz.views.differences.guessed import OneTraining, as_sentence
+from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
 from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import choice, line, picked, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip

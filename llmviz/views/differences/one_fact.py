@@ -3,45 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 
 from llmviz.experiments import fine_tuning
 from llmviz.experiments.fine_tuning import STEPS_OF_A_FACT, teach, two_others
 from llmviz.model import Model
+from llmviz.training import Progress
 from llmviz.views.differences.fine_tuning import quiet_model
-from llmviz.views.differences.guessed import Guessed
-from llmviz.views.kit.controls import checkbox, choice, row
+from llmviz.views.differences.one_training import OneTraining
+from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import one_at_a_time
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.state_fields import choice, clip_position, index, tick
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
+
+WAYS = ("asked in a chat", "in plain text")
 
 
-class OneFact(Guessed):
+class OneFact(OneTraining, GuessFirst):
     """A country gets another capital; the other countries are asked, too, in a chat and in plain text.
 
     note: said after a run with two other countries among the examples.
-    `probs` [chat or plain, countries, 4]: of each country's own capital before and after, and of the taught one.
     """
 
+    experiment, unit, high = "teach", "%", 100
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """What is taught, in which layer, with which other examples; and how the map asks."""
+
+        country: str = choice("France", "The capital of", lambda _: [*fine_tuning.CAPITALS])
+        city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
+        layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers, stage="training")
+        keep: bool = tick("two other countries, with their own capitals, are examples as well")
+        way: str = choice(WAYS[0], "The map:", WAYS)
+
     def __init__(
-        self, model: Model, country: str = "France", city: str = "Rome", explain: str = "", note: str = ""
+        self, model: Model, country: str = "France", city: str = "Rome", *, note: str = "", **options
     ):
-        self.model, self.note, self._explain = model, note, explain
-        card = Question("", answer=None, unit="%", low=0, high=100, stage="training")
-        super().__init__(card, "Teach it")
-        last = model.config.n_layers - 1
-        self.country = choice(list(fine_tuning.CAPITALS), country, "The capital of")
-        self.city = choice(list(fine_tuning.CAPITALS.values()), city, "is")
-        self.layer = choice([(f"layer {i}", i) for i in range(last, -1, -1)], last, "changed in")
-        self.keep = checkbox("two other countries, with their own capitals, are examples as well")
-        self.way = ipywidgets.ToggleButtons(options=["asked in a chat", "in plain text"])
-        self.way.style.button_width = "auto"
-        n = len(fine_tuning.CAPITALS)
-        self.map = HeatMap(
-            np.full((n, 4), np.nan),
+        self.note = note
+        super().__init__(model, country=country, city=city, **options)
+
+    @shared
+    def owner(self, scene: Scene) -> str:
+        """Return the country whose capital is taught to another one."""
+        return next(country for country, city in fine_tuning.CAPITALS.items() if city == scene.city)
+
+    @shared
+    def rehearsed(self, scene: Scene) -> list[str]:
+        """Return the other countries that are examples, too."""
+        return two_others(scene.country, scene.city) if scene.keep else []
+
+    @shared
+    def others(self, scene: Scene) -> list[str]:
+        """Return the countries that no example is about."""
+        taught = (scene.country, scene.owner, *scene.rehearsed)
+        return [country for country in fine_tuning.CAPITALS if country not in taught]
+
+    def question(self, scene: Scene) -> str:
+        return (
+            f"The model learns that the capital of {scene.country} is {scene.city}. Then it is asked for the capitals "
+            f"of {len(scene.others)} others ({', '.join(scene.others)}). How probable is {scene.city} there, on "
+            "average?"
+        )
+
+    def answer(self, scene: Scene) -> float:
+        return 100 * float(scene.mean_of_others[0, 3])
+
+    def problem(self, scene: Scene) -> str:
+        if scene.owner == scene.country:
+            return f"{scene.city} is the capital of {scene.country} already: choose another city."
+        return ""
+
+    begin = starts("Teach it")
+
+    @job("country", "city", "layer", "keep")
+    def teach(self, scene: Scene) -> Iterator[tuple[float, tuple[Progress, np.ndarray] | None]]:
+        """Yield the last step, and [chat or plain, countries, 4]: the probability of each country's own capital before
+        and after, and of the taught one."""
+        layer, keep = clip_position(scene.layer, scene.run.config.n_layers), scene.rehearsed
+        for progress in teach(scene.run, scene.country, scene.city, layer, keep=keep):
+            yield 0.5 * progress.step / (STEPS_OF_A_FACT * (1 + len(keep))), None
+        probs, n = [], len(fine_tuning.CAPITALS)
+        for both_ways in fine_tuning.probs_of_capitals(scene.run, quiet_model(progress.model), scene.city):
+            probs.append(both_ways)
+            yield 0.5 + 0.5 * len(probs) / n, None
+        yield 1.0, (progress, np.stack(probs, axis=1))
+
+    @shared
+    def mean_of_others(self, scene: Scene) -> np.ndarray:
+        """Return [chat or plain, 4]."""
+        at = [[*fine_tuning.CAPITALS].index(country) for country in scene.others]
+        return scene.outcome[1][:, at].mean(axis=1)
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        progress, probs = scene.outcome
+        taught = probs[:, [*fine_tuning.CAPITALS].index(scene.country)]
+        rehearsed = f" {' and '.join(scene.rehearsed)} were examples, too." if scene.keep else ""
+        layer = clip_position(scene.layer, scene.run.config.n_layers)
+        return [
+            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone.{rehearsed}",
+            *(
+                f"{way}: for {scene.country}, {scene.city} went from {percent(before)} to {percent(after)}. For the "
+                f"{len(scene.others)} others, on average, from {percent(others[2])} to {percent(others[3])}, and their "
+                f"own capital from {percent(others[0])} to {percent(others[1])}."
+                for way, (*_, before, after), others in zip(
+                    ("Asked in a chat", "In plain text"), taught, scene.mean_of_others
+                )
+            ),
+            self.note if scene.keep else "",
+        ]
+
+    @part(
+        lambda _: HeatMap(
+            np.full((len(fine_tuning.CAPITALS), 4), np.nan),
             list(fine_tuning.CAPITALS),
             ["own: before", "own: after", "taught: before", "taught: after"],
             kind="prob",
@@ -51,95 +129,6 @@ class OneFact(Guessed):
             numbers="always",
             stage="training",
         )
-        self.probs: np.ndarray | None = None
-        self.children = (
-            self.card,
-            row(self.country, self.city, self.layer),
-            self.keep,
-            row(self.buttons[0], self.progress),
-            self.told,
-            self.way,
-            self.map,
-        )
-        self.way.observe(self._draw, "value")
-        for one in (self.country, self.city, self.layer, self.keep):
-            one.observe(self._ask, "value")
-        self._ask()
-
-    @property
-    def _fact(self) -> tuple[str, str, list[str]]:
-        """The country whose capital is taught to another one, which, and those that are rehearsed."""
-        country, city = self.country.value, self.city.value
-        owner = next(one for one, its in fine_tuning.CAPITALS.items() if its == city)
-        return owner, city, two_others(country, city) if self.keep.value else []
-
-    @property
-    def _others(self) -> list[str]:
-        """The countries that no example is about."""
-        owner, _, keep = self._fact
-        return [name for name in fine_tuning.CAPITALS if name not in (self.country.value, owner, *keep)]
-
-    @one_at_a_time
-    def _ask(self, _change=None) -> None:
-        """A question about what is chosen now; an older result answers another one."""
-        self.stop()
-        self._known = False
-        self.card.ask_again()
-        self.clear()
-        country, city, others = self.country.value, self.city.value, self._others
-        self.card.ask(
-            f"The model learns that the capital of {country} is {city}. Then it is asked for the capitals of "
-            f"{len(others)} others ({', '.join(others)}). How probable is {city} there, on average?",
-            answer=None,
-            explain=self._explain,
-        )
-
-    def clear(self) -> None:
-        self.probs = None
-        self.told.say()
-        self.map.layout.display = self.way.layout.display = "none"
-
-    def work(self) -> Iterator[float]:
-        country, city, layer = self.country.value, self.city.value, self.layer.value
-        countries, model = list(fine_tuning.CAPITALS), self.model
-        owner, _, keep = self._fact
-        own = [model.tokenizer.encode(f" {capital}")[0] for capital in fine_tuning.CAPITALS.values()]
-        (taught,) = model.tokenizer.encode(f" {city}")[:1]
-        if owner == country:
-            raise ValueError(f"{city} is the capital of {country} already: choose another city")
-        self.clear()
-        for progress in teach(model, country, city, layer, keep=keep):
-            yield 0.5 * progress.step / (STEPS_OF_A_FACT * (1 + len(keep)))
-        tuned = quiet_model(progress.model)
-        probs = np.zeros((2, len(countries), 4), np.float32)
-        for i, name in enumerate(countries):
-            for way, chat in enumerate((True, False)):
-                for when, one in enumerate((model, tuned)):
-                    found = fine_tuning.knows(one, name, chat=chat)
-                    probs[way, i, [when, 2 + when]] = found[own[i]], found[taught]
-            yield 0.5 + 0.5 * (i + 1) / len(countries)
-        self.probs = probs
-        self._draw()
-        self.map.layout.display = self.way.layout.display = ""
-        others = [countries.index(name) for name in self._others]
-        at = countries.index(country)
-        told = []
-        for way, name in enumerate(("Asked in a chat", "In plain text")):
-            own_before, own_after, before, after = probs[way, others].mean(axis=0)
-            told.append(
-                f"{name}: for {country}, {city} went from {percent(probs[way, at, 2])} to "
-                f"{percent(probs[way, at, 3])}. For the {len(others)} others, on average, from {percent(before)} to "
-                f"{percent(after)}, and their own capital from {percent(own_before)} to {percent(own_after)}."
-            )
-        self.told.say(
-            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone."
-            + (f" {keep[0]} and {keep[1]} were examples, too." if keep else ""),
-            *told,
-            self.note if keep else "",
-        )
-        self.tell(100 * float(probs[0, others, 3].mean()))
-
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        if self.probs is not None:
-            self.map.change(values=self.probs[self.way.options.index(self.way.value)])
+    )
+    def map(self, scene: Scene) -> dict:
+        return {"values": scene.outcome[1][WAYS.index(scene.way)]}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz.experiments.gradients import NUDGE, Numbers
 from llmviz.model import Model
-from llmviz.views.kit.controls import Told, button, row
+from llmviz.tokenization import drop_unwritable
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.state_fields import fixed, line, picked
+from llmviz.views.kit.view import Scene, View, job, part, press, sentences, shared
 
 AROUND = 0.5  # so far to both sides one number is turned
 LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
@@ -30,7 +34,7 @@ PARTS = {
     "ffn_up": "W_up",
     "ffn_down": "W_down",
 }
-N_BLIND = 3  # directions drawn blindly
+N_RANDOM = 3  # directions drawn at random
 
 
 def place(numbers: Numbers, number: int) -> str:
@@ -40,26 +44,63 @@ def place(numbers: Numbers, number: int) -> str:
     return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
 
 
-class OneNumber(Explorer):
-    """The surprise at one text, as one number of the model is turned; and the straight line that its gradient tells."""
+class OneNumber(View):
+    """The surprise at one text, as one number of the model is turned; and the straight line that its gradient tells.
 
-    numbers = traitlets.Instance(Numbers, allow_none=True)  # None where the text is too short
+    `trace` are the text's `Numbers`; None where it is too short.
+    """
 
-    def __init__(self, model: Model, text: str = "Once upon a time there was a little"):
-        self.model = model
-        self.text = ipywidgets.Text(
-            text,
-            description="The text",
-            style={"description_width": "initial"},
-            layout={"width": "min(700px, 98%)"},
+    trace = traitlets.Instance(Numbers, allow_none=True)
+    arrangement = ("text", ("number", "most", "at_random"), "curves", "message")
+
+    @dataclass(frozen=True)
+    class State:
+        """The text, how many numbers were drawn at random, and the number; None: the one that matters most."""
+
+        text: str = line("Once upon a time there was a little", "The text", "min(700px, 98%)", live=True)
+        draws: int = fixed(0, lambda value: type(value) is int and 0 <= value < 2**31, "a whole number")
+        number: int | None = picked(
+            None,
+            lambda value, view: value is None or (type(value) is int and 0 <= value < view.n),
+            "the index of a parameter, or None",
+            control=lambda _, view: ipywidgets.BoundedIntText(
+                max=view.n - 1, description="Parameter", layout={"width": "220px"}
+            ),
+            shows=lambda _, view: {"value": view.scene(view.state).parameter},
         )
-        self.number = ipywidgets.BoundedIntText(
-            0, min=0, max=model.config.n_parameters - 1, description="Parameter", layout={"width": "220px"}
-        )
-        self.most, self.blind = button("the one that matters most"), button("draw one at random")
-        self._dice = np.random.default_rng(0)
-        self.told = Told()
-        self.curves = LinePlot(
+
+    def __init__(self, model: Model, text: str = "Once upon a time there was a little", **state):
+        self.n = model.config.n_parameters
+        super().__init__(model, text=text, **state)
+
+    @shared
+    def numbers(self, scene: Scene) -> Numbers | None:
+        text, _ = drop_unwritable(scene.text, scene.run.tokenizer.ranks)
+        return Numbers(scene.run, text) if len(scene.run.tokenizer.encode(text)) > 1 else None
+
+    @shared
+    def parameter(self, scene: Scene) -> int:
+        if scene.number is not None or scene.numbers is None:
+            return scene.number or 0
+        return int(np.abs(scene.numbers.gradient).argmax())
+
+    def put_right(self, before: State, state: State) -> State:
+        return state if state.text == before.text else replace(state, number=None)
+
+    @press("the one that matters most")
+    def most(self, state: State) -> State:
+        return replace(state, number=None)
+
+    @press("draw one at random")
+    def at_random(self, state: State) -> State:
+        drawn = int(np.random.default_rng(state.draws).integers(self.n))
+        return replace(state, number=drawn, draws=state.draws + 1)
+
+    def hand_on(self) -> None:
+        self.trace = self.scene(self.state).numbers
+
+    @part(
+        lambda _: LinePlot(
             names=["surprise", "what the gradient says"],
             x_axis="change of the parameter",
             y_axis="bits a token",
@@ -67,113 +108,90 @@ class OneNumber(Explorer):
             stage="training",
             caption="Surprise at the text as one parameter changes and all others stay",
         )
-        super().__init__([self.text, row(self.number, self.most, self.blind), self.curves, self.told])
-        self.text.observe(self._read, "value")
-        self.number.observe(self._draw, "value")
-        self.most.on_click(self._choose_most)
-        self.blind.on_click(self._choose_blindly)
-        self._read()
+    )
+    def curves(self, scene: Scene) -> dict:
+        if scene.numbers is None:
+            return {"hidden": True}
+        x, gradient = np.linspace(-AROUND, AROUND, 21), scene.numbers.gradient
+        curve = [scene.numbers.turned(scene.parameter, by) for by in x]
+        now = curve[len(x) // 2]
+        steepest = AROUND * float(np.abs(gradient).max())  # one scale for all numbers: a flat line is flat
+        values = np.array([curve, now + float(gradient[scene.parameter]) * x])
+        return {"x": x, "values": values, "y_min": now - steepest, "y_max": now + steepest}
 
-    @one_at_a_time
-    def _read(self, _change=None) -> None:
-        if len(self.model.tokenizer.encode(self.text.value)) < 2:
-            self.numbers = None
-            self.curves.change(values=None)
-            self.told.say("The text needs two tokens: one is guessed from the other.")
-        else:
-            self.numbers = Numbers(self.model, self.text.value)
-            self._choose_most()
-            self._draw()
-
-    @one_at_a_time
-    def _choose_most(self, _button=None) -> None:
-        if self.numbers is not None:
-            self.number.value = int(np.abs(self.numbers.gradient).argmax())
-
-    @one_at_a_time
-    def _choose_blindly(self, _button=None) -> None:
-        self.number.value = int(self._dice.integers(self.model.config.n_parameters))
-
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        if self.numbers is None:
-            return
-        numbers, number = self.numbers, self.number.value
-        x = np.linspace(-AROUND, AROUND, 21)
-        curve = [numbers.turned(number, by) for by in x]
-        now, slope = curve[len(x) // 2], float(numbers.gradient[number])
-        steepest = AROUND * float(
-            np.abs(numbers.gradient).max()
-        )  # one scale for all numbers: a flat line is flat
-        self.curves.change(
-            x=x, values=np.array([curve, now + slope * x]), y_min=now - steepest, y_max=now + steepest
-        )
-        by_nudging = numbers.by_nudging(number)
-        way = "lower" if slope > 0 else "higher"
-        self.told.say(
-            f"Parameter {number:,} (in {place(numbers, number)}) is {numbers.flat[number]:.4f}; the surprise is "
-            f"{now:.3f} bits.",
-            f"Its gradient, by nudging it by {NUDGE} up and down: {by_nudging:.4f} bits for each 1. By going backwards "
-            f"through the model: {slope:.4f}. So it should go {way}.",
-        )
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        numbers, i = scene.numbers, scene.parameter
+        if numbers is None:
+            return ["The text needs two tokens: one is guessed from the other."]
+        slope = float(numbers.gradient[i])
+        return [
+            f"Parameter {i:,} (in {place(numbers, i)}) is {numbers.flat[i]:.4f}; the surprise is "
+            f"{numbers.turned(i, 0):.3f} bits.",
+            f"Its gradient, by nudging it by {NUDGE} up and down: {numbers.by_nudging(i):.4f} bits for each 1. By "
+            f"going backwards through the model: {slope:.4f}. So it should go {'lower' if slope > 0 else 'higher'}.",
+        ]
 
 
-class AllNumbers(Explorer):
-    """The surprise while all numbers move at once: against their gradients, and as far in blindly drawn directions.
+class AllNumbers(GuessFirst):
+    """The surprise while all numbers move at once: against their gradients, and as far in random directions.
 
-    It asks first, about the text that stands in `one`, and asks anew where that changes.
+    It asks about the text of a `OneNumber`.
     """
 
-    def __init__(self, one: OneNumber):
-        self.told = Told()
-        self.curves = LinePlot(
-            names=["against the gradient", f"in random directions ({N_BLIND}, mean)"],
+    experiment, unit, high = "walk", "bits a token", 20
+
+    def __init__(self, numbers: OneNumber, **options):
+        explain = (
+            "The gradient is a slope at one point and says nothing of what lies far away: see where the line turns up "
+            "again."
+        )
+        super().__init__(numbers, **{"explain": explain, **options})
+
+    def question(self, scene: Scene) -> str:
+        if scene.run is None:
+            return ""
+        text = scene.run.model.tokenizer.decode(scene.run.tokens)
+        return (
+            f"The text is “{clean(text)}”. Now all parameters move at once, each a tiny bit against its gradient: a "
+            "step of length 1. By how many bits a token does the surprise at this text fall?"
+        )
+
+    def answer(self, scene: Scene) -> float:
+        along, _ = scene.outcome
+        return along[0] - along[LENGTHS.index(1)]
+
+    @job()
+    def walk(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Yield [2, lengths]: the surprise against the gradient, and in random directions."""
+        numbers, walked = scene.run, []
+        directions = [-numbers.gradient, *map(numbers.random_direction, range(N_RANDOM))]
+        for direction in directions:
+            walked.append([numbers.along(direction, length) for length in LENGTHS])
+            yield len(walked) / len(directions), None
+        yield 1.0, np.array([walked[0], np.mean(walked[1:], axis=0)])
+
+    @part(
+        lambda _: LinePlot(
+            names=["against the gradient", f"in random directions ({N_RANDOM}, mean)"],
+            x=LENGTHS,
             x_axis="length of the step",
             y_axis="bits a token",
             unit="bits",
             stage="training",
             caption="Surprise at the text as all parameters change at once",
         )
-        self.card = Question("", answer=None, unit="bits a token", low=0, high=20, stage="training")
-        self.shown = ipywidgets.VBox([self.curves, self.told])
-        super().__init__([self.card, self.shown])
-        self.one = one
-        self.card.observe(self._draw, "committed")
-        self.watch(one, self._ask, "numbers")
-        self._ask()
+    )
+    def curves(self, scene: Scene) -> dict:
+        return {"values": scene.outcome}
 
-    @one_at_a_time
-    def _ask(self, _change=None) -> None:
-        numbers = self.one.numbers
-        self.card.layout.display = "none" if numbers is None else ""
-        if numbers is not None:
-            self.card.ask(
-                f"The text is “{clean(self.one.text.value)}”. Now all parameters move at once, each a tiny bit against "
-                "its gradient: a step of length 1. By how many bits a token does the surprise at this text fall?",
-                answer=lambda: numbers.gained(1),
-                explain="The gradient is a slope at one point and says nothing of what lies far away: see where the "
-                "line turns up again.",
-            )
-        self._draw()
-
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        numbers = self.one.numbers
-        self.shown.layout.display = "" if self.card.committed and numbers is not None else "none"
-        if self.shown.layout.display == "none":
-            return
-        along = [numbers.along(-numbers.gradient, length) for length in LENGTHS]
-        blind = [
-            [numbers.along(numbers.random_direction(seed), length) for length in LENGTHS]
-            for seed in range(N_BLIND)
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        (along, at_random), at, n = scene.outcome, LENGTHS.index(1), len(scene.run.flat)
+        return [
+            f"A step of length 1, as the length of a vector: had each of the {n:,} parameters moved equally far, by "
+            f"{1 / np.sqrt(n):.3f}. Against the gradient surprise goes from {along[0]:.2f} to {along[at]:.2f} bits, in "
+            f"random directions to {at_random[at]:.2f}.",
+            f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; one of length "
+            f"{LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
         ]
-        blind = np.mean(blind, axis=0)
-        self.curves.change(x=LENGTHS, values=np.array([along, blind]))
-        at = LENGTHS.index(1)
-        self.told.say(
-            f"A step of length 1, as the length of a vector: had each of the {len(numbers.flat):,} parameters "
-            f"moved equally far, by {1 / np.sqrt(len(numbers.flat)):.3f}. Against the gradient surprise goes from "
-            f"{along[0]:.2f} to {along[at]:.2f} bits, in random directions to {blind[at]:.2f}.",
-            f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; "
-            f"one of length {LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
-        )

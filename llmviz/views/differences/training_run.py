@@ -17,9 +17,8 @@ from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
-from llmviz.views.differences.guessed import as_sentence
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import clean, legible
+from llmviz.views.kit.pieces import as_sentence, clean, legible
 
 SNAPSHOTS = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models stay, beside the last one
 N_STRETCHES = 5  # of the held-out text, looked for in the rest of it

@@ -2,121 +2,143 @@
 
 from __future__ import annotations
 
-import ipywidgets
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from weakref import ref
+
 import numpy as np
 
 from llmviz.experiments.learning import write_tokens
 from llmviz.experiments.text_statistics import surprise_of
 from llmviz.views.differences.learner import Learner
-from llmviz.views.kit.controls import Told, button, row, seed_box
-from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.pieces import clean, legible
-from llmviz.views.kit.predict import Question
+from llmviz.views.differences.training_run import in_a_line
+from llmviz.views.kit.guess_first import GuessFirst
+from llmviz.views.kit.state_fields import line, seed
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 
-class WhichIsWhose(Explorer):
-    """Two trained models write on from one start. The reader says which text is whose; then both models read both.
+def _reading(text: int, reader: int) -> Callable:
+    """Return the part that shows how well a model expects a text."""
 
-    `surprise` is [2 texts, 2 models] in bits a byte, and `lead` [2 texts] how much less it is for the writer, after
-    the guess.
-    """
+    @part(lambda _: TokenStrip([], stage="training", quantity="probability"))
+    def strip(view: WhichIsWhose, scene: Scene) -> dict:
+        (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
+        by = f"model {'AB'[reader]}, which learned from: {run.name}"
+        return {
+            "pieces": run.model.tokenizer.pieces(tokens),
+            "weights": np.concatenate([[np.nan], 2.0**-bits]),
+            "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
+            "caption": f"The {('first', 'second')[text]} text as {by} reads it. Strong colour: expected",
+        }
 
-    def __init__(self, one: Learner, other: Learner, *, start: str = "The"):
-        self.learners = (one, other)
-        self.start = ipywidgets.Text(
-            start,
-            description="Both go on from",
-            style={"description_width": "initial"},
-            layout={"width": "min(460px, 98%)"},
-        )
-        self.seed, self.go = seed_box(), button("let both write", look="primary")
-        self.told, self.texts, self.found = Told(), Told(), Told()
-        self.card = Question("", ["the first text", "the second text"], answer=None, stage="training")
-        self.strips = [
-            [TokenStrip([], stage="training", quantity="probability") for _ in range(2)] for _ in range(2)
-        ]
-        self.read = ipywidgets.VBox([*self.strips[0], *self.strips[1], self.found])
-        super().__init__([row(self.start, self.seed, self.go), self.told, self.texts, self.card, self.read])
-        self._hide()
-        self.go.on_click(self.write)
-        self.card.observe(self._reveal, "committed")
+    return strip
 
-    def _hide(self) -> None:
-        self.card.layout.display = self.read.layout.display = "none"
-        self.texts.say()
 
-    @one_at_a_time
-    def write(self, _button=None) -> None:
-        """Let both write. Their order is drawn by the seed as well."""
-        self._hide()
-        runs = [learner.trace for learner in self.learners]
-        if None in runs:
-            self.told.say("Train both models first.")
-            return
-        if not self.start.value:
-            self.told.say("Type how both texts begin.")
-            return
-        self.told.say(
-            *(
-                f"Model {name} has had {run.last.step} of its {run.steps} steps."
-                for name, run in zip("AB", runs)
-                if not run.finished
-            )
-        )
-        self.models, self.names = [run.model for run in runs], [run.name for run in runs]
-        order = np.random.default_rng(self.seed.value).permutation(2).tolist()
-        self.written = []  # of each text: who wrote it, and its tokens
-        for who in order:
-            self.written.append((who, write_tokens(self.models[who], self.start.value, self.seed.value)))
-        lines = [self.models[who].tokenizer.decode(tokens) for who, tokens in self.written]
-        told = [" ".join(legible(clean(line)).split()) for line in lines]
-        self.texts.say(*(f"{name} text: {line}" for name, line in zip(("First", "Second"), told)))
-        self.card.ask_again()
-        self.card.ask(
-            f"Which of the two was written by model A, which learned from: {self.names[0]}?",
-            ["the first text", "the second text"],
-            answer=order.index(0),
-        )
-        self.card.layout.display = ""
+class WhichIsWhose(GuessFirst):
+    """Two trained models write on from one start. The reader says which text is whose; then both models read both."""
+
+    experiment, at_once = "write", ("message",)
+    options = ("the first text", "the second text")
+    arrangement = (
+        *(("start", "seed", "write", "progress"), "refusal", "message", "card"),
+        *("first_by_a", "first_by_b", "second_by_a", "second_by_b", "findings"),
+    )
+    first_by_a, first_by_b, second_by_a, second_by_b = (
+        _reading(text, by) for text in (0, 1) for by in (0, 1)
+    )
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """How both texts begin, and the seed of all draws."""
+
+        start: str = line("The", "Both go on from", "min(460px, 98%)", live=True)
+        seed: int = seed()
+
+    def __init__(self, one: Learner, other: Learner, **state):
+        self.other = other
+        super().__init__(one, **state)
+
+    def follow(self, source: Learner, show: Callable[[Any], None]) -> None:
+        """Follow both learners: the run is that of each."""
+
+        def both(_change=None) -> None:
+            show((source.trace, self.other.trace))
+
+        self.run = source.trace, self.other.trace
+        both()
+        for learner in (source, self.other):
+            self.watch(learner, both, "trace")
+
+    def inputs(self) -> Hashable:
+        return tuple(run and ref(run) for run in self.run)
+
+    def question(self, scene: Scene) -> str:
+        if scene.outcome is None:
+            return ""
+        return f"Which of the two was written by model A, which learned from: {scene.run[0].name}?"
+
+    def answer(self, scene: Scene) -> int:
+        return [who for who, _ in scene.outcome].index(0)
+
+    def problem(self, scene: Scene) -> str:
+        if not all(scene.run):
+            return "Train both models first."
+        return "" if scene.start else "Type how both texts begin."
 
     def before_a_page(self) -> None:
         """Both have been trained by then."""
-        self.write()
+        self.parts["write"].click()
 
-    @one_at_a_time
-    def _reveal(self, _change=None) -> None:
-        self.read.layout.display = "" if self.card.committed else "none"
-        if not self.card.committed:
-            return
-        self.surprise = np.zeros((2, 2))
-        for i, (who, own) in enumerate(self.written):
-            text = self.models[who].tokenizer.decode(own)
-            for j, model in enumerate(self.models):
-                # The writer, too, reads it as its tokenizer cuts it: the tokens it drew may be odd ones.
-                tokens = model.tokenizer.encode(text)[: model.config.n_ctx]
-                bits, self.surprise[i, j] = surprise_of(model, tokens)
-                reader = f"model {'AB'[j]}, which learned from: {self.names[j]}"
-                self.strips[i][j].change(
-                    pieces=model.tokenizer.pieces(tokens),
-                    weights=np.concatenate([[np.nan], 2.0**-bits]),
-                    notes=["the first token", *(f"{one:.1f} bits" for one in bits)],
-                    caption=f"The {('first', 'second')[i]} text as {reader} reads it. Strong colour: expected",
-                )
-        self.lead = np.array([row[1 - who] - row[who] for row, (who, _) in zip(self.surprise, self.written)])
-        self.found.say(
+    @job("start", "seed", start="let both write", when=lambda view, scene: not view.problem(scene))
+    def write(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
+        """Let both write; yield who wrote each text, and the text. Their order is drawn by the seed as well."""
+        texts = []
+        for who in np.random.default_rng(scene.seed).permutation(2).tolist():
+            yield len(texts) / 2, None
+            model = scene.run[who].model
+            texts.append((who, model.tokenizer.decode(write_tokens(model, scene.start, scene.seed))))
+        yield 1.0, texts
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        steps = [
+            f"Model {name} has had {run.last.step} of its {run.steps} steps."
+            for name, run in zip("AB", scene.run)
+            if run and not run.finished
+        ]
+        texts = zip(("First", "Second"), scene.outcome or ())
+        return [*steps, *(f"{which} text: {in_a_line(text)}" for which, (_, text) in texts)]
+
+    @shared
+    def readings(self, scene: Scene) -> list[list[tuple[list[int], np.ndarray, float]]]:
+        """Return for each text, as each model reads it, its tokens, their surprise, and that of all in bits a byte."""
+
+        def read(model, text):
+            # The writer, too, reads it as its tokenizer cuts it: the tokens it drew may be odd ones.
+            tokens = model.tokenizer.encode(text)[: model.config.n_ctx]
+            return tokens, *surprise_of(model, tokens)
+
+        return [[read(run.model, text) for run in scene.run] for _, text in scene.outcome]
+
+    @sentences
+    def findings(self, scene: Scene) -> list[str]:
+        surprises = [[surprise for *_, surprise in models] for models in scene.readings]
+        return [
             *(
-                f"The {name} text: {a:.2f} bits a byte to model A, {b:.2f} to model B. {led(lead)}"
-                for name, (a, b), lead in zip(("first", "second"), self.surprise, self.lead)
+                f"The {which} text: {by[0]:.2f} bits a byte to model A, {by[1]:.2f} to model B. "
+                f"{led(by[1 - who] - by[who])}"
+                for which, by, (who, _) in zip(("first", "second"), surprises, scene.outcome)
             ),
             "Is that the text? Not all of it: two models of the same stories, with noise from another seed, also "
             "expect their own writing better, by a few tenths of a bit a byte. Only what goes beyond that comes from "
             "the text.",
-        )
+        ]
 
 
 def led(lead: float) -> str:
-    """How much less surprised a text's writer is than the other model, in words."""
+    """Say how much less surprised a text's writer is than the other model."""
     if abs(lead) < 0.005:
         return "Both are surprised alike."
     return f"Its writer is {'less' if lead > 0 else 'more'} surprised, by {abs(lead):.2f}."

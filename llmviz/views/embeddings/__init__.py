@@ -13,8 +13,8 @@ from llmviz.views.embeddings.senses import SenseExplorer
 from llmviz.views.embeddings.table import Table
 from llmviz.views.embeddings.two_arrows import ArrowExplorer
 from llmviz.views.embeddings.walk import WalkExplorer
-from llmviz.views.embeddings.word_groups import read_groups
 from llmviz.views.embeddings.word_map import WordMap
+from llmviz.views.embeddings.words import read_groups
 
 __all__ = [
     "SENSES",

@@ -2,74 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 from llmviz import embeddings
-from llmviz.views.embeddings.nearest_tokens import NearestTokens
-from llmviz.views.embeddings.table import Table, TableExplorer
-from llmviz.views.embeddings.word_box import WordBox, first_problem
-from llmviz.views.kit.controls import checkbox, choice, row
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time
-from llmviz.views.provenance import Explanation
+from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
+from llmviz.views.embeddings.words import word
+from llmviz.views.kit import controls
+from llmviz.views.kit.state_fields import tick
+from llmviz.views.kit.view import Scene, on, part
+
+# Three words a line: a, b and c.
+EXAMPLES = {
+    "{} − {} + {}".format(*line.split()): tuple(line.split())
+    for line in Path(__file__).with_name("analogies.txt").read_text("utf-8").splitlines()
+}
+NO_EXAMPLE = "an example"
 
 
-class AnalogyExplorer(TableExplorer):
+class AnalogyExplorer(NearWords):
     """a - b + c for three words, and the tokens nearest to it; the three themselves marked or left out."""
 
-    EXAMPLES = (
-        ("king", "man", "woman"),
-        ("Paris", "France", "Italy"),
-        ("walked", "walk", "play"),
-        ("cats", "cat", "dog"),
-        ("bigger", "big", "small"),
-        ("Tokyo", "Japan", "Germany"),
-    )
+    typed = ("a", "b", "c")
+    arrangement = (("a", "b", "c", "take_first", "examples"), "leave_out", "nearest")
 
-    def __init__(self, table: Table, a: str, b: str, c: str, *, n: int = 8):
-        self.n = n
-        self.words = [
-            WordBox(table.model.tokenizer, typed, label=label, width="190px")
-            for typed, label in zip((a, b, c), ("Take", "−", "+"))
-        ]
-        # Not None for "an example": that would mean that nothing is chosen, and the list would look empty.
-        listed = [(f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES]
-        self.examples = choice([("an example", ()), *listed], (), "or take")
-        self.leave_out = checkbox("leave out these three tokens (not their other spellings)")
-        self.list = NearestTokens(provenance=self._explain)
-        super().__init__(table, [row(*self.words, self.examples), self.leave_out, self.list])
-        for box in self.words:
-            box.observe(self._draw, "word")
-        self.leave_out.observe(self._draw, "value")
-        self.examples.observe(self._take_example, "value")
-        self._draw()
+    @dataclass(frozen=True)
+    class State:
+        a: str = word("king", "Take", "190px")
+        b: str = word("man", "−", "190px")
+        c: str = word("woman", "+", "190px")
+        leave_out: bool = tick("leave out these three tokens (not their other spellings)")
 
-    @one_at_a_time
-    def _take_example(self, change) -> None:
-        if not change["new"]:
-            return
-        with self.quietly():  # three boxes change, one picture
-            for box, typed in zip(self.words, change["new"]):
-                box.box.value = typed
-        self._draw()
+    @part(lambda _: controls.choice([NO_EXAMPLE, *EXAMPLES], NO_EXAMPLE, "or take"))
+    def examples(self, scene: Scene) -> dict:
+        words = scene.a, scene.b, scene.c
+        return {"value": next((name for name in EXAMPLES if EXAMPLES[name] == words), NO_EXAMPLE)}
 
-    @by_the_reader
-    def _draw(self, _change=None) -> None:
-        if self.examples.value != tuple(box.box.value for box in self.words):
-            self.examples.value = ()  # the reader's own words
-        problem = first_problem(*self.words)
-        if problem:
-            return self.list.clear(problem)
-        tokens, W_E = [box.token for box in self.words], self.table.W_E
-        a, b, c = map(self.table.name, tokens)
-        self.list.show(
-            self.model.tokenizer,
-            embeddings.cosine_to_all(embeddings.analogy(*tokens, W_E), W_E),
-            n=self.n,
-            exclude=sorted(set(tokens)) if self.leave_out.value else [],
-            marked=tokens,
-            caption=f"The tokens nearest to {a} − {b} + {c}{self.table.told}.",
-        )
+    @on("examples", "value")
+    def take(self, state: State, name: str) -> State:
+        return replace(state, **dict(zip(self.typed, EXAMPLES.get(name, ()))))
 
-    def _explain(self, row: int) -> Explanation:
-        near, tokens = self.list.ids[row], [box.token for box in self.words]
-        a, b, c = (f"W_E[{token}]" for token in tokens)
-        vector = embeddings.analogy(*tokens, self.table.W_E)
-        return self.table.cosine("the sum", vector, f"{a} - {b} + {c}", near)
+    def vector(self, scene: Scene) -> Vector:
+        source = "W_E[{}] - W_E[{}] + W_E[{}]".format(*scene.tokens)
+        return Vector("the sum", embeddings.analogy(*scene.tokens, scene.run.W_E), source)
+
+    def listed(self, scene: Scene) -> dict:
+        a, b, c = map(scene.run.name, scene.tokens)
+        left_out = sorted({*scene.tokens}) if scene.leave_out else ()
+        caption = f"The tokens nearest to {a} − {b} + {c}{scene.run.note}."
+        return {"n": 8, "exclude": left_out, "marked": scene.tokens, "caption": caption}

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import ipywidgets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.experiments.table import random_pairs
-from llmviz.views.embeddings.table import Table, TableExplorer
-from llmviz.views.embeddings.word_box import WordBox, first_problem
-from llmviz.views.kit.controls import row
+from llmviz.views.embeddings.words import OfWords, word
+from llmviz.views.kit.controls import toggles
 from llmviz.views.kit.numbers import minus, percent
-from llmviz.views.kit.picture import Picture, Text, lines, one_at_a_time
+from llmviz.views.kit.picture import Picture, Text, lines
+from llmviz.views.kit.state_fields import choice
+from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
+FIRST, SECOND, RANDOM = "the first word and any token", "the second word and any token", "random pairs"
 
 
 class CosineHistogram(Picture):
-    """How many of some pairs have which cosine (`cosines` [n_pairs]), with one pair's cosine `value` marked.
+    """How many of some pairs have which cosine, with one pair's cosine `value` marked; `counted` gives its traits.
 
     The cosines are counted in steps of 0.025 from -0.5 to 1; those outside count at the ends.
     """
 
-    _static = "cosine_histogram"
+    _static, _stage = "cosine_histogram", "embeddings"
     _data = ("counts", "value", "label", "caption")
 
     edges = traitlets.List(traitlets.Float(), EDGES.tolist()).tag(sync=True)
@@ -35,37 +40,12 @@ class CosineHistogram(Picture):
     among = Text()  # which pairs are counted
     verdict = Text()
 
-    def __init__(self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits):
-        super().__init__(**{"stage": "embeddings", **traits})
-        self.show(cosines, value, label=label, among=among)
-
-    def show(
-        self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits
-    ) -> None:
-        """Show another pair or other random pairs in place."""
-        cosines = np.asarray(cosines, dtype=float)  # none: nothing to compare with
-        counts, _ = np.histogram(np.clip(cosines, EDGES[0], EDGES[-1]), EDGES)
-        verdict = ""
-        if value is not None:
-            below = float((cosines < value).mean())
-            verdict = f"cosine {value:.2f}: higher than {percent(below)} of these: {among}"
-        self.change(
-            counts=counts.tolist(),
-            median=float(np.median(cosines)) if cosines.size else 0.0,
-            value=value,
-            label=label,
-            among=among,
-            verdict=minus(verdict),
-            asked=None,
-            **traits,
-        )
-
     def text(self) -> str:
-        shares = np.array(self.counts) / max(1, sum(self.counts))
+        total = max(1, sum(self.counts))
         rows = [
-            (f"{low:.3f} to {high:.3f}", percent(share))
-            for low, high, share in zip(self.edges, self.edges[1:], shares)
-            if share
+            (f"{low:.3f} to {high:.3f}", percent(count / total))
+            for low, high, count in zip(self.edges, self.edges[1:], self.counts)
+            if count
         ]
         head = [
             f"{self.label}: {self.verdict}" if self.value is not None else "",
@@ -74,56 +54,61 @@ class CosineHistogram(Picture):
         return "\n".join([*filter(None, head), lines(rows)])
 
     def headline(self) -> str:
-        """The caption, the pair's cosine and what it is compared with."""
         return "\n".join([self.caption, *self.text().split("\n")[:2]])
 
 
-class CosineExplorer(TableExplorer):
+def counted(
+    cosines: np.ndarray | Sequence[float], value: float | None = None, *, label: str = "", among: str = ""
+) -> dict[str, Any]:
+    """Return the traits of a histogram of `cosines` [n_pairs], among which one pair's `value` is marked."""
+    cosines = np.asarray(cosines, dtype=float)
+    verdict = ""
+    if value is not None:
+        below = percent((cosines < value).mean())
+        verdict = minus(f"cosine {value:.2f}: higher than {below} of these: {among}")
+    return {
+        "counts": np.histogram(np.clip(cosines, EDGES[0], EDGES[-1]), EDGES)[0].tolist(),
+        "median": float(np.median(cosines)) if cosines.size else 0.0,
+        "value": value,
+        "label": label,
+        "among": among,
+        "verdict": verdict,
+    }
+
+
+class CosineExplorer(OfWords):
     """The cosine of any two tokens, held against what one of them has with all others, or against random pairs."""
 
-    def __init__(self, table: Table, a: str, b: str):
-        self.a = WordBox(table.model.tokenizer, a, label="One word")
-        self.b = WordBox(table.model.tokenizer, b, label="Another")
-        self.against = ipywidgets.ToggleButtons(
-            options=[
-                ("the first word and any token", 0),
-                ("the second word and any token", 1),
-                ("random pairs", 2),
-            ],
-            description="Compare with",
-            style={"description_width": "initial", "button_width": "auto"},
-        )
-        self.histogram = CosineHistogram([0.0], provenance=self._explain)
-        super().__init__(table, [row(self.a, self.b), self.against, self.histogram])
-        for box in (self.a, self.b):
-            box.observe(self._draw, "word")
-        self.against.observe(self._draw, "value")
-        self._draw()
+    arrangement = (("a", "b", "take_first"), "against", "histogram")
 
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        tokens, W_E = [self.a.token, self.b.token], self.table.W_E
-        problem = first_problem(self.a, self.b)
-        if problem:
-            return self.histogram.show([], caption=problem)
-        value = float(embeddings.cosine_similarity(*embeddings.embed(tokens, W_E)))
-        a, b = map(self.table.name, tokens)
-        if self.against.value == 2:
-            cosines, among = random_pairs(self.model, self.table.switch.value), "random pairs of tokens"
+    @dataclass(frozen=True)
+    class State:
+        a: str = word("king", "One word")
+        b: str = word("banana", "Another")
+        against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
+
+    @part(CosineHistogram)
+    def histogram(self, scene: Scene) -> dict:
+        try:
+            tokens, W_E = scene.tokens, scene.run.W_E
+        except NothingToShow as problem:
+            return counted([]) | {"caption": str(problem)}
+        a, b = map(scene.run.name, tokens)
+        if scene.against == RANDOM:
+            cosines, among = random_pairs(scene.run.model, scene.run.centred), "random pairs of tokens"
         else:
-            mine = tokens[self.against.value]
+            mine = tokens[scene.against == SECOND]
             cosines = np.delete(embeddings.cosine_to_all(W_E[mine], W_E), mine)
-            among = f"{self.table.name(mine)} with each other token"
-        self.histogram.show(
-            cosines,
-            None if np.isnan(value) else value,
-            label=f"{a} and {b}",
-            among=among,
-            caption=f"How alike are {a} and {b}{self.table.told}? Their cosine among others.",
-        )
+            among = f"{scene.run.name(mine)} with each other token"
+        value = float(embeddings.cosine_similarity(*embeddings.embed(tokens, W_E)))
+        return {
+            **counted(cosines, None if np.isnan(value) else value, label=f"{a} and {b}", among=among),
+            "caption": f"How alike are {a} and {b}{scene.run.note}? Their cosine among others.",
+        }
 
-    def _explain(self) -> Explanation:
-        if problem := first_problem(self.a, self.b):
-            raise ValueError(problem)
-        vector = self.table.W_E[self.a.token]
-        return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
+    @explains("histogram")
+    def explain(self, scene: Scene) -> Explanation:
+        if scene.shown["value"] is None:
+            raise ValueError("there is no cosine")
+        a, b = scene.tokens
+        return scene.run.cosine(scene.run.name(a), scene.run.W_E[a], f"W_E[{a}]", b)

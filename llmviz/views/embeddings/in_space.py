@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from llmviz import embeddings
 from llmviz.experiments.table import directions_of
 from llmviz.views.embeddings.table import Table
-from llmviz.views.embeddings.word_groups import read_groups
+from llmviz.views.embeddings.words import read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import lines
@@ -33,12 +33,12 @@ class SpaceMap(go.Figure):
 
 
 def map_in_space(table: Table, text: str) -> SpaceMap:
-    """Words (one group a line, as on the flat map) in three directions. At least two words, else a ValueError."""
-    groups = read_groups(text, table.model.tokenizer)
+    """Draw words (one group a line, as on the flat map) in three directions; ValueError for fewer than two words."""
+    groups, rows = read_groups(text, table.model.tokenizer), table.trace
     if len(groups.tokens) < 2:
         raise ValueError("a map needs at least two words that are one token each")
-    projection = embeddings.pca(directions_of(groups.tokens, table.W_E), n_components=3)
-    names = np.array([html.escape(visible(piece)) for piece in table.model.tokenizer.pieces(groups.tokens)])
+    projection = embeddings.pca(directions_of(groups.tokens, rows.W_E), n_components=3)
+    names = np.array([html.escape(visible(piece)) for piece in groups.pieces])
     traces = []
     for i, name in enumerate(groups.names):
         mine = np.flatnonzero(np.array(groups.group_of) == i)
@@ -54,24 +54,17 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
                 marker={"color": color, "symbol": sign, "size": 6},
             )
         )
-    axis = {
-        "showticklabels": False,
-        "title": "",
-        "mirror": True,
-        "showline": True,
-        "linecolor": theme.MID_GREY,
-    }
-    kept = percent(projection.explained.sum())
+    frame = {"mirror": True, "showline": True, "linecolor": theme.MID_GREY}
+    axis = {"showticklabels": False, "title": "", **frame}
+    variance = percent(projection.explained.sum())
+    title = f"{len(names)} words{rows.note}: three directions keep {variance} of the variance"
     return SpaceMap(
         traces,
         layout={
-            "template": theme.plotly_template("embeddings"),
+            "template": theme.plotly_template(),
             "height": 620,
             "margin": {"l": 10, "r": 10, "t": 80, "b": 10},  # plotly's buttons on top, the title below them
-            "title": {
-                "text": f"{len(names)} words{table.told}: three directions keep {kept} of the variance",
-                "y": 0.92,
-            },
-            "scene": {**{f"{one}axis": axis for one in "xyz"}, "aspectmode": "data"},
+            "title": {"text": title, "y": 0.92},
+            "scene": {**dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis), "aspectmode": "data"},
         },
     )

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from llmviz import embeddings
 from llmviz.experiments.words import word_ids
-from llmviz.views.embeddings.nearest_tokens import NearestTokens
-from llmviz.views.embeddings.table import Table, TableExplorer
-from llmviz.views.embeddings.word_box import WordBox
-from llmviz.views.kit.controls import checkbox, row
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
+from llmviz.views.embeddings.words import word
+from llmviz.views.kit.state_fields import tick
+from llmviz.views.kit.view import Scene
 
 
-class NeighbourExplorer(TableExplorer):
+class NeighbourExplorer(NearWords):
     """The nearest tokens to any token, with or without other spellings of the same word."""
 
-    def __init__(self, table: Table, word: str, *, n: int = 12):
-        self.n = n
-        self.word = WordBox(table.model.tokenizer, word)
-        self.spellings = checkbox("show other spellings of the word, too")
-        self.list = NearestTokens(provenance=self._explain)
-        super().__init__(table, [row(self.word, self.spellings), self.list])
-        self.word.observe(self._draw, "word")
-        self.spellings.observe(self._draw, "value")
-        self._draw()
+    typed = ("word",)
+    arrangement = (("word", "take_first", "spellings"), "nearest")
 
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        token = self.word.token
-        if token is None:
-            return self.list.clear(self.word.word.problem)
-        W_E, spelled = self.table.W_E, word_ids(self.model)
-        left_out = {token}
-        if not self.spellings.value:
-            left_out.update(np.flatnonzero(spelled == spelled[token]).tolist())
-        n_hidden = len(left_out) - 1
-        hidden = f", without {n_hidden} other spelling{'s' * (n_hidden > 1)} of it" if n_hidden else ""
-        name = f"{self.table.name(token)} (id {token:,})"
-        self.list.show(
-            self.model.tokenizer,
-            embeddings.cosine_to_all(W_E[token], W_E),
-            n=self.n,
-            exclude=sorted(left_out),
-            itself=token,
-            caption=f"The tokens nearest to {name}{hidden}{self.table.told}.",
-        )
+    @dataclass(frozen=True)
+    class State:
+        word: str = word("dog", "Word")
+        spellings: bool = tick("show other spellings of the word, too")
 
-    def _explain(self, row: int):
-        near, token = self.list.ids[row], self.word.token
-        return self.table.cosine(self.table.name(token), self.table.W_E[token], f"W_E[{token}]", near)
+    def vector(self, scene: Scene) -> Vector:
+        (token,) = scene.tokens
+        return Vector(scene.run.name(token), scene.run.W_E[token], f"W_E[{token}]")
+
+    def listed(self, scene: Scene) -> dict:
+        (token,), spelled = scene.tokens, word_ids(scene.run.model)
+        others = [] if scene.spellings else np.flatnonzero(spelled == spelled[token]).tolist()
+        left_out = sorted({token, *others})
+        n = len(left_out) - 1
+        hidden = f", without {n} other spelling{'s' * (n > 1)} of it" * (n > 0)
+        name = f"{scene.run.name(token)} (id {token:,})"
+        caption = f"The tokens nearest to {name}{hidden}{scene.run.note}."
+        return {"n": 12, "exclude": left_out, "itself": token, "caption": caption}

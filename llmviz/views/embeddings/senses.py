@@ -2,81 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import ipywidgets
 import numpy as np
 
 from llmviz.claims.cases import SENSES
 from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
-from llmviz.model import Model
-from llmviz.views.kit.controls import choice
+from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader
-from llmviz.views.kit.text_box import read
+from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.text_box import most_tokens, read
+from llmviz.views.kit.view import Scene, View, on, part, shared
 
-NAMES = (  # of the curves, as long as the sentences are those above
+NAMES = (  # of the curves, as long as the sentences are those of a word in the list
     "same word, same sense",
     "same word, other sense",
     "other word, same sentence",
     "other word, other sentence",
 )
-OWN = ""  # the menu's entry while the sentences are the reader's own
+OWN = "your own sentences"
 AT_THE_END = " .!?…,;:\"')]”’»"  # no word: it would be the last token
 
 
-class SenseExplorer(Explorer):
+def sentence(i: int, label: str) -> Any:
+    """Declare the sentence of that number, at first about a bank, with its box."""
+
+    def box(value: str) -> ipywidgets.Text:
+        made = controls.text_box(clean(value), label, "min(560px, 98%)", live=False)
+        made.style.description_width = "110px"
+        return made
+
+    return text(SENSES["bank"][i], box)
+
+
+class SenseExplorer(View):
     """The last words of four sentences, compared layer by layer; the sentences can be changed."""
 
-    def __init__(self, model: Model, word: str = "bank"):
-        self.model = model
-        listed = [("your own sentences", OWN), *((one, one) for one in SENSES)]
-        self.word = choice(listed, word, "A word")
-        labels = ("1: one sense", "2: the same", "3: another", "4: other word")
-        self.boxes = [
-            ipywidgets.Text(
-                text,
-                description=label,
-                continuous_update=False,
-                layout={"width": "min(560px, 98%)"},
-                style={"description_width": "110px"},
-            )
-            for label, text in zip(labels, SENSES[word])
-        ]
-        self.curves = LinePlot(
-            x_axis="layers done", y_axis="cosine of the last tokens", y_min=0.0, y_max=1.0, stage="embeddings"
-        )
-        super().__init__([self.word, *self.boxes, self.curves])
-        self.word.observe(self._take, "value")
-        for box in self.boxes:
-            box.observe(self._draw, "value")
-        self._draw()
+    stage = "embeddings"
+    arrangement = ("word", "first", "second", "third", "fourth", "curves")
 
-    @by_the_reader
-    def _take(self, change) -> None:
-        if change["new"] == OWN:
-            return
-        with self.quietly():  # four boxes change, one picture
-            for box, text in zip(self.boxes, SENSES[change["new"]]):
-                box.value = text
-        self._draw()
+    @dataclass(frozen=True)
+    class State:
+        first: str = sentence(0, "1: one sense")
+        second: str = sentence(1, "2: the same")
+        third: str = sentence(2, "3: another")
+        fourth: str = sentence(3, "4: other word")
 
-    @by_the_reader
-    def _draw(self, _change=None) -> None:
-        texts = [box.value.rstrip(AT_THE_END) or box.value for box in self.boxes]
-        with self.quietly():  # the menu names what stands in the boxes
-            self.word.value = next((word for word, listed in SENSES.items() if [*listed] == texts), OWN)
-        readings = [read(text, self.model.tokenizer) for text in texts]
-        if not all(reading.tokens for reading in readings):
-            empty = next(reading.told for reading in readings if not reading.tokens)
-            return self.curves.change(values=None, x=None, names=[], selected=None, caption=empty)
-        traces = [self.model.trace(reading.tokens) for reading in readings]
+    @shared
+    def texts(self, scene: Scene) -> tuple[str, ...]:
+        """Return the sentences up to their last words."""
+        sentences = scene.first, scene.second, scene.third, scene.fourth
+        return tuple(typed.rstrip(AT_THE_END) or typed for typed in sentences)
+
+    @part(lambda _: controls.choice([OWN, *SENSES], OWN, "A word"))
+    def word(self, scene: Scene) -> dict:
+        return {"value": next((word for word, texts in SENSES.items() if texts == scene.texts), OWN)}
+
+    @on("word", "value")
+    def take(self, state: State, word: str) -> State:
+        return replace(state, **dict(zip(vars(state), SENSES.get(word, ()))))
+
+    @part(LinePlot, x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0)
+    def curves(self, scene: Scene) -> dict:
+        readings = [read(typed, scene.run.tokenizer, limit=most_tokens(scene.run)) for typed in scene.texts]
+        problem = next((reading.told for reading in readings if not reading.tokens), None)
+        if problem is not None:
+            return {"values": None, "x": None, "names": [], "caption": problem}
+        traces = [scene.run.trace(reading.tokens) for reading in readings]
         values = cosines_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
         alone = ", ".join(str(i + 1) for i, trace in enumerate(traces) if len(trace.tokens) == 1)
-        self.curves.change(
-            values=values,
-            x=np.arange(values.shape[1]),
-            names=[f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS] if self.word.value == OWN else list(NAMES),
-            selected=None,
-            caption=f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
+        is_listed = scene.texts in SENSES.values()
+        return {
+            "values": values,
+            "x": np.arange(values.shape[1]),
+            "names": [*NAMES] if is_listed else [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS],
+            "caption": f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
             + f" One token alone, so no sentence to compare: {alone}." * bool(alone),
-        )
+        }

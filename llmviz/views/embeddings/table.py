@@ -1,93 +1,79 @@
-"""The table that all pictures of the page compare: as it is, or with its average row taken away."""
+"""The table that all pictures of the page compare: unchanged, or with its average row taken away."""
 
 from __future__ import annotations
 
-import ipywidgets
+from dataclasses import dataclass
+
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.experiments.table import rows
 from llmviz.model import Model
-from llmviz.views.kit.controls import checkbox
-from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import Explorer, guard, one_at_a_time
+from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.state_fields import tick
+from llmviz.views.kit.view import View
+from llmviz.views.provenance import Explanation
 
 
-class Table(Closable, ipywidgets.VBox):
-    """The rows that pictures compare, and one switch for all of them: "take the average away".
+@dataclass(frozen=True)
+class Rows:
+    """The rows that pictures compare: a model's table, or (`centred`) that table minus its average row."""
 
-    `W_E` [n_vocab, d_model] is the model's table, or that table minus its average row.
-    """
+    model: Model
+    centred: bool
 
-    W_E = traitlets.Any()
-
-    def __init__(self, model: Model):
-        self.model = model
-        self.switch = checkbox("take the average away (in all pictures of this page, not in its questions)")
-        super().__init__([self.switch])
-        guard(self)
-        self.W_E = model.weights.W_E
-        self.switch.observe(self._switched, "value")
-
-    @one_at_a_time
-    def _switched(self, _change) -> None:
-        self.W_E = rows(self.model, self.switch.value)
+    @property
+    def W_E(self) -> np.ndarray:
+        """The rows [n_vocab, d_model]."""
+        return rows(self.model, self.centred)
 
     @property
     def source(self) -> str:
         """The expression that gives `W_E`."""
-        return "model.weights.W_E" + (" - model.weights.W_E.mean(axis=0)" if self.switch.value else "")
+        return "model.weights.W_E" + (" - model.weights.W_E.mean(axis=0)" if self.centred else "")
 
     @property
-    def told(self) -> str:
+    def note(self) -> str:
         """What a caption adds."""
-        return ", the average taken away" if self.switch.value else ""
-
-    def piece(self, token: int) -> str:
-        """A token's text."""
-        return self.model.tokenizer.pieces([token])[0]
+        return ", the average taken away" if self.centred else ""
 
     def name(self, token: int) -> str:
-        """A token's text, quoted."""
-        return isolated(self.piece(token))
+        """Return a token's text, quoted."""
+        return isolated(self.model.tokenizer.pieces([token])[0])
 
     def number(self, token: int, i: int) -> Explanation:
-        """Where one number of a row is from."""
-        return Explanation(
-            f"Number {i} of {self.name(token)} (id {token}){self.told}",
-            "the embedding of a token = the row of the table W_E with the token's id",
-            [
-                Operand("W_E", self.W_E, self.source),
-                Operand("token", int(token)),
-                Operand("dimension", int(i)),
-            ],
-            "W_E[token, dimension]",
-            self.W_E[token, i],
-        )
+        """Say where one number of a row is from."""
+        return provenance.embedding(self.model, token, i, W_E=self.W_E, source=self.source, note=self.note)
 
     def cosine(self, what: str, vector: np.ndarray, source: str, token: int) -> Explanation:
-        """Where the cosine of a vector (`source` in terms of W_E) and a token's row is from."""
+        """Say where the cosine of a vector (`source` in terms of W_E) and a token's row is from."""
         row = self.W_E[token]
         return Explanation(
-            f"Cosine of {what} and {self.name(token)} (id {token}){self.told}",
+            f"Cosine of {what} and {self.name(token)} (id {token}){self.note}",
             "cosine(v, w) = v · w / (|v| |w|)",
-            [
-                Operand("W_E", self.W_E, self.source),
-                Operand("v", vector, source),
-                Operand("w", row, f"W_E[{token}]"),
-            ],
+            [("W_E", self.W_E, self.source), ("v", vector, source), ("w", row, f"W_E[{token}]")],
             "v @ w / (np.linalg.norm(v) * np.linalg.norm(w))",
             embeddings.cosine_similarity(vector, row),
         )
 
 
-class TableExplorer(Explorer):
-    """Controls and pictures below the switch of their table; `_draw` answers it."""
+class Table(View):
+    """One switch for all pictures of a page: "take the average away". `trace`: the `Rows` that they compare."""
 
-    def __init__(self, table: Table, children):
-        self.table, self.model = table, table.model
-        super().__init__([table, *children])
-        self.watch(table, self._draw, "W_E")
+    travels = True
+    copies_as_code = False  # it stands above many views
+
+    trace = traitlets.Instance(Rows)
+
+    @dataclass(frozen=True)
+    class State:
+        centred: bool = tick("take the average away (in all pictures of this page, not in its questions)")
+
+    def __init__(self, model: Model, **state):
+        self.model = model
+        super().__init__(model, **state)
+
+    def hand_on(self) -> None:
+        self.trace = Rows(self.model, self.state.centred)

@@ -10,7 +10,7 @@ from llmviz import ops
 from llmviz.model import FFNTrace
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import clip_position, index, picked, position
+from llmviz.views.kit.state_fields import layer, picked, position
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
@@ -20,9 +20,11 @@ from llmviz.views.provenance import Explanation, as_edited, explained, read_by, 
 class FFNByHand(View):
     """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
 
+    stage = "ffn"
+
     @dataclass(frozen=True)
     class State:
-        layer: int = index(10, "Layer", lambda view: view.run.model.config.n_layers, stage="ffn")
+        layer: int = layer(10)
         token: int = position(-1, of=("strip", "selected"))
         neuron: int | None = picked(
             None,
@@ -36,62 +38,53 @@ class FFNByHand(View):
         return replace(state, neuron=neuron)
 
     @shared
-    def place(self, scene: Scene) -> tuple[int, int, FFNTrace]:
-        """Return the layer, the token's position, and what the FFN does there."""
-        run = scene.run
-        layer, at = clip_position(scene.layer, len(run.blocks)), clip_position(scene.token, len(run.tokens))
-        return layer, at, run.blocks[layer].ffn_at(slice(at, at + 1))
+    def ffn(self, scene: Scene) -> FFNTrace:
+        """Return what the FFN does at the token."""
+        return scene.run.blocks[scene.layer].ffn_at(slice(scene.token, scene.token + 1))
 
-    @part(lambda _: TokenStrip([], stage="ffn", caption="Choose a token"))
+    @part(TokenStrip, [], caption="Choose a token")
     def strip(self, scene: Scene) -> dict:
-        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.place[1]}
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.token}
 
-    @part(lambda _: VectorPicture([0.0], stage="ffn"))
+    @part(VectorPicture, [0.0], caption="It reads: the stream, brought to a standard length")
     def read(self, scene: Scene) -> dict:
-        layer, at, _ = scene.place
-        x = value_of(scene.run, read_by(scene.run, layer, at, "ffn"))
-        return {"values": x, "caption": "It reads: the stream, brought to a standard length"}
+        return {"values": value_of(scene.run, read_by(scene.run, scene.layer, scene.token, "ffn"))}
 
-    @part(lambda _: SiluCurve(stage="ffn"))
+    @part(SiluCurve, caption="The non-linearity: every gate of this token on the curve of silu")
     def curve(self, scene: Scene) -> dict:
         gate, up, hidden = self.inner(scene)["values"]
         reach = 1.05 * max(2.0, float(np.abs(gate).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
-        return {
-            "values": np.stack([gate, up, ops.silu(gate), hidden]),
-            "curve": np.stack([x, ops.silu(x)]),
-            "selected": scene.neuron,
-            "caption": "The non-linearity: every gate of this token on the curve of silu",
-        }
+        values, curve = np.stack([gate, up, ops.silu(gate), hidden]), np.stack([x, ops.silu(x)])
+        return {"values": values, "curve": curve, "selected": scene.neuron}
 
-    @part(lambda _: VectorPicture([0.0], index_name="neuron", stage="ffn"))
+    @part(
+        *(VectorPicture, np.zeros((3, 1))),
+        index_name="neuron",
+        labels=["gate = x W_gate", "up = x W_up", "silu(gate) × up"],
+        caption="gate, up, and what passes: silu(gate) × up",
+    )
     def inner(self, scene: Scene) -> dict:
-        ffn = scene.place[2]
-        return {
-            "values": np.concatenate([ffn.gate, ffn.up, ffn.hidden]),
-            "labels": ["gate = x W_gate", "up = x W_up", "silu(gate) × up"],
-            "selected": scene.neuron,
-            "caption": "gate, up, and what passes: silu(gate) × up",
-        }
+        ffn = scene.ffn
+        return {"values": np.concatenate([ffn.gate, ffn.up, ffn.hidden]), "selected": scene.neuron}
 
-    @part(lambda _: VectorPicture([0.0], stage="ffn"))
+    @part(
+        *(VectorPicture, np.zeros((3, 1))),
+        labels=["stream before", "what the FFN adds", "stream after"],
+        caption="It writes, and that is added to the stream",
+    )
     def written(self, scene: Scene) -> dict:
-        layer, at, ffn = scene.place
-        block = scene.run.blocks[layer]
-        return {
-            "values": np.stack([block.resid_mid[at], ffn.out[0], block.resid_post[at]]),
-            "labels": ["stream before", "what the FFN adds", "stream after"],
-            "caption": "It writes, and that is added to the stream",
-        }
+        block, at = scene.run.blocks[scene.layer], scene.token
+        return {"values": np.stack([block.resid_mid[at], scene.ffn.out[0], block.resid_post[at]])}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         gate, up, hidden = self.inner(scene)["values"]
         before, added, after = np.linalg.norm(self.written(scene)["values"], axis=1)
-        (layer, at, _), i = scene.place, int(np.abs(hidden).argmax())
+        i = int(np.abs(hidden).argmax())
         return [
-            f"{quote(scene.run.pieces[at])} in layer {layer}: neuron {i} fires most, silu({gate[i]:.2f}) × {up[i]:.2f} "
-            f"= {hidden[i]:.2f}.",
+            f"{quote(scene.run.pieces[scene.token])} in layer {scene.layer}: neuron {i} fires most, "
+            f"silu({gate[i]:.2f}) × {up[i]:.2f} = {hidden[i]:.2f}.",
             f"Length of the stream {before:.1f}; of what is added {added:.1f}; afterwards {after:.1f}.",
         ]
 
@@ -99,7 +92,7 @@ class FFNByHand(View):
 
     @explains("inner")
     def explain_neuron(self, scene: Scene, line: int, i: int) -> Explanation:
-        (layer, at, _), run, result = scene.place, scene.run, scene.shown["values"][line, i]
+        layer, at, run, result = scene.layer, scene.token, scene.run, scene.shown["values"][line, i]
         ffn = f"trace.blocks[{layer}].ffn"
         if line < 2:
             name = ("gate", "up")[line]
@@ -115,7 +108,7 @@ class FFNByHand(View):
 
     @explains("written")
     def explain_written(self, scene: Scene, line: int, i: int) -> Explanation:
-        (layer, at, _), run, result = scene.place, scene.run, scene.shown["values"][line, i]
+        layer, at, run, result = scene.layer, scene.token, scene.run, scene.shown["values"][line, i]
         before, added = (
             f"trace.blocks[{layer}].resid_mid[{at}, {i}]",
             f"trace.blocks[{layer}].ffn.out[{at}, {i}]",

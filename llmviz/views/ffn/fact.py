@@ -23,7 +23,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import clip_position, line, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
 
 WORDS = tomllib.loads(Path(__file__).with_name("fact.toml").read_text("utf-8"))
 NO_FACT = WORDS["no_fact"]
@@ -122,6 +122,13 @@ class OfFact(View):
         if pair is None:
             return None
         return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, pair.twin.tokens[pair.subject]
+
+    @shared
+    def pair(self, scene: Scene) -> Pair:
+        """Return the two runs, where there is a fact to follow."""
+        if problem := no_fact(scene.run):
+            raise NothingToShow(problem)
+        return scene.run
 
 
 def no_fact(pair: Pair | None) -> str:

@@ -12,7 +12,7 @@ from llmviz.experiments import Pair, fact_mover_head, patch_residual
 from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.attention.what_a_head_says import HeadPushes
-from llmviz.views.ffn.fact import WORDS, Fact, OfFact, named, no_fact, subjects, to_follow, twin
+from llmviz.views.ffn.fact import WORDS, Fact, OfFact, named, subjects, to_follow, twin
 from llmviz.views.ffn.fact_steps import Step, capitalised, carries, own_probs, run_tests, said
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.heat_map import HeatMap
@@ -83,10 +83,8 @@ class FollowTheFact(OfFact):
         row_axis="run",
         col_axis="next token",
     )
-    def table(self, scene: Scene) -> dict | None:
-        if (steps := scene.result("test")) is None:
-            return None
-        pair, step = scene.run, steps[-1]
+    def table(self, scene: Scene) -> dict:
+        pair, step = scene.run, scene.known("test")[-1]
         tests = [f"{how}: {name}" for how, name in zip(["off", "off", "swapped", "swapped"], step.names)]
         return {
             "values": np.stack([own_probs(pair), *step.probs]),
@@ -98,10 +96,10 @@ class FollowTheFact(OfFact):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair, steps = scene.run, scene.result("test")
-        if scene.step is None or steps is None or not steps[-1].is_done:
-            return [no_fact(pair)]
-        return [*said(pair, steps[-1]), f"{capitalised(WORDS['meaning'][carries(pair, steps[-1])])}."]
+        pair, step = scene.pair, (scene.result("test") or [None])[-1]
+        if scene.step is None or step is None or not step.is_done:
+            return []
+        return [*said(pair, step), f"{capitalised(WORDS['meaning'][carries(pair, step)])}."]
 
     @part(FactMap, caption="The way of the fact, as far as it is tested")
     def map(self, scene: Scene) -> dict | None:
@@ -127,9 +125,10 @@ def on_map(pair: Pair, step: Step) -> dict:
     }
 
 
-class WhatTheMoverSays(HeadPushes):
+class WhatTheMoverSays(OfFact, HeadPushes):
     """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
+    stage = "attention"
     arrangement = ("message", ("layer", "head", "query"), "strip", "about", "pushed")
 
     def __init__(self, fact: Fact, **state):
@@ -147,9 +146,7 @@ class WhatTheMoverSays(HeadPushes):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair = scene.run
-        if not to_follow(scene):
-            return [no_fact(pair)]
+        pair = scene.pair
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
         rank = f"{answer} has place {rank_of_answer(pair):,}; below are the first six."
         return [f"Of what it pushes up at {subject}, {rank}"]
@@ -214,9 +211,8 @@ class PutIn(OfFact):
         y_max=1.0,
         waiting="nothing put in yet",
     )
-    def plot(self, scene: Scene) -> dict | None:
-        if (values := scene.result("depths")) is None:
-            return None
+    def plot(self, scene: Scene) -> dict:
+        values = scene.known("depths")
         answer, subject = named(scene.run, scene.run.answers[:1])[0], subjects(scene.run)[0]
         return {
             "values": values,
@@ -229,10 +225,9 @@ class PutIn(OfFact):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair = scene.run
+        pair, whole = scene.pair, own_probs(scene.pair)[0]
         if scene.status("depths") != "done":
-            return [no_fact(pair)]
-        whole = own_probs(pair)[0]
+            return []
         lines = [
             f"{capitalised(name)}: more than half of {percent(whole)} before {spans(values > HALF * whole)}."
             for (name, *_), values in zip(scene.lines, scene.result("depths"))

@@ -19,7 +19,7 @@ from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import line
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 
 MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table
 MAX_WORDS = 6
@@ -58,9 +58,8 @@ class StreamNorms(View):
     def why(self, scene: Scene, token: int, depth: int) -> Explanation:
         x, source = provenance.stream(scene.run, depth, token)
         formula, line = "√ of the sum of squares", "np.sqrt((x * x).sum())"
-        return Explanation(
-            "Length of the stream", formula, [Operand("x", x, source)], line, np.linalg.norm(x)
-        )
+        length = np.linalg.norm(x)
+        return provenance.explained(scene.run, "Length of the stream", formula, line, length, x=source)
 
     @part(
         LinePlot,

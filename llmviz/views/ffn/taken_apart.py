@@ -10,7 +10,7 @@ import traitlets
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.picture import Floats, OfRows, lines
+from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
@@ -29,6 +29,7 @@ class SumBar(OfRows):
     _static = "sum_bar"
     _data = ("values", "labels")
 
+    labels = Labels()
     values = Floats(ndim=(1,))
     starts = Floats(ndim=(1,))
     levels = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -21,20 +21,20 @@ def depths(model: Model) -> list[str]:
 
 
 def asked_at(trace: Trace) -> str:
-    """For a question: the text, of a long one its end, and its last token."""
+    """Return for a question the text, of a long one its end, and its last token."""
     text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
     text = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"
     return f"{isolate(f'“{text}”')}, last token {isolated(trace.pieces[-1])}"
 
 
 def gates(trace: Trace) -> LinePlot:
-    """The share of the gates below zero in each layer, and what these neurons write."""
+    """Draw the share of the gates below zero in each layer, and what these neurons write."""
     names = ["of all neurons, those with a gate below zero", "of all the writing, the part that they do"]
     return _plot(trace, gates_below_zero(trace), names, "Gates below zero", unit="share", y_max=1.0)
 
 
 def half_of_the_writing(trace: Trace) -> LinePlot:
-    """How many neurons write half, in each layer, beside neurons put together by chance."""
+    """Draw how many neurons write half, in each layer, beside neurons put together by chance."""
     names = ["the model's neurons", "control: gates, ups and rows shuffled"]
     return _plot(
         trace, neurons_for_half(trace), names, "Neurons that write half", unit="rank", y_axis="neurons"
@@ -42,10 +42,10 @@ def half_of_the_writing(trace: Trace) -> LinePlot:
 
 
 def twice_the_vector(trace: Trace) -> LinePlot:
-    """How much longer the answer to twice the vector is, with and without the parts of the formula."""
+    """Draw how much longer the answer to twice the vector is, with and without the parts of the formula."""
     names = ["silu(gate) × up: the FFN", "gate × up: no curve", "silu(up): no gate"]
-    told = "Twice the vector in: how many times as long is what comes out"
-    return _plot(trace, growth_for_twice_the_input(trace), names, told, y_axis="times as long")
+    caption = "Twice the vector in: how many times as long is what comes out"
+    return _plot(trace, growth_for_twice_the_input(trace), names, caption, y_axis="times as long")
 
 
 def _plot(trace: Trace, values: np.ndarray, names: list[str], caption: str, **traits) -> LinePlot:

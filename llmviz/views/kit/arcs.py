@@ -20,20 +20,16 @@ class Arcs(OfTokens):
     With a token `selected` (click, arrow keys or Python) only its arcs are drawn, and the other tokens are shaded by
     weight; None draws all. Arcs under `threshold` are left out, and the picture says what share that is. NaN: masked.
     Up and down step through the arcs, strongest first; Enter or a click on an arc asks `provenance(from, to)`.
-
-    Weights that have not one row and one column a piece, or lie outside 0 to 1, are a `traitlets.TraitError`.
     """
 
-    _static = "arcs"
+    _static, _stage = "arcs", "attention"
     _data = ("pieces", "weights", "selected", "threshold")
 
     weights = Floats(ndim=(2,), limit=MAX_TOKENS)
     threshold = traitlets.Float(0.02).tag(sync=True)
 
-    _of_each = ("ids", "weights")
-
     def __init__(self, pieces: Sequence[str], weights: Sequence | np.ndarray, **traits):
-        super().__init__(pieces, weights=weights, **{"stage": "attention", **traits})
+        super().__init__(pieces, weights=weights, **traits)
 
     def text(self) -> str:
         """One line a token: what it looks at, strongest first, down to the threshold, and the share left out."""
@@ -59,17 +55,3 @@ class Arcs(OfTokens):
         seen = ", ".join(f"{visible(self.pieces[i])} ({i}) {percent(weights[i])}" for i in order)
         rest = max(0.0, float(weights.sum() - weights[order].sum()))
         return f"{name} → {seen or 'nothing'}; {percent(rest)} under the threshold"
-
-    @traitlets.validate("ids", "weights")
-    def _one_a_piece(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        n = len(self.pieces)
-        if value is None:
-            return None
-        if name == "ids" and len(value) != n:
-            raise traitlets.TraitError(f"{len(value)} ids for {n} pieces")
-        if name == "weights" and value.shape != (n, n):
-            raise traitlets.TraitError(f"weights of shape {value.shape} for {n} pieces; it takes ({n}, {n})")
-        if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
-            raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: masked)")
-        return value

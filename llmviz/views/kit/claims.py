@@ -1,8 +1,10 @@
-"""What people say about a stage, beside what was measured on this machine."""
+"""Tables of what was measured: what people say about a stage, beside this machine's numbers."""
 
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 import ipywidgets
@@ -12,7 +14,45 @@ from llmviz.views.kit import theme
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import with_text
 
-HEADS = {"People say": 25, "Measured here, now": 53, "Verdict": 22}  # and their shares of the width
+CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
+# Nothing moves when a row is filled.
+TABLE = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse;color:inherit;table-layout:fixed"
+
+
+def table(
+    heads: Mapping[str, int],
+    sections: Mapping[str, Sequence[Sequence[str]]],
+    *,
+    caption: str = "",
+    last: str = "",
+) -> str:
+    """Return a table as HTML: heads with their widths in %, and rows of texts below the titles of their sections.
+
+    *Emphasis* is as in the prose. last: the style of the last column.
+    """
+    columns = "".join(f'<col style="width:{width}%">' for width in heads.values())
+    head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in heads)
+    styles = (f"{CELL};font-weight:normal", *[CELL] * (len(heads) - 2), f"{CELL};{last}")
+    bodies = []
+    for title, rows in sections.items():
+        lines = (
+            [f'<th scope="rowgroup" colspan="{len(heads)}" style="{CELL}">{text(title)}</th>']
+            if title
+            else []
+        )
+        for row in rows:
+            first, *others = (f' style="{style}">{text(cell)}' for style, cell in zip(styles, row))
+            lines.append(f'<th scope="row"{first}</th>' + "".join(f"<td{cell}</td>" for cell in others))
+        bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
+    above = f'<caption style="text-align:left;color:inherit">{text(caption)}</caption>' if caption else ""
+    return (
+        f'<table style="{TABLE};width:min(980px,98%);white-space:normal">{above}<colgroup>{columns}</colgroup>'
+        f"<thead><tr>{head}</tr></thead>{''.join(bodies)}</table>"
+    )
+
+
+def text(cell: str) -> str:
+    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(cell))
 
 
 @dataclass(frozen=True)
@@ -24,32 +64,17 @@ class Claim:
     verdict: str = ""
 
 
+HEADS = {"People say": 25, "Measured here, now": 53, "Verdict": 22}
+
+
 class Claims(Closable, ipywidgets.HTML):
     """Claims as a table, a line each: `rows`, a tuple of `Claim`."""
 
     rows = traitlets.Tuple()
 
-    def __init__(self, rows: tuple[Claim, ...] = ()):
-        super().__init__(layout={"width": "min(980px, 98%)"})
-        self.rows = rows
-
     @traitlets.observe("rows")
     def _write(self, _change) -> None:
-        cell = "padding:7px 14px 7px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
-        heads = (f'<th style="{cell};width:{n}%" scope="col">{name}</th>' for name, n in HEADS.items())
-        styles = (cell, cell, f"{cell};font-weight:600")
-        lines = [
-            "".join(
-                f'<td style="{style}">{html.escape(text)}</td>' for style, text in zip(styles, astuple(row))
-            )
-            for row in self.rows
-        ]
-        body = "".join(f"<tr>{line}</tr>" for line in lines)
-        size = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse"
-        size += ";table-layout:fixed;width:100%"  # so that nothing moves when a row is filled
-        self.value = (
-            f'<table style="{size}"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table>'
-        )
+        self.value = table(HEADS, {"": [*map(astuple, self.rows)]}, last="font-weight:600")
 
     def __repr__(self) -> str:
         return "\n".join(" | ".join(row).rstrip(" |") for row in (HEADS, *map(astuple, self.rows)))

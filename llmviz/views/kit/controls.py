@@ -56,6 +56,12 @@ def choice(
     )
 
 
+def toggles(options: Sequence, value: object, name: str, _width: str = "") -> ipywidgets.ToggleButtons:
+    """One of several, as a row of buttons, each as wide as its name."""
+    style = {"description_width": "initial", "button_width": "auto"}
+    return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)
+
+
 def checkbox(name: str) -> ipywidgets.Checkbox:
     """A box to tick, as wide as its name."""
     return ipywidgets.Checkbox(False, description=name, indent=False, layout={"width": "auto"})

@@ -104,7 +104,8 @@ class GuessFirst(View):
         return part_ in self.as_it_comes and scene.committed and scene.outcome is not None
 
     def needs(self, state: Any) -> str | None:
-        return self.experiment if state.committed and self.experiment else None
+        begins = state.committed and self.experiment and not self.problem(self.scene(state))
+        return self.experiment if begins else None
 
     def put_right(self, before: Any, state: Any) -> Any:
         """Open the card where another question is asked, and where the guess or the experiment cannot be."""

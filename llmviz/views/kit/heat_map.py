@@ -32,7 +32,7 @@ class HeatMap(Scaled, OfCells):
     Labels that are not one a row (or column), or a selection outside, are a `traitlets.TraitError`.
     """
 
-    _static = "heat_map"
+    _static, _stage = "heat_map", "attention"
     _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
 
     values = Floats(ndim=(2,), limit=MAX_TOKENS)
@@ -61,50 +61,45 @@ class HeatMap(Scaled, OfCells):
             row_labels=row_labels,
             col_labels=row_labels if col_labels is None else col_labels,
             selected=None if selected is None else [int(i) for i in selected],
-            **{"stage": "attention", "blank": why, **traits},
+            **{"blank": why, **traits},
         )
 
     def fitted(self) -> float:
-        """1 for weights and probabilities, the largest absolute value for signed numbers."""
         return float(np.nanmax(np.abs(self.values), initial=0)) or 1.0 if self.kind == "signed" else 1.0
 
     def text(self) -> str:
-        """The grid as text: one line a row, a dash for a blank cell."""
+        """Return the grid as text: one line a row, a dash for a blank cell."""
         if self.values is None or not self.values.size:
             return "no numbers yet"
         head = f"rows: {self.row_axis}, columns: {self.col_axis}" + (", in %" if self._shares else "")
-        times = 100 if self._shares else 1
+        numbers = (self.values * (100 if self._shares else 1)).tolist()
         cols = [visible_label(label) for label in self.col_labels]
-        rows = [
-            [visible_label(n), *(_short(times * value) for value in row)]
-            for n, row in zip(self.row_labels, self.values.tolist())
-        ]
+        rows = [[visible_label(n), *map(_short, row)] for n, row in zip(self.row_labels, numbers)]
         if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
-            return "\n".join(
-                [head, f"columns: {' '.join(cols)}", *(f"{n}: {' '.join(row)}" for n, *row in rows)]
-            )
+            plain = (f"{name}: {' '.join(row)}" for name, *row in rows)
+            return "\n".join([head, f"columns: {' '.join(cols)}", *plain])
         return f"{head}\n{lines([['', *cols], *rows])}"
 
     def headline(self) -> str:
-        """Its size, its largest cell, and how many are blank."""
+        """Return its size, its largest cell, and how many are blank."""
         if self.values is None or not self.values.size:
             return "no numbers yet"
-        blank = np.isnan(self.values)
-        rows, cols = self.values.shape
-        told = [f"Heat map: {rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}"]
+        blank, (rows, cols) = np.isnan(self.values), self.values.shape
+        facts = [f"Heat map: {rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}"]
         if not blank.all():
             r, c = np.unravel_index(np.nanargmax(np.abs(self.values)), self.values.shape)
-            value = self.values[r, c]
-            shown = percent(value) if self._shares else _short(value)
-            names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
-            told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
+            value = percent(self.values[r, c]) if self._shares else _short(self.values[r, c])
+            place = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
+            facts.append(
+                f"{'furthest from zero' if self.kind == 'signed' else 'largest'}: {value} at {place}"
+            )
         if blank.any():
-            told.append(f"{blank.sum()} cells are blank ({self.blank})")
-        return "; ".join(told)
+            facts.append(f"{blank.sum()} cells are blank ({self.blank})")
+        return "; ".join(facts)
 
     @property
     def _shares(self) -> bool:
-        """Whether the numbers are shares or probabilities, told in %."""
+        """Whether the numbers are written in %."""
         return self.kind == "prob" or (self.kind == "weight" and self.unit == "%")
 
     @traitlets.validate("values")

@@ -8,11 +8,11 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.numbers import minus, percent, with_unit
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines
+from llmviz.views.kit.picture import Floats, Labels, OfRows, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 
-class LinePlot(Picture):
+class LinePlot(OfRows):
     """A line, or a set of bars, for each name: `values` [k, n] over the numbers `x` [n] or over n `labels`.
 
     NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room;
@@ -24,7 +24,8 @@ class LinePlot(Picture):
     """
 
     _static = "line_plot"
-    _data = ("x", "values", "names", "labels", "selected")
+    _rows = ("x", "values", "names", "labels")
+    _data = (*_rows, "selected")
 
     x = Floats(ndim=(1,))
     values = Floats(ndim=(2,))
@@ -42,20 +43,11 @@ class LinePlot(Picture):
     y_min = traitlets.Float(0.0, allow_none=True).tag(sync=True)
     y_max = traitlets.Float(None, allow_none=True).tag(sync=True)
     marks = traitlets.List().tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     waiting = Text("nothing measured yet")
 
-    @traitlets.validate("selected")
-    def _a_point(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < (self.n_points or math.inf):
-            raise traitlets.TraitError(f"selected is a point from 0 to {self.n_points - 1}, not {value}")
-        return value
-
-    @traitlets.observe("x", "labels", "names", "values")
-    def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and self.n_points and self.selected >= self.n_points:
-            self.selected = None
+    @property
+    def n_rows(self) -> float:
+        return self.n_points or math.inf
 
     @property
     def n_points(self) -> int:
@@ -64,7 +56,7 @@ class LinePlot(Picture):
         return n if self.values is not None and self.values.shape == (len(self.names), n) else 0
 
     def text(self) -> str:
-        """A line a point; of more than 64 points every one near the start, then fewer and fewer."""
+        """Return a line a point; of more than 64 points every one near the start, then fewer and fewer."""
         if not self.n_points:
             return self.waiting
         rows = [[self.x_axis, *self.names]]
@@ -72,19 +64,19 @@ class LinePlot(Picture):
         return lines(rows)
 
     def headline(self) -> str:
-        """The numbers at the selected point, or where each line starts, ends, and is highest."""
+        """Return the numbers at the selected point, or where each line starts, ends, and is highest."""
         if not self.n_points:
             return self.waiting
-        if self.selected is not None and 0 <= self.selected < self.n_points:
+        if self.selected is not None:
             column = self.values[:, self.selected]
-            told = ", ".join(f"{name} {self._number(v)}" for name, v in zip(self.names, column))
-            return f"{self.x_axis} {self._place(self.selected)}: {told}".lstrip()
-        told = []
+            numbers = ", ".join(f"{name} {self._number(value)}" for name, value in zip(self.names, column))
+            return f"{self.x_axis} {self._place(self.selected)}: {numbers}".lstrip()
+        facts = []
         for name, line in zip(self.names, self.values):
             best = 0 if np.isnan(line).all() else int(np.nanargmax(line))
             ends = f"from {self._number(line[0])} to {self._number(line[-1])}"
-            told.append(f"{name}: {ends}, highest at {self._place(best)}")
-        return f"{' over '.join(filter(None, (self.y_axis, self.x_axis)))}. {'; '.join(told)}".lstrip(". ")
+            facts.append(f"{name}: {ends}, highest at {self._place(best)}")
+        return f"{' over '.join(filter(None, (self.y_axis, self.x_axis)))}. {'; '.join(facts)}".lstrip(". ")
 
     def _place(self, i: int) -> str:
         if self.labels:
@@ -97,12 +89,11 @@ class LinePlot(Picture):
             return "–"
         if self.unit == "share":
             return percent(value)
-        told = f"{value:,.0f}" if self.unit == "rank" else with_unit(f"{value:.3g}", self.unit)
-        return minus(told)
+        return minus(f"{value:,.0f}" if self.unit == "rank" else with_unit(f"{value:.3g}", self.unit))
 
 
 def _thinned(n: int) -> list[int]:
-    """All indices of a short line; of a long one the first and then ever fewer."""
+    """Return all indices of a short line; of a long one the first and then ever fewer."""
     if n <= 64:
         return list(range(n))
     return sorted({*range(11), *np.geomspace(10, n - 1, 40).round().astype(int).tolist()})

@@ -18,7 +18,7 @@ OWN = {"layout", "comm", "tabbable", "tooltip", "asked", "explanation", "summary
 def live(
     text: str | Prompt, picture: Callable[[Trace], ipywidgets.Widget], *, model: Model | None = None
 ) -> Live:
-    """A text box, and under it what `picture` makes of each run of the model over its text.
+    """Return a text box, and under it what `picture` makes of each run of the model over its text.
 
     text: what stands in the box at first, or a page's own `Prompt`. picture: from a trace to a widget.
     """
@@ -36,7 +36,7 @@ class Live(Explorer):
 
     @one_at_a_time
     def show(self, trace: Trace) -> None:
-        """Another text: a picture of the same kind is changed in place, any other takes its place."""
+        """Change the picture in place where another text makes one of its kind; any other takes its place."""
         new, shown = self._make(trace), next(iter(self._place.children), None)
         if isinstance(new, Picture) and getattr(shown, "_anywidget_id", None) == new._anywidget_id:
             shown.change(

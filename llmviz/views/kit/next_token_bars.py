@@ -10,7 +10,7 @@ import traitlets
 
 from llmviz.model import Model
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
@@ -20,7 +20,7 @@ KEEP = object()  # `show(probs)` leaves "before" as it is
 _AXES = (0.1, 0.25, 0.5, 1.0)
 
 
-class NextTokenBars(Picture):
+class NextTokenBars(OfRows):
     """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first (see `show`).
 
     `probs` [n_vocab] must come from a softmax over all tokens: if it does not add up to 1 (within 0.01), is negative
@@ -29,7 +29,7 @@ class NextTokenBars(Picture):
     Enter or a click asks `provenance(row)`. `show` puts new numbers into the same picture.
     """
 
-    _static = "next_token_bars"
+    _static, _stage, _rows = "next_token_bars", "sampling", ("ids",)
     _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
 
     pieces = Pieces()
@@ -40,7 +40,6 @@ class NextTokenBars(Picture):
     rest = traitlets.Float(0.0).tag(sync=True)
     n_rest = traitlets.Int(0).tag(sync=True)
     axis_max = traitlets.Float(1.0).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     chosen = traitlets.Int(None, allow_none=True)
 
     def __init__(
@@ -50,28 +49,19 @@ class NextTokenBars(Picture):
         *,
         n: int = 20,
         before: Sequence | np.ndarray | None = None,
-        before_label: str = "before",
-        caption: str = "",
-        stage: str = "sampling",
-        provenance: Callable | None = None,
-        **layout,
+        **traits,
     ):
-        self._tokenizer, self._n, self._before = tokenizer, n, None
-        super().__init__(
-            before_label=before_label, caption=caption, stage=stage, provenance=provenance, **layout
-        )
-        self.show(probs, before=before)
+        self._tokenizer, self._n, self._before = tokenizer, n, before
+        super().__init__(**next_tokens(tokenizer, probs, n=n, before=before), **traits)
 
     def show(
         self, probs: Sequence | np.ndarray, before: Any = KEEP, *, ranked_by: np.ndarray | None = None
     ) -> None:
         """Draw these probabilities [n_vocab] instead, as `next_tokens` says; without `before`, the last one stays."""
         before = self._before if before is KEEP else before
-        traits = next_tokens(
-            self._tokenizer, probs, n=self._n, before=before, ranked_by=ranked_by, chosen=self.chosen
-        )
+        options = {"n": self._n, "ranked_by": ranked_by, "chosen": self.chosen}
+        self.change(**next_tokens(self._tokenizer, probs, before=before, **options))
         self._before = before
-        self.change(**traits)
 
     def text(self) -> str:
         """One line a token: piece, probability, and what it was before; then the rest's share."""
@@ -84,19 +74,9 @@ class NextTokenBars(Picture):
 
     def headline(self) -> str:
         """The three likeliest, and the rest's share."""
-        best = [
-            f"{visible(piece)} {percent(p)}"
-            for piece, p in zip(self.pieces[:3], [] if self.probs is None else self.probs)
-        ]
+        best = [f"{visible(piece)} {percent(p)}" for piece, p in zip(self.pieces[:3], self.probs)]
         rest = f"; {percent(self.rest)} on the {self.n_rest:,} tokens not shown" if self.n_rest else ""
         return f"Likeliest next tokens: {', '.join(best)}{rest}"
-
-    @traitlets.validate("selected")
-    def _a_row(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.ids):
-            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.ids) - 1}, not {value}")
-        return value
 
     @traitlets.observe("selected", "ids")
     def _choose(self, _change):

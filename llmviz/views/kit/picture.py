@@ -140,7 +140,7 @@ def take_from_page(
     """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so."""
     before = {name: getattr(widget, name) for name in sent if name in may_set}
     try:
-        if len(before) < len(sent) or not all(_possible(widget, *one) for one in sent.items()):
+        if len(before) < len(sent) or not all(_possible(widget, *item) for item in sent.items()):
             raise traitlets.TraitError("not for the page to set")
         set_state(sent)
     except traitlets.TraitError:
@@ -157,17 +157,17 @@ def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
         return isinstance(widget, Picture)  # a control always has a value
     if isinstance(value, int | float) and name == "value":
         return getattr(widget, "min", -math.inf) <= value <= getattr(widget, "max", math.inf)
-    found = [*itertools.islice(_leaves(value), PAGE_LIMIT + 1)]
-    return len(found) <= PAGE_LIMIT and not any(
-        isinstance(one, bool) or (isinstance(one, float) and not math.isfinite(one)) for one in found
+    leaves = [*itertools.islice(_leaves(value), PAGE_LIMIT + 1)]
+    return len(leaves) <= PAGE_LIMIT and not any(
+        isinstance(leaf, bool) or (isinstance(leaf, float) and not math.isfinite(leaf)) for leaf in leaves
     )
 
 
 def _leaves(value: object) -> Iterator[object]:
     """Everything in lists and dicts, however deep."""
     if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(one)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
     else:
         yield value
 
@@ -190,13 +190,12 @@ class Picture(Closable, anywidget.AnyWidget):
 
     _esm = (STATIC / "picture.js").read_text("utf-8")  # small: each picture sends it
     _static: str  # the name of its `script`
+    _stage = "tokenization"  # unless `stage` is given
     _script = traitlets.Instance(Script).tag(sync=True, **ipywidgets.widget_serialization)
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
-    stage = traitlets.Enum([*theme.STAGE_COLORS], "tokenization").tag(
-        sync=True
-    )  # whose accent colour it wears
+    stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # whose accent colour it wears
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
@@ -215,6 +214,10 @@ class Picture(Closable, anywidget.AnyWidget):
             self.observe(self._say_again, list(self._data))
         self.observe(self.explain_again, "asked")
         self._say_again()
+
+    @traitlets.default("stage")
+    def _usual_stage(self) -> str:
+        return self._stage
 
     @traitlets.default("_script")
     def _script_of_its_kind(self) -> Script:
@@ -291,17 +294,31 @@ class Picture(Closable, anywidget.AnyWidget):
 
 
 class OfRows(Picture):
-    """A picture of rows with names, of which one is `selected`, or none."""
+    """A picture of rows, points or tokens, of which one is `selected`, or none."""
 
-    labels = Labels()
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    _rows: tuple[str, ...] = ("labels",)  # the traits that decide how many there are
+
+    def __init__(self, **traits):
+        self.observe(self._let_go, [*self._rows])  # before anything is said of them
+        super().__init__(**traits)
+
+    @property
+    def n_rows(self) -> float:
+        """How many rows can be selected."""
+        return len(getattr(self, self._rows[0]))
 
     @traitlets.validate("selected")
     def _a_row(self, proposal):
         value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.labels):
-            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
+        if value is not None and not 0 <= value < self.n_rows:
+            raise traitlets.TraitError(f"selected is a whole number from 0 to {self.n_rows - 1}, not {value}")
         return value
+
+    def _let_go(self, _change=None) -> None:
+        if self.selected is not None and self.selected >= self.n_rows:
+            self.selected = None
 
 
 class OfCells(Picture):
@@ -421,7 +438,7 @@ class Explorer(Closable, ipywidgets.VBox):
     def __repr__(self) -> str:
         if self.comm is None:
             return CLOSED
-        return "\n\n".join(f"{one.caption}\n{one!r}".lstrip("\n") for one in _pictures(self))
+        return "\n\n".join(f"{picture.caption}\n{picture!r}".lstrip("\n") for picture in _pictures(self))
 
     def _repr_mimebundle_(self, **_):
         return with_text(self)

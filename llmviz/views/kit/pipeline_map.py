@@ -10,19 +10,11 @@ from llmviz.model import Config, Model, Trace
 from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.theme import STAGES
 
-NAMES = {
-    "tokenization": "Tokenization",
-    "embeddings": "Embeddings",
-    "position": "Position",
-    "attention": "Attention",
-    "ffn": "FFN",
-    "sampling": "Sampling",
-}
-RETURN = "the picked token joins the text, and the loop runs again"
+NAMES = {stage: "FFN" if stage == "ffn" else stage.capitalize() for stage in STAGES}
 
 
 def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
-    """What each stage handles, in the order of `STAGES`; without a sentence the number of tokens is "n"."""
+    """Return what each stage handles, in the order of `STAGES`; without a text the number of tokens is "n"."""
     n = "n" if n_tokens is None else f"{n_tokens:,}"
     return [
         f"{n} token" if n == "1" else f"{n} tokens",
@@ -62,34 +54,30 @@ class PipelineMap(Picture):
         here: str | None = None,
         **traits,
     ):
-        self._config = model.config
-        n_layers = model.config.n_layers
-        times = "× 1 layer; it adds" if n_layers == 1 else f"× {n_layers} layers, each adds"
+        self._config, n = model.config, model.config.n_layers
         super().__init__(
             here=here,
-            bracket=f"{times} to the residual stream",
+            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers, each'} adds to the residual stream",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
         self.follow(source, self.show)
 
     def show(self, trace: Trace | None) -> None:
-        """Another sentence: its shapes, in place."""
+        """Show the shapes of another text."""
         self.shapes = shapes(self._config, trace and len(trace.tokens))
 
     def text(self) -> str:
-        rows = [
-            (("→ " if stage == self.here else "  ") + NAMES[stage], shape)
-            for stage, shape in zip(STAGES, self.shapes)
-        ]
+        marks = ("→ " if stage == self.here else "  " for stage in STAGES)
+        rows = [(mark + name, shape) for mark, name, shape in zip(marks, NAMES.values(), self.shapes)]
         where = f": you are at {NAMES[self.here]}" if self.here else ""
         return (
-            f"Map of the pipeline{where}\n{lines(rows)}\n"
-            f"Attention and FFN: {self.bracket}. Position works inside attention. At the end {RETURN}."
+            f"Map of the pipeline{where}\n{lines(rows)}\nAttention and FFN: {self.bracket}. Position works inside "
+            "attention. At the end the picked token joins the text, and the loop runs again."
         )
 
 
 def _notebooks(folder: Path) -> dict[str, str]:
-    """The notebooks that exist in a folder, by stage; a link to one that doesn't would lead nowhere."""
+    """Return the notebooks that are in a folder, by stage: a link to another would lead nowhere."""
     files = {"loop": "00_the_loop.ipynb"} | {s: f"{i:02}_{s}.ipynb" for i, s in enumerate(STAGES, start=1)}
     return {stage: file for stage, file in files.items() if (folder / file).is_file()}

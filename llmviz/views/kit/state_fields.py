@@ -13,7 +13,10 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
+    from llmviz.model import Config
     from llmviz.views.kit.view import View
+
+MAX_TYPED = 10_000  # characters in a box
 
 
 MOST_ROWS = 1_000_000  # of anything of which one can be selected
@@ -81,12 +84,16 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
 
 def layer(default: int, *, stage: str = "") -> Any:
     """Declare a layer of the model, as `index` does."""
-    return index(default, "Layer", lambda view: view.run.model.config.n_layers, stage=stage)
+    return index(default, "Layer", lambda view: _config(view).n_layers, stage=stage)
 
 
 def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
     """Declare a head of a layer, as `index` does."""
-    return index(default, label, lambda view: view.run.model.config.n_heads, stage=stage)
+    return index(default, label, lambda view: _config(view).n_heads, stage=stage)
+
+
+def _config(view: View) -> Config:
+    return getattr(view.run, "model", view.run).config  # the source may be the model itself
 
 
 def token_choice(
@@ -163,23 +170,21 @@ def choice(
     label: str,
     options: Sequence[str] | Callable[[View], Sequence[str]],
     width: str = "min(300px, 98%)",
+    make: Callable[..., ipywidgets.ValueWidget] = controls.choice,
 ) -> Any:
-    """Declare one of several options, in a list that opens."""
+    """Declare one of several options, in a list that opens, or in what else `make` makes."""
     offered = options if callable(options) else lambda _: options
     return _declared(
         default,
         lambda value, view: isinstance(value, str) and value in offered(view),
         "one of the options of its list",
-        lambda value, view: controls.choice(offered(view), value, label, width),
+        lambda value, view: make(offered(view), value, label, width),
         offered,
     )
 
 
-def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
-    """Declare a typed text of at most so many characters; `make` makes its box.
-
-    A page holds only the present one.
-    """
+def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = MAX_TYPED) -> Any:
+    """Declare a typed text of at most so many characters; `make` makes its box. A page holds only the present one."""
     return _declared(
         default,
         lambda value, _: isinstance(value, str) and len(value) <= longest,

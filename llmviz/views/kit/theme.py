@@ -74,14 +74,14 @@ MARKS = {" ": ("·", "space"), "\n": ("⏎", "new line"), "\t": ("⇥", "tab")}
 
 
 def stage_color(stage: str, theme: str = "light") -> str:
-    """The accent of a stage as "#RRGGBB"; `theme` is "light" or "dark". An unknown stage is a ValueError."""
+    """Return the accent of a stage as "#RRGGBB"; `theme` is "light" or "dark". An unknown stage is a ValueError."""
     if stage not in STAGE_COLORS:
         raise ValueError(f"no stage called {stage!r}; the stages are {', '.join(STAGE_COLORS)}")
     return STAGE_COLORS[stage][("light", "dark").index(theme)]
 
 
 def css() -> str:
-    """The palette as CSS variables on `.llmviz`, light by default and dark under `[data-lv-theme=dark]`."""
+    """Return the palette as CSS variables on `.llmviz`, light by default and dark under `[data-lv-theme=dark]`."""
 
     def block(index: int) -> str:
         pairs = {**SURFACES, **STAGE_COLORS}
@@ -93,7 +93,7 @@ def css() -> str:
 
 
 def script_constants() -> dict:
-    """What the widgets' JavaScript needs to know, JSON-able: the scales, the white-space marks, the length limit."""
+    """Return what the widgets' JavaScript needs to know: the scales, the white-space marks, the length limit."""
     return {
         "sequential": SEQUENTIAL,
         "diverging": DIVERGING,
@@ -104,37 +104,23 @@ def script_constants() -> dict:
     }
 
 
-def plotly_template(stage: str = "embeddings"):
-    """A plotly template with the kit's look: transparent, so that it sits on a light or a dark page alike.
-
-    Text is a grey that reads on both.
-    """
+def plotly_template():
+    """Return a plotly template for maps in space: transparent, with text that reads on light and dark pages."""
     import plotly.graph_objects as go
 
-    accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
-    clear, grid = "rgba(0,0,0,0)", "rgba(128,134,142,0.25)"
+    clear = "rgba(0,0,0,0)"
     axis = {
-        "gridcolor": grid,
+        "gridcolor": "rgba(128,134,142,0.25)",
         "zerolinecolor": "rgba(128,134,142,0.5)",
-        "linecolor": grid,
-        "automargin": True,
+        "backgroundcolor": clear,
     }
-    axis_3d = {**{k: v for k, v in axis.items() if k != "automargin"}, "backgroundcolor": clear}
+    family = "system-ui, -apple-system, 'Segoe UI', sans-serif"
     return go.layout.Template(
         layout={
             "paper_bgcolor": clear,
-            "plot_bgcolor": clear,
-            "font": {
-                "family": "system-ui, -apple-system, 'Segoe UI', sans-serif",
-                "size": 15,
-                "color": MID_GREY,
-            },
+            "font": {"family": family, "size": 15, "color": MID_GREY},
             "title": {"font": {"size": SIZES["title"] - 2}, "x": 0.01, "xanchor": "left"},
-            "colorway": [accent, *others],
-            "xaxis": axis,
-            "yaxis": axis,
-            "scene": {"xaxis": axis_3d, "yaxis": axis_3d, "zaxis": axis_3d},
-            "margin": {"l": 60, "r": 20, "t": 48, "b": 52},
+            "scene": dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis),
             "hoverlabel": {"font": {"size": 15}},
             "legend": {"bgcolor": clear},
         }
@@ -142,7 +128,7 @@ def plotly_template(stage: str = "embeddings"):
 
 
 def print_style(stage: str = "embeddings") -> None:
-    """From here on matplotlib draws in the kit's look: transparent, readable on light and dark pages and on paper.
+    """Let matplotlib draw in the kit's look from here on: transparent, readable on light and dark pages and on paper.
 
     So `plt.imshow(pattern)` or `plt.plot(loss)` is all that a figure by hand needs; masked cells stay blank.
     """
@@ -152,18 +138,11 @@ def print_style(stage: str = "embeddings") -> None:
     accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
     if "llmviz" not in matplotlib.colormaps:
         matplotlib.colormaps.register(LinearSegmentedColormap.from_list("llmviz", SEQUENTIAL["light"]))
-    inked = (
-        "text.color",
-        "axes.labelcolor",
-        "axes.titlecolor",
-        "axes.edgecolor",
-        "xtick.color",
-        "ytick.color",
-    )
+    inked = "text.color axes.labelcolor axes.titlecolor axes.edgecolor xtick.color ytick.color grid.color"
     matplotlib.rcParams.update(
         {
             **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
-            **dict.fromkeys((*inked, "grid.color"), MID_GREY),
+            **dict.fromkeys(inked.split(), MID_GREY),
             "grid.alpha": 0.3,
             "axes.spines.top": False,
             "axes.spines.right": False,

@@ -8,42 +8,45 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
 from llmviz.views.kit.pieces import legible, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 
-class OfTokens(Picture):
-    """A picture of a text: its tokens' pieces and ids, and the one that is selected."""
+class OfTokens(OfRows):
+    """A picture of a text: its tokens' pieces and ids, and the one that is selected.
+
+    New `pieces` drop what no longer fits them; a list that has not one entry a piece, or weights outside 0 to 1, are a
+    `traitlets.TraitError`. To set several traits together use `change(pieces=…, ids=…)`.
+    """
 
     pieces = Pieces()
     ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    # Traits with one entry a piece: dropped where new pieces don't fit them.
-    _of_each: tuple[str, ...] = ("ids",)
+    _rows = ("pieces",)
+    _of_each: tuple[str, ...] = ("ids", "weights")  # traits with one entry a piece
 
     def __init__(self, pieces: Sequence[str], *, ids: Sequence | np.ndarray | None = None, **traits):
         super().__init__(pieces=pieces, ids=None if ids is None else [int(i) for i in ids], **traits)
 
-    @traitlets.validate("selected")
-    def _a_position(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.pieces):
-            raise traitlets.TraitError(
-                f"selected is a position from 0 to {len(self.pieces) - 1}, not {value}"
-            )
-        return value
-
     @traitlets.observe("pieces")
     def _drop_what_does_not_fit(self, _change):
-        n = len(self.pieces)
-        if self.selected is not None and self.selected >= n:
-            self.selected = None
+        self._let_go()
         for name in self._of_each:
             value = getattr(self, name)
-            if value is not None and len(value) != n:
+            if value is not None and len(value) != len(self.pieces):
                 setattr(self, name, None)
+
+    @traitlets.validate("ids", "weights", "notes")
+    def _one_a_piece(self, proposal):
+        name, value, n = proposal["trait"].name, proposal["value"], len(self.pieces)
+        if value is None:
+            return None
+        if {*np.shape(value)} - {n}:
+            raise traitlets.TraitError(f"{name} of shape {np.shape(value)} for {n} pieces")
+        if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
+            raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: none)")
+        return [legible(note) for note in value] if name == "notes" else value
 
 
 class TokenStrip(OfTokens):
@@ -54,9 +57,6 @@ class TokenStrip(OfTokens):
     `highlight_name` says what they are. `notes` are one more string a token for the line below. With `hover_selects`
     the pointer selects by passing over. Enter or a click asks `provenance(position)`. Texts over 512 tokens show the
     first 512 and say so.
-
-    A selection outside the text, or a list that has not one entry a piece, is a `traitlets.TraitError`. New `pieces`
-    drop what no longer fits them; to set several traits together use `change(pieces=…, ids=…)`.
     """
 
     _static = "token_strip"
@@ -104,17 +104,6 @@ class TokenStrip(OfTokens):
         shown = " ".join(visible(piece) for piece in self.pieces[:64])
         more = f" … and {len(self.pieces) - 64} more" if len(self.pieces) > 64 else ""
         return f"{len(self.pieces)} tokens: {shown}{more}"
-
-    @traitlets.validate("ids", "weights", "notes")
-    def _one_a_piece(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        if value is None:
-            return None
-        if len(value) != len(self.pieces):
-            raise traitlets.TraitError(f"{len(value)} {name} for {len(self.pieces)} pieces")
-        if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
-            raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: no shade)")
-        return [legible(note) for note in value] if name == "notes" else value
 
     @traitlets.observe("pieces")
     def _keep_marks_within(self, _change):

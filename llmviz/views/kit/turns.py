@@ -40,8 +40,6 @@ class Turns(View):
 
     @dataclass(frozen=True)
     class State:
-        """How the next token is drawn, what is written, and how many more follow by themselves."""
-
         temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         seed: int = seed()
         written: Written = picked((), _fits, "as many tokens, each with its temperature, as fit")

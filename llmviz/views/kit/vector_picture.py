@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines
+from llmviz.views.kit.picture import Floats, Labels, OfRows, Scaled, Text, lines
 from llmviz.views.kit.pieces import visible_label
 
 
-class VectorPicture(Scaled):
+class VectorPicture(Scaled, OfRows):
     """Vectors, `values` [n] or [k, n], as k lines of n stripes: orange below zero, blue above.
 
     The scale runs from -`limit` to `limit`; unless given, the 99th percentile of the absolute values, rounded, so that
@@ -20,48 +20,48 @@ class VectorPicture(Scaled):
     index counts ("dimension", "neuron"). Enter or a click asks `provenance(index)`; with values [k, n], `(row, index)`.
     """
 
-    _static = "vector_picture"
+    _static, _stage, _rows = "vector_picture", "embeddings", ("values",)
     _data = ("values", "labels", "index_name")
 
     values = Floats(ndim=(1, 2))
     labels = Labels()
     index_name = Text("dimension")
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def __init__(self, values: Sequence | np.ndarray, **traits):
-        super().__init__(values=values, **{"stage": "embeddings", **traits})
+        super().__init__(values=values, **traits)
 
     def fitted(self) -> float:
-        """As `usual_limit` has it."""
         return usual_limit(self.values)
 
     def text(self) -> str:
-        """Every number, ten a line, each line led by the index of its first."""
-        if self.values is None or not self.values.size:
+        """Return every number, ten a line, each line led by the index of its first."""
+        if not self.n_rows:
             return "no numbers yet"
         out = []
-        for row, vector in enumerate(np.atleast_2d(self.values)):
-            name = visible_label(self.labels[row]) if self.labels else self.index_name
+        for name, vector in self._named():
             starts = range(0, len(vector), 10)
-            out.append(f"{name}, {self.index_name}s 0 to {len(vector) - 1}" if self.labels else f"{name}s")
+            out.append(
+                f"{name}, {self.index_name}s 0 to {len(vector) - 1}" if name else f"{self.index_name}s"
+            )
             out.append(lines([[f"{i}:", *(f"{v:.4g}" for v in vector[i : i + 10])] for i in starts]))
         return "\n".join(out)
 
     def headline(self) -> str:
-        """How many numbers, and the one furthest from zero, for each vector."""
-        if self.values is None or not self.values.size:
+        """Return how many numbers each vector has, and the one furthest from zero."""
+        if not self.n_rows:
             return "no numbers yet"
-        told = []
-        for row, vector in enumerate(np.atleast_2d(self.values)[:8]):
-            name = f"{visible_label(self.labels[row])}: " if self.labels else ""
-            if np.isnan(vector).all():
-                told.append(f"{name}{len(vector)} blank")
-                continue
-            i = int(np.nanargmax(np.abs(vector)))
-            told.append(
-                f"{name}{len(vector)} numbers, furthest from zero {vector[i]:.3g} at {self.index_name} {i}"
-            )
-        return "; ".join(told)
+        facts = []
+        for name, vector in self._named()[:8]:
+            fact = f"{len(vector)} blank"
+            if not np.isnan(vector).all():
+                i = int(np.nanargmax(np.abs(vector)))
+                fact = f"{len(vector)} numbers, furthest from zero {vector[i]:.3g} at {self.index_name} {i}"
+            facts.append(f"{name}: {fact}" if name else fact)
+        return "; ".join(facts)
+
+    def _named(self) -> list[tuple[str, np.ndarray]]:
+        vectors = np.atleast_2d(self.values)
+        return [*zip([*map(visible_label, self.labels)] or [""] * len(vectors), vectors)]
 
     @traitlets.validate("values")
     def _blank_where_not_finite(self, proposal):
@@ -76,28 +76,19 @@ class VectorPicture(Scaled):
             raise traitlets.TraitError(f"{len(labels)} labels for {k} vectors")
         return labels
 
-    @traitlets.validate("selected")
-    def _an_index(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < self._n:
-            raise traitlets.TraitError(f"selected is an index from 0 to {self._n - 1}, not {value}")
-        return value
-
     @property
-    def _n(self) -> int:
+    def n_rows(self) -> int:
         """How many numbers a vector has."""
         return 0 if self.values is None else self.values.shape[-1]
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and self.selected >= self._n:
-            self.selected = None
         if self.values is not None and self.labels and len(self.labels) != len(np.atleast_2d(self.values)):
             self.labels = []
 
 
 def usual_limit(values: np.ndarray) -> float:
-    """The 99th percentile of the absolute values, rounded to two digits; 1 where there is nothing to measure."""
+    """Return the 99th percentile of the absolute values, rounded to two digits; 1 where there is nothing to measure."""
     finite = np.abs(values[np.isfinite(values)])
     limit = float(np.percentile(finite, 99)) if finite.size else 0.0
     return float(f"{limit:.2g}") or float(finite.max(initial=0)) or 1.0

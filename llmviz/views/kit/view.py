@@ -157,13 +157,13 @@ def press(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
 
-    It takes the state and returns the next one. label: its name, or a method that says it. look: "primary" for a button
-    that starts something. when: whether the button can be pressed.
+    It takes the state and returns the next one. label: its name, or a method that says it; "" hides it. look: "primary"
+    for a button that starts something. when: whether the button can be pressed.
     """
 
     def draw(view: Any, scene: Scene) -> dict:
         name = label(view, scene) if callable(label) else label
-        return {"description": name, "disabled": not when(view, scene)}
+        return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
         event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
@@ -297,7 +297,7 @@ class Scene:
         return self._read(name, "status")
 
     def problem(self, name: str) -> str:
-        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        """Say why a job has stopped by itself, such as numbers that overflow. Empty, where it has not."""
         return self._read(name, "problem")
 
     def progress(self, name: str) -> tuple[float, float | None]:
@@ -496,12 +496,18 @@ class View(Explorer):
 
     @one_at_a_time
     def _new_run(self, run: Any) -> None:
-        before, self.run = self.run, run
+        before, inputs, self.run = self.run, self.inputs(), run
         try:
-            self._show(self.state if run is before else self.fitted(self.state))
+            self._show(self.state if self.inputs() == inputs else self.fitted(self.state))
         except Exception:
             self.run = before
             raise
+
+    @one_at_a_time
+    def redraw(self, _run: Any = None) -> None:
+        """Draw everything anew: `self.follow(other, self.redraw)` lets parts read the run of another view, too."""
+        self._drawn, self._computed = {}, {}
+        self._show(self.state)
 
     def _check(self, state: Any) -> None:
         for name, declared in self._fields.items():
@@ -687,9 +693,11 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
-        except FloatingPointError as error:
+        except (FloatingPointError, ValueError) as error:
             self._measurements.set(key, status="stopped", problem=as_sentence(error))
-            return
+            if isinstance(error, FloatingPointError):
+                return
+            raise
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise

@@ -36,8 +36,6 @@ class LongText(View):
 
     @dataclass(frozen=True)
     class State:
-        """The text, and which other positions to compare with."""
-
         text: str = text(
             "", lambda value: ipywidgets.Textarea(value, rows=5, layout={"width": "min(900px, 98%)"}), 100_000
         )

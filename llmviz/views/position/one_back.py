@@ -33,8 +33,6 @@ class OneBack(View):
 
     @dataclass(frozen=True)
     class State:
-        """The cell of the map; None is the first: the reader is to find the head that looks back."""
-
         cell: tuple[int, int] | None = selection("map")
 
     @shared

@@ -56,8 +56,6 @@ class Clocks(View):
 
     @dataclass(frozen=True)
     class State:
-        """The position; None: that of the last token."""
-
         position: int | None = _place("The token stands at", lambda view: len(view.run.tokens) - 1, 2_000)
 
     arrangement = ("position", "dial", "message")
@@ -100,8 +98,6 @@ class OneHead(View):
 
     @dataclass(frozen=True)
     class State:
-        """The head, and the positions of the two tokens."""
-
         layer: int = layer(16)
         head: int = head(0)
         query: int = token_choice(-1, "Query of")
@@ -109,20 +105,13 @@ class OneHead(View):
 
     arrangement = (("layer", "head"), ("query", "key"), "lines", "message")
 
-    @shared
-    def q_and_k(self, scene: Scene) -> np.ndarray:
-        """Return query and key before RoPE, [2, d_head]."""
-        q, k = experiments.before_rope(scene.run, scene.layer, scene.head)
-        return np.stack([q[scene.query], k[scene.key]])
-
 
 class DialExplorer(OneHead):
     """RoPE's clocks for one real query and one real key, with sliders for where the two stand."""
 
     @dataclass(frozen=True)
     class State(OneHead.State):
-        """Positions of query and key, None where they are in the text; and by how much both are moved."""
-
+        # None: where they are in the text.
         q_position: int | None = _place("Query stands at", lambda view: view.scene(view.state).query)
         k_position: int | None = _place("Key stands at", lambda view: view.scene(view.state).key)
         both: int = number(0, "Move both by", 1_000)
@@ -152,9 +141,8 @@ class DialExplorer(OneHead):
     @shared
     def turned(self, scene: Scene) -> np.ndarray:
         """Return query and key, each turned for its position, [2, d_head]."""
-        config = scene.run.model.config
-        angles = position.rotation_angles(np.array(scene.positions), config.d_head, base=config.rope_base)
-        return position.rotate(scene.q_and_k, angles)
+        tokens = scene.query, scene.key
+        return experiments.turned_to(scene.run, scene.layer, scene.head, tokens, scene.positions)
 
     @shared
     def scores(self, scene: Scene) -> np.ndarray:
@@ -181,20 +169,16 @@ class DialExplorer(OneHead):
 
     @explains("dial")
     def explain(self, scene: Scene, pair: int) -> Explanation:
+        place = scene.layer, scene.head, (scene.query, scene.key), scene.positions
+        turned = f"llmviz.experiments.turned_to(trace, {', '.join(map(str, place))})"
+        numbers = f"{2 * pair}:{2 * pair + 2}"
         q, k = scene.turned[:, 2 * pair : 2 * pair + 2]
-        base = "model.config.d_head, base=model.config.rope_base"
-        sources = [
-            f"llmviz.position.rotate(llmviz.experiments.before_rope(trace, {scene.layer}, {scene.head})"
-            f"[{which}][[{token}]], llmviz.position.rotation_angles(np.array([{at}]), {base}))"
-            f"[0, {2 * pair}:{2 * pair + 2}]"
-            for which, (token, at) in enumerate(zip((scene.query, scene.key), scene.positions))
-        ]
         return Explanation(
             f"What pair {pair} adds to the score",
             "the dot product of the two hands / √d_head = length · length · cos(angle between them) / √d_head",
             [
-                Operand("q", q, sources[0]),
-                Operand("k", k, sources[1]),
+                Operand("q", q, f"{turned}[0, {numbers}]"),
+                Operand("k", k, f"{turned}[1, {numbers}]"),
                 Operand("d_head", scene.run.model.config.d_head, "model.config.d_head"),
             ],
             "q @ k / np.sqrt(d_head)",
@@ -205,9 +189,10 @@ class DialExplorer(OneHead):
     def message(self, scene: Scene) -> list[str]:
         (q, k), both, score = scene.positions, scene.both, float(scene.scores.sum())
 
-        def change(q: int, k: int) -> float:
-            at = experiments.score_at(*scene.q_and_k, (q, k), base=scene.run.model.config.rope_base)
-            return float(at) - score
+        def change(*positions: int) -> float:
+            tokens = scene.query, scene.key
+            turned = experiments.turned_to(scene.run, scene.layer, scene.head, tokens, positions)
+            return float(position.pair_scores(*turned).sum()) - score
 
         moved = f" Moving both by {both:,} has changed it by {abs(change(q - both, k - both)):.3f}."
         return [
@@ -222,8 +207,6 @@ class ScoreByDistance(OneHead):
 
     @dataclass(frozen=True)
     class State(OneHead.State):
-        """The head, and the positions of the two tokens."""
-
         layer: int = layer(13)
         head: int = head(8)
         key: int = token_choice(3, "Key of")
@@ -231,9 +214,14 @@ class ScoreByDistance(OneHead):
     @shared
     def curves(self, scene: Scene) -> np.ndarray:
         """Return the scores with the chosen key and with the first token's [2, distances]."""
-        (q, k), base = scene.q_and_k, scene.run.model.config.rope_base
-        first = experiments.before_rope(scene.run, scene.layer, scene.head)[1][0]
-        return np.stack([position.score_by_distance(q, key, DISTANCES, base=base) for key in (k, first)])
+        q, k = experiments.before_rope(scene.run, scene.layer, scene.head)
+        base = scene.run.model.config.rope_base
+        return np.stack(
+            [
+                position.score_by_distance(q[scene.query], k[key], DISTANCES, base=base)
+                for key in (scene.key, 0)
+            ]
+        )
 
     @part(
         LinePlot,

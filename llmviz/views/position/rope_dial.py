@@ -38,16 +38,10 @@ class RopeDial(Picture):
         if self.q_hands is None:
             return self.headline()
         alone = self.parts is None
-        rows = [
-            [
-                "pair",
-                "tokens a turn",
-                "query's hand",
-                *(("before", "turns") if alone else ("key's hand", "adds")),
-            ]
-        ]
-        below = self.turns if alone else self.parts
-        for i, (q, k, value, period) in enumerate(zip(self.q_hands, self.k_hands, below, self.periods)):
+        rows: list = [["pair", "tokens a turn", "query's hand"]]
+        rows[0] += ["before", "turns"] if alone else ["key's hand", "adds"]
+        last = self.turns if alone else self.parts
+        for i, (q, k, value, period) in enumerate(zip(self.q_hands, self.k_hands, last, self.periods)):
             rows.append([i, f"{period:,.3g}", degrees(q), degrees(k), digits(value)])
         return f"{self.headline()}\n{lines(rows)}"
 
@@ -55,12 +49,8 @@ class RopeDial(Picture):
         if self.q_hands is None:
             return "no query yet"
         q, k = (visible(name[0]) if name else "" for name in (self.q_name, self.k_name))
-        query = f"Query {q} at {self.q_position:,}"
-        return (
-            query
-            if self.parts is None
-            else f"{query}, key {k} at {self.k_position:,}: score {self.score:.2f}"
-        )
+        score = f", key {k} at {self.k_position:,}: score {self.score:.2f}"
+        return f"Query {q} at {self.q_position:,}{'' if self.parts is None else score}"
 
     @traitlets.validate("selected")
     def _a_pair(self, proposal):
@@ -71,10 +61,10 @@ class RopeDial(Picture):
 
 
 def degrees(hand: np.ndarray) -> str:
-    """The angle of a hand (a, b), from −180° to 180°."""
+    """Return the angle of a hand (a, b), from −180° to 180°."""
     return minus(f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°")
 
 
 def digits(value: float | np.floating) -> str:
-    """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
+    """Return three digits and a true minus, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else minus(f"{value:.3g}")

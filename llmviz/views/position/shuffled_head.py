@@ -32,8 +32,6 @@ class ShuffledHead(View):
 
     @dataclass(frozen=True)
     class State:
-        """The head, whether RoPE is on, and how often the text has been shuffled anew."""
-
         head: int = head(0, "Head of layer 0")
         rope: bool = tick("RoPE on")
         seed: int = number(0, None, 9)

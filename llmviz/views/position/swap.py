@@ -130,8 +130,6 @@ class SwapWords(Swap):
 
     @dataclass(frozen=True)
     class State:
-        """The positions of the two tokens, and the tokens whose bars are selected."""
-
         first_position: int | None = _position(0, "Swap")
         second_position: int | None = _position(1, "with")
         chosen: int | None = chosen_token("with_rope")

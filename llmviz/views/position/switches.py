@@ -47,8 +47,7 @@ class PositionSwitches(EditedRun):
 
     @dataclass(frozen=True)
     class State:
-        """One of `SETTINGS`, None where none has this scale; and the token whose bar is selected."""
-
+        # None where no setting has this scale.
         setting: str | None = picked(
             "RoPE off",
             lambda name, _: name is None or (isinstance(name, str) and name in SETTINGS),

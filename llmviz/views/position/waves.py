@@ -21,8 +21,6 @@ class SinusoidPattern(View):
 
     @dataclass(frozen=True)
     class State:
-        """The cell that is selected in the picture; its row is the chosen position."""
-
         row: int = index(20, "Position", lambda view: len(view.encoding))
         column: int = picked(
             0, lambda value, view: value in range(view.encoding.shape[1]), "the index of a column"

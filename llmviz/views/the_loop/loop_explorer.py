@@ -38,8 +38,7 @@ class LoopExplorer(Turns):
 
     @dataclass(frozen=True)
     class State(Turns.State):
-        """As for all `Turns`; what part of the last turn is shown, and the token whose bar is selected."""
-
+        # What part of the last turn is shown.
         phase: str = picked(
             "guess", lambda name, _: isinstance(name, str) and name in (*NEXT, "guess"), "a phase"
         )

@@ -50,8 +50,6 @@ class StageTour(View):
 
     @dataclass(frozen=True)
     class State:
-        """The stage that is open, and what is selected in its picture: a token, or a bar."""
-
         stage: str | None = state_fields.picked(
             None,
             lambda stage, _: stage is None or (isinstance(stage, str) and stage in STAGES),

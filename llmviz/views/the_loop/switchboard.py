@@ -157,8 +157,6 @@ class Switchboard(EditedRun):
 
     @dataclass(frozen=True)
     class State:
-        """What is off, the experiment that is asked about, the guess at it, and the token whose bar is selected."""
-
         off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
         off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
         experiment: str = choice(

@@ -47,41 +47,45 @@ class TakenApart(Picture):
 
 def rows_of(text: str, tokenizer: Tokenizer) -> list[dict]:
     """Return the rows of a `TakenApart`; none without a text."""
-    if not text:
-        return []
-    seen, characters, single, tokens = [], [], [], []
-    for sign in regex.findall(r"\X", text):
-        n, size = len(sign.encode()), f"{many(len(sign), 'character')}, {many(len(sign.encode()), 'byte')}"
-        seen.append((n, marked(sign), "", f"One sign on the screen, {isolated(sign)}: {size}."))
-    for character in text:
-        n, code, name = (
-            len(character.encode()),
-            f"U+{ord(character):04X}",
-            unicodedata.name(character, "").lower(),
-        )
-        about = f"Character {code}{', ' + name if name else ''}: {many(n, 'byte')}."
-        characters.append((n, marked(character), code, about))
-    for byte in text.encode():
-        bits = f"{byte:08b}"
-        single.append((1, f"{byte:02X}", f"{bits[:4]}\n{bits[4:]}", about_byte(byte)))
     ids = tokenizer.encode(text)
-    for token, piece, part_ in zip(ids, tokenizer.pieces(ids), tokenizer.merges(text)[-1].parts):
-        is_whole = part_.decode(errors="ignore").encode() == part_
-        about = f"Token {isolated(piece)}, id {token}: {many(len(part_), 'byte')}"
-        about += "." if is_whole else ", not a whole character."
-        tokens.append((len(part_), marked(piece) if is_whole else "", str(token), about))
-    return [
-        _row("what you see", seen),
-        _row("characters", characters),
-        _row("bytes", single),
-        _row("tokens", tokens),
-    ]
+    rows = {
+        "what you see": map(_sign_cell, regex.findall(r"\X", text)),
+        "characters": map(_character_cell, text),
+        "bytes": map(_byte_cell, text.encode()),
+        "tokens": map(_token_cell, ids, tokenizer.pieces(ids), tokenizer.merges(text)[-1].parts),
+    }
+    return [{"name": name, "cells": side_by_side(cells)} for name, cells in rows.items()] if text else []
 
 
-def _row(name: str, cells: Iterable[tuple]) -> dict:
-    """Lay cells side by side; the first entry of each is how many bytes it covers."""
+def side_by_side(cells: Iterable[tuple]) -> list[list]:
+    """Return cells with the bytes that they cover, from their number, which is the first entry of each."""
+    cells = list(cells)
     ends = accumulate(n for n, *_ in cells)
-    return {"name": name, "cells": [[end - n, end, *rest] for end, (n, *rest) in zip(ends, cells)]}
+    return [[end - n, end, *rest] for end, (n, *rest) in zip(ends, cells)]
+
+
+def _sign_cell(sign: str) -> tuple:
+    n = len(sign.encode())
+    size = f"{many(len(sign), 'character')}, {many(n, 'byte')}"
+    return n, marked(sign), "", f"One sign on the screen, {isolated(sign)}: {size}."
+
+
+def _character_cell(character: str) -> tuple:
+    n, code, name = len(character.encode()), f"U+{ord(character):04X}", unicodedata.name(character, "")
+    named = ", ".join(filter(None, (code, name.lower())))
+    return n, marked(character), code, f"Character {named}: {many(n, 'byte')}."
+
+
+def _byte_cell(byte: int) -> tuple:
+    bits = f"{byte:08b}"
+    return 1, f"{byte:02X}", f"{bits[:4]}\n{bits[4:]}", about_byte(byte)
+
+
+def _token_cell(token: int, piece: str, data: bytes) -> tuple:
+    is_whole = data.decode(errors="ignore").encode() == data
+    about = f"Token {isolated(piece)}, id {token}: {many(len(data), 'byte')}"
+    about += "." if is_whole else ", not a whole character."
+    return len(data), marked(piece) if is_whole else "", str(token), about
 
 
 def about_byte(byte: int) -> str:

@@ -40,13 +40,13 @@ class TokenCounts(OfRows):
 
 
 def missing_words(trace: TokenizedText | Trace) -> list[str]:
-    """The different words of a text that are not one token."""
+    """Return the different words of a text that are not one token."""
     words = dict.fromkeys(plain_words(text_of(trace)))
     return [word for word in words if not in_list(word, trace.model.tokenizer)]
 
 
 def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
-    """A text as characters, as tokens and as words: how many pieces, how many different ones, which the list lacks."""
+    """Count a text's characters, tokens and words: the pieces, the different ones, and those that the list lacks."""
     text, missing = text_of(trace), missing_words(trace)
     ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
     notes = [f"pieces, {len(set(parts)):,} different" for parts in ways.values()]
@@ -63,7 +63,7 @@ def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
 
 
 def written_word(trace: TokenizedText | Trace) -> str:
-    """The longest word of a text that can be written in capitals, as it stands there.
+    """Return the longest word of a text that can be written in capitals, as it stands there.
 
     Where no word can be, as in many scripts, the longest stretch between spaces.
     """
@@ -73,23 +73,21 @@ def written_word(trace: TokenizedText | Trace) -> str:
 
 
 def capitals(trace: TokenizedText | Trace) -> str:
-    """`written_word` in capitals, with a space in front."""
+    """Return `written_word` in capitals, with a space in front."""
     return " " + written_word(trace).upper()
 
 
 def capitals_question(trace: TokenizedText | Trace) -> str:
-    """How many tokens `capitals` is."""
+    """Ask how many tokens `capitals` is."""
     word = capitals(trace)
+    asked = f"How many tokens is “{shown(word)}”,"
     if word.isupper():
-        return f"How many tokens is “{shown(word)}”, your longest word in capitals?"
-    return (
-        f"Your text has no letters that can be capitals. How many tokens is “{shown(word)}”, its longest stretch "
-        "between spaces?"
-    )
+        return f"{asked} your longest word in capitals?"
+    return f"Your text has no letters that can be capitals. {asked} its longest stretch between spaces?"
 
 
 def spellings(trace: TokenizedText | Trace) -> TokenCounts:
-    """`written_word` as it stands, in small letters, with a capital, in capitals; each with and without a space."""
+    """Cut `written_word` as it is, in small letters, with a capital, in capitals; each with and without a space."""
     tokenizer, word = trace.model.tokenizer, written_word(trace)
     forms = dict.fromkeys((word, word.lower(), word.capitalize(), word.upper()))
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}

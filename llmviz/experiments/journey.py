@@ -1,0 +1,218 @@
+"""The numbers of one turn of the loop, from the text's tokens to the token that is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from llmviz import ops, position, sampling
+from llmviz.model import Trace, norm
+
+N_SHOWN = 40  # columns that are drawn: the first token's and the last ones'
+N_BANDS = 192  # stretches of the table
+N_TABLE = 24  # numbers of a row of the table
+N_NEURONS = 5  # of each column in each layer: those that write most
+N_LIKELIEST = 10
+PAIRS = (0, 4, 8)  # the clock hands drawn: pairs of numbers that RoPE turns
+LOOK = 0.3  # a look weaker than that is not named
+LONG = 3.0  # a column longer than that many times the usual length is off the colour scale: an attention sink
+
+
+@dataclass(frozen=True)
+class Look:
+    """The last token's strongest look in one layer, at a token that is no attention sink and not itself."""
+
+    place: int  # of the token looked at, in the whole text
+    piece: str
+    weight: float
+    head: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A token as the next one."""
+
+    token: int
+    piece: str
+    prob: float
+    score: float  # its logit
+    start: float  # where its part of the line from 0 to 1 begins, all tokens being laid end to end
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """What happens to a text in one turn of the loop.
+
+    `shown`: which tokens have a column; `state` 2l, 2l + 1, 2l + 2: resid_pre, resid_mid and resid_post of layer l.
+    """
+
+    tokens: list[int]  # of the whole text
+    pieces: list[str]
+    shown: list[int]  # places of the tokens with a column
+    written: int  # how many of the text's last tokens the journey itself has added
+    sizes: dict[str, int]  # of the model
+    tied: bool  # the table at the end is the one at the start
+    every: int  # of a column's d_model numbers each so many-th is drawn
+    streams: Float[np.ndarray, "state shown drawn"]
+    lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
+    usual: Float[np.ndarray, " state"]  # the median length of the text's columns
+    long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as that
+    # full colour: the 97th percentile of the drawn numbers, long columns left out
+    scales: Float[np.ndarray, " state"]
+    ffn_adds: Float[np.ndarray, "n_layers shown drawn"]
+    adds: Float[np.ndarray, "two_n_layers shown"]  # norm of what attention (2l) and the FFN (2l + 1) add
+    looks: Float[np.ndarray, "looks 5"]  # layer, from, to (indices into shown), head, weight
+    rests: Float[np.ndarray, "n_layers shown shown"]  # to long columns only: weight, the mean of all heads
+    strongest: list[Look | None]  # one a layer
+    neurons: Int[np.ndarray, "n_layers shown k"]  # those that write most, the strongest first
+    # |hidden_i| times the norm of W_down[i], as a share of adds
+    pushes: Float[np.ndarray, "n_layers shown k"]
+    depths: list[tuple[str, float]]  # one a layer: the likeliest next token at that depth (logit lens)
+    final: Float[np.ndarray, " drawn"]  # the last column after the final norm
+    bands: Int[np.ndarray, " band"]  # the first row of each stretch of the table, evenly spaced in √row
+    table: Float[np.ndarray, "band drawn_of_table"]  # that row
+    matches: Float[np.ndarray, " band"]  # the best score in each stretch
+    angles: Float[np.ndarray, "hand shown"]  # of the clock hands in PAIRS, in radians
+    turns: list[float]  # tokens for a whole turn of each hand
+    likeliest: list[Prediction]
+    others: float  # probability of all tokens but these
+    seed: int
+    random: float  # the number from 0 to 1 that decides
+    drawn: Prediction
+    ends: bool  # the drawn token ends the text, or nothing more fits
+
+
+def turn(
+    trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHOWN, most: int | None = None
+) -> Turn:
+    """Measure one turn of the loop.
+
+    seed, written: of the random numbers, and how many tokens earlier turns have added, so that this draw is the
+    (written + 1)-th of the seed, as in `model.generate(seed=seed)`. limit: at most so many tokens get a column. most:
+    the tokens that a text can have; as many as fit into the context where None.
+    """
+    model, config, n = trace.model, trace.model.config, len(trace.tokens)
+    keep = np.arange(n) if n <= limit else np.r_[0, n - limit + 1 : n]
+    every = config.d_model // min(config.d_model, 32 if len(keep) <= 32 else 24)
+    drawn = np.arange(0, config.d_model, every)
+    states = [trace.blocks[0].resid_pre]
+    states += [x for block in trace.blocks for x in (block.resid_mid, block.resid_post)]
+    all_lengths = np.stack([np.linalg.norm(x, axis=1) for x in states])
+    usual = np.median(all_lengths, axis=1)
+    long = all_lengths > LONG * usual[:, None]
+    streams = np.stack([x[np.ix_(keep, drawn)] for x in states])
+
+    looks, rests, strongest, neurons, pushes, ffn_adds, adds = [], [], [], [], [], [], []
+    for layer, block in enumerate(trace.blocks):
+        rest = long[2 * layer]
+        pattern = block.attention.pattern  # n_heads seq kv_seq
+        looks += [(layer, *look) for look in _looks(pattern[:, keep][:, :, keep], rest[keep])]
+        rests.append(np.where(rest[keep], pattern.mean(axis=0)[np.ix_(keep, keep)], 0))
+        strongest.append(_strongest(pattern[:, -1], rest, trace.pieces))
+
+        ffn = block.ffn_at(keep)
+        push = np.abs(ffn.hidden) * np.linalg.norm(model.weights.layers[layer].W_down, axis=1)
+        first = np.argsort(-push, axis=1, kind="stable")[:, :N_NEURONS]
+        added = block.resid_post[keep] - block.resid_mid[keep]
+        neurons.append(first)
+        length = np.linalg.norm(added, axis=1)
+        pushes.append(np.take_along_axis(push, first, axis=1) / np.maximum(length, 1e-9)[:, None])
+        ffn_adds.append(added[:, drawn])
+        adds += [np.linalg.norm(block.resid_mid[keep] - block.resid_pre[keep], axis=1), length]
+
+    last = np.concatenate([block.resid_post[-1:] for block in trace.blocks])
+    by_depth = ops.softmax(model.unembed(last, trace.edits))
+    best = by_depth.argmax(axis=1)
+    W_E, W_U = model.weights.W_E, model.weights.W_U
+    bands = _bands(config.n_vocab)
+    probs = sampling.Sampler().probs(trace.logits)
+    ends = np.cumsum(probs, dtype=np.float64)
+    likeliest = np.argsort(-probs, kind="stable")[:N_LIKELIEST]
+    token = sampling.draw(probs, sampling.generator(seed, written))
+    random = sampling.generator(seed, written).random()  # the very number that `draw` has used
+    places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
+    angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
+    pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
+    steps = position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0, pairs]
+    sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
+    return Turn(
+        tokens=list(trace.tokens),
+        pieces=list(trace.pieces),
+        shown=keep.tolist(),
+        written=written,
+        sizes={size: getattr(config, size) for size in sizes},
+        tied=bool(np.array_equal(W_U.T[bands], W_E[bands])),
+        every=every,
+        streams=streams,
+        lengths=all_lengths[:, keep],
+        usual=usual,
+        long=long[:, keep],
+        scales=np.array([full_colour(x[~pale]) for x, pale in zip(streams, long[:, keep])], np.float32),
+        ffn_adds=np.stack(ffn_adds),
+        adds=np.stack(adds),
+        looks=np.array(looks, np.float32).reshape(-1, 5),
+        rests=np.stack(rests),
+        strongest=strongest,
+        neurons=np.stack(neurons),
+        pushes=np.stack(pushes),
+        depths=[
+            (piece, float(p)) for piece, p in zip(model.tokenizer.pieces(best.tolist()), by_depth.max(axis=1))
+        ],
+        final=norm(states[-1][-1:], model.weights.final_norm, config, trace.edits)[0, drawn],
+        bands=bands,
+        table=W_E[np.ix_(bands, drawn[:N_TABLE])],
+        matches=np.maximum.reduceat(trace.logits, bands),
+        angles=(angles if trace.edits.rope else 0 * angles)[:, pairs].T,
+        turns=(2 * np.pi / steps).tolist(),
+        likeliest=[_prediction(trace, probs, ends, int(token)) for token in likeliest],
+        others=sampling.mass_outside(probs, len(likeliest)),
+        seed=seed,
+        random=float(random),
+        drawn=_prediction(trace, probs, ends, token),
+        ends=token == model.tokenizer.eos_token or n + 1 > (most or config.n_ctx),
+    )
+
+
+def _looks(
+    pattern: Float[np.ndarray, "n_heads shown shown"], rest: Bool[np.ndarray, " shown"]
+) -> list[tuple[int, int, int, float]]:
+    """Return from, to, head and weight of the looks of LOOK or more at earlier tokens that are no attention sinks.
+
+    Of each pair the head that looks most strongly, of all pairs the strongest 10 + half as many as there are tokens.
+    """
+    best, head = pattern.max(axis=0), pattern.argmax(axis=0)
+    earlier = np.tri(len(best), k=-1, dtype=bool) & ~rest
+    pairs = sorted(np.argwhere(earlier & (best >= LOOK)).tolist(), key=lambda pair: -best[tuple(pair)])
+    return [(a, b, int(head[a, b]), float(best[a, b])) for a, b in pairs[: 10 + len(best) // 2]]
+
+
+def _strongest(
+    pattern: Float[np.ndarray, "n_heads kv_seq"], rest: Bool[np.ndarray, " kv_seq"], pieces: Sequence[str]
+) -> Look | None:
+    """Return the strongest look of the last token at another one; None where all others are attention sinks."""
+    allowed = np.where(rest, 0, pattern)[:, :-1]
+    if not allowed.any():
+        return None
+    head, place = map(int, np.unravel_index(allowed.argmax(), allowed.shape))
+    return Look(place, pieces[place], float(allowed[head, place]), head)
+
+
+def full_colour(values: Float[np.ndarray, "*any"]) -> float:
+    """Return the value from which on numbers of this kind have their full colour: the 97th percentile."""
+    return max(float(np.quantile(np.abs(values), 0.97)), 1e-9) if values.size else 1.0
+
+
+def _bands(n_vocab: int) -> Int[np.ndarray, " band"]:
+    """Return the first rows of stretches that are equally high in √row: small ids, which stand close, get more room."""
+    steps = (np.arange(N_BANDS) / N_BANDS) ** 2 * n_vocab
+    return np.unique(steps.astype(int))
+
+
+def _prediction(trace: Trace, probs: np.ndarray, ends: np.ndarray, token: int) -> Prediction:
+    """Return a token as the next one. ends: where each token ends, all laid end to end in the order of the table."""
+    start = float(ends[token - 1] / ends[-1]) if token else 0.0
+    [piece] = trace.model.tokenizer.pieces([token])
+    return Prediction(token, piece, float(probs[token]), float(trace.logits[token]), start)

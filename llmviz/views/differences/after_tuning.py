@@ -1,0 +1,300 @@
+"""What a fine-tuning has done: to the answers, to other texts, and to the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from weakref import ref
+
+import numpy as np
+
+from llmviz import training
+from llmviz.experiments import asked, fine_tuning, mean_surprise
+from llmviz.views.differences.example_table import AnswerTable
+from llmviz.views.differences.fine_tuning import FineTuned, FineTuning, quiet_model
+from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.state_fields import line, number
+from llmviz.views.kit.text_box import Reading, read
+from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
+
+NOTHING = "(nothing: the end token comes at once)"
+FIRST = "Fine-tune the model first: the button is in the first picture of this part."
+WIDTH = "min(700px, 98%)"
+WAYS = ("in its own answer", "begun your way", "begun the old way", "in plain text")
+
+
+class AfterTuning(View):
+    """A view of the last fine-tuning of a table; without one it shows only the message that says so."""
+
+    def inputs(self) -> Hashable:
+        return self.run.tuned and ref(self.run.tuned)
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        return scene.run.tuned is not None or part_ in ("message", *self._jobs, "progress")
+
+    @shared
+    def tuned(self, scene: Scene) -> FineTuned | None:
+        return scene.run.tuned
+
+    @shared
+    def reading(self, scene: Scene) -> Reading:
+        """Return what can be read of the reader's question."""
+        return read(scene.question, scene.run.model.tokenizer, limit=200)
+
+
+class BeforeAfter(AfterTuning):
+    """A tuned model's answers, each beside that of the model before and beside the nearest taught answer: to taught
+    questions, to others, to the reader's own.
+
+    note: what is said under them.
+    """
+
+    @dataclass(frozen=True)
+    class State:
+        """The reader's own question."""
+
+        question: str = line("", "Your own question (Enter asks it)", WIDTH)
+
+    def __init__(self, tuning: FineTuning, note: str = "", **state):
+        self.note = note
+        super().__init__(tuning, **state)
+
+    def needs(self, state: State) -> tuple[str, ...]:
+        return ("taught", "own") if self.run.tuned else ()
+
+    @job()
+    def taught(self, scene: Scene) -> Iterator[tuple[float, dict]]:
+        answers = {}
+        for question, _ in scene.tuned.examples[:3]:
+            answers[question] = scene.tuned.ask(question)
+            yield len(answers) / 3, dict(answers)
+
+    @job("question")
+    def own(self, scene: Scene) -> Iterator[tuple[float, tuple[str, tuple[str, str]]]]:
+        if scene.reading.tokens:
+            question = scene.run.model.tokenizer.decode(scene.reading.tokens)
+            short = question if len(question) <= 80 else f"{question[:80]} …"
+            yield 1.0, (short, scene.tuned.ask(question))
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        if scene.tuned is None:
+            return [FIRST]
+        return [scene.reading.told if scene.question else ""]
+
+    @part(lambda _: AnswerTable("question", "before", "after", "nearest taught answer (words to change)"))
+    def table(self, scene: Scene) -> dict:
+        taught = [answer for _, answer in scene.tuned.examples]
+
+        def beside(before: str, after: str) -> tuple[str, ...]:
+            nearest, n = fine_tuning.nearest_text(after, taught)
+            return before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
+
+        groups = {
+            "Yours": dict(scene.results("own")[::-1]),
+            "Taught": scene.result("taught") or {},
+            "Not taught": scene.tuned.answers,
+        }
+        return {
+            "groups": {
+                name: {question: beside(*both) for question, both in answers.items()}
+                for name, answers in groups.items()
+                if answers
+            }
+        }
+
+    @sentences
+    def findings(self, scene: Scene) -> list[str]:
+        taught = [answer for _, answer in scene.tuned.examples]
+        near = [fine_tuning.is_nearly(after, taught) for _, after in scene.tuned.answers.values()]
+        return [
+            f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
+            "to untaught questions. Underlined: words that the nearest taught answer does not have.",
+            self.note,
+        ]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Before and after: the surprise at each text, the capitals that come out in each of the `WAYS`, and, by country,
+    the answers."""
+
+    bits: np.ndarray
+    right: np.ndarray
+    answers: Mapping[str, tuple[str, ...]]
+
+
+class Cost(GuessFirst):
+    """What a fine-tuning does elsewhere: to ordinary texts, and to capitals, asked for in four ways."""
+
+    experiment, unit, high = "measure", "bits a token", 12
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """How an answer in the new manner begins, "…" standing for the country."""
+
+        begun: str = line("Arr, that be", "Begun your way (… would be the country):", "min(600px, 98%)")
+
+    def __init__(self, tuning: FineTuning, texts: Mapping[str, str] = fine_tuning.ORDINARY, **options):
+        self.texts = dict(texts)
+        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in texts.values()])
+        super().__init__(tuning, **options)
+
+    def inputs(self) -> Hashable:
+        return self.run.tuned and ref(self.run.tuned), *self.texts.values()
+
+    def question(self, scene: Scene) -> str:
+        return (
+            f"{', '.join(self.texts).capitalize()}, with nothing of the new manner in them: before the training they "
+            f"surprise the model by {self.before:.2f} bits a token. And after it?"
+        )
+
+    def answer(self, scene: Scene) -> float:
+        return scene.outcome.bits[1].mean()
+
+    def problem(self, scene: Scene) -> str:
+        return "" if scene.run.tuned else FIRST
+
+    begin = starts("Measure before and after")
+
+    @job("begun")
+    def measure(self, scene: Scene) -> Iterator[tuple[float, Costs | None]]:
+        models = scene.run.tuned.before, scene.run.tuned.model
+        bits = [[], []]
+        for i, text in enumerate(self.texts.values()):
+            for surprises, model in zip(bits, models):
+                surprises.append(mean_surprise(model.trace(text)))
+            yield 0.1 * i / len(self.texts), None
+        capitals, right = {}, []
+        both = zip(*(fine_tuning.capitals_four_ways(model, scene.begun) for model in models))
+        for country, sides in zip(fine_tuning.CAPITALS, both):
+            capitals[country] = tuple(answer or NOTHING for answer, _ in sides)
+            right.append([ways for _, ways in sides])
+            yield 0.1 + 0.9 * len(right) / len(fine_tuning.CAPITALS), None
+        yield 1.0, Costs(np.array(bits), np.sum(right, axis=0), capitals)
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        (before, after), n = scene.outcome.bits.mean(axis=1), len(fine_tuning.CAPITALS)
+        right = [f"{now} of {n} (before: {then})" for then, now in scene.outcome.right.T]
+        return [
+            f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
+            f"In its own answer (24 tokens) it names {right[0]} capitals. With the words “{scene.begun}” put into its "
+            f"mouth, the right city is the likeliest for {right[1]}, with “The capital of … is” for {right[2]}; in "
+            f"plain text, without the chat template, for {right[3]}.",
+        ]
+
+    @part(lambda view: _bars(view.texts, "bits a token", "Surprise at ordinary text", unit="bits"))
+    def ordinary(self, scene: Scene) -> dict:
+        return {"values": scene.outcome.bits}
+
+    @part(lambda _: _bars(WAYS, "capitals", "How many capitals come out, asked for in four ways"))
+    def capitals(self, scene: Scene) -> dict:
+        n = len(fine_tuning.CAPITALS)
+        return {"values": scene.outcome.right, "y_axis": f"of {n} capitals", "y_max": float(n)}
+
+    @part(lambda _: AnswerTable("question", "before", "after"))
+    def table(self, scene: Scene) -> dict:
+        return {"groups": {"What is the capital of …?": scene.outcome.answers}}
+
+
+def _bars(labels, y_axis: str, caption: str, **traits) -> LinePlot:
+    traits |= {"labels": [*labels], "y_axis": y_axis, "caption": caption, "stage": "training"}
+    return LinePlot(names=["before", "after"], x_axis="", bars=True, **traits)
+
+
+class WhatChanged(AfterTuning):
+    """Which matrices a fine-tuning changed, and by how much of their size."""
+
+    @dataclass(frozen=True)
+    class State:
+        """Nothing can be set."""
+
+    @shared
+    def shares(self, scene: Scene) -> np.ndarray:
+        """Return [matrices, layers]: the size of each change, over that of the matrix."""
+        model = scene.run.model
+        shares = np.zeros((len(training.CHANGED), model.config.n_layers), np.float32)
+        update = fine_tuning.relative_update(model, scene.tuned.progress.update)
+        for (layer, name), share in update.items():
+            shares[training.CHANGED.index(name), layer] = share
+        return shares
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        if scene.tuned is None:
+            return [FIRST]
+        update, whole = scene.tuned.progress.update.values(), scene.run.model.config.n_parameters
+        trained = sum(low.down.size + low.up.size for low in update)
+        reached = sum(len(low.down) * low.up.shape[1] for low in update)
+        return [
+            f"{trained:,} parameters were trained, {percent(trained / whole)} of the model’s {whole:,}. "
+            f"Multiplied out, they shift {reached:,} of these ({percent(reached / whole)}), a matrix by "
+            f"{percent(scene.shares[scene.shares > 0].min(initial=1))} to {percent(scene.shares.max())} of its size. "
+            "All others are unchanged."
+        ]
+
+    @part(
+        lambda view: LinePlot(
+            names=list(training.CHANGED),
+            labels=[str(layer) for layer in range(view.run.model.config.n_layers)],
+            x_axis="layer",
+            bars=True,
+            unit="share",
+            stage="training",
+            caption="How large a matrix’s change is, as a share of the matrix (each the root of its summed squares)",
+        )
+    )
+    def plot(self, scene: Scene) -> dict:
+        return {"values": scene.shares}
+
+
+class Amount(AfterTuning):
+    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it."""
+
+    @dataclass(frozen=True)
+    class State:
+        """The question, and how many times the update is added."""
+
+        question: str = line("The moon is", "A question", WIDTH)
+        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25, stage="training")
+
+    def __init__(self, tuning: FineTuning, question: str = "The moon is", **state):
+        super().__init__(tuning, question=question, **state)
+
+    def needs(self, state: State) -> str | None:
+        return "write" if self.run.tuned else None
+
+    @job("question", "amount")
+    def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, tuple[str]]]]:
+        """Let the model write two texts, always the likeliest token."""
+        tokens, update = scene.reading.tokens, scene.tuned.progress.update
+        if not tokens:
+            return
+        model = quiet_model(training.updated(scene.run.model, update, scene.amount))
+        prompts = {
+            "With the chat template": asked(model, model.tokenizer.decode(tokens)),
+            "Without it, the bare text goes on": tokens,
+        }
+        texts = {}
+        for name, prompt in prompts.items():
+            for written in chain([NOTHING], fine_tuning.writing(model, prompt)):
+                texts[name] = (written,)
+                yield 0.0, dict(texts)
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        if scene.tuned is None:
+            return [FIRST]
+        if scene.status("write") != "done":
+            return [scene.reading.told or "Writing, always the likeliest token …"]
+        usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
+        return [scene.reading.told or usual]
+
+    @part(lambda _: AnswerTable("", "what it writes"))
+    def table(self, scene: Scene) -> dict | None:
+        texts = scene.result("write")
+        return texts and {"groups": {"": texts}}
