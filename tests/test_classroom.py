@@ -23,7 +23,7 @@ from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_
 from messages import holding
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
-from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
+from visitor import PROTOCOL, ROOT, Visitor, a_class, cookies, flood, get, index_request, login_request
 
 from llmviz import cli, machine
 from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
@@ -111,11 +111,8 @@ async def moves(reader: Visitor, value: float) -> None:
 async def empty(served) -> None:
     """Until nobody sits there any more."""
     key = await get(served.teacher, follow_redirects=False)
-    cookies = "; ".join(cookie.split(";")[0] for cookie in key.headers.get_list("Set-Cookie"))
     async with asyncio.timeout(60):
-        while json.loads((await get(f"{served.url}/teacher/state", headers={"Cookie": cookies})).body)[
-            "visitors"
-        ]:
+        while json.loads((await get(f"{served.url}/teacher/state", headers=cookies(key))).body)["visitors"]:
             await asyncio.sleep(0.2)
 
 
@@ -785,10 +782,6 @@ def test_a_kernel_that_has_grown_too_large_ends_with_a_sentence(monkeypatch):
 
 
 # ---- who may come in ---------------------------------------------------------------------------------------
-
-
-def cookies(answer) -> dict[str, str]:
-    return {"Cookie": "; ".join(cookie.split(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))}
 
 
 @pytest.mark.slow
