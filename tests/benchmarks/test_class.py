@@ -141,7 +141,7 @@ def test_thirty_visitors(model, tmp_path, kills, attacked, capsys):
     how = ", attacked" * attacked
     with capsys.disabled():
         print(
-            f"\n{VISITORS} visitors{', attacked' * attacked}, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
+            f"\n{VISITORS} visitors{how}, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
             f"ready after {statistics.median(ready):.1f} s (median), {max(ready):.1f} s (most); "
             f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95%), "
             f"{1000 * max(times):.0f} ms (most), of {len(times)}; "
