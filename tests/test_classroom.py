@@ -19,6 +19,9 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+import tornado.netutil
+import tornado.web
+import tornado.websocket
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from messages import holding
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -896,6 +899,43 @@ def test_an_address_has_its_turns_and_takes_none_from_another(monkeypatch):
     assert several[3] >= 0.09
     assert several[4] >= 0.19
     assert several[5] == -1
+
+
+def test_an_address_holds_so_many_connections_and_gets_others_once_they_close(monkeypatch):
+    monkeypatch.setattr(server, "CONNECTIONS", 2)
+
+    class Echo(tornado.websocket.WebSocketHandler):
+        pass
+
+    async def visit():
+        door = server.Door(tornado.web.Application([("/echo", Echo)]))
+        (listening,) = tornado.netutil.bind_sockets(0, "127.0.0.1")
+        door.add_sockets([listening])
+        port = listening.getsockname()[1]
+
+        async def connect(source: str):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            with contextlib.suppress(OSError):
+                return writer, await reader.read(100)
+            return writer, b""
+
+        held = [await connect("127.0.0.1") for _ in range(3)] + [await connect("127.0.0.2")]
+        answered = [bool(said) for _, said in held]
+        for writer, _ in held:
+            writer.close()
+        while door.open:
+            await asyncio.sleep(0.01)
+        socket = await websocket_connect(f"ws://127.0.0.1:{port}/echo")
+        socket.close()
+        assert await socket.read_message() is None
+        while door.open:
+            await asyncio.sleep(0.01)
+        door.stop()
+        await door.close_all_connections()
+        return answered
+
+    assert asyncio.run(asyncio.wait_for(visit(), 30)) == [True, True, False, True]
 
 
 def test_addresses_that_have_gone_are_forgotten():
