@@ -33,6 +33,7 @@ examples:
   llmviz page                   all notebooks as pages that need no Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html
   llmviz class                  the notebooks as pages for everybody in the room, run by this computer
+  llmviz class --check          the evening before: do phones reach this computer?
   llmviz cache                  where the model is kept, and how much disk it takes
   llmviz --allow-root           what llmviz does not know goes to JupyterLab, and whatever follows --
 
@@ -143,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
         "--project", action="store_true", help="for a projector: large type, one picture a screen"
     )
     class_.add_argument("--local", action="store_true", help="only for browsers on this computer")
+    class_.add_argument(
+        "--check", action="store_true", help="try before the lesson whether phones reach this computer"
+    )
     class_.add_argument(
         "--no-browser", action="store_true", help="don't open the teacher's page; print its address"
     )
@@ -257,9 +261,18 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
         )
     if args.password is not None and not args.password.strip():
         raise CannotStart("the word after --password is empty")
+    if args.check and args.local:
+        raise CannotStart("with --local no phone can reach this computer. Leave it out to check.")
     _, notebooks = _chosen(args.notebook)
     from llmviz import classroom, load
 
+    port = args.port or _free_port(CLASS_PORT, args.local)
+    if args.check:
+        try:
+            classroom.check(port)
+        except classroom.CannotServe as reason:
+            raise CannotStart(str(reason)) from None
+        return
     try:
         load()  # on the disk before thirty kernels ask for it at once
     except (OSError, ValueError, RuntimeError) as error:
@@ -267,7 +280,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
     try:
         classroom.serve(
             notebooks,
-            port=args.port or _free_port(CLASS_PORT, args.local),
+            port=port,
             limit=args.visitors,
             password=args.password or "",
             project=args.project,

@@ -11,20 +11,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+import tornado.netutil
+import tornado.web
+import tornado.websocket
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from messages import holding
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
-from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
+from visitor import PROTOCOL, ROOT, Visitor, a_class, cookies, flood, get, index_request, login_request
 
 from llmviz import cli, machine
-from llmviz.classroom import fairness, pages, server, session_pool, voila_parts
+from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -109,11 +114,8 @@ async def moves(reader: Visitor, value: float) -> None:
 async def empty(served) -> None:
     """Until nobody sits there any more."""
     key = await get(served.teacher, follow_redirects=False)
-    cookies = "; ".join(cookie.split(";")[0] for cookie in key.headers.get_list("Set-Cookie"))
     async with asyncio.timeout(60):
-        while json.loads((await get(f"{served.url}/teacher/state", headers={"Cookie": cookies})).body)[
-            "visitors"
-        ]:
+        while json.loads((await get(f"{served.url}/teacher/state", headers=cookies(key))).body)["visitors"]:
             await asyncio.sleep(0.2)
 
 
@@ -785,10 +787,6 @@ def test_a_kernel_that_has_grown_too_large_ends_with_a_sentence(monkeypatch):
 # ---- who may come in ---------------------------------------------------------------------------------------
 
 
-def cookies(answer) -> dict[str, str]:
-    return {"Cookie": "; ".join(cookie.split(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))}
-
-
 @pytest.mark.slow
 def test_the_teachers_page_needs_the_key_and_hides_it(served):
     async def visit():
@@ -903,6 +901,43 @@ def test_an_address_has_its_turns_and_takes_none_from_another(monkeypatch):
     assert several[5] == -1
 
 
+def test_an_address_holds_so_many_connections_and_gets_others_once_they_close(monkeypatch):
+    monkeypatch.setattr(server, "CONNECTIONS", 2)
+
+    class Echo(tornado.websocket.WebSocketHandler):
+        pass
+
+    async def visit():
+        door = server.Door(tornado.web.Application([("/echo", Echo)]))
+        (listening,) = tornado.netutil.bind_sockets(0, "127.0.0.1")
+        door.add_sockets([listening])
+        port = listening.getsockname()[1]
+
+        async def connect(source: str):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            with contextlib.suppress(OSError):
+                return writer, await reader.read(100)
+            return writer, b""
+
+        held = [await connect("127.0.0.1") for _ in range(3)] + [await connect("127.0.0.2")]
+        answered = [bool(said) for _, said in held]
+        for writer, _ in held:
+            writer.close()
+        while door.open:
+            await asyncio.sleep(0.01)
+        socket = await websocket_connect(f"ws://127.0.0.1:{port}/echo")
+        socket.close()
+        assert await socket.read_message() is None
+        while door.open:
+            await asyncio.sleep(0.01)
+        door.stop()
+        await door.close_all_connections()
+        return answered
+
+    assert asyncio.run(asyncio.wait_for(visit(), 30)) == [True, True, False, True]
+
+
 def test_addresses_that_have_gone_are_forgotten():
     async def visit() -> int:
         turns = fairness.Turns(seconds=1e-6, at_once=1)
@@ -914,11 +949,46 @@ def test_addresses_that_have_gone_are_forgotten():
 
 
 def test_addresses_of_this_computer(monkeypatch):
-    of = server.Class((), 8866, 1)
-    monkeypatch.setattr(server, "_own_ip", dict.fromkeys(server.PRIVATE[:2], "10.0.0.7").get)
-    assert server.addresses(of) == ["http://10.0.0.7:8866"]
-    monkeypatch.setattr(server, "_own_ip", lambda network: "")
-    assert server.addresses(of) == ["http://127.0.0.1:8866"]
+    monkeypatch.setattr(network, "_own_ip", dict.fromkeys(network.PRIVATE[:2], "10.0.0.7").get)
+    assert network.addresses(8866) == ["http://10.0.0.7:8866"]
+    assert network.addresses(8866, local=True) == ["http://127.0.0.1:8866"]
+    monkeypatch.setattr(network, "_own_ip", lambda network: "")
+    assert network.addresses(8866) == ["http://127.0.0.1:8866"]
+
+
+def test_the_evening_before_says_where_it_listens_and_when_a_phone_has_come(monkeypatch, capsys):
+    from browser.lab import free_port
+
+    monkeypatch.setattr(network, "_own_ip", lambda network: "10.0.0.7")
+    monkeypatch.setattr(network._Server, "timeout", 0.5)
+    port, said = free_port(), []
+
+    def ask(source: str) -> None:
+        with socket.create_connection(("127.0.0.1", port), source_address=(source, 0), timeout=10) as visitor:
+            visitor.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"</h1>" in b"".join(iter(lambda: visitor.recv(10_000), b""))
+
+    checking = threading.Thread(target=network.check, args=(port, said.append))
+    checking.start()
+    while len(said) < 3:  # there was no phone for a while
+        time.sleep(0.05)
+    ask("127.0.0.1")
+    while "computer itself" not in said[-1]:
+        time.sleep(0.05)
+    assert checking.is_alive()
+    ask("127.0.0.2")
+    checking.join(10)
+    assert not checking.is_alive()
+    assert f"http://10.0.0.7:{port}" in said[0]
+    assert "127.0.0.2" in said[-1]
+    assert capsys.readouterr().out.count("\n") > 10  # the code
+
+
+def test_a_check_that_cannot_be(capsys):
+    assert "--local" in refused(capsys, "--check", "--local")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert re.search(holding(port, "--port"), refused(capsys, "--check", "--port", port))
 
 
 def test_the_environment_gives_a_kernel_one_thread():

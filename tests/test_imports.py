@@ -170,14 +170,14 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    # the version; how many cores there are; where the cache is
-    "cli": {"", "machine", "page", "classroom", "download", "weights"},
-    "classroom": {"classroom.session_pool", "classroom.server", "machine"},
+    "cli": {"", "machine", "page", "classroom", "download", "weights"},  # the version; cores; the cache
+    "classroom": {"classroom.network", "classroom.session_pool", "classroom.server", "machine"},
     "classroom.server": {
-        *("classroom.fairness", "classroom.lessons", "classroom.pages", "classroom.session_pool"),
-        *("classroom.voila_parts", "page.write"),
+        *("classroom.fairness", "classroom.lessons", "classroom.network", "classroom.pages"),
+        *("classroom.session_pool", "classroom.voila_parts", "page.write"),
     },
     "classroom.fairness": set(),
+    "classroom.network": {"page.write"},
     "classroom.voila_parts": set(),
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
     "classroom.pages": {"classroom.session_pool", "classroom.voila_parts", "page.write"},

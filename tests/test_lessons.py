@@ -622,7 +622,8 @@ def test_the_guide_names_scenes_that_exist():
 
 
 def test_the_guide_names_controls_and_texts_that_exist():
-    views = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views").rglob("*.py"))
+    files = [file for kind in ("*.py", "*.toml") for file in (ROOT / "llmviz" / "views").rglob(kind)]
+    views = "".join(file.read_text("utf-8") for file in files)
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (

@@ -71,6 +71,18 @@ async def get(url: str, **options) -> HTTPResponse:
     return await AsyncHTTPClient(max_clients=200).fetch(request, raise_error=False)
 
 
+def cookies(answer: HTTPResponse) -> dict[str, str]:
+    """Return the header with which a browser sends back what it was given."""
+    return {"Cookie": "; ".join(cookie.split(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))}
+
+
+async def enter(served: Served, word: str) -> dict[str, str]:
+    """Say the password; the cookies to come in with."""
+    answer = await get(f"{served.url}/login", method="POST", body=f"password={word}", follow_redirects=False)
+    assert answer.code == 302
+    return cookies(answer)
+
+
 async def flood(served: Served, number: int, request: bytes, source: str, seconds: float) -> list[int]:
     """Ask again and again over so many connections from an address of this computer's own, 127.x.x.x.
 
@@ -98,8 +110,8 @@ async def flood(served: Served, number: int, request: bytes, source: str, second
     return statuses
 
 
-def index_request() -> bytes:
-    return b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+def index_request(cookie: str = "") -> bytes:
+    return f"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode()
 
 
 def login_request(word: str) -> bytes:

@@ -7,6 +7,7 @@ Voilà runs the notebooks and its front end shows them; this package is what a c
 `session_pool` a kernel for each open page, some kept ready, and a limit
 `server`      which addresses there are, and who may ask them
 `fairness`    how often one address may ask
+`network`     where others find this computer, and a try with a phone
 `lessons`     three questions before and after each lesson, and how often each answer was given
 `worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
 
@@ -46,7 +47,7 @@ def serve(
     limit: how many pages may be open at once; None for as many as there is memory for. local: only for browsers on
     this computer. browser: open the teacher's page. each: how many pages one visitor may have open. Raises CannotServe.
     """
-    from llmviz.classroom.server import Class, Classroom, addresses
+    from llmviz.classroom.server import Class, Classroom
     from llmviz.classroom.session_pool import pages_for
     from llmviz.machine import free_memory
 
@@ -54,7 +55,7 @@ def serve(
     the_class = Class(tuple(notebooks), port, limit, password, project, local, each)
 
     def started(teacher: str) -> None:
-        print(f"The class is at {addresses(the_class)[0]} for up to {limit} open pages.")
+        print(f"The class is at {the_class.addresses[0]} for up to {limit} open pages.")
         print(f"Your own page, with a QR code: {teacher}")
         print("Ctrl-C ends it.", flush=True)
         if browser:
@@ -68,6 +69,18 @@ def serve(
     try:
         server.start()
     except OSError as error:
-        raise CannotServe(
-            f"port {port} cannot be used ({error.strerror}). Give another with --port."
-        ) from None
+        raise _no_such_port(port, error) from None
+
+
+def check(port: int) -> None:
+    """Try whether phones reach this computer, until one has. Raises CannotServe."""
+    from llmviz.classroom import network
+
+    try:
+        network.check(port)
+    except OSError as error:
+        raise _no_such_port(port, error) from None
+
+
+def _no_such_port(port: int, error: OSError) -> CannotServe:
+    return CannotServe(f"port {port} cannot be used ({error.strerror}). Give another with --port.")

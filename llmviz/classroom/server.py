@@ -20,7 +20,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -43,6 +42,7 @@ from traitlets.config import Config
 from llmviz.classroom import lessons
 from llmviz.classroom.fairness import TooMany, Turns
 from llmviz.classroom.lessons import FROM_ONE_ADDRESS, LESSONS, WHEN, Counts, Lesson, TooManyAnswers
+from llmviz.classroom.network import addresses, qr_code
 from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
 from llmviz.classroom.voila_parts import Voila, get_page_config
@@ -78,11 +78,6 @@ ONLY_HERE = "; ".join(
         "frame-ancestors 'self'",
     ]
 )
-PRIVATE = (
-    "192.168.254.254",
-    "10.254.254.254",
-    "172.16.254.254",
-)  # an address in each kind of private network
 OPEN_NOW = "<!-- the open questions -->"  # in the list of all pages, where the link to them goes
 QUESTIONS = (
     f'<div id="questions" aria-live="polite">{OPEN_NOW}</div>'
@@ -110,6 +105,10 @@ class Class:
     @property
     def ip(self) -> str:
         return "127.0.0.1" if self.local else "0.0.0.0"
+
+    @property
+    def addresses(self) -> list[str]:
+        return addresses(self.port, self.local)
 
 
 class Classroom(Voila):
@@ -591,7 +590,7 @@ class Teacher(Handler):
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         the_class = self.classroom.the_class
-        own, *others = addresses(the_class)
+        own, *others = the_class.addresses
         more = "".join(f"<p>or <b>{html.escape(address)}</b></p>" for address in others)
         word = f"<p>The word: <b>{html.escape(the_class.password)}</b></p>" if the_class.password else ""
         alone = (
@@ -735,7 +734,7 @@ class TeacherLesson(Handler):
             raise tornado.web.HTTPError(403)
         lesson = lesson_of(name)
         now = self.classroom.counts.open
-        place = f"{addresses(self.classroom.the_class)[0]}/lesson/{name}/{now[1]}" if now else ""
+        place = f"{self.classroom.the_class.addresses[0]}/lesson/{name}/{now[1]}" if now else ""
         if now and now[0] == name:
             shown = (
                 f'<h2>Open: the questions {now[1]}</h2><div class="code">{qr_code(place)}</div>'
@@ -792,31 +791,3 @@ def has_offsets(message: bytes) -> bool:
     """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
     number = int.from_bytes(message[:8], "little")
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
-
-
-def addresses(the_class: Class) -> list[str]:
-    """Return the addresses under which this computer can be found, the likeliest first; its own, if there is no
-    network.
-    """
-    ips = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
-    return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(ips)] or [
-        f"http://127.0.0.1:{the_class.port}"
-    ]
-
-
-def _own_ip(network: str) -> str:
-    """Return this computer's address in the direction of a network; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((network, 9))
-        except OSError:
-            return ""
-        ip = probe.getsockname()[0]
-        return "" if ip.startswith("127.") else ip
-
-
-def qr_code(text: str) -> str:
-    """Draw an SVG, dark on white, as large as its place."""
-    import segno
-
-    return segno.make(text, error="m").svg_inline(scale=10, omitsize=True, light="white")

@@ -1,5 +1,6 @@
 """Thirty visitors of a class on this machine, as plain clients: how long until the page is there, and until a moved
-slider has changed its picture; the same with kernels killed at random.
+slider has changed its picture; the same with kernels killed at random; and while 500 requests for the list of pages and
+100 wrong passwords are on the way all the time.
 
     pytest tests/benchmarks/test_class.py -n 0 -s --jaxtyping-packages=
 
@@ -18,7 +19,7 @@ import time
 import psutil
 import pytest
 from browser.lab import at_home, free_port
-from visitor import Served, Visitor, a_class
+from visitor import Served, Visitor, a_class, enter, flood, index_request, login_request
 
 # Tornado's client complains of its own connections that were cut.
 pytestmark = pytest.mark.filterwarnings(
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.filterwarnings(
 VISITORS = int(os.environ.get("CLASS_VISITORS", 30))
 SECONDS = int(os.environ.get("CLASS_SECONDS", 120))
 ARRIVE = SECONDS / 2  # seconds within which all come
+WORD = "Birne"
 PICTURE = "llmviz.views.the_loop.loop_picture.LoopPicture"
 
 
@@ -48,7 +50,7 @@ def megabytes(served: Served) -> tuple[float, float]:
 async def come(served: Served, delay: float) -> tuple[Visitor, float]:
     """Arrive, ask for the page and all its files, connect; seconds until all widgets are known."""
     await asyncio.sleep(delay)
-    reader, start = Visitor(served.url), time.perf_counter()
+    reader, start = Visitor(served.url, headers=await enter(served, WORD)), time.perf_counter()
     assert await reader.open(assets=True) == 200
     return reader, time.perf_counter() - start
 
@@ -56,7 +58,7 @@ async def come(served: Served, delay: float) -> tuple[Visitor, float]:
 async def again(reader: Visitor) -> Visitor:
     """What the page does when its kernel has died: it loads again."""
     reader.socket.close()
-    new = Visitor(reader.url)
+    new = Visitor(reader.url, headers=reader.headers)
     while await new.open() != 200:
         await asyncio.sleep(1)
     return new
@@ -89,9 +91,22 @@ async def use(reader: Visitor, until: float, killed: set[str], back: list[float]
     return times, deaths
 
 
-@pytest.mark.parametrize("kills", [0, 6], ids=["alive", "killed"])
-def test_thirty_visitors(model, tmp_path, kills, capsys):
-    with a_class(free_port(), "--visitors", str(VISITORS + 2), home=at_home(tmp_path)) as served:
+async def attack(served: Served) -> None:
+    """Hold 500 requests for the list of pages and 100 wrong words on the way, from three addresses."""
+    request = index_request((await enter(served, WORD))["Cookie"])
+    await asyncio.gather(
+        flood(served, 250, request, "127.0.0.2", SECONDS),
+        flood(served, 250, request, "127.0.0.3", SECONDS),
+        flood(served, 100, login_request("Apfel"), "127.0.0.4", SECONDS),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kills", "attacked"), [(0, False), (6, False), (6, True)], ids=["alive", "killed", "attacked"]
+)
+def test_thirty_visitors(model, tmp_path, kills, attacked, capsys):
+    options = ("--visitors", str(VISITORS + 2), "--password", WORD)
+    with a_class(free_port(), *options, home=at_home(tmp_path)) as served:
         killed: set[str] = set()
         back: list[float] = []  # seconds until a page whose kernel had died was there again
 
@@ -112,17 +127,21 @@ def test_thirty_visitors(model, tmp_path, kills, capsys):
             await asyncio.sleep(10)  # the teacher starts it before the class comes
             came = await asyncio.gather(*(come(served, ARRIVE * i / VISITORS) for i in range(VISITORS)))
             until, death = time.monotonic() + SECONDS, asyncio.ensure_future(killer())
+            attackers = asyncio.ensure_future(attack(served)) if attacked else None
             weighed = asyncio.ensure_future(halfway())
             used = await asyncio.gather(*(use(reader, until, killed, back) for reader, _ in came))
             await death
+            if attackers:
+                await attackers
             assert len(back) == sum(deaths for _, deaths in used)
             return [seconds for _, seconds in came], used, await weighed
 
         ready, used, (memory, largest) = asyncio.run(lesson())
     times = [duration for own, _ in used for duration in own]
+    how = ", attacked" * attacked
     with capsys.disabled():
         print(
-            f"\n{VISITORS} visitors, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
+            f"\n{VISITORS} visitors{how}, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
             f"ready after {statistics.median(ready):.1f} s (median), {max(ready):.1f} s (most); "
             f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95%), "
             f"{1000 * max(times):.0f} ms (most), of {len(times)}; "
@@ -130,3 +149,4 @@ def test_thirty_visitors(model, tmp_path, kills, capsys):
             f"memory {memory / 1000:.1f} GB, a kernel {largest:.0f} MB at most"
         )
     assert max(ready) < 60
+    assert not attacked or p95(times) <= 0.3

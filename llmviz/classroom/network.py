@@ -1,0 +1,96 @@
+"""Where others find this computer, and whether they do: phones are often kept from it."""
+
+from __future__ import annotations
+
+import socket
+import urllib.parse
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from llmviz.page.write import document
+
+PRIVATE = (
+    "192.168.254.254",
+    "10.254.254.254",
+    "172.16.254.254",
+)  # an address in each kind of private network
+PATIENCE = 30.0  # seconds without a phone, after which there is some advice
+REACHED = (
+    "<main><h1>This phone reaches the computer.</h1><p>So it will in the lesson, in this network.</p></main>"
+)
+
+
+def addresses(port: int, local: bool = False) -> list[str]:
+    """Return the addresses under which this computer can be found, the likeliest first; its own, if there is no
+    network. local: only its own.
+    """
+    ips = [] if local else [ip for ip in map(_own_ip, PRIVATE) if ip]
+    return [f"http://{ip}:{port}" for ip in dict.fromkeys(ips)] or [f"http://127.0.0.1:{port}"]
+
+
+def _own_ip(network: str) -> str:
+    """Return this computer's address in the direction of a network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((network, 9))
+        except OSError:
+            return ""
+        ip = probe.getsockname()[0]
+        return "" if ip.startswith("127.") else ip
+
+
+def qr_code(text: str) -> str:
+    """Draw an SVG, dark on white, as large as its place."""
+    import segno
+
+    return segno.make(text, error="m").svg_inline(scale=10, omitsize=True, light="white")
+
+
+class _Answer(BaseHTTPRequestHandler):
+    timeout = 5  # seconds, for who connects and says nothing
+
+    def do_GET(self) -> None:
+        page = document("llmviz", REACHED, "").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+        self.server.visitor = self.client_address[0]  # type: ignore[attr-defined]  # of ours
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class _Server(HTTPServer):
+    visitor = ""  # the address that asked last
+    timeout = PATIENCE
+
+
+def check(port: int, say: Callable[[str], object] = print) -> None:
+    """Show the addresses and a QR code, and wait until a phone has come. OSError where the port cannot be had."""
+    import segno
+
+    urls = addresses(port)
+    own = {"127.0.0.1", *(urllib.parse.urlsplit(url).hostname for url in urls)}
+    with _Server(("", port), _Answer) as server:
+        if own == {"127.0.0.1"}:
+            say(
+                "This computer is in no network that phones could share. Connect it first, or open a hotspot."
+            )
+        say(f"Listening at {' and '.join(urls)}")
+        segno.make(urls[0], error="m").terminal(compact=True)
+        say("Scan this with a phone that is in the same network. Waiting for it; Ctrl-C ends.")
+        while True:
+            server.visitor = ""
+            server.handle_request()
+            if server.visitor in own:
+                say("That was this computer itself, which says nothing about phones. Try a phone.")
+            elif server.visitor:
+                say(f"Reached: a device at {server.visitor} has opened the page.")
+                return
+            else:
+                say(
+                    "No phone has come yet. Is it in the same network, and not on mobile data? A firewall or the "
+                    "network itself may keep it away: docs/teaching.md says what to try."
+                )
