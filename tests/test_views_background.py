@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from llmviz.views.kit.background import Background, Experiment
+from llmviz.views.kit.background import Background
 from llmviz.views.kit.picture import Explorer
 
 
@@ -82,32 +82,14 @@ def test_an_error_is_told_and_leaves_nothing_busy():
     assert not work.busy
 
 
-def test_two_presses_that_come_at_once_leave_the_button_as_it_was():
-    one = Experiment("Run")
-
-    async def scene():
-        for _ in range(5):
-            one.start(counting([]), one.buttons[0])
-            await asyncio.sleep(0)
-        assert one.buttons[0].description == "stop"
-        one.stop()
-        one.start(counting([], 2), one.buttons[0])
-
-        while one._work.busy:
-            await asyncio.sleep(0)
-
-    asyncio.run(scene())
-    assert one.buttons[0].description == "Run"
-
-
 def test_what_runs_in_a_view_that_is_closed_ends_first():
     """And nothing of it is left to fail when the garbage collector comes."""
-    one, seen = Experiment("Run"), []
+    view, seen = Explorer(), []
 
     async def scene():
-        one.start(counting(seen), one.buttons[0])
+        Background(view).start(counting(seen))
         await asyncio.sleep(0)
-        one.close()
+        view.close()
         assert seen == [0, "end"]
         await asyncio.sleep(0.01)
 

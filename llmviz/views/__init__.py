@@ -16,7 +16,7 @@ from llmviz.views.kit.next_token_bars import NextTokenBars
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
-from llmviz.views.kit.text_box import Prompt, TextBox, with_box
+from llmviz.views.kit.text_box import Prompt, TextBox
 from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
@@ -50,7 +50,6 @@ __all__ = [
     "quote",
     "results",
     "visible",
-    "with_box",
 ]
 
 

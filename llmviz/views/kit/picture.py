@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import itertools
@@ -392,22 +391,8 @@ def one_at_a_time(method: Callable) -> Callable:
     return waiting
 
 
-def by_the_reader(method: Callable) -> Callable:
-    """A handler of an explorer's control that answers when the reader moves it, not while the explorer does so itself
-    (inside `with self.quietly():`)."""
-
-    @functools.wraps(method)
-    def answering(explorer, *arguments):
-        with _turn:
-            return None if explorer._quiet else method(explorer, *arguments)
-
-    return answering
-
-
 class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
-
-    _quiet = False
 
     def follow(self, source, show: Callable) -> None:
         """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
@@ -420,15 +405,6 @@ class Explorer(Closable, ipywidgets.VBox):
     def __init__(self, children=(), **traits):
         super().__init__(children, **traits)
         self.add_class("lv-explorer")
-
-    @contextlib.contextmanager
-    def quietly(self) -> Iterator[None]:
-        """Set controls without their handlers (those marked `by_the_reader`) answering."""
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
 
     @traitlets.observe("children")
     def _guard_controls(self, _change) -> None:

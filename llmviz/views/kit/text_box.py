@@ -12,7 +12,7 @@ import traitlets
 
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
-from llmviz.views.kit.picture import CLOSED, STATIC, Explorer
+from llmviz.views.kit.picture import CLOSED, STATIC
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -161,15 +161,3 @@ def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
     prompt = Prompt(model, text, **options)
     prompt.goes_with_its_followers()
     return prompt
-
-
-def with_box(prompt: Prompt, *pictures: ipywidgets.Widget) -> Explorer:
-    """Pictures that follow a prompt by themselves, with its box above them."""
-    view = Explorer(pictures)
-    view.follow(prompt, lambda _: None)
-    return view
-
-
-def trace_of(source: Prompt | Trace) -> Trace:
-    """The run that a picture begins with, whether it is to follow a box or not."""
-    return source if isinstance(source, Trace) else source.trace
