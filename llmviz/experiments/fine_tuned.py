@@ -78,7 +78,8 @@ def with_fewer_examples(
 
     Yields the share that is done, and the answers by the number of examples, where there are new ones; 0: before.
     """
-    numbers, answers = [0, *(n for n in sizes if n <= len(examples))], {}
+    numbers = [0, *(n for n in sizes if n <= len(examples))]
+    answers: dict[int, list[str]] = {}
     for k, n in enumerate(numbers):
         progress = None
         lesson = fine_tuning.conversations(examples[:n])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmviz import training
 from llmviz.model import Model
@@ -124,20 +125,18 @@ class Race:
         total = len(self.configs) * sum(self.budgets)
         for budget in self.budgets:
             for name, config in self.configs:
-                how = {self.unit: budget, "seed": seed + 4 * (name == AGAIN)}
-                for last in training.pretrain(self.text, config, **how):
+                length: dict[str, Any] = {self.unit: budget}
+                for last in training.pretrain(self.text, config, seed=seed + 4 * (name == AGAIN), **length):
                     per_nat = per_nat or bits_a_byte(last.model, self.text)
-                    is_measured = last.step and (
-                        last.step % training.MEASURE_EVERY == 0 or last.step == budget
-                    )
-                    if is_measured:
-                        curve = {**results.curves.get(name, {}), last.step: last.held_out * per_nat}
-                        results = replace(results, curves=results.curves | {name: curve})
+                    new = last.step and last.held_out
+                    if new:
+                        curve = {**results.curves.get(name, {}), last.step: new * per_nat}
+                        results = replace(results, curves={**results.curves, name: curve})
                     done = last.step if self.unit == "steps" else last.seconds
-                    yield (worked + min(budget, done)) / total, results if is_measured else None
+                    yield (worked + min(budget, done)) / total, results if new else None
                 worked += budget
-                trained = results.trained | {(budget, name): _trained(last, per_nat, self.start)}
-                results = replace(results, trained=trained)
+                trained = _trained(last, per_nat, self.start)
+                results = replace(results, trained={**results.trained, (budget, name): trained})
                 yield worked / total, results
 
 
@@ -149,6 +148,6 @@ def _trained(last: training.Progress, per_nat: float, start: str) -> Trained:
         last.step,
         last.seconds,
         last.loss * per_nat,
-        last.held_out * per_nat,
+        (last.held_out or 0.0) * per_nat,
         model.tokenizer.decode([*tokens, *new]),
     )

@@ -110,7 +110,8 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
                 run = replace(
                     run, baseline=float(counting_pairs(now.model, run.learned, run.held_out).mean())
                 )
-            if is_measured := now.step % training.MEASURE_EVERY == 0:
+            is_measured = now.step % training.MEASURE_EVERY == 0
+            if is_measured and now.held_out is not None:
                 point = now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT
                 run = replace(run, points=(*run.points, point))
             is_new = is_measured or now.step in SNAPSHOTS or now.step == steps
