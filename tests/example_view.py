@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmviz.views.kit.controls import Told
+from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.state_fields import choice, index, number, picked, seed, token_choice
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import (
@@ -151,7 +151,7 @@ class Example(View):
         operands = [("scale", scene.scale), ("token", scene.run.tokens[place])]
         return Explanation("a weight", "of nothing", operands, "scale * (token % 7 + 1) / 14", weights[place])
 
-    @part(Told)
+    @part(Sentences)
     def sum(self, scene):
         numbers = scene.result("add")
         if numbers is None:
@@ -162,6 +162,6 @@ class Example(View):
             ]
         }
 
-    @part(Told)
+    @part(Sentences)
     def chosen(self, scene):
         return {"sentences": [f"Token {scene.token}: {scene.run.pieces[scene.token]!r}, and {scene.other}"]}

@@ -124,7 +124,7 @@ MUTANTS = {
     "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
     # Views
     "step by step: any text may be written": (TURNS, '(), _fits, "as', '(), lambda *_: True, "as'),
-    "step by step: the page's selection is ignored": (STEPS, 'selection("text")', 'selection("told")'),
+    "step by step: the page's selection is ignored": (STEPS, 'selection("text")', 'selection("message")'),
     "step by step: the choice stays": (STEPS, '"choice": None, ', ""),
     "step by step: a part reads the state before": (
         STEPS,

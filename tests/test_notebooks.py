@@ -34,7 +34,7 @@ import ipywidgets as _w
 from llmviz.views.kit.predict import GuessCard as _Card
 def _tell(card):
     card.change(guess=None, committed=True)
-    told = (card.question, card.told)
+    told = (card.question, card.verdict)
     card.ask_again()
     return told
 _told = globals().get("_told", {})

@@ -210,8 +210,8 @@ def test_a_picture_that_somebody_hears_has_states_and_another_needs_none(told):
 def test_a_card_tells_each_guess_its_own_sentence(told):
     card = next(iter(told.told["cards"].values()))
     hidden, shown = ({name: told.value(n) for _, name, n in card[when]} for when in ("hidden", "shown"))
-    assert (hidden["told"], hidden["display"]) == ("", "none")
-    assert (numbers(shown["told"]), shown["display"]) == ([42], "")
+    assert (hidden["verdict"], hidden["display"]) == ("", "none")
+    assert (numbers(shown["verdict"]), shown["display"]) == ([42], "")
     assert len(card["told"]) == 51
     low, high = (told.value(card["told"][guess]) for guess in ("40", "44"))
     assert (set(numbers(low)), set(numbers(high))) == ({40, 42, 2}, {44, 42, 2})

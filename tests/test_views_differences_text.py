@@ -212,7 +212,7 @@ def test_a_stopped_training_goes_on_or_begins_anew():
         step = made.trace.last.step
         assert re.search(holding(step, 400), repr(made.parts["status"]))
         assert repr(made.parts["results"])
-        assert (bet.card.answer, numbers(bet.card.told)) == (None, [400])  # not before that step
+        assert (bet.card.answer, numbers(bet.card.verdict)) == (None, [400])  # not before that step
         await asyncio.sleep(0.2)
         assert made.trace.last.step == step
         stop.click()
@@ -278,10 +278,10 @@ def test_a_bet_is_settled_when_the_model_is_trained():
     assert made.layout.display == "none"
     bet.card.change(guess=3, committed=True)
     assert made.layout.display == ""
-    assert numbers(bet.card.told) == [1]  # not before that step
+    assert numbers(bet.card.verdict) == [1]  # not before that step
     made.parts["train"].click()
     assert bet.card.answer == pytest.approx(made.parts["curves"].values[1, -1])
-    assert 3 in numbers(bet.card.told)
+    assert 3 in numbers(bet.card.verdict)
     assert bet.card.explained == "Because."
 
 

@@ -263,7 +263,7 @@ def test_one_word_in_two_senses(model):
     word.value = "bat"
     assert [box.value for box in boxes] == list(SENSES["bat"])
     boxes[1].value = ""
-    assert read("", model.tokenizer).told in curves.caption
+    assert read("", model.tokenizer).message in curves.caption
     assert curves.n_points == 0
     boxes[1].value = boxes[3].value = "bank"
     assert curves.n_points == model.config.n_layers + 1

@@ -170,7 +170,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
         assert one.busy
         other.parts["begin"].click()
         assert (one.busy, other.busy) == (False, True)
-        assert one.parts["card"].told
+        assert one.parts["card"].verdict
         other.parts["card"].ask_again()
         assert not other.busy
         differences.WhatChanged(one)
@@ -192,7 +192,7 @@ def test_numbers_that_overflow_are_said(tuning, monkeypatch):
 
     monkeypatch.setattr(training, "finetune", runs_away)
     tuning.parts["card"].committed = True
-    assert tuning.parts["card"].told == "It ran away."
+    assert tuning.parts["card"].verdict == "It ran away."
     assert tuning.trace.tuned is None
 
 
@@ -214,7 +214,7 @@ def test_before_and_after_side_by_side(tuned):
     assert "<b>" not in view.parts["table"].value
     assert "&lt;b&gt;" in view.parts["table"].value
     view.controls["question"].value = "\udce0"  # cannot be written: no token is left
-    assert read("\udce0", tuned.run.tokenizer).told == said(view)
+    assert read("\udce0", tuned.run.tokenizer).message == said(view)
     view.controls["question"].value = "word " * 300
     assert re.search(holding(200), said(view))
     short, *others = view.parts["table"].groups["Yours"]
@@ -258,7 +258,7 @@ def test_nothing_of_the_update_is_the_model_before(tuned):
     written = [(["", *fine_tuning.writing(tuned.run, tokens)][-1],) for tokens in prompts]
     assert [*view.parts["table"].groups[""].values()] == written
     view.controls["question"].value = ""
-    assert said(view) == read("", tuned.run.tokenizer).told
+    assert said(view) == read("", tuned.run.tokenizer).message
 
 
 def test_how_many_takes_the_first_rows(tuning):

@@ -43,10 +43,10 @@ def test_each_head_is_off_alone(page, tiny_model):
 def test_a_guess_starts_it_and_is_answered_at_the_end(page):
     card = page.parts["card"]
     card.change(guess=2, committed=True)
-    assert {2, n_changed(page)} <= {*numbers(card.told)}
+    assert {2, n_changed(page)} <= {*numbers(card.verdict)}
     card.ask_again()
     card.committed = True  # once known, it is told at once
-    assert numbers(card.told) == [n_changed(page)]
+    assert numbers(card.verdict) == [n_changed(page)]
 
 
 def test_a_guess_that_cannot_be_starts_nothing(page):

@@ -7,7 +7,7 @@ import pytest
 
 from llmviz.views import Prompt
 from llmviz.views.kit import measurements
-from llmviz.views.kit.controls import Told
+from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import View, job, part
 
@@ -41,16 +41,16 @@ class Counting(View):
                 raise ArithmeticError("seven")
             yield i / len(scene.run.tokens), i
 
-    @part(lambda _: Told())
+    @part(lambda _: Sentences())
     def count(self, scene):
         reached = scene.result("up")
         return None if reached is None else {"sentences": [f"{reached}"]}
 
-    @part(lambda _: Told())
+    @part(lambda _: Sentences())
     def reached(self, scene):
         return {"sentences": ["done" if scene.status("up") == "done" else "not done"]}
 
-    @part(lambda _: Told())
+    @part(lambda _: Sentences())
     def read(self, scene):
         number_read = scene.result("tokens")
         return None if number_read is None else {"sentences": [f"{number_read} read"]}

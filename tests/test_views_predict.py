@@ -20,7 +20,7 @@ def test_nothing_of_the_answer_is_sent_before_the_commitment():
     card.guess = 0
     state = card.get_state()
     assert state["answer"] is None
-    assert state["answer_text"] == state["told"] == state["explained"] == ""
+    assert state["answer_text"] == state["verdict"] == state["explained"] == ""
     card.committed = True
     assert (card.answer, card.answer_text, card.explained) == (1, "b", "Because of b.")
 
@@ -30,7 +30,7 @@ def test_the_answer_is_fixed_when_the_card_is_made():
     question = Predict("How many?", answer=lambda: len(ids))
     ids.append(3)
     question.card.change(guess=2, committed=True)
-    assert question.card.told == how_far(2, 2)
+    assert question.card.verdict == how_far(2, 2)
 
 
 def test_the_picture_is_shown_by_committing():
@@ -48,11 +48,11 @@ def test_the_picture_is_shown_by_committing():
 def test_show_me_needs_no_guess():
     card = Predict("Which?", ["a", "b"], answer=1, explain="Because.").card
     card.committed = True
-    assert "“b”" in card.told
+    assert "“b”" in card.verdict
     assert card.explained == "Because."
     card = Predict("How many?", answer=1, unit="tokens").card
     card.committed = True
-    assert numbers(card.told) == [1]
+    assert numbers(card.verdict) == [1]
 
 
 @pytest.mark.parametrize("guess", [-5, 1e9, float("nan"), 101])
@@ -60,7 +60,7 @@ def test_a_number_out_of_range_is_refused(guess):
     card = Predict("How likely?", answer=3, unit="%", low=0, high=100).card
     card.set_state({"guess": guess, "committed": True})
     assert not card.committed
-    assert card.told == card.answer_text == ""
+    assert card.verdict == card.answer_text == ""
 
 
 def test_a_count_has_no_guess_between_two_numbers():
@@ -68,7 +68,7 @@ def test_a_count_has_no_guess_between_two_numbers():
     card.change(guess=5.2, committed=True)
     assert not card.committed
     card.change(guess=5, committed=True)
-    assert card.told == how_far(5, 3, "answers")
+    assert card.verdict == how_far(5, 3, "answers")
 
 
 @pytest.mark.parametrize("guess", [2, -1, 0.5])
@@ -96,15 +96,15 @@ def test_a_question_about_the_readers_text(tiny_model):
     assert question.card.question == asked(prompt.trace)
     question.card.change(guess=1, committed=True)
     n = len(prompt.trace.tokens)
-    assert question.card.told == how_far(1, n, "tokens")
-    answered = question.card.question, question.card.told
+    assert question.card.verdict == how_far(1, n, "tokens")
+    answered = question.card.question, question.card.verdict
     prompt.box.value = "a"  # the text changes after the guess: the card keeps the question that was answered
-    assert (question.card.question, question.card.told) == answered
+    assert (question.card.question, question.card.verdict) == answered
     assert question.card.explained  # and says so
     question.card.ask_again()
     assert question.card.question == asked(prompt.trace)
     question.card.committed = True
-    assert numbers(question.card.told) == [len(prompt.trace.tokens)]
+    assert numbers(question.card.verdict) == [len(prompt.trace.tokens)]
     assert not question.card.explained
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
         prompt.box.value = text
     assert (len(computed), len(drawn)) == (0, 1)
     question.card.committed = True
-    assert numbers(question.card.told) == [len(prompt.trace.tokens)]
+    assert numbers(question.card.verdict) == [len(prompt.trace.tokens)]
     question.card.ask_again()
     question.card.committed = True
     assert computed == drawn[1:] == [prompt.trace]
@@ -151,7 +151,7 @@ def test_a_state_whose_guess_is_no_option_is_refused(tiny_model):
         card.become(card.State(guess=2))
     answered = replace(card.scene(card.state).answer, guess=1)
     card.become(card.State(answered=answered))
-    assert card.card.told.count("“b”") == 1
+    assert card.card.verdict.count("“b”") == 1
     with pytest.raises(Refused):
         card.become(card.State(answered=replace(answered, guess=2)))
     assert card.card.committed
@@ -177,7 +177,7 @@ def test_the_answer_is_an_options_index_or_text(answer):
     question = Predict("Which?", ["a", "b"], answer=answer).card
     question.change(guess=0, committed=True)
     assert question.answer == 1
-    assert re.search(holding("“a”", "“b”"), question.told)
+    assert re.search(holding("“a”", "“b”"), question.verdict)
 
 
 @pytest.mark.parametrize(("guess", "right"), [(0, 0), (2, 2), (1, 2)])
@@ -185,20 +185,20 @@ def test_either_of_two_that_are_tied_is_right(guess, right):
     question = Predict("Which?", ["a", "b", "c"], answer=lambda: within([1.0, 0.5, 1.01], 0.03)).card
     question.change(guess=guess, committed=True)
     assert question.answer == right
-    assert question.told.endswith("It is a tie: “c” and “a”.")
+    assert question.verdict.endswith("It is a tie: “c” and “a”.")
 
 
 def test_a_right_guess():
     question = Predict("Which?", ["a", "b"], answer="b").card
     question.change(guess=1, committed=True)
-    assert question.told.count("“b”") == question.told.count("“") == 1
+    assert question.verdict.count("“b”") == question.verdict.count("“") == 1
 
 
 def test_an_answer_that_is_no_option_is_said_as_it_is():
     question = Predict("Which?", ["a", "b"], answer=lambda: "zebra").card
     question.change(guess=1, committed=True)
     assert question.answer is None
-    assert re.search(holding("“b”", "“zebra”"), question.told)
+    assert re.search(holding("“b”", "“zebra”"), question.verdict)
 
 
 def test_a_number_is_compared():
@@ -207,7 +207,7 @@ def test_a_number_is_compared():
     question.committed = True
     assert question.answer == pytest.approx(67.5)
     assert question.answer_text == "67.5%"
-    assert re.search(holding("20%", "67.5%", 47.5), question.told)
+    assert re.search(holding("20%", "67.5%", 47.5), question.verdict)
 
 
 @pytest.mark.parametrize(
@@ -244,10 +244,10 @@ def test_the_notebook_can_say_it_in_its_own_words():
         "How many?", answer=30, tell=lambda guess, answer: f"{guess:.0f} against {answer:.0f}"
     ).card
     question.change(guess=12, committed=True)
-    assert question.told == "12 against 30"
+    assert question.verdict == "12 against 30"
     question = Predict("Which?", ["a", "b"], answer=1, tell=lambda guess, answer: f"{guess}/{answer}").card
     question.change(guess=0, committed=True)
-    assert question.told == "a/b"
+    assert question.verdict == "a/b"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_the_notebook_can_say_it_in_its_own_words():
 def test_an_error_in_the_answer_is_a_sentence(answer):
     question = Predict("Which?", ["a", "b"], answer=answer, explain="Because.").card
     question.change(guess=0, committed=True)
-    assert question.told
+    assert question.verdict
     assert question.answer is None
     assert question.explained == ""
 
@@ -268,7 +268,7 @@ def test_asking_again_closes_the_reveal():
     card.change(guess=0, committed=True)
     assert card.answer_text == "b"
     card.ask_again()
-    assert (card.guess, card.answer, card.told, card.answer_text) == (None, None, "", "")
+    assert (card.guess, card.answer, card.verdict, card.answer_text) == (None, None, "", "")
 
 
 def test_text_form():
@@ -277,7 +277,7 @@ def test_text_form():
     *open_card, waits = question.text().splitlines()
     assert open_card == ["Which?", "  (•) a", "  ( ) b"]
     question.committed = True
-    assert question.text().splitlines() == [*open_card, question.told, "Because."]
+    assert question.text().splitlines() == [*open_card, question.verdict, "Because."]
     assert waits not in question.text()
 
 

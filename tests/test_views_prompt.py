@@ -35,7 +35,7 @@ def test_what_has_no_token_stays_in_the_box_and_the_last_run_stands(prompt, type
     assert prompt.box.value == prompt.state.text == typed
     assert (prompt.trace, prompt.freshness.shown, prompt.tokens) == (run, shown, [])
     assert prompt.message.value
-    assert prompt.reading(typed).told in repr(prompt)
+    assert prompt.reading(typed).message in repr(prompt)
 
 
 def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prompt):
@@ -50,7 +50,7 @@ def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prom
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):
     reading = read("word " * 700, tiny_model.tokenizer)
     assert len(reading.tokens) == 512
-    assert 512 in numbers(reading.told)
+    assert 512 in numbers(reading.message)
 
 
 def test_what_is_said_under_the_box_is_text():

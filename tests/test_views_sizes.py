@@ -89,7 +89,7 @@ def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
     page = race()
     page.parts["card"].change(guess=1, committed=True)
     assert page.parts["card"].answer == 1
-    assert "It is a tie" in page.parts["card"].told
+    assert "It is a tie" in page.parts["card"].verdict
 
 
 def test_a_question_that_is_opened_again_stops_it_and_shows_nothing():
@@ -111,7 +111,7 @@ def test_too_little_text_is_said(text):
     page = race(text)
     with pytest.raises(ValueError, match="text"):
         page.parts["card"].change(guess=0, committed=True)
-    assert page.parts["card"].told
+    assert page.parts["card"].verdict
     assert page.parts["card"].answer is None
 
 
@@ -215,7 +215,7 @@ def test_each_grid_is_measured(tiny_model):
         costs.append(experiments.token_surprise(model.trace(tokens)).mean() - before)
         assert curves.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
     costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
-    assert (costly[0] if costly else STAYS) in view.parts["card"].told
+    assert (costly[0] if costly else STAYS) in view.parts["card"].verdict
     assert curves.values[1] == pytest.approx(np.log2(tiny_model.config.n_vocab))
 
 

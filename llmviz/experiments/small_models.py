@@ -128,12 +128,13 @@ class Race:
                 length: dict[str, Any] = {self.unit: budget}
                 for last in training.pretrain(self.text, config, seed=seed + 4 * (name == AGAIN), **length):
                     per_nat = per_nat or bits_a_byte(last.model, self.text)
-                    new = last.step and last.held_out
-                    if new:
+                    measured = last.step % training.MEASURE_EVERY == 0 or last.step == budget
+                    new = last.held_out if measured and last.step else None
+                    if new is not None:
                         curve = {**results.curves.get(name, {}), last.step: new * per_nat}
                         results = replace(results, curves={**results.curves, name: curve})
                     done = last.step if self.unit == "steps" else last.seconds
-                    yield (worked + min(budget, done)) / total, results if new else None
+                    yield (worked + min(budget, done)) / total, None if new is None else results
                 worked += budget
                 trained = _trained(last, per_nat, self.start)
                 results = replace(results, trained={**results.trained, (budget, name): trained})

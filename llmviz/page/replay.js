@@ -335,7 +335,7 @@ async function start() {
       if (widget === id && trait === "guess") continue;
       told.widgets[widget][trait] = number;
       if (spaces.some((one) => one.moves(widget, trait))) continue; // it is elsewhere now
-      const its = state.committed && widget === id && trait === "told" && known !== undefined;
+      const its = state.committed && widget === id && trait === "verdict" && known !== undefined;
       await manager.set(widget, { [trait]: its ? card.told[known] : number });
     }
   };

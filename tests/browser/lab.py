@@ -32,7 +32,7 @@ from llmviz.tokenization import Tokenizer
 from llmviz.views.kit import text_box
 
 # What a box says that has no text.
-NO_TEXT = text_box.read("", Tokenizer({bytes([byte]): byte for byte in range(256)}, {})).told
+NO_TEXT = text_box.read("", Tokenizer({bytes([byte]): byte for byte in range(256)}, {})).message
 CHROMIUM = Path("/usr/bin/chromium")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}

@@ -32,7 +32,7 @@ def loop(lab):
     assert lab.page.locator("figure.lv-loop_picture:visible").count() == 0
     seen(first).locator(".lv-number").fill("7")
     first.get_by_role("button", name="Commit").click()
-    expect(first.locator(".lv-told")).to_contain_text("7 tokens")
+    expect(first.locator(".lv-sentences")).to_contain_text("7 tokens")
     explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
     expect(explorer.locator("figure.lv-token_strip")).to_be_visible(timeout=60_000)
     lab.settle()
@@ -67,7 +67,7 @@ def test_runs_without_an_error(lab):
 
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     first = card(lab, "How many tokens does it take")
-    answer = first.locator(".lv-told")
+    answer = first.locator(".lv-sentences")
     for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
         first.get_by_role("button", name="Commit").click()
@@ -81,12 +81,12 @@ def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
     bars = lab.page.locator(".lv-explorer").filter(has=second).locator("figure.lv-next_token_bars")
     expect(bars).to_be_hidden()
     seen(second).get_by_role("button", name="Show me").press("Enter")
-    expect(second.locator(".lv-told")).to_contain_text("%")
+    expect(second.locator(".lv-sentences")).to_contain_text("%")
     expect(bars).to_be_visible()
     expect(second.get_by_role("button", name="Guess again")).to_be_focused()
     lab.page.wait_for_timeout(800)  # sooner it would be a second press of the same key
     second.get_by_role("button", name="Guess again").press("Enter")
-    expect(second.locator(".lv-told")).to_have_count(0)
+    expect(second.locator(".lv-sentences")).to_have_count(0)
 
 
 def test_typing_changes_every_picture_of_the_page(lab, loop):

@@ -89,7 +89,7 @@ def test_a_guess_comes_before_the_answer(before_guessing):
     expect(lab.picture("token_strip")).to_be_hidden()
     guess.locator("input[type=number]").fill("9")
     guess.get_by_role("button", name="Commit").click()
-    expect(guess.locator(".lv-told")).to_contain_text("16 tokens")
+    expect(guess.locator(".lv-sentences")).to_contain_text("16 tokens")
     expect(lab.picture("token_strip")).to_be_visible()
     options = lab.picture("predict", nth=3)
     options.scroll_into_view_if_needed()
@@ -217,7 +217,7 @@ def test_a_word_is_asked_about_and_others_beside_it(lab):
     typed.press("Enter")
     picture = beside(lab, typed, "heat_map")
     expect(picture).to_contain_text("summer")
-    told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
+    told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-sentences")
     expect(told).to_contain_text(re.compile(f"{re.escape(questions('summer')[0].asked)}.* 2"))
     press = lab.page.get_by_role("button", name="ask about twenty words").first
     press.click()
@@ -228,7 +228,7 @@ def test_a_word_is_asked_about_and_others_beside_it(lab):
     last = box(lab, "A word (Enter)", nth=2)  # first and last letters, under a card of their own
     beside(lab, last, "heat_map").locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
     lab.page.keyboard.press("ArrowRight")
-    told = last.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
+    told = last.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-sentences")
     expect(told).to_contain_text(questions("strawberry")[4].asked)
 
 

@@ -135,7 +135,7 @@ def test_the_reader_finds_the_head_that_looks_one_back(lab):
     for _ in range(16):
         plot.press("ArrowRight")
     expect(arcs.locator(".lv-caption")).to_contain_text("L16·H0")
-    expect(around(arcs).locator(".lv-told", has_text=re.compile("L16·H0.*%"))).to_be_visible()
+    expect(around(arcs).locator(".lv-sentences", has_text=re.compile("L16·H0.*%"))).to_be_visible()
 
 
 def test_the_curves_follow_head_and_cursor(lab):

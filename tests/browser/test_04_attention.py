@@ -243,8 +243,8 @@ def test_whatever_is_typed(lab, model, text):
         caption = grid(lab, "atlas").locator(".lv-caption")
         n = len(reading.tokens)
         expect(caption).to_contain_text("one" if n == 1 else re.compile(rf"\b{n}\b"), timeout=60_000)
-    if reading.told:
-        expect(lab.page.get_by_text(reading.told[-40:]).first).to_be_visible()
+    if reading.message:
+        expect(lab.page.get_by_text(reading.message[-40:]).first).to_be_visible()
     assert lab.errors() == []
     assert lab.page.get_by_text("Traceback").count() == 0
     assert lab.page.evaluate("window.hacked") is None

@@ -351,7 +351,7 @@ def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
 def test_with_and_without_the_template(lab):
     with_it, without = drawn(lab, "written_text", 5), lab.picture("written_text", 6)
     box = controls(lab, with_it)
-    expect(box.locator(".lv-told", has_text=WRITING)).to_have_count(0, timeout=SLOW)
+    expect(box.locator(".lv-sentences", has_text=WRITING)).to_have_count(0, timeout=SLOW)
     expect(with_it.locator(".lv-highlight").first).to_contain_text("im_start")
     expect(without.locator(".lv-highlight")).to_have_count(0)
     with_it.locator(".lv-chip").last.hover()
@@ -361,14 +361,14 @@ def test_with_and_without_the_template(lab):
     close_panel(lab, with_it)
     ends = with_it.locator(".lv-chip", has_text="im_end").count()
     box.get_by_role("checkbox").check()
-    expect(box.locator(".lv-told", has_text=re.compile(r"\d+\D+\d"))).to_have_count(2, timeout=SLOW)
+    expect(box.locator(".lv-sentences", has_text=re.compile(r"\d+\D+\d"))).to_have_count(2, timeout=SLOW)
     assert with_it.locator(".lv-chip", has_text="im_end").count() > ends
     box.get_by_role("checkbox").uncheck()
     question = box.locator("input[type=text]")
     question.fill("Say <i>hello</i>.")
     question.press("Enter")
     expect(without.locator(".lv-own").first).to_contain_text("Say")
-    expect(box.locator(".lv-told", has_text=WRITING)).to_have_count(0, timeout=SLOW)
+    expect(box.locator(".lv-sentences", has_text=WRITING)).to_have_count(0, timeout=SLOW)
 
 
 @pytest.mark.parametrize("text", FEW, ids=lambda text: ascii(text[:8]))

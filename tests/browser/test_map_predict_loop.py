@@ -87,16 +87,16 @@ def test_a_question_by_mouse(lab):
     commit = question.get_by_role("button", name="Commit")
     commit.click()
     expect(question.locator(".lv-refusal")).not_to_be_empty()
-    expect(question.locator(".lv-told")).to_have_count(0)
+    expect(question.locator(".lv-sentences")).to_have_count(0)
     question.get_by_text("·cat").click()
     commit.dblclick()  # the second press meets “Guess again”, which comes there: too soon to be meant
-    expect(question.locator(".lv-told")).to_have_text(re.compile("“·cat”.*“·dog”"))
+    expect(question.locator(".lv-sentences")).to_have_text(re.compile("“·cat”.*“·dog”"))
     expect(question.locator(".lv-why")).to_have_text("Since it is.")
     expect(question.locator(".lv-right")).to_have_text("·dog")
     expect(question.get_by_text("<script>alert(2)</script>")).to_be_visible()
     lab.page.wait_for_timeout(800)
     question.get_by_role("button", name="Guess again").click()
-    expect(question.locator(".lv-told")).to_have_count(0)
+    expect(question.locator(".lv-sentences")).to_have_count(0)
     expect(commit).to_be_visible()
 
 
@@ -106,7 +106,7 @@ def test_a_question_by_keyboard(lab):
     lab.page.keyboard.press("Space")
     lab.page.keyboard.press("ArrowRight")
     lab.page.keyboard.press("Enter")
-    expect(question.locator(".lv-told")).to_have_text(re.compile("^[^“]*“·dog”[^“]*$"))
+    expect(question.locator(".lv-sentences")).to_have_text(re.compile("^[^“]*“·dog”[^“]*$"))
 
 
 def test_a_number_by_keyboard(lab):
@@ -115,7 +115,7 @@ def test_a_number_by_keyboard(lab):
     lab.page.keyboard.type("20.5")
     expect(question.get_by_role("spinbutton")).to_have_value("20.5")
     lab.page.keyboard.press("Enter")
-    expect(question.locator(".lv-told")).to_contain_text(re.compile(r"20\.5%.*67\.5%.*\b47 "))
+    expect(question.locator(".lv-sentences")).to_contain_text(re.compile(r"20\.5%.*67\.5%.*\b47 "))
     lab.page.wait_for_timeout(800)
     question.get_by_role("button", name="Guess again").click()
     expect(question.get_by_role("spinbutton")).to_have_value("")
@@ -134,7 +134,7 @@ def test_an_answer_that_fails_is_a_sentence(lab):
     question = lab.picture("predict", 2)
     question.get_by_role("spinbutton").fill("3")
     question.get_by_role("button", name="Commit").click()
-    expect(question.locator(".lv-told")).to_contain_text("division by zero")
+    expect(question.locator(".lv-sentences")).to_contain_text("division by zero")
     assert lab.errors() == []
 
 

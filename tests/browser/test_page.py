@@ -143,14 +143,14 @@ def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa:
     expect(card).not_to_contain_text("42")
     card.locator("input.lv-number").fill("40")
     card.get_by_role("button", name="Commit").dblclick()  # as a finger may do
-    expect(card.locator(".lv-told")).to_contain_text(re.compile("40.*42.* 2 "))
+    expect(card.locator(".lv-sentences")).to_contain_text(re.compile("40.*42.* 2 "))
     expect(picture).to_be_visible()
     one.wait_for_timeout(800)
     card.get_by_role("button", name="Guess again").click()
     expect(card).not_to_contain_text("42")
     expect(picture).to_be_hidden()
     card.get_by_role("button", name="Show me").click()
-    expect(card.locator(".lv-told")).to_contain_text("42")
+    expect(card.locator(".lv-sentences")).to_contain_text("42")
 
 
 def test_a_card_shows_what_its_experiment_gave_or_says_that_it_needs_a_kernel(opened, rehearsed):  # noqa: F811
@@ -160,7 +160,7 @@ def test_a_card_shows_what_its_experiment_gave_or_says_that_it_needs_a_kernel(op
     expect(counted).to_have_count(0)
     quick.locator("input.lv-number").fill("7")
     quick.get_by_role("button", name="Commit").click()
-    expect(quick.locator(".lv-told")).to_contain_text(re.compile("7.*7"))
+    expect(quick.locator(".lv-sentences")).to_contain_text(re.compile("7.*7"))
     expect(counted).to_be_visible()
     one.wait_for_timeout(800)
     quick.get_by_role("button", name="Guess again").click()
@@ -203,7 +203,7 @@ def test_each_place_of_the_temperature_shows_what_a_kernel_gives(opened, picture
     explorer = TemperatureExplorer(Prompt(model, "On a rainy day I like to"))
     slider = one.locator(".lv-explorer", has=one.get_by_role("button", name="T = 10")).last
     handle, bars = slider.get_by_role("slider").first, slider.locator("figure.lv-next_token_bars")
-    said = slider.locator(".lv-told")
+    said = slider.locator(".lv-sentences")
     seen = set()
     for key in ["Home", *["ArrowRight"] * 30, "End", *["ArrowLeft"] * 10]:
         handle.press(key)

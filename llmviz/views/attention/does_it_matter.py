@@ -202,7 +202,7 @@ class DoesItMatter(View):
             f"Tokens in your text: {len(tokens)}, in its partner: {len(others)}; places that differ: {apart}."
         )
         wanted = "They should be equally long and differ in exactly two tokens: one that is exchanged, and a later one"
-        return [scene.reading.told, "" if scene.pair else f"{sizes} {wanted} that depends on it."]
+        return [scene.reading.message, "" if scene.pair else f"{sizes} {wanted} that depends on it."]
 
     @part(lambda view: empty_grid(view.run.model.config, toggles=True))
     def grid(self, scene: Scene) -> dict:

@@ -45,5 +45,5 @@ class ScoreSteps(OfRows):
         best = int(np.nanargmax(self.weights))
         masked = int(np.isnan(self.weights).sum())
         share, piece = percent(self.weights[best]), visible(self.pieces[best])
-        told = f"{len(self.pieces)} keys; the largest share, {share}, to {piece}"
-        return told + (f"; {masked} later tokens masked" if masked else "")
+        summary = f"{len(self.pieces)} keys; the largest share, {share}, to {piece}"
+        return summary + (f"; {masked} later tokens masked" if masked else "")

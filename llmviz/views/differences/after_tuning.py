@@ -87,7 +87,7 @@ class BeforeAfter(AfterTuning):
     def message(self, scene: Scene) -> list[str]:
         if scene.tuned is None:
             return [FIRST]
-        return [scene.reading.told if scene.question else ""]
+        return [scene.reading.message if scene.question else ""]
 
     @part(AnswerTable, "question", "before", "after", "nearest taught answer (words to change)")
     def table(self, scene: Scene) -> dict:
@@ -262,9 +262,9 @@ class Amount(AfterTuning):
         if scene.tuned is None:
             return [FIRST]
         if scene.status("write") != "done":
-            return [scene.reading.told or "Writing, always the likeliest token …"]
+            return [scene.reading.message or "Writing, always the likeliest token …"]
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
-        return [scene.reading.told or usual]
+        return [scene.reading.message or usual]
 
     @part(AnswerTable, "", "what it writes")
     def table(self, scene: Scene) -> dict | None:

@@ -45,7 +45,7 @@ class Bet(Predict):
         if run and run.finished:
             return scene.asked.card(guess, True, scene.answer.answer, scene.answer.explain)
         waits = f"The answer comes after all {self.source.steps} steps."
-        return scene.asked.card(guess, True, None) | {"told": waits}
+        return scene.asked.card(guess, True, None) | {"verdict": waits}
 
 
 def left_to_learn(run: TrainingRun) -> float:

@@ -68,7 +68,7 @@ class SenseExplorer(View):
     @part(LinePlot, x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0)
     def curves(self, scene: Scene) -> dict:
         readings = [read(typed, scene.run.tokenizer, limit=most_tokens(scene.run)) for typed in scene.texts]
-        problem = next((reading.told for reading in readings if not reading.tokens), None)
+        problem = next((reading.message for reading in readings if not reading.tokens), None)
         if problem is not None:
             return {"values": None, "x": None, "names": [], "caption": problem}
         traces = [scene.run.trace(reading.tokens) for reading in readings]

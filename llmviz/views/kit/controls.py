@@ -126,12 +126,12 @@ def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget
     return widget
 
 
-class Told(Closable, anywidget.AnyWidget):
+class Sentences(Closable, anywidget.AnyWidget):
     """Sentences computed from the numbers beside them. They are set as text: no HTML, and no "$" begins a formula."""
 
-    _esm = (STATIC / "told.js").read_text("utf-8")
+    _esm = (STATIC / "sentences.js").read_text("utf-8")
     _css = (
-        f".lv-told {{ font: 400 {theme.SIZES['body']}px/1.5 var(--jp-ui-font-family, inherit); "
+        f".lv-sentences {{ font: 400 {theme.SIZES['body']}px/1.5 var(--jp-ui-font-family, inherit); "
         "color: var(--jp-ui-font-color1, inherit); }"
     )
 

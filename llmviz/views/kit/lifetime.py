@@ -161,18 +161,18 @@ def replace_children(box: ipywidgets.Box, *children: ipywidgets.Widget) -> None:
     """Show these in a box, and close what was there and is shown no more."""
     before = box.children
     box.children = children
-    for one in before:
-        if not any(one is child for child in children):
-            close(one)
+    for old in before:
+        if not any(old is child for child in children):
+            close(old)
 
 
 def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     """The widgets among a widget's traits and attributes, in its lists and dicts as well, but those that all share."""
     for value in [*widget._trait_values.values(), *vars(widget).values()]:
         inner = value.values() if isinstance(value, dict) else value
-        for one in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
-            if isinstance(one, ipywidgets.Widget) and not isinstance(one, Shared):
-                yield one
+        for member in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
+            if isinstance(member, ipywidgets.Widget) and not isinstance(member, Shared):
+                yield member
 
 
 def _empty(widget: ipywidgets.Widget) -> None:

@@ -27,7 +27,7 @@ Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
 Tell = Callable[[Any, Any], str]
 EARLIER = "This was about an earlier text. Guess again to be asked about the one that is there now."
-HIDDEN = {"answer": None, "answer_text": "", "told": "", "explained": ""}
+HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
 class GuessCard(Picture):
@@ -51,7 +51,7 @@ class GuessCard(Picture):
     # The number, or the index if it is an option.
     answer = traitlets.Float(None, allow_none=True).tag(sync=True)
     answer_text = Text()
-    told = Text()
+    verdict = Text()
     explained = Text()
 
     @traitlets.validate("guess")
@@ -70,7 +70,7 @@ class GuessCard(Picture):
         for index, option in enumerate(self.options or ()):
             rows.append(f"  ({'•' if self.guess == index else ' '}) {option}")
         if self.committed:
-            rows += [line for line in (self.told, self.explained) if line]
+            rows += [line for line in (self.verdict, self.explained) if line]
         else:
             rows.append("(The answer comes after you commit to a guess, or ask to be shown.)")
         return "\n".join(rows)
@@ -119,7 +119,7 @@ class Asked:
             right = self.settled(answer() if callable(answer) else answer)
             return {**drawn, **self._compared(guess, right, tell), "explained": explain}
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            return {**drawn, "told": f"There is no answer: {error}"}
+            return {**drawn, "verdict": f"There is no answer: {error}"}
 
     def settled(self, answer: Answer | None) -> tuple[float, ...] | str:
         """Return the number, or the indices of the right options; a text that is none of them as it is."""
@@ -151,7 +151,7 @@ class Asked:
         return {
             "answer": value if value is not None and np.isfinite(value) else None,
             "answer_text": text,
-            "told": tell(said, right) if tell and guess is not None else usual,
+            "verdict": tell(said, right) if tell and guess is not None else usual,
         }
 
 
@@ -279,8 +279,8 @@ class Predict(View):
         if answered is None:
             return scene.asked.card(scene.guess, False, None)
         if answered.problem:
-            told = f"There is no answer: {answered.problem}"
-            return answered.asked.card(answered.guess, True, None) | {"told": told}
+            verdict = f"There is no answer: {answered.problem}"
+            return answered.asked.card(answered.guess, True, None) | {"verdict": verdict}
         explain = answered.explain
         if answered.about() is not (self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()

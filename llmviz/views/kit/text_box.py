@@ -24,20 +24,20 @@ class Reading:
     """A typed text as token ids, never more than can be drawn, and a sentence where something was left out."""
 
     tokens: list[int]
-    told: str
+    message: str
 
 
 def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading:
     """The tokens of whatever somebody typed: characters that cannot be written are left out, and so is all that
-    comes after the first `limit` tokens; `told` says so. No tokens where nothing is left."""
-    kept, dropped = drop_unwritable(text, tokenizer.ranks)
-    told = [describe_unwritable(dropped)] if dropped else []
-    tokens = tokenizer.encode(kept)
+    comes after the first `limit` tokens; `message` says so. No tokens where nothing is left."""
+    writable, dropped = drop_unwritable(text, tokenizer.ranks)
+    problems = [describe_unwritable(dropped)] if dropped else []
+    tokens = tokenizer.encode(writable)
     if not tokens:
-        told.append("Type something: the model needs at least one token to go on from.")
+        problems.append("Type something: the model needs at least one token to go on from.")
     if len(tokens) > limit:
-        told.append(f"This text has {len(tokens):,} tokens; the first {limit} are used.")
-    return Reading(tokens[:limit], " ".join(told))
+        problems.append(f"This text has {len(tokens):,} tokens; the first {limit} are used.")
+    return Reading(tokens[:limit], " ".join(problems))
 
 
 def most_tokens(model: Model) -> int:
@@ -118,13 +118,13 @@ class TextBox(View):
 
     @part(lambda _: ipywidgets.HTML())
     def message(self, scene: Scene) -> dict:
-        sentence = self.reading(scene.text).told
+        sentence = self.reading(scene.text).message
         return {"value": status(sentence) if sentence else ""}
 
     def __repr__(self) -> str:
         if self.comm is None:
             return CLOSED
-        sentences = [f"{self.label}: {clean(self.state.text)}", self.reading(self.state.text).told]
+        sentences = [f"{self.label}: {clean(self.state.text)}", self.reading(self.state.text).message]
         return "\n".join(filter(None, sentences))
 
 

@@ -119,7 +119,7 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
 def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
     """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
 
-    @part(lambda _: controls.Told())
+    @part(lambda _: controls.Sentences())
     @functools.wraps(say)
     def draw(view: Any, scene: Scene) -> dict | None:
         try:
@@ -434,12 +434,12 @@ class View(Explorer):
 
     def fitted(self, state: Any) -> Any:
         """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
-        kept = {
+        lasting = {
             name: getattr(state, name)
             for name, declared in self._fields.items()
             if declared.outlives_text and declared.accepts(getattr(state, name), self)
         }
-        return self.State(**kept)
+        return self.State(**lasting)
 
     def put_right(self, before: Any, state: Any) -> Any:
         """Return the state to which an event leads: what of it does not go with the rest is set back."""

@@ -103,10 +103,10 @@ class LongText(View):
     def message(self, scene: Scene) -> list[str]:
         predicted, contexts = scene.plan
         if not contexts:
-            return [scene.reading.told, "For this experiment paste a text of at least 100 tokens."]
+            return [scene.reading.message, "For this experiment paste a text of at least 100 tokens."]
         match scene.status("measure"):
             case "new":
-                return [scene.reading.told, f"{len(scene.reading.tokens):,} tokens are ready."]
+                return [scene.reading.message, f"{len(scene.reading.tokens):,} tokens are ready."]
             case "stopped":
                 return [scene.problem("measure") or "Stopped."]
             case "done":

@@ -194,10 +194,10 @@ class DialExplorer(OneHead):
             turned = experiments.turned_to(scene.run, scene.layer, scene.head, tokens, positions)
             return float(position.pair_scores(*turned).sum()) - score
 
-        moved = f" Moving both by {both:,} has changed it by {abs(change(q - both, k - both)):.3f}."
+        together = f" Moving both by {both:,} has changed it by {abs(change(q - both, k - both)):.3f}."
         return [
             f"L{scene.layer}·H{scene.head}: the {len(scene.scores)} bars add up to {digits(score)}. One place further "
-            f"on, the query alone would change that by {digits(change(q + 1, k))}.{moved if both else ''}",
+            f"on, the query alone would change that by {digits(change(q + 1, k))}.{together if both else ''}",
             "The key stands after the query: the model would mask this score." if k > q else "",
         ]
 

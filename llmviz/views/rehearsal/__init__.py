@@ -93,7 +93,7 @@ def committed(start: Start) -> dict[str, dict]:
             cards[key] = {"hidden": {}, "shown": {}, "told": None}
             continue
         card.set_state({"committed": True})
-        if not card.told:  # nothing to tell, yet
+        if not card.verdict:  # nothing to tell, yet
             card.set_state({"committed": False})
             start.accept()
             continue
@@ -120,7 +120,7 @@ def _told(card: GuessCard, guesses: list[float]) -> list[str]:
         if isinstance(before, Predict.State):
             guessed = {"answered": replace(before.answered, guess=guess)}
         view.become(replace(before, **guessed))
-        told.append(card.told)
+        told.append(card.verdict)
     view.become(before)
     return told
 

@@ -165,14 +165,14 @@ export function render({ model, el }) {
     again.hidden = !committed;
     if (committed) refusal.textContent = "";
     if (committed && hadFocus && !form.contains(document.activeElement)) again.focus(); // stays on the card
-    const told = model.get("told");
+    const verdict = model.get("verdict");
     reveal.hidden = !committed;
-    if (committed && !told) reveal.replaceChildren(h("div", { class: "lv-told" }, "computing …"));
+    if (committed && !verdict) reveal.replaceChildren(h("div", { class: "lv-sentences" }, "computing …"));
     else if (committed)
       reveal.replaceChildren(
         ...[
           numberLine(),
-          h("div", { class: "lv-told" }, told),
+          h("div", { class: "lv-sentences" }, verdict),
           model.get("explained") ? h("div", { class: "lv-why" }, model.get("explained")) : null,
         ].filter(Boolean),
       );

@@ -2,7 +2,7 @@
 
 function render({ model, el }) {
   const box = document.createElement("div");
-  box.className = "lv-told";
+  box.className = "lv-sentences";
   box.setAttribute("role", "status");
   const show = () =>
     box.replaceChildren(
