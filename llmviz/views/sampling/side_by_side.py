@@ -108,7 +108,13 @@ class Writing(SideBySide):
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
         right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
-        times: int = picked(0, lambda n, _: type(n) is int and 0 <= n < 100, "how often it was written again")
+        # It goes on counting after a new text. Else the button would find what it wrote there before, and do nothing.
+        times: int = picked(
+            0,
+            lambda n, _: type(n) is int and 0 <= n < 100,
+            "how often it was written again",
+            outlives_text=True,
+        )
 
     def __init__(
         self,
