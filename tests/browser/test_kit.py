@@ -21,9 +21,13 @@ CELLS = [
     "ipywidgets.VBox([strip, arcs])",
     "HeatMap(attention.pattern[8], trace.pieces, causal=True, caption='<script>window.hacked = 1</script>',\n"
     "        provenance=lambda row, col: provenance.pattern(trace, 13, 8, row, col))",
+    "from llmviz.views.kit.next_token_bars import next_tokens\n"
     "bars = NextTokenBars(llmviz.Sampler().probs(trace.logits), model.tokenizer, n=8)\n"
     "slider = ipywidgets.FloatSlider(value=1, min=0.1, max=2, step=0.05, description='Temperature')\n"
-    "slider.observe(lambda change: bars.show(llmviz.Sampler(temperature=change.new).probs(trace.logits)), 'value')\n"
+    "def draw(change):\n"
+    "    probs = llmviz.Sampler(temperature=change.new).probs(trace.logits)\n"
+    "    bars.change(**next_tokens(model.tokenizer, probs, n=8))\n"
+    "slider.observe(draw, 'value')\n"
     "rows = VectorPicture(model.weights.W_E[trace.tokens[:2]], labels=trace.pieces[:2])\n"
     "ipywidgets.VBox([slider, ipywidgets.HBox([bars, rows])])",
     "words = [f' w{i}' for i in range(600)]\n"

@@ -40,7 +40,8 @@ class HeadsOff(GuessFirst):
         super().__init__(as_prompt(model, text), **state)
 
     def question(self, scene: Scene) -> str:
-        return f"{self.high} heads are switched off, each alone. For how many of them does another token come first?"
+        off = f"Each of the {self.high} heads is switched off alone."
+        return f"{off} For how many of them does another token come first?"
 
     def answer(self, scene: Scene) -> int:
         return int(scene.outcome[1].sum())
