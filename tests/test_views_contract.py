@@ -571,7 +571,19 @@ def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
         for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
             for value in HOSTILE:
                 widget.set_state({trait: value})
+                assert by_page_as_drawn(view) == []
     assert_drawn_anew_it_is_the_same(view)
+
+
+def by_page_as_drawn(view):
+    """Return what the page may set of the parts, where they do not hold what the view has drawn."""
+    drawn = {name: (part, view._drawn[name][1]) for name, part in view.parts.items()}
+    return [
+        (name, trait)
+        for name, (part, traits) in drawn.items()
+        for trait in {*getattr(part, "_by_page", ())} & traits.keys()
+        if not alike(getattr(part, trait), traits[trait])
+    ]
 
 
 @each_view
