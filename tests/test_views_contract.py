@@ -230,6 +230,7 @@ VIEWS |= {
     "vocabularies": lambda prompt: tokenization.VocabularyExplorer(replace(BYTES), TEXT),
     "letters": lambda prompt: tokenization.LettersExplorer(prompt.language_model, "cat", [0, 1]),
 }
+OPENED = {"bar"}  # a click takes it apart, and selects nothing
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
@@ -584,6 +585,29 @@ def by_page_as_drawn(view):
         for trait in {*getattr(part, "_by_page", ())} & traits.keys()
         if not alike(getattr(part, trait), traits[trait])
     ]
+
+
+@each_view
+def test_what_the_page_selects_is_selected(tiny_model, make):
+    """At least where the view shows that very place: it may take the nearest one that it has."""
+
+    async def scene():
+        view = make(views.Prompt(tiny_model, TEXT))
+        await settled(view)
+        for name in view.parts.keys() - OPENED:
+            part, taken = view.parts[name], []
+            places = [
+                value for each in controls_of(part) if each.trait == "selected" for value in each.values
+            ]
+            for place in [place for place in places if place is not None][:5]:
+                before = view.state
+                part.set_state({"selected": place})
+                if view.state != before:
+                    taken.append(alike(part.selected, place))
+            assert any(taken) or not taken, name
+        view.close()
+
+    asyncio.run(scene())
 
 
 @each_view
