@@ -106,6 +106,17 @@ def tiny_model(load_tiny):
     return load_tiny("grouped")
 
 
+@pytest.fixture(scope="session")
+def trace_with_a_long_column(tiny_model):
+    """A run in which the second column is far longer than the others, as a resting place is."""
+    import numpy as np
+
+    import llmviz
+
+    vector = np.linspace(-300, 300, tiny_model.config.d_model)
+    return tiny_model.trace("the cat sat on the dog", llmviz.Edits(resid={(1, 1): vector}))
+
+
 @pytest.fixture
 def nothing_measured(tiny_model):
     """What earlier tests have measured for all views of the tiny model is forgotten, and so are these views."""

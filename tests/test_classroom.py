@@ -662,6 +662,13 @@ async def short_page(a_pool: session_pool.SessionPool, session: session_pool.Ses
     yield await a_pool.start(session)
 
 
+async def connect(pool: session_pool.SessionPool, *sessions: session_pool.Session) -> None:
+    """Let visitors load their pages, and hold a connection each."""
+    for session in sessions:
+        assert [part async for part in pool.page(session)]
+        session.connections = 1
+
+
 def a_pool(limit: int, each: int = 1) -> session_pool.SessionPool:
     made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a", each)
     return made
@@ -751,9 +758,7 @@ def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
     async def visit():
         pool = a_pool(2)
         gone, idle = pool.take("a"), pool.take("a")
-        for session in (gone, idle):
-            assert [part async for part in pool.page(session)]
-            session.connections = 1
+        await connect(pool, gone, idle)
         await pool._look()
         assert pool.taken == {gone, idle}
         gone.connections = 0
@@ -771,9 +776,7 @@ def test_a_kernel_that_has_grown_too_large_ends_with_a_sentence(monkeypatch):
     async def visit():
         pool = a_pool(3)
         large, small = pool.take("a"), pool.take("a")
-        for session in (large, small):
-            assert [part async for part in pool.page(session)]
-            session.connections = 1
+        await connect(pool, large, small)
         megabytes = {large.kernel: 1001, small.kernel: 999}
         monkeypatch.setattr(pool, "own_memory", lambda session: 10**6 * megabytes[session.kernel])
         await pool._look()

@@ -10,14 +10,12 @@ from llmviz.experiments.journey import turn
 TEXT = "the cat sat on the dog"
 
 
-@pytest.fixture(scope="module")
-def trace(tiny_model):
-    """A run in which the second column is far longer than the others, as a resting place is."""
-    vector = np.linspace(-300, 300, tiny_model.config.d_model)
-    return tiny_model.trace(TEXT, llmviz.Edits(resid={(1, 1): vector}))
+@pytest.fixture
+def trace(trace_with_a_long_column):
+    return trace_with_a_long_column
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def numbers(trace):
     return turn(trace)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from typed_texts import BAD_TEXTS, KINDS
 
-import llmviz
 from llmviz.experiments.journey import turn
 from llmviz.views import Journey, Prompt
 from llmviz.views.the_loop.journey import _marked, _visible, for_page
@@ -14,14 +13,12 @@ from llmviz.views.the_loop.journey import _marked, _visible, for_page
 TEXT = "the cat sat on the dog"
 
 
-@pytest.fixture(scope="module")
-def trace(tiny_model):
-    """A run in which the second column is far longer than the others, as a resting place is."""
-    vector = np.linspace(-300, 300, tiny_model.config.d_model)
-    return tiny_model.trace(TEXT, llmviz.Edits(resid={(1, 1): vector}))
+@pytest.fixture
+def trace(trace_with_a_long_column):
+    return trace_with_a_long_column
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def numbers(trace):
     return turn(trace)
 
