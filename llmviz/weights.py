@@ -340,9 +340,8 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
                         digest.update(values.data)
                         bar.update(values.nbytes)
                     file.flush()
-                    os.fsync(
-                        file.fileno()
-                    )  # a power cut must not leave an index that speaks of missing numbers
+                    # A power cut must not leave an index that speaks of missing numbers.
+                    os.fsync(file.fileno())
                 index |= {
                     "data": data.name,
                     "data_identity": _identity(data),

@@ -21,9 +21,8 @@ class Turns:
 
     def __init__(self, seconds: float, at_once: int):
         self.seconds, self.at_once = seconds, at_once
-        self._next: dict[
-            str, float
-        ] = {}  # when an address has its next turn; in the past where some are saved up
+        # When an address has its next turn; in the past where some are saved up.
+        self._next: dict[str, float] = {}
 
     async def wait(self, address: str) -> None:
         """Return when it is this address's turn. Raises TooMany, after a wait."""

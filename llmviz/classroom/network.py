@@ -9,11 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from llmviz.page.write import document
 
-PRIVATE = (
-    "192.168.254.254",
-    "10.254.254.254",
-    "172.16.254.254",
-)  # an address in each kind of private network
+# An address in each kind of private network.
+PRIVATE = ("192.168.254.254", "10.254.254.254", "172.16.254.254")
 PATIENCE = 30.0  # seconds without a phone, after which there is some advice
 REACHED = (
     "<main><h1>This phone reaches the computer.</h1><p>So it will in the lesson, in this network.</p></main>"

@@ -52,9 +52,8 @@ HERE = Path(__file__).parent
 TEACHER = "llmviz-teacher"  # the teacher's cookie
 ANSWERED = "llmviz-answered"  # the cookie that keeps a browser from being counted twice
 LONGEST_FORM = 10_000  # bytes
-CONNECTIONS = (
-    250  # that one address may hold: browsers take six each, and a network may hide a room behind one address
-)
+# That one address may hold: browsers take six each, and a network may hide a room behind one address.
+CONNECTIONS = 250
 FILES = 8192  # that this process may hold open: connections, and ten for each kernel
 LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is half of it
 # The one kind of comm that a page opens itself, to ask for the widgets that the notebook has made; once for each
@@ -344,9 +343,8 @@ class Files(tornado.web.RequestHandler):
 def file_below(folders: list[str], path: str) -> Path | None:
     """Return the file at `path` in the first folder that has it; None where none has, or it is not below the folder."""
     for folder in folders:
-        file = Path(
-            os.path.normpath(Path(folder, path))
-        )  # links in a folder may lead out of it, addresses may not
+        # Links in a folder may lead out of it, addresses may not.
+        file = Path(os.path.normpath(Path(folder, path)))
         if (
             file.is_relative_to(os.path.normpath(folder)) and file.is_file()
         ):  # false, too, for what is no name

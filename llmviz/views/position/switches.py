@@ -100,9 +100,8 @@ class PositionSwitches(EditedRun):
     def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
         """Yield the mean surprise with each setting, and with single blocks off, by name."""
         n_layers, bits = scene.run.model.config.n_layers, {}
-        middle = range(
-            2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2
-        )  # every second layer of the middle third
+        # Every second layer of the middle third.
+        middle = range(2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2)
         blocks = {f"FFN of layer {layer}": Edits(ffn={layer: 0}) for layer in middle}
         blocks |= {f"attention of layer {layer}": Edits(attention={layer: 0}) for layer in middle}
         for name, edits in (SETTINGS | blocks).items():

@@ -54,9 +54,8 @@ class HeadsOff(GuessFirst):
         first, config = int(scene.run.logits.argmax()), self.config
         left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
         changes = np.ones(left.shape, bool)
-        last_first = product(
-            reversed(range(config.n_layers)), range(config.n_heads)
-        )  # runs share the layers before
+        # The last first: runs share the layers before.
+        last_first = product(reversed(range(config.n_layers)), range(config.n_heads))
         for done, (layer, head) in enumerate(last_first, start=1):
             after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
             if after is not None:
