@@ -20,7 +20,7 @@ from llmviz.experiments.text_statistics import (
     longest_copy,
     split_by_repeats,
 )
-from llmviz.experiments.training_run import TrainingRun
+from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
@@ -292,7 +292,7 @@ def test_a_bet_is_settled_when_the_model_is_trained():
 )
 def test_what_a_curve_did(held_out, outcome):
     points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
-    assert pictures.apart(TrainingRun("", "", 40, (), points, 9.0)) == outcome
+    assert pictures.apart(TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
 
 
 # --- one step ---

@@ -20,7 +20,7 @@ PAUSE = 0.5  # seconds between two looks at a training, at most
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingRun:
+class TrainingSoFar:
     """A training so far.
 
     name, text: what is learned from. steps: of the whole training. snapshots: at the `SNAPSHOTS`, and the last.
@@ -36,7 +36,7 @@ class TrainingRun:
     points: tuple[tuple[int, float, float], ...]
     baseline: float
     error: str = ""
-    rest: "Iterator[tuple[float, TrainingRun | None]] | None" = None
+    rest: "Iterator[tuple[float, TrainingSoFar | None]] | None" = None
 
     @property
     def last(self) -> Progress:
@@ -93,12 +93,12 @@ class TrainingRun:
         return written, longest_copy(written, learned), control
 
 
-def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingRun | None]]:
+def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingSoFar | None]]:
     """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
 
     A loss that runs away is the `error` of the last run.
     """
-    run = TrainingRun(name, text, steps, (), (), 0.0)
+    run = TrainingSoFar(name, text, steps, (), (), 0.0)
     losses, shown = [], 0.0
     try:
         for now in training.pretrain(text, SMALL, steps=steps, seed=seed):

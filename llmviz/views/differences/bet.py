@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 import numpy as np
 
-from llmviz.experiments.training_run import TrainingRun
+from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.predict import Answer, Predict
 from llmviz.views.kit.view import Scene, part
@@ -16,7 +16,7 @@ from llmviz.views.kit.view import Scene, part
 class Bet(Predict):
     """A guess card whose answer comes once a learner is trained; committing shows `then`.
 
-    answer: from the learner's `TrainingRun` to the number, or the index or text of an option, or the indices of tied
+    answer: from the learner's `TrainingSoFar` to the number, or the index or text of an option, or the indices of tied
     ones.
     """
 
@@ -26,7 +26,7 @@ class Bet(Predict):
         options: Sequence[str] | None = None,
         *,
         learner: Learner,
-        answer: Callable[[TrainingRun], Answer],
+        answer: Callable[[TrainingSoFar], Answer],
         then: ipywidgets.Widget,
         explain: str = "",
         unit: str = "",
@@ -48,12 +48,12 @@ class Bet(Predict):
         return scene.asked.card(guess, True, None) | {"verdict": waits}
 
 
-def left_to_learn(run: TrainingRun) -> float:
+def left_to_learn(run: TrainingSoFar) -> float:
     """Return the surprise at the held-out text at the end, in bits a token."""
     return run.points[-1][2]
 
 
-def apart(run: TrainingRun) -> int:
+def apart(run: TrainingSoFar) -> int:
     """Say what the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
     _, trained, held_out = np.array(run.points).T
     if held_out[-1] > held_out.min() + 0.2:

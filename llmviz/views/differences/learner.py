@@ -13,7 +13,7 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.training_run import SNAPSHOTS, TrainingRun, train_on
+from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
 from llmviz.texts.own import LONGEST, OwnText, read_own
 from llmviz.training import Progress
 from llmviz.views.differences import training_run
@@ -61,13 +61,13 @@ def is_lesson(value: object) -> bool:
 class Learner(OneTraining):
     """Train a small model on a text: a button begins, another stops it and lets it go on.
 
-    `trace` is the `TrainingRun`, None before the first: whatever opens the model follows it. It changes with each
+    `trace` is the `TrainingSoFar`, None before the first: whatever opens the model follows it. It changes with each
     snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
     learner, whose curve is drawn beside.
     """
 
     stage = "training"
-    trace = traitlets.Instance(TrainingRun, allow_none=True)
+    trace = traitlets.Instance(TrainingSoFar, allow_none=True)
 
     @dataclass(frozen=True)
     class State:
@@ -141,7 +141,7 @@ class Learner(OneTraining):
         return "learn" if state.lesson else None
 
     @job("lesson")
-    def learn(self, scene: Scene) -> Iterator[tuple[float, TrainingRun | None]]:
+    def learn(self, scene: Scene) -> Iterator[tuple[float, TrainingSoFar | None]]:
         if so_far := scene.result("learn"):
             rest = so_far.rest
         else:

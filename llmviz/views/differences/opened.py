@@ -13,7 +13,7 @@ from llmviz import embeddings
 from llmviz.experiments import attention_behaviours, learning
 from llmviz.experiments.attention_behaviours import INDUCTION, habits
 from llmviz.experiments.learning import KINDS, N_NEAREST, N_WINDOWS, habits_in, part_costs
-from llmviz.experiments.training_run import TrainingRun
+from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.learner import Learner
@@ -46,18 +46,18 @@ PARTS = ("attention of layer 0", "FFN of layer 0", "attention of layer 1", "FFN 
 # --- answers of guess cards ---
 
 
-def share_of_own_kind(run: TrainingRun) -> float:
+def share_of_own_kind(run: TrainingSoFar) -> float:
     """Return how many of a piece's nearest are of its own kind, in the last model, in %."""
     return 100 * learning.share_of_own_kind(run.model, run.learned)
 
 
-def grown_most(run: TrainingRun) -> tuple[int, ...]:
+def grown_most(run: TrainingSoFar) -> tuple[int, ...]:
     """Return which of HABITS grew most, in the head that has it most, or nearly."""
     first, last = (habits_in(at.model, run.held_out) for at in (run.snapshots[0], run.last))
     return within(last - first, TIED_WEIGHTS)
 
 
-def needed_most(run: TrainingRun) -> tuple[int, ...]:
+def needed_most(run: TrainingSoFar) -> tuple[int, ...]:
     """Return which of PARTS the last model can least do without, or nearly."""
     _, _, usual = part_costs(run.model, run.held_out)
     return within(usual, TIED_COSTS)
@@ -67,7 +67,7 @@ def needed_most(run: TrainingRun) -> tuple[int, ...]:
 
 
 class OfTraining(View):
-    """A view of a learner's `TrainingRun`; before there is one, it says what it waits for."""
+    """A view of a learner's `TrainingSoFar`; before there is one, it says what it waits for."""
 
     stage = "attention"
     waits_for: ClassVar[str]
@@ -80,7 +80,7 @@ class OfTraining(View):
         super().__init__(learner, **state)
 
     @shared
-    def training(self, scene: Scene) -> TrainingRun:
+    def training(self, scene: Scene) -> TrainingSoFar:
         if scene.run is None:
             raise NothingToShow(f"Train the first model: {self.waits_for} here.")
         return scene.run

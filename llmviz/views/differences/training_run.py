@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmviz.experiments.learning import write_tokens
 from llmviz.experiments.text_statistics import REPEATED
-from llmviz.experiments.training_run import N_STRETCHES, TrainingRun
+from llmviz.experiments.training_run import N_STRETCHES, TrainingSoFar
 from llmviz.reuse import kept_with
 from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
@@ -12,7 +12,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import clean, legible
 
 
-def compared(run: TrainingRun, control: TrainingRun | None) -> str:
+def compared(run: TrainingSoFar, control: TrainingSoFar | None) -> str:
     """Say both losses at the end, and those of a control at the same step."""
     step, learned, held_out = run.points[-1]
     losses = (
@@ -29,7 +29,7 @@ def compared(run: TrainingRun, control: TrainingRun | None) -> str:
     )
 
 
-def against_counting(run: TrainingRun) -> str:
+def against_counting(run: TrainingSoFar) -> str:
     """Say both losses at the end, and what counting pairs leaves."""
     step, learned, held_out = run.points[-1]
     return (
@@ -38,7 +38,7 @@ def against_counting(run: TrainingRun) -> str:
     )
 
 
-def repeats(run: TrainingRun) -> str:
+def repeats(run: TrainingSoFar) -> str:
     """Say how much of the held-out text is a repetition, and what that does to the surprise."""
     share, bits = run.repeats
     if not 0 < share < 1:
@@ -52,7 +52,7 @@ def repeats(run: TrainingRun) -> str:
     )
 
 
-def copies(run: TrainingRun) -> tuple[str, str]:
+def copies(run: TrainingSoFar) -> tuple[str, str]:
     """Say what it copies from its training text, beside held-out stretches as long; and the copy."""
     written, longest, control = run.copied
     return (
