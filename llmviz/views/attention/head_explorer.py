@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,16 @@ from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import clip_position, head, is_index, layer, picked, position, tick
+from llmviz.views.kit.state_fields import (
+    clip_position,
+    head,
+    is_index,
+    layer,
+    picked,
+    position,
+    replace,
+    tick,
+)
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import traitlets
@@ -17,7 +17,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import traitlets
@@ -16,7 +16,7 @@ from llmviz.views.kit.controls import choice
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import clip_position, fixed, is_index, picked, seed, selection
+from llmviz.views.kit.state_fields import clip_position, fixed, is_index, picked, replace, seed, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 

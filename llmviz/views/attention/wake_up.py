@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets
@@ -15,7 +15,7 @@ from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import fixed, head, is_index, layer, picked, selected, selection
+from llmviz.views.kit.state_fields import fixed, head, is_index, layer, picked, replace, selected, selection
 from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -15,7 +15,7 @@ from llmviz.tokenization import drop_unwritable
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import fixed, line, picked
+from llmviz.views.kit.state_fields import fixed, line, picked, replace
 from llmviz.views.kit.view import Scene, View, job, part, press, sentences, shared
 
 AROUND = 0.5  # so far to both sides one number is turned

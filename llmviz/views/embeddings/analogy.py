@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmviz import embeddings
 from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
 from llmviz.views.embeddings.words import word
 from llmviz.views.kit import controls
-from llmviz.views.kit.state_fields import tick
+from llmviz.views.kit.state_fields import replace, tick
 from llmviz.views.kit.view import Scene, on, part
 
 # Three words a line: a, b and c.

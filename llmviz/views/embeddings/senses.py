@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
@@ -13,7 +13,7 @@ from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.state_fields import replace, text
 from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
@@ -17,7 +17,7 @@ from llmviz.views.embeddings.words import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import controls, theme
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import clean, isolated, visible
-from llmviz.views.kit.state_fields import MAX_TYPED, picked
+from llmviz.views.kit.state_fields import MAX_TYPED, picked, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, explains, on, part, shared
 from llmviz.views.provenance import Explanation

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from llmviz.views.kit import controls
 from llmviz.views.kit.predict import Answer, Asked, GuessCard, guess
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
 STOPPED = "Stopped before the end: the answer takes all of it."

@@ -6,7 +6,7 @@ A view of one's own that asks before it measures is a `GuessFirst`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 from weakref import ReferenceType, ref
@@ -20,7 +20,7 @@ from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_

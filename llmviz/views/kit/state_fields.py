@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets
 
@@ -16,10 +16,21 @@ if TYPE_CHECKING:
     from llmviz.model import Config
     from llmviz.views.kit.view import View
 
+T = TypeVar("T")
+
 MAX_TYPED = 10_000  # characters in a box
 
 
 MOST_ROWS = 1_000_000  # of anything of which one can be selected
+
+
+def replace(state: T, **changes: Any) -> T:
+    """Return the state with other values in these fields, as `dataclasses.replace`, which reads all of them.
+
+    So a page without a kernel can see on which fields an event depends (`page/table.py`).
+    """
+    others = {f.name: vars(state)[f.name] for f in fields(state) if f.init}
+    return type(state)(**{**others, **changes})
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, ClassVar
 from weakref import ref
@@ -32,7 +32,7 @@ from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import as_sentence
-from llmviz.views.kit.state_fields import Field
+from llmviz.views.kit.state_fields import Field, replace
 
 MOST_STATES = 2_000  # that a page holds of one view
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from llmviz import experiments, position
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import head, layer, number, picked, token_choice
+from llmviz.views.kit.state_fields import head, layer, number, picked, replace, token_choice
 from llmviz.views.kit.view import Scene, View, explains, part, press, sentences, shared
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from llmviz.views.kit.state_fields import selection
+from llmviz.views.kit.state_fields import replace, selection
 from llmviz.views.kit.turns import Turns, ids
 from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
 from llmviz.views.provenance import Explanation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import traitlets
@@ -16,7 +16,7 @@ from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.turns import AT_ONCE, Turns, Written, ids

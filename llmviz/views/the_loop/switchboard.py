@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import ipywidgets
@@ -20,7 +20,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Asked, GuessCard
-from llmviz.views.kit.state_fields import choice, picked, several
+from llmviz.views.kit.state_fields import choice, picked, replace, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
