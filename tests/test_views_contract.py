@@ -338,14 +338,14 @@ def assert_drawn_anew_it_is_the_same(view):
 async def settled(view):
     """Wait until nothing runs, here or in another view of the source, and see that nothing is left to do."""
     for _ in range(5_000):
-        needed = [job for job in view._needed(view.state) if job]
+        needed = view.needed(view.state)
         if not view.busy and "running" not in [view._measured(job, view.state).status for job in needed]:
             break
         await asyncio.sleep(0)
     assert not view.busy
     assert view.by_itself(view.state) is None
-    for job in view._needed(view.state):
-        assert job is None or view._measured(job, view.state).status in ("done", "stopped")
+    for job in view.needed(view.state):
+        assert view._measured(job, view.state).status in ("done", "stopped")
 
 
 def boxes(view):
@@ -413,7 +413,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(
         view = make(views.Prompt(tiny_model, TEXT))
         for i in range(n_events):
             happen(rng, view)
-            view._check(view.state)
+            view.check(view.state)
             for _ in range(rng.choice([0, 0, 1, 5])):
                 await asyncio.sleep(0)
             if i % 10 == 9:
@@ -429,7 +429,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(
 def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start and name not in view._at_work:
                 view.parts[name].click()
             for _ in range(4):
@@ -447,11 +447,11 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
             await settled(view)
         whole = make(views.Prompt(tiny_model, TEXT))  # not before: of trainings one runs at a time
         await settled(whole)
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start:
                 whole.parts[name].click()
                 await settled(whole)
-        assert bool(stopped) == bool(view._jobs)
+        assert bool(stopped) == bool(view.jobs)
         assert differing(screen(view), screen(whole)) == []
 
     asyncio.run(scene())
@@ -477,7 +477,7 @@ def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
 def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
     async def done(view):
         await settled(view)
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start:
                 view.parts[name].click()
                 await settled(view)
@@ -497,7 +497,7 @@ def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
                 assert differing(screen(view), screen(new)) == [], name
                 new.close()
 
-    if make(views.Prompt(tiny_model, TEXT))._jobs:
+    if make(views.Prompt(tiny_model, TEXT)).jobs:
         asyncio.run(scene())
 
 
@@ -634,7 +634,7 @@ def test_a_page_holds_states_that_can_be(tiny_model, make):
     for scene, _ in view._drawn.values():
         reads = {
             *scene.fields_read,
-            *(read for job, _ in scene.measured_read for read in view._jobs[job].reads),
+            *(read for job, _ in scene.measured_read for read in view.jobs[job].reads),
         }
         for name in reads:
             held = {getattr(state, name) for state in states}

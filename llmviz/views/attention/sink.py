@@ -76,8 +76,8 @@ class Sink(View):
             yield n / len(tokens), None
         yield 1.0, scene.run.model.trace(tokens)
 
-    def hand_on(self) -> None:
-        if (trace := self._measured("read", self.state).result) is not None:
+    def hand_on(self, scene: Scene) -> None:
+        if (trace := scene.result("read")) is not None:
             self.trace = trace
 
     @on("counts", "lengths", "selected")

@@ -104,8 +104,7 @@ class FineTuning(OneTraining, GuessFirst):
     def problem(self, scene: Scene) -> str:
         return scene.lesson.problem
 
-    def hand_on(self) -> None:
-        scene = self.scene(self.state)
+    def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None
         tuned = scene.result("train") if scene.status("train") == "done" else before
         self.trace = replace(scene.lesson, tuned=tuned)

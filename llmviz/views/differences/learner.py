@@ -150,8 +150,7 @@ class Learner(OneTraining):
         for share, run in rest:
             yield share, run and replace(run, rest=rest)
 
-    def hand_on(self) -> None:
-        scene = self.scene(self.state)
+    def hand_on(self, scene: Scene) -> None:
         run = scene.result("learn")
         if run and (run.last.step in SNAPSHOTS or scene.status("learn") != "running"):
             self.trace = run

@@ -74,8 +74,8 @@ class OneNumber(View):
         drawn = int(np.random.default_rng(state.draws).integers(self.n))
         return replace(state, number=drawn, draws=state.draws + 1)
 
-    def hand_on(self) -> None:
-        self.trace = self.scene(self.state).numbers
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = scene.numbers
 
     @part(
         LinePlot,

@@ -13,7 +13,7 @@ from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import tick
-from llmviz.views.kit.view import View
+from llmviz.views.kit.view import Scene, View
 from llmviz.views.provenance import Explanation
 
 
@@ -74,5 +74,5 @@ class Table(View):
     class State:
         centred: bool = tick("take the average away (in all pictures of this page, not in its questions)")
 
-    def hand_on(self) -> None:
-        self.trace = Rows(self.run, self.state.centred)
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = Rows(scene.run, scene.centred)

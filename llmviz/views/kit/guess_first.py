@@ -54,10 +54,10 @@ class GuessFirst(View):
         """Return the card, the controls, the buttons, and below them what came out; or what `arrangement` names."""
         if self.arrangement:
             return super().arrange()
-        p, stops = self.parts, {*self.progress.children} if self._jobs else set()
+        p, stops = self.parts, {*self.progress.children} if self.jobs else set()
         buttons = [part_ for name, part_ in p.items() if not self._is_drawn(name) and part_ not in stops]
         rest = [part_ for name, part_ in p.items() if self._is_drawn(name) and name != "card"]
-        bar = [self.progress] if self._jobs else []
+        bar = [self.progress] if self.jobs else []
         return [p["card"], controls.row(*self.controls.values()), controls.row(*buttons, *bar), *rest]
 
     def _is_drawn(self, part_: str) -> bool:

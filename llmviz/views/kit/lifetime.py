@@ -9,6 +9,7 @@ where nobody tells (a terminal, nbclient), nothing is closed.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -20,6 +21,13 @@ from IPython import get_ipython
 
 # The views that each cell has made, by the cell's id.
 _made_by: defaultdict[str, weakref.WeakSet[Closable]] = defaultdict(weakref.WeakSet)
+_made: weakref.WeakValueDictionary[int, Closable] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+def living() -> list[Closable]:
+    """Return all views that are not closed, in the order in which they were made."""
+    return [view for _, view in sorted(_made.items()) if view.comm is not None]
 
 
 class Shared(ipywidgets.Widget):
@@ -57,9 +65,15 @@ class Closable(traitlets.HasTraits):
     def __init__(self, *arguments, **traits):
         self._tasks: set[asyncio.Task] = set()
         super().__init__(*arguments, **traits)
+        _made[next(_numbers)] = self
         cell = _running_cell()
         if cell is not None:
             _made_by[cell].add(self)
+
+    @property
+    def sources(self) -> list[Closable]:
+        """Return the views that this one follows."""
+        return [source for source, *_ in self._watched if isinstance(source, Closable)]
 
     def watch(self, source: traitlets.HasTraits, handler: Callable, names: str | Sequence[str]) -> None:
         """Observe something that is not a part of this view, until this view is closed."""

@@ -5,6 +5,7 @@ A view of one's own that asks before it measures is a `GuessFirst`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -27,6 +28,7 @@ Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
 Tell = Callable[[Any, Any], str]
 EARLIER = "This was about an earlier text. Guess again to be asked about the one that is there now."
+MOST_GUESSES = 200  # that a page holds of one card
 HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
@@ -60,6 +62,18 @@ class GuessCard(Picture):
         if None not in (guess, self.options) and guess not in range(len(self.options)):
             raise traitlets.TraitError(f"there is no option number {guess}")
         return guess
+
+    def page_values(self) -> dict[str, list]:
+        """Return the options, or what a reader who types or pulls the slider is likely to say."""
+        low, high = self.low, self.high
+        if self.options is not None:
+            return {"guess": [float(i) for i in range(len(self.options))]}
+        if low is None or high is None or high - low > MOST_GUESSES:
+            return {"guess": []}
+        if self.whole or high - low > 20:
+            return {"guess": [float(n) for n in range(int(low), int(high) + 1)]}
+        hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
+        return {"guess": sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})}
 
     def ask_again(self) -> None:
         """Go back to the open question."""

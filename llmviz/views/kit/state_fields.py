@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets
@@ -25,12 +26,12 @@ MOST_ROWS = 1_000_000  # of anything of which one can be selected
 
 
 def replace(state: T, **changes: Any) -> T:
-    """Return the state with other values in these fields, as `dataclasses.replace`, which reads all of them.
+    """Return the state with other values in these fields, as `copy.replace` of Python 3.13 does.
 
-    So a page without a kernel can see on which fields an event depends (`page/table.py`).
+    `dataclasses.replace` reads all other fields, so that nobody could see on which of them an event depends.
     """
-    others = {f.name: vars(state)[f.name] for f in fields(state) if f.init}
-    return type(state)(**{**others, **changes})
+    own = getattr(type(state), "__replace__", dataclasses.replace)
+    return own(state, **changes)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

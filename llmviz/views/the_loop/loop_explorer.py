@@ -82,8 +82,8 @@ class LoopExplorer(Turns):
         state = state if state.seed == before.seed else self.start_again(state)
         return state if state.more else replace(state, phase="guess")
 
-    def hand_on(self) -> None:
-        self.trace = self.scene(self.state).as_it_stands
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = scene.as_it_stands
 
     # --- the text as it stands ---
 

@@ -1,0 +1,496 @@
+"""What a page without a kernel holds: a table of its views' states, made by calling the pure methods of each view.
+
+What a part shows, where an event leads, and whatever else a view says depends on the fields of the state that it reads,
+and on nothing else. So it is computed once for their values, and holds in each state that has these (`Rules`). A page
+looks up what holds in the state it is in (`llmviz/page/replay.js`). What no rule says, it does not hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from ipywidgets.widgets.widget_selection import _Selection
+
+from llmviz.views.kit.lifetime import Closable, living
+from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.sent import places_to_ask, values_of_control, values_of_picture
+from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.view import MOST_STATES, Refused, View, put
+
+MOST_RUNS = 12  # of a source that views follow
+PATIENCE = 8  # seconds of computing for the state at the start, however little is left
+MOST_ASKED = 64  # places of a picture that say where their numbers are from
+# What is not drawn from the state.
+LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
+
+Numbered = dict[str, int]  # fields of a page's state, each with the number of its value
+
+
+class Rules:
+    """What holds for which values of which fields: {fields: {numbers of their values: what holds}}."""
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[str, ...], dict[tuple[int | None, ...], Any]] = {}
+
+    def find(self, state: Numbered) -> Any:
+        """Return what holds in a state; None where no rule says it."""
+        for names, rows in self.groups.items():
+            if (found := rows.get(tuple(map(state.get, names)))) is not None:
+                return found
+        return None
+
+    def add(self, read: Numbered, holds: Any) -> Any:
+        """Say what holds for these values."""
+        names = tuple(sorted(read))
+        self.groups.setdefault(names, {})[tuple(read[name] for name in names)] = holds
+        return holds
+
+    def written(self) -> list:
+        """Return the rules as a page takes them."""
+        return [
+            [names, {",".join(map(str, numbers)): holds for numbers, holds in rows.items()}]
+            for names, rows in self.groups.items()
+        ]
+
+
+class Reads:
+    """Notes which fields of a state are read while something is computed from it, and which ones an event sets."""
+
+    def __init__(self, kind: type):
+        self.names, self.read = {field.name for field in fields(kind)}, {}
+        reads = self
+
+        class Noted(kind):  # type: ignore[misc,valid-type]
+            is_set: frozenset[str] = frozenset()  # the fields that an event has set
+
+            def __getattribute__(self, name: str) -> Any:
+                value = super().__getattribute__(name)
+                if name in reads.names and name not in super().__getattribute__("is_set"):
+                    reads.read[name] = value
+                return value
+
+            def __replace__(self, **changes: Any) -> Noted:
+                made = Noted(**{**reads.values(self), **changes})
+                vars(made)["is_set"] = self.is_set | changes.keys()
+                return made
+
+        self._noted = Noted
+
+    def values(self, state: Any) -> dict[str, Any]:
+        """Return a state as a dict, which does not count as reading it."""
+        return {name: value for name, value in vars(state).items() if name in self.names}
+
+    def during(self, state: Any, compute: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
+        """Return what is computed from a state, and the fields that were read, with their values."""
+        self.read.clear()
+        return compute(self._noted(**self.values(state))), dict(self.read)
+
+    def set_by(self, after: Any) -> dict[str, Any]:
+        """Return the fields that an event has set, with their values: all of them where it made a state anew."""
+        values = self.values(after)
+        return {name: values[name] for name in (after.is_set if isinstance(after, self._noted) else values)}
+
+
+class Numbers:
+    """A number for each value, with its text: JSON, or nothing where a value cannot be written so."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._numbers: dict[Any, int] = {}
+
+    def of(self, value: Any) -> int:
+        """Return the number of a value that a state holds, or that a page sends."""
+        try:
+            return self.of_text(encoded(canonical(value)))
+        except TypeError:
+            return self._number((type(value), value), "")
+
+    def of_text(self, text: str) -> int:
+        """Return the number of a JSON text."""
+        return self._number(text, text)
+
+    def _number(self, key: Any, text: str) -> int:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.texts)
+            self.texts.append(text)
+        return self._numbers[key]
+
+
+def encoded(value: Any) -> str:
+    """Return a value as JSON, as it is sent to a page; bytes as {"$bytes": base64}."""
+    return json.dumps(value, default=_bytes, ensure_ascii=False, separators=(",", ":"))
+
+
+def _bytes(value: Any) -> dict:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"$bytes": base64.b64encode(value).decode()}
+    raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def canonical(value: Any) -> Any:
+    """Return a value as JavaScript writes it: lists for tuples, 1 for 1.0, and nine places."""
+    if isinstance(value, list | tuple):
+        return [*map(canonical, value)]
+    if isinstance(value, dict):
+        return {name: canonical(inner) for name, inner in value.items()}
+    if isinstance(value, float | np.number):
+        return int(value) if float(value).is_integer() else round(float(value), 9)
+    return value
+
+
+class ViewTable:
+    """The rules of one view: what each part shows, and where each event leads."""
+
+    def __init__(self, page: PageTable, view: View):
+        self.page, self.view, self.number = page, view, len(page.tables)
+        self.reads, self.start = Reads(view.State), view.state
+        self.full = {widget.model_id for widget in view.needs_kernel()}
+        self.widgets = view.parts | view.controls
+        # A start by the reader is a field of the page's state.
+        self.flags = {
+            name: page.flag(view, name)
+            for name, job in view.jobs.items()
+            if job.start and view.parts[name].model_id not in self.full  # type: ignore[attr-defined]
+        }
+        self.shown = {name: Rules() for name in self.widgets}
+        self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
+        self.by_itself, self.handed = Rules(), Rules()
+        self.asked = {
+            name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
+        }
+        self.runs: dict[int, Any] = {}  # a state for each run that it hands on, by the run's number
+        self.left_out = 0  # states
+        self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
+        self._sent: dict[tuple[str, str, int], list] = {}
+        self._sets: dict[int, dict[str, Any]] = {}
+
+    def numbered(self, values: dict[str, Any]) -> Numbered:
+        """Return fields of the view's state as fields of the page's."""
+        return {f"{self.number}.{name}": self.page.numbers.of(value) for name, value in values.items()}
+
+    def explore(self, context: Numbered, begun: Sequence[str], until: float) -> None:
+        """Add what holds in the states that the page holds of this view, as far as there is time.
+
+        context: what the view depends on beside its state. begun: the jobs that the reader has started.
+        """
+        context = context | {flag: self.page.numbers.of(name in begun) for name, flag in self.flags.items()}
+        todo, done, self.left_out = self._states_to_begin_with(), 0, 0
+        states = {*todo}
+        while done < len(todo):
+            state, done = todo[done], done + 1
+            left = until - time.process_time()
+            if done == 1:
+                left = max(left, PATIENCE)
+            if left < 0:
+                self.left_out += len(todo) - done
+                return
+            if not all(self.view.measure(name, state, left) for name in self._jobs(state, begun)):
+                self.left_out += 1
+                continue
+            for after in self._one_state(state, context):
+                if len(todo) < MOST_STATES and after not in states:
+                    states.add(after)
+                    todo.append(after)
+
+    def _states_to_begin_with(self) -> list[Any]:
+        if self.page.texts and self.view is self.page.prompt:
+            return [self.view.State(text) for text in self.page.texts]
+        return self.view.states()
+
+    def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
+        scene = self.view.scene(state)
+        allowed = [name for name in begun if not (self.view.draw(name, scene) or {}).get("disabled")]
+        return [*self.view.needed(state), *allowed]
+
+    def _one_state(self, state: Any, context: Numbered) -> Iterator[Any]:
+        """Add what holds in a state; yield the states to which events lead from there."""
+        view, full = self.view, context | self.numbered(vars(state))
+
+        def rule(rules: Rules, compute: Callable, holds: Callable, **sent: int) -> Any:
+            if (found := rules.find(full | sent)) is not None:
+                return found
+            value, read = self.reads.during(state, compute)
+            return rules.add(context | self.numbered(read) | sent, holds(value))
+
+        def led_to(writes: int) -> Any:
+            return view.State(**{**vars(state), **self._sets[writes]})
+
+        for name in self.widgets:
+            drawn = rule(
+                self.shown[name],
+                functools.partial(self._traits, name),
+                functools.partial(self._as_drawn, name),
+            )
+            for (of, trait), rules in self.events.items():
+                for sent, value in self._values(name, trait, drawn) if of == name else ():
+                    after = functools.partial(self._after, view.events[of, trait], value)
+                    yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent))
+            if name in self.asked and state == self.start:
+                self._explain(name, state, context)
+        writes, _ = rule(self.by_itself, self._next, lambda next_: [self._writes(state, next_[0]), next_[1]])
+        yield led_to(writes)
+        if self.page.is_followed(view):
+            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(state))
+
+    def _after(self, event: Callable, value: tuple, state: Any) -> Any:
+        return self.view.after(state, event, *value)
+
+    def _traits(self, name: str, state: Any) -> dict:
+        scene = self.view.scene(state)
+        if name in self.view.controls:
+            return self.view.control_shows(name, scene)
+        return self.view.draw(name, scene) or {"hidden": True}
+
+    def _as_drawn(self, name: str, traits: dict) -> int:
+        """Return the number of what a widget shows, as it would send it."""
+        widget = self._drawn_on[name]
+        if widget is not self.widgets[name]:  # else it is a view of its own
+            put(widget, traits)
+        sent = {} if widget is self.widgets[name] else widget.get_state()
+        kept = {
+            trait: self.page.numbers.of_text(encoded(value))
+            for trait, value in sent.items()
+            if trait not in LEFT_OUT and (not trait.startswith("_") or trait == "_options_labels")
+        }
+        return self.page.drawn({**kept, "hidden": self.page.numbers.of(bool(traits.get("hidden")))})
+
+    def _values(self, name: str, trait: str, drawn: int) -> list[tuple[Numbered, tuple]]:
+        """Return what the page can send, as a field of its state and as the event takes it."""
+        if (name, trait, drawn) not in self._sent:
+            self._sent[name, trait, drawn] = [*self._all_values(name, trait)]
+        return self._sent[name, trait, drawn]
+
+    def _all_values(self, name: str, trait: str) -> Iterator[tuple[Numbered, tuple]]:
+        widget = self._drawn_on[name]
+        if widget.layout.display == "none" or getattr(widget, "disabled", False):
+            return
+        if trait == "click":
+            yield {}, ()
+            return
+        if isinstance(widget, Picture):
+            values = values_of_picture(widget, trait)
+        else:
+            values = self.view.values_on_page(name) or values_of_control(widget)
+        for number, value in enumerate(values):
+            sent = number if isinstance(widget, _Selection) else value
+            yield {"in": self.page.numbers.of(sent)}, (value,)
+
+    def _writes(self, state: Any, after: Any) -> int:
+        """Return the number of what an event sets; nothing where it leads to a state that cannot be."""
+        values = self.reads.set_by(after)
+        try:
+            self.view.check(self.view.State(**{**vars(state), **values}))
+        except Refused:
+            values = {}
+        number = self.page.writes(self.numbered(values))
+        self._sets[number] = values
+        return number
+
+    def _next(self, state: Any) -> tuple[Any, float]:
+        event = self.view.by_itself(state)
+        return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
+
+    def _run(self, state: Any) -> int:
+        number = self.page.numbers.of(("run", self.number, self.page.identity(self.view.trace)))
+        self.runs.setdefault(number, state)
+        return number
+
+    def _explain(self, name: str, state: Any, context: Numbered) -> None:
+        """Say where the numbers at some places of a picture are from, as it is at the start."""
+        for place in places_to_ask(self._drawn_on[name])[:MOST_ASKED]:
+            ask = functools.partial(self.view.explanation, name, place=place)
+            explanation, read = self.reads.during(state, ask)
+            if explanation is not None:
+                known = context | self.numbered(read) | {"in": self.page.numbers.of(place)}
+                self.asked[name].add(known, self.page.numbers.of_text(encoded(explanation.as_dict())))
+
+    def written(self) -> dict:
+        """Return the rules as a page takes them."""
+        ids = {name: widget.model_id for name, widget in self.widgets.items()}
+        starts = {
+            f"{ids[name]} click": [[[], {"": self.page.writes({flag: self.page.numbers.of(True)})}]]
+            for name, flag in self.flags.items()
+        }
+        resets = {
+            name: value
+            for name, value in vars(self.view.fitted(self.start)).items()
+            if not self.view.outlives_text(name)
+        }
+        return {
+            "fits": [[[], {"": self.page.writes(self.numbered(resets))}]],
+            "handed": self.handed.written(),
+            "widgets": {ids[name]: rules.written() for name, rules in self.shown.items()},
+            "events": {
+                f"{ids[name]} {'index' if isinstance(self.widgets[name], _Selection) else trait}": rules.written()
+                for (name, trait), rules in self.events.items()
+            }
+            | starts,
+            "by_itself": self.by_itself.written(),
+            "asked": {ids[name]: rules.written() for name, rules in self.asked.items()},
+            "full": [*self.full],
+        }
+
+
+class PageTable:
+    """The rules of all views that a page shows, and the numbers of what they lead to."""
+
+    def __init__(self, shown: Sequence[str], texts: Sequence[str]):
+        self.shown, self.texts, self.numbers = shown, texts, Numbers()
+        self.tables: list[ViewTable] = []
+        self._drawn: dict[str, int] = {}
+        self._writes: dict[str, int] = {}
+        self._identities: list[Any] = []
+        views = [view for view in living() if isinstance(view, View)]
+        for view in views:
+            view.before_a_page()
+        self.start = ipywidgets.Widget.get_manager_state()["state"]
+        self.reachable = self._reachable(shown)
+        needed = [view for view in views if view.model_id in self.reachable]
+        for view in needed:
+            needed += [source for source in view.sources if source not in needed]
+        self.followed = [source for view in needed for source in view.sources]
+        self.prompt = next((view for view in views if isinstance(view, Prompt) and view in needed), None)
+        for view in views:
+            if view in needed:
+                self.tables.append(ViewTable(self, view))
+        self.begin = {}
+        for table in self.tables:
+            self.begin |= table.numbered(vars(table.start)) | dict.fromkeys(
+                table.flags.values(), self.numbers.of(False)
+            )
+
+    def fill(self, seconds: float, report: Callable[[float], object]) -> None:
+        """Compute the rules of all views, in about so many seconds of computing; report the share that is done."""
+        begun = time.process_time()
+        groups: dict[tuple[int, ...], list[ViewTable]] = {}
+        for table in self.tables:
+            table.view.layout.display = ""  # Else it would not follow.
+            groups.setdefault(tuple(self._number_of(source) for source in table.view.sources), []).append(
+                table
+            )
+        n = len(self.tables)
+        for sources, tables in groups.items():
+            for context in self._runs([self.tables[number] for number in sources]):
+                for started in range(1 + max(len(table.flags) for table in tables)):
+                    for table in tables if not started else [t for t in tables if len(t.flags) >= started]:
+                        left = seconds - (time.process_time() - begun)
+                        table.explore(context, [*table.flags][:started], time.process_time() + left / n)
+                        report(min(1.0, (time.process_time() - begun) / seconds))
+
+    def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
+        """Let the sources hand on each of their runs, one after the other; yield what says which."""
+        if not sources:
+            yield {}
+            return
+        first, *rest = sources
+        for number, state in [*first.runs.items()][:MOST_RUNS]:
+            first.view.hand_on(first.view.scene(state))
+            for context in self._runs(rest):
+                yield {f"{first.number}:run": number, **context}
+        first.view.hand_on(first.view.scene(first.start))
+
+    def _reachable(self, roots: Sequence[str]) -> dict[str, None]:
+        """Return the ids of widgets and of all that they refer to."""
+        found, todo = {}, [*roots]
+        while todo:
+            key = todo.pop()
+            if key in found or key not in self.start:
+                continue
+            found[key] = None
+            todo += [
+                part.split('"')[0] for part in encoded(self.start[key]["state"]).split('"IPY_MODEL_')[1:]
+            ]
+        return found
+
+    def _number_of(self, view: Closable) -> int:
+        return next(table.number for table in self.tables if table.view is view)
+
+    def is_followed(self, view: View) -> bool:
+        """Say whether other views follow this one."""
+        return any(view is source for source in self.followed)
+
+    def flag(self, view: View, job: str) -> str:
+        """Return the field of the page that says whether a reader has started a job: one for all that share results."""
+        of = next(
+            (t.number for t in self.tables if type(t.view) is type(view) and t.view.source is view.source),
+            len(self.tables),
+        )
+        return f"{of}:{job}"
+
+    def identity(self, value: Any) -> int:
+        """Return a number for an object: the same for one that is, or equals, one that came before."""
+        for number, known in enumerate(self._identities):
+            if known is value or (
+                type(known) is type(value) and not isinstance(value, np.ndarray) and _equal(known, value)
+            ):
+                return number
+        self._identities.append(value)
+        return len(self._identities) - 1
+
+    def drawn(self, shown: Numbered) -> int:
+        """Return the number of what a widget shows."""
+        return self._drawn.setdefault(json.dumps(shown), len(self._drawn))
+
+    def writes(self, values: Numbered) -> int:
+        """Return the number of what an event sets."""
+        return self._writes.setdefault(json.dumps(values), len(self._writes))
+
+    def written(self) -> dict:
+        """Return all of it as a page takes it."""
+        views = [table.written() for table in self.tables]
+        for table, view in zip(self.tables, views):
+            view["source"] = [self._number_of(source) for source in table.view.sources]
+        runs = {f"{t.number}:run": next(iter(t.runs), -1) for t in self.tables if self.is_followed(t.view)}
+        return {
+            "widgets": {key: self._widget(self.start[key]) for key in self.reachable},
+            "state": self.begin | runs,
+            "drawn": [*map(json.loads, self._drawn)],
+            "writes": [*map(json.loads, self._writes)],
+            "views": views,
+            "links": [*self._links()],
+            "shown": self.shown,
+            "values": self.numbers.texts,
+        }
+
+    def _widget(self, told: dict) -> dict:
+        state = dict(told["state"])
+        for buffer in told.get("buffers", ()):
+            at, (*way, last) = state, buffer["path"]
+            for step in way:
+                at[step] = at = dict(at[step])
+            at[last] = {"$bytes": buffer["data"]}
+        return {
+            "kind": told["model_name"],
+            "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},
+        }
+
+    def _links(self) -> Iterator[list]:
+        for told in self.start.values():
+            if told["model_name"] in ("LinkModel", "DirectionalLinkModel"):
+                (source, trait), (target, of_target) = told["state"]["source"], told["state"]["target"]
+                ids = [one.removeprefix("IPY_MODEL_") for one in (source, target)]
+                if ids[0] in self.reachable:
+                    yield [ids[0], trait, ids[1], of_target, told["model_name"] == "LinkModel"]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except ValueError:  # arrays in it
+        return False
+
+
+def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> None:
+    """Write the table of a page into a file, and print the share that is done meanwhile."""
+    page = PageTable(shown, texts)
+    page.fill(seconds, lambda share: print(share, flush=True))
+    Path(path).write_text(json.dumps(page.written()), "utf-8")
