@@ -65,7 +65,7 @@ globalThis.pageControls = (() => {
     }
     off(names, listener) {
       for (const name of names?.split(" ") ?? [...this.listeners.keys()]) {
-        const rest = (this.listeners.get(name) ?? []).filter((one) => listener && one !== listener);
+        const rest = (this.listeners.get(name) ?? []).filter((other) => listener && other !== listener);
         this.listeners.set(name, rest);
       }
     }
@@ -182,15 +182,15 @@ globalThis.pageControls = (() => {
     const output = h("output", { className: "widget-readout" });
     const both = h("span", { className: "two-handles" }, low, high);
     const read = () => {
-      const texts = inputs.map((one) => written(Number(one.value), model.get("readout_format")));
+      const texts = inputs.map((input) => written(Number(input.value), model.get("readout_format")));
       output.textContent = texts.join(" – ");
-      inputs.forEach((one, i) => one.setAttribute("aria-valuetext", texts[i]));
+      inputs.forEach((input, i) => input.setAttribute("aria-valuetext", texts[i]));
       both.style.setProperty("--from", along(low));
       both.style.setProperty("--to", along(high));
     };
-    for (const one of inputs)
-      one.addEventListener("input", () => {
-        if (Number(low.value) > Number(high.value)) one.value = (one === low ? high : low).value;
+    for (const input of inputs)
+      input.addEventListener("input", () => {
+        if (Number(low.value) > Number(high.value)) input.value = (input === low ? high : low).value;
         read();
         send(
           model,
@@ -203,9 +203,14 @@ globalThis.pageControls = (() => {
       parts: [both, output],
       group: true,
       show(off) {
-        inputs.forEach((one, i) => {
-          Object.assign(one, { min: model.get("min"), max: model.get("max"), step: model.get("step"), disabled: off });
-          one.value = model.get("value")[i];
+        inputs.forEach((input, i) => {
+          Object.assign(input, {
+            min: model.get("min"),
+            max: model.get("max"),
+            step: model.get("step"),
+            disabled: off,
+          });
+          input.value = model.get("value")[i];
         });
         low.style.zIndex = Number(low.value) === Number(low.max) ? 1 : ""; // else both at the end could not be parted
         read();
@@ -297,23 +302,23 @@ globalThis.pageControls = (() => {
       group: true,
       show(off, holds, why) {
         const labels = model.get("_options_labels");
-        const kept = [...row.children].map((one) => one.textContent);
+        const kept = [...row.children].map((choice) => choice.textContent);
         if (labels.length !== kept.length || labels.some((label, i) => label !== kept[i]))
           row.replaceChildren(
             ...labels.map((label, i) => {
-              const one = h("button", { type: "button", textContent: label });
-              one.addEventListener("click", () => send(model, "index", i));
-              return one;
+              const choice = h("button", { type: "button", textContent: label });
+              choice.addEventListener("click", () => send(model, "index", i));
+              return choice;
             }),
           );
         const width = model.style("button_width");
-        [...row.children].forEach((one, i) => {
+        [...row.children].forEach((choice, i) => {
           const [chosen, held] = [i === model.get("index"), holds(i)];
-          one.className = `jupyter-button widget-toggle-button${chosen ? " mod-active" : ""}`;
-          one.setAttribute("aria-pressed", chosen);
-          one.disabled = off || !held;
-          one.title = held ? (model.get("tooltips")?.[i] ?? "") : why;
-          one.style.width = width ?? "";
+          choice.className = `jupyter-button widget-toggle-button${chosen ? " mod-active" : ""}`;
+          choice.setAttribute("aria-pressed", chosen);
+          choice.disabled = off || !held;
+          choice.title = held ? (model.get("tooltips")?.[i] ?? "") : why;
+          choice.style.width = width ?? "";
         });
       },
     };
@@ -345,7 +350,7 @@ globalThis.pageControls = (() => {
         }
         const offered = menu.includes(value) ? menu : [value, ...menu];
         if (texts !== (texts = JSON.stringify(offered)))
-          select.replaceChildren(...offered.map((one) => new Option(short(one), one)));
+          select.replaceChildren(...offered.map((words) => new Option(short(words), words)));
         for (const option of select.options) option.disabled = !holds(option.value);
         select.value = value;
         select.disabled = off;
@@ -370,20 +375,20 @@ globalThis.pageControls = (() => {
   // ---- buttons and boxes ----
 
   function button(model) {
-    const one = h("button", { type: "button" });
+    const pressed = h("button", { type: "button" });
     const toggle = model.kind === "ToggleButtonModel";
-    one.addEventListener("click", () =>
+    pressed.addEventListener("click", () =>
       toggle ? send(model, "value", !model.get("value")) : model.send({ event: "click" }),
     );
     return {
       look: "widget-of-button",
-      parts: [one],
+      parts: [pressed],
       show(off) {
         const on = toggle && model.get("value");
-        if (toggle) one.setAttribute("aria-pressed", on);
-        one.className = `jupyter-button widget-button${on ? " mod-active" : ""} mod-${model.get("button_style") || "plain"}`;
-        one.textContent = model.get("description");
-        one.disabled = off;
+        if (toggle) pressed.setAttribute("aria-pressed", on);
+        pressed.className = `jupyter-button widget-button${on ? " mod-active" : ""} mod-${model.get("button_style") || "plain"}`;
+        pressed.textContent = model.get("description");
+        pressed.disabled = off;
       },
     };
   }

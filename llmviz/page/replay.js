@@ -21,7 +21,7 @@ function find(rules, state, sent) {
 /** The numbers that a quantity consists of; null where it is none. */
 function numbersIn(value) {
   const entries = value && typeof value === "object" ? Object.entries(value).toSorted() : [["", value]];
-  return entries.every(([, one]) => typeof one === "number") ? entries.map(([, one]) => one) : null;
+  return entries.every(([, part]) => typeof part === "number") ? entries.map(([, part]) => part) : null;
 }
 
 let byKeys = false; // was the last thing that the hand did a key?
@@ -40,13 +40,13 @@ class Page {
   linked = new Set();
   timers = new Map();
 
-  constructor(told) {
-    Object.assign(this, { told, values: told.values, state: { ...told.state } });
-    for (const one of told.views) {
-      for (const id of one.full ?? []) this.full.add(id);
-      for (const [key, rules] of Object.entries(one.events ?? {})) this.events.set(key, { rules });
-      for (const [id, rules] of Object.entries(one.asked ?? {})) this.asked.set(id, { rules });
-      for (const [id, rules] of Object.entries(one.widgets ?? {})) {
+  constructor(table) {
+    Object.assign(this, { table, values: table.values, state: { ...table.state } });
+    for (const view of table.views) {
+      for (const id of view.full ?? []) this.full.add(id);
+      for (const [key, rules] of Object.entries(view.events ?? {})) this.events.set(key, { rules });
+      for (const [id, rules] of Object.entries(view.asked ?? {})) this.asked.set(id, { rules });
+      for (const [id, rules] of Object.entries(view.widgets ?? {})) {
         this.drawers.set(id, [...(this.drawers.get(id) ?? []), rules]);
         for (const [fields] of rules)
           for (const field of fields) this.readers.set(field, (this.readers.get(field) ?? new Set()).add(id));
@@ -54,13 +54,13 @@ class Page {
     }
     if (!this.read() && location.hash.startsWith("#state=")) say(NOT_HELD);
     for (const id of this.drawers.keys()) this.model(id).take(this.drawn(id));
-    for (const [source, from, target, to, both] of told.links ?? []) {
+    for (const [source, from, target, to, both] of table.links ?? []) {
       this.tie(source, from, target, to);
       if (both) this.tie(target, to, source, from);
     }
   }
   model(id) {
-    if (!this.models.has(id)) this.models.set(id, new Model(this, id, this.told.widgets[id]));
+    if (!this.models.has(id)) this.models.set(id, new Model(this, id, this.table.widgets[id]));
     return this.models.get(id);
   }
   tie(source, from, target, to) {
@@ -80,7 +80,7 @@ class Page {
   /** What a widget shows now. */
   drawn(id) {
     const rules = this.drawers.get(id) ?? [];
-    return Object.assign({}, ...rules.map((one) => this.told.drawn[find(one, this.state)]));
+    return Object.assign({}, ...rules.map((rule) => this.table.drawn[find(rule, this.state)]));
   }
   /** Which values an event may send, by their canonical texts. */
   sent(event) {
@@ -99,12 +99,12 @@ class Page {
     const changed = new Set();
     const note = (fields) => Object.keys(fields).forEach((f) => state[f] !== this.state[f] && changed.add(f));
     note(writes);
-    for (const { source, fits } of this.told.views) {
-      const { handed } = this.told.views[source] ?? {};
+    for (const { source, fits } of this.table.views) {
+      const { handed } = this.table.views[source] ?? {};
       if (!handed?.some(([fields]) => fields.some((field) => changed.has(field)))) continue;
       const now = find(handed, state);
       if (now !== undefined && now === find(handed, this.state)) continue;
-      const fitted = this.told.writes[find(fits, state)];
+      const fitted = this.table.writes[find(fits, state)];
       if (now === undefined || !fitted) return undefined;
       note(Object.assign(state, fitted) && fitted);
     }
@@ -115,7 +115,7 @@ class Page {
     return [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
   }
   exactly(event, value) {
-    return this.after(this.told.writes[find(event.rules, this.state, this.sent(event).get(canonical(value)))]);
+    return this.after(this.table.writes[find(event.rules, this.state, this.sent(event).get(canonical(value)))]);
   }
   /** What leads to the nearest number that the page holds. steps: only one on the way from `now`, as a key goes. */
   nearest(event, value, now, steps) {
@@ -129,8 +129,8 @@ class Page {
       .filter(([, numbers]) => wanted && numbers?.length === wanted.length && !(steps && from && !isAhead(numbers)))
       .toSorted(([, a], [, b]) => far(a) - far(b));
     for (const [taken] of near) {
-      const found = this.exactly(event, JSON.parse(taken));
-      if (found) return { ...found, taken };
+      const outcome = this.exactly(event, JSON.parse(taken));
+      if (outcome) return { ...outcome, taken };
     }
     return undefined;
   }
@@ -148,15 +148,15 @@ class Page {
     const [isSlider, isBox, isGuess] = [/Slider/.test(model.kind), BOXES.test(model.kind), trait === "guess"];
     const isQuantity = isSlider || isBox || QUANTITIES.test(trait);
     const near = () => (isQuantity ? this.nearest(event, value, now, byKeys && !isBox && !isGuess) : undefined);
-    const found = this.exactly(event, value) ?? near();
-    const isTaken = found && (isBox || isGuess || found.taken !== canonical(now)); // else it is dragged, and not far yet
+    const outcome = this.exactly(event, value) ?? near();
+    const isTaken = outcome && (isBox || isGuess || outcome.taken !== canonical(now)); // else dragged, not far yet
     const guess = trait === "committed" ? model.get("guess") : null;
-    if (found) this.become(found, isGuess && found.taken ? model : null); // 1 may not be held, where somebody types 12
-    if (!found || (!isTaken && model.limits.reason)) this.refuse(model);
-    else say(isBox && found.taken ? `This page doesn't hold ${value}, so it shows ${found.taken}.` : "");
+    if (outcome) this.become(outcome, isGuess && outcome.taken ? model : null); // who types 12 types 1 first
+    if (!outcome || (!isTaken && model.limits.reason)) this.refuse(model);
+    else say(isBox && outcome.taken ? `This page doesn't hold ${value}, so it shows ${outcome.taken}.` : "");
     const number = this.drawn(model.id)[trait];
-    if (number !== undefined && !(isGuess && found?.taken)) model.tell(model.take({ [trait]: number }));
-    else if (!found && trait !== "click") model.put({ [trait]: before });
+    if (number !== undefined && !(isGuess && outcome?.taken)) model.tell(model.take({ [trait]: number }));
+    else if (!outcome && trait !== "click") model.put({ [trait]: before });
     const took = model.get("guess") ?? guess;
     if (guess !== null && took !== guess) say(`This page doesn't hold the guess ${guess}, so it took ${took}.`);
     return Boolean(isTaken);
@@ -178,10 +178,10 @@ class Page {
     for (const [model, names] of news) model.tell(names);
     this.showing = false;
     for (const id of this.asked.keys()) if (this.models.get(id)?.get("asked")) this.explain(this.model(id), false);
-    for (const one of this.told.views)
-      if (one.by_itself?.some(([fields]) => fields.some((field) => changed.has(field)))) this.wait(one);
+    for (const view of this.table.views)
+      if (view.by_itself?.some(([fields]) => fields.some((field) => changed.has(field)))) this.wait(view);
     if (changed.size) this.soon();
-    for (const one of this.queue.splice(0)) this.happen(...one);
+    for (const message of this.queue.splice(0)) this.happen(...message);
   }
   explain(model, isNew) {
     const [asked, event] = [model.get("asked"), this.asked.get(model.id)];
@@ -194,14 +194,14 @@ class Page {
     return number !== undefined;
   }
   /** Let what happens next by itself happen, if anything does. */
-  wait(one) {
-    clearTimeout(this.timers.get(one));
-    const [number, seconds] = find(one.by_itself, this.state) ?? [];
+  wait(view) {
+    clearTimeout(this.timers.get(view));
+    const [number, seconds] = find(view.by_itself, this.state) ?? [];
     const next = () => {
-      const found = this.after(this.told.writes[number]);
-      if (found?.changed.size) this.become(found);
+      const outcome = this.after(this.table.writes[number]);
+      if (outcome?.changed.size) this.become(outcome);
     };
-    if (seconds !== undefined) this.timers.set(one, setTimeout(next, 1000 * seconds));
+    if (seconds !== undefined) this.timers.set(view, setTimeout(next, 1000 * seconds));
   }
   /** A moment after a change, when the hand rests: which controls are pale, and the address. */
   soon() {
@@ -242,7 +242,7 @@ class Page {
   // ---- the address ----
 
   write() {
-    const differs = Object.entries(this.state).filter(([f, n]) => n !== this.told.state[f] && this.values[n] !== "");
+    const differs = Object.entries(this.state).filter(([f, n]) => n !== this.table.state[f] && this.values[n] !== "");
     const texts = Object.fromEntries(differs.map(([field, number]) => [field, this.values[number]]));
     const hash = differs.length ? `#state=${encodeURIComponent(JSON.stringify(texts))}` : "";
     if (!hash && !location.hash.startsWith("#state=")) return;
@@ -256,10 +256,10 @@ class Page {
       const texts = JSON.parse(decodeURIComponent(location.hash.replace(/^#state=/, "")));
       const numbers = new Map(this.values.map((text, number) => [text, number]));
       const writes = Object.entries(texts).map(([field, text]) => [field, numbers.get(text)]);
-      const state = { ...this.told.state, ...Object.fromEntries(writes) };
-      const found = this.reached(state, Object.keys(texts));
-      if (found) this.state = state;
-      return Boolean(found);
+      const state = { ...this.table.state, ...Object.fromEntries(writes) };
+      const outcome = this.reached(state, Object.keys(texts));
+      if (outcome) this.state = state;
+      return Boolean(outcome);
     } catch {
       return false; // cut off on its way, or none
     }
@@ -292,7 +292,7 @@ async function start() {
   const page = new Page(await unpack(document.getElementById("packed").textContent));
   window.replay = page;
   await showAll(page);
-  for (const one of page.told.views) page.wait(one);
+  for (const view of page.table.views) page.wait(view);
   await page.settled();
   document.body.dataset.ready = "";
 }
