@@ -8,7 +8,7 @@ const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 async function look() {
   try {
     const counts = await (await fetch(`${location.pathname}/counts`, { cache: "no-store" })).json();
-    for (const cell of cells) {
+    for (const cell of table.hidden ? [] : cells) {
       const [when, question, option] = cell.dataset.count.split(" ");
       const all = counts[when][question];
       cell.textContent = all[option];
