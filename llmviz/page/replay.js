@@ -99,16 +99,22 @@ class Page {
     const changed = new Set();
     const note = (fields) => Object.keys(fields).forEach((f) => state[f] !== this.state[f] && changed.add(f));
     note(writes);
-    for (const { source, fits } of this.table.views) {
-      const { handed } = this.table.views[source] ?? {};
-      if (!handed?.some(([fields]) => fields.some((field) => changed.has(field)))) continue;
-      const now = find(handed, state);
-      if (now !== undefined && now === find(handed, this.state)) continue;
-      const fitted = this.table.writes[find(fits, state)];
-      if (now === undefined || !fitted) return undefined;
-      note(Object.assign(state, fitted) && fitted);
+    const isRead = (rules) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
+    for (const [number, view] of this.table.views.entries()) {
+      if (view.follows.some((run) => changed.has(run))) note(Object.assign(state, this.fitted(view, state)));
+      if (!isRead(view.handed)) continue;
+      const run = find(view.handed, state);
+      if (run === undefined) return undefined;
+      note(Object.assign(state, { [`${number}:run`]: run }));
     }
     return this.reached(state, changed);
+  }
+  /** A state for a view that follows a new run: its fields that last stay as they are, where the page holds that. */
+  fitted(view, state) {
+    const begin = this.table.writes[find(view.fits, state)];
+    const kept = { ...state, ...begin };
+    for (const field of view.lasting) kept[field] = state[field];
+    return Object.keys(view.widgets).every((id) => this.isHeld(id, kept)) ? kept : { ...state, ...begin };
   }
   reached(state, changed) {
     const touched = new Set([...changed].flatMap((field) => [...(this.readers.get(field) ?? [])]));

@@ -7,6 +7,7 @@ looks up what holds in the state it is in (`llmviz/page/replay.js`). What no rul
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import json
@@ -163,7 +164,7 @@ class ViewTable:
         }
         self.shown = {name: Rules() for name in self.widgets}
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
-        self.by_itself, self.handed = Rules(), Rules()
+        self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
@@ -182,6 +183,9 @@ class ViewTable:
 
         context: what the view depends on beside its state. begun: the jobs that the reader has started.
         """
+        if context == self.page.begin_runs(self):
+            self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
+        self.fits.add(context, self.page.writes(self.numbered(vars(self.view.state))))
         context = context | {flag: self.page.numbers.of(name in begun) for name, flag in self.flags.items()}
         todo, done, self.left_out = self._states_to_begin_with(), 0, 0
         states = {*todo}
@@ -203,7 +207,7 @@ class ViewTable:
 
     def _states_to_begin_with(self) -> list[Any]:
         if self.page.texts and self.view is self.page.prompt:
-            return [self.view.State(text) for text in self.page.texts]
+            return [*map(self.view.State, dict.fromkeys([self.start.text, *self.page.texts]))]
         return self.view.states()
 
     def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
@@ -320,13 +324,14 @@ class ViewTable:
             f"{ids[name]} click": [[[], {"": self.page.writes({flag: self.page.numbers.of(True)})}]]
             for name, flag in self.flags.items()
         }
-        resets = {
-            name: value
-            for name, value in vars(self.view.fitted(self.start)).items()
-            if not self.view.outlives_text(name)
-        }
         return {
-            "fits": [[[], {"": self.page.writes(self.numbered(resets))}]],
+            "follows": [*self.page.begin_runs(self)],
+            "fits": self.fits.written(),
+            "lasting": [
+                name
+                for name in self.numbered(vars(self.start))
+                if self.view.outlives_text(name.split(".")[1])
+            ],
             "handed": self.handed.written(),
             "widgets": {ids[name]: rules.written() for name, rules in self.shown.items()},
             "events": {
@@ -414,6 +419,11 @@ class PageTable:
     def _number_of(self, view: Closable) -> int:
         return next(table.number for table in self.tables if table.view is view)
 
+    def begin_runs(self, table: ViewTable) -> Numbered:
+        """Return which runs of its sources a view follows at the start."""
+        sources = [self.tables[self._number_of(source)] for source in table.view.sources]
+        return {f"{source.number}:run": next(iter(source.runs)) for source in sources}
+
     def is_followed(self, view: View) -> bool:
         """Say whether other views follow this one."""
         return any(view is source for source in self.followed)
@@ -447,9 +457,7 @@ class PageTable:
     def written(self) -> dict:
         """Return all of it as a page takes it."""
         views = [table.written() for table in self.tables]
-        for table, view in zip(self.tables, views):
-            view["source"] = [self._number_of(source) for source in table.view.sources]
-        runs = {f"{t.number}:run": next(iter(t.runs), -1) for t in self.tables if self.is_followed(t.view)}
+        runs = {f"{table.number}:run": next(iter(table.runs)) for table in self.tables if table.runs}
         return {
             "widgets": {key: self._widget(self.start[key]) for key in self.reachable},
             "state": self.begin | runs,
@@ -459,6 +467,7 @@ class PageTable:
             "links": [*self._links()],
             "shown": self.shown,
             "values": self.numbers.texts,
+            "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
         }
 
     def _widget(self, told: dict) -> dict:
@@ -487,6 +496,13 @@ def _equal(a: Any, b: Any) -> bool:
         return bool(a == b)
     except ValueError:  # arrays in it
         return False
+
+
+async def settle(seconds: float = 60) -> None:
+    """Wait until nothing works beside the cells any more."""
+    end = time.monotonic() + seconds
+    while any(view.is_working for view in living()) and time.monotonic() < end:
+        await asyncio.sleep(0.05)
 
 
 def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> None:

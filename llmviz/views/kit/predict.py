@@ -73,7 +73,9 @@ class GuessCard(Picture):
         if self.whole or high - low > 20:
             return {"guess": [float(n) for n in range(int(low), int(high) + 1)]}
         hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
-        return {"guess": sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})}
+        return {
+            "guess": sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
+        }
 
     def ask_again(self) -> None:
         """Go back to the open question."""
