@@ -192,7 +192,7 @@ class ViewTable:
         while done < len(todo):
             state, done = todo[done], done + 1
             left = until - time.process_time()
-            if done == 1:
+            if done <= 2:  # A card, and its answer.
                 left = max(left, PATIENCE)
             if left < 0:
                 self.left_out += len(todo) - done
@@ -375,21 +375,26 @@ class PageTable:
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
         """Compute the rules of all views, in about so many seconds of computing; report the share that is done."""
-        begun = time.process_time()
+        begun, end = time.process_time(), time.process_time() + seconds
         groups: dict[tuple[int, ...], list[ViewTable]] = {}
         for table in self.tables:
             table.view.layout.display = ""  # Else it would not follow.
-            groups.setdefault(tuple(self._number_of(source) for source in table.view.sources), []).append(
-                table
-            )
-        n = len(self.tables)
-        for sources, tables in groups.items():
-            for context in self._runs([self.tables[number] for number in sources]):
+            sources = tuple(self._number_of(source) for source in table.view.sources)
+            groups.setdefault(sources, []).append(table)
+        to_do = sum(1 + len(table.flags) for table in self.tables)
+        for numbers, tables in groups.items():
+            for context in self._runs([self.tables[number] for number in numbers]):
                 for started in range(1 + max(len(table.flags) for table in tables)):
-                    for table in tables if not started else [t for t in tables if len(t.flags) >= started]:
-                        left = seconds - (time.process_time() - begun)
-                        table.explore(context, [*table.flags][:started], time.process_time() + left / n)
-                        report(min(1.0, (time.process_time() - begun) / seconds))
+                    now = [table for table in tables if len(table.flags) >= started]
+                    until = time.process_time() + (end - time.process_time()) * len(now) / max(1, to_do)
+                    to_do -= len(now)
+                    # What one does not take of its share, the others have.
+                    for _ in range(2):
+                        for i, table in enumerate(now):
+                            share = max(0.0, until - time.process_time()) / (len(now) - i)
+                            table.explore(context, [*table.flags][:started], time.process_time() + share)
+                        now = [table for table in now if table.left_out]
+                    report(min(1.0, (time.process_time() - begun) / seconds))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
         """Let the sources hand on each of their runs, one after the other; yield what says which."""
