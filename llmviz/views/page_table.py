@@ -168,7 +168,7 @@ class ViewTable:
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
-        self.runs: dict[int, Any] = {}  # a state for each run that it hands on, by the run's number
+        self.runs: dict[int, tuple[Any, Any]] = {}  # that it hands on, each with a state that gives it
         self.left_out = 0  # states
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._sent: dict[tuple[str, str, int], list] = {}
@@ -304,8 +304,10 @@ class ViewTable:
         return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
 
     def _run(self, state: Any) -> int:
-        number = self.page.numbers.of(("run", self.number, self.page.identity(self.view.trace)))
-        self.runs.setdefault(number, state)
+        """Return the number of the run that the view now hands on, which this state gives."""
+        same = (number for number, (_, run) in self.runs.items() if run is self.view.trace)
+        number = next(same, len(self.runs))
+        self.runs.setdefault(number, (state, self.view.trace))
         return number
 
     def _explain(self, name: str, state: Any, context: Numbered) -> None:
@@ -353,7 +355,6 @@ class PageTable:
         self.tables: list[ViewTable] = []
         self._drawn: dict[str, int] = {}
         self._writes: dict[str, int] = {}
-        self._identities: list[Any] = []
         views = [view for view in living() if isinstance(view, View)]
         for view in views:
             view.before_a_page()
@@ -402,7 +403,7 @@ class PageTable:
             yield {}
             return
         first, *rest = sources
-        for number, state in [*first.runs.items()][:MOST_RUNS]:
+        for number, (state, _) in [*first.runs.items()][:MOST_RUNS]:
             first.view.hand_on(first.view.scene(state))
             for context in self._runs(rest):
                 yield {f"{first.number}:run": number, **context}
@@ -441,16 +442,6 @@ class PageTable:
         )
         return f"{of}:{job}"
 
-    def identity(self, value: Any) -> int:
-        """Return a number for an object: the same for one that is, or equals, one that came before."""
-        for number, known in enumerate(self._identities):
-            if known is value or (
-                type(known) is type(value) and not isinstance(value, np.ndarray) and _equal(known, value)
-            ):
-                return number
-        self._identities.append(value)
-        return len(self._identities) - 1
-
     def drawn(self, shown: Numbered) -> int:
         """Return the number of what a widget shows."""
         return self._drawn.setdefault(json.dumps(shown), len(self._drawn))
@@ -469,7 +460,6 @@ class PageTable:
             "drawn": [*map(json.loads, self._drawn)],
             "writes": [*map(json.loads, self._writes)],
             "views": views,
-            "links": [*self._links()],
             "shown": self.shown,
             "values": self.numbers.texts,
             "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
@@ -486,21 +476,6 @@ class PageTable:
             "kind": told["model_name"],
             "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},
         }
-
-    def _links(self) -> Iterator[list]:
-        for told in self.start.values():
-            if told["model_name"] in ("LinkModel", "DirectionalLinkModel"):
-                (source, trait), (target, of_target) = told["state"]["source"], told["state"]["target"]
-                ids = [one.removeprefix("IPY_MODEL_") for one in (source, target)]
-                if ids[0] in self.reachable:
-                    yield [ids[0], trait, ids[1], of_target, told["model_name"] == "LinkModel"]
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(a == b)
-    except ValueError:  # arrays in it
-        return False
 
 
 async def settle(seconds: float = 60) -> None:
