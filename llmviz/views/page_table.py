@@ -12,7 +12,7 @@ import base64
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
-PATIENCE = 8  # seconds of computing for the state at the start, however little is left
+PATIENCE = 20  # seconds of computing for the state at the start, however little is left
 MOST_ASKED = 64  # places of a picture that say where their numbers are from
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
@@ -171,6 +171,7 @@ class ViewTable:
         self.runs: dict[int, tuple[Any, Any]] = {}  # that it hands on, each with a state that gives it
         self.left_out = 0  # states
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
+        self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, str, int], list] = {}
         self._sets: dict[int, dict[str, Any]] = {}
 
@@ -197,7 +198,7 @@ class ViewTable:
             if left < 0:
                 self.left_out += len(todo) - done
                 return
-            if not all(self.view.measure(name, state, left) for name in self._jobs(state, begun)):
+            if not all(self._is_measured(name, state, left) for name in self._jobs(state, begun)):
                 self.left_out += 1
                 continue
             for after in self._one_state(state, context):
@@ -214,6 +215,15 @@ class ViewTable:
         scene = self.view.scene(state)
         allowed = [name for name in begun if not (self.view.draw(name, scene) or {}).get("disabled")]
         return [*self.view.needed(state), *allowed]
+
+    def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
+        """Do a job, if there is time for it; say whether it is done. What was too slow once is not tried again."""
+        key = self.view.key(name, state)
+        if key in self._too_slow:
+            return False
+        if not self.view.measure(name, state, seconds):
+            self._too_slow.add(key)
+        return key not in self._too_slow
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[Any]:
         """Add what holds in a state; yield the states to which events lead from there."""
