@@ -29,7 +29,7 @@ from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
 JOB_PATIENCE = 3  # seconds of computing for any job
-PATIENCE = 20  # seconds of computing for the state at the start, however little is left
+PATIENCE = 30  # seconds of computing for the state at the start, however little is left
 MOST_ASKED = 64  # places of a picture that say where their numbers are from
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
