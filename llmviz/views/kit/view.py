@@ -589,7 +589,9 @@ class View(Explorer):
     def explanation(self, name: str, state: Any, place: Sequence[int]) -> Any:
         """Return where a number of a part is from; None where there is none at this place."""
         scene = self.scene(state)
-        scene.shown = self.draw(name, scene) or {}
+        scene.shown = self.draw(name, scene) or {"hidden": True}
+        if scene.shown.get("hidden"):
+            return None
         explain = self._explanations[name]
         which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
         try:
