@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser(
         "page",
         help="make a notebook a page that stays alive without Python and without a network",
-        description="Run a notebook, compute what its controls show, and write one file for a browser: its controls move, "
+        description="Run a notebook, compute what its controls show, and write one file for a browser: they move, "
         "without Python and without a network, through what was computed.",
         allow_abbrev=False,
     )
@@ -106,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_number_of("seconds", 3600),
         default=25,
-        help="how long a core may compute for each page when it has run; the longer, the more of what its controls show "
-        "is in the page (default: 25)",
+        help="how long a core may compute for each page that has run; the longer, the more of what its controls "
+        "show is in the page (default: 25)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(

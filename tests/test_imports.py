@@ -36,6 +36,7 @@ MAY_KNOW = {
     "weights": set(),
     "download": set(),
     "checks": set(),
+    "glossary": set(),
     "tokenization": set(),
     "embeddings": {"ops"},
     "position": {"ops"},
@@ -187,7 +188,7 @@ MAY_KNOW = {
         *("classroom.lessons", "claims.cases"),
     },
     "classroom.session_pool": {"machine"},  # kernels, and no maths: that is theirs
-    "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
+    "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.page_table
     "page.write": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }

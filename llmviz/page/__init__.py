@@ -1,7 +1,7 @@
 """A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
-The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states. The
-file holds the cells, that table, packed, and scripts that look up in it what each control brings about.
+The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states.
+The file holds the cells, that table, packed, and scripts that look up in it what each control brings about.
 """
 
 from __future__ import annotations

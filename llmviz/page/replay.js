@@ -37,7 +37,6 @@ class Page {
   drawers = new Map(); // by widget, the rules of what it shows
   readers = new Map(); // by field, the widgets that it may change
   full = new Set();
-  linked = new Set();
   timers = new Map();
 
   constructor(table) {
@@ -54,24 +53,11 @@ class Page {
     }
     if (!this.read() && location.hash.startsWith("#state=")) say(NOT_HELD);
     for (const id of this.drawers.keys()) this.model(id).take(this.drawn(id));
-    for (const [source, from, target, to, both] of table.links ?? []) {
-      this.tie(source, from, target, to);
-      if (both) this.tie(target, to, source, from);
-    }
   }
   model(id) {
     if (!this.models.has(id)) this.models.set(id, new Model(this, id, this.table.widgets[id]));
     return this.models.get(id);
   }
-  tie(source, from, target, to) {
-    this.linked.add(`${source} ${from}`);
-    this.model(source).on(`change:${from}`, () => {
-      this.model(target).set(to, this.model(source).get(from));
-      if (this.showing) this.model(target).unsaved.clear(); // what is drawn there comes as well
-      else this.model(target).save_changes();
-    });
-  }
-
   // ---- what follows from what ----
 
   isHeld(id, state) {
@@ -234,7 +220,6 @@ class Page {
     const [isText, isButton] = [/^Text(area)?Model$/.test(model.kind), model.kind === "ButtonModel"];
     const trait = isButton ? "click" : CHOICES.test(model.kind) ? "index" : "value";
     const event = this.events.get(`${model.id} ${trait}`);
-    if (!event && this.linked.has(`${model.id} ${trait}`)) return { holds: () => true };
     if (!event) return { reason: isText || isButton ? FULL : NOT_HELD, holds: () => false };
     const now = canonical(model.get(trait) ?? null);
     const sent = [...this.sent(event).keys()];

@@ -12,7 +12,7 @@ import base64
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
-PATIENCE = 8  # seconds of computing for the state at the start, however little is left
+PATIENCE = 20  # seconds of computing for the state at the start, however little is left
 MOST_ASKED = 64  # places of a picture that say where their numbers are from
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
@@ -168,9 +168,10 @@ class ViewTable:
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
-        self.runs: dict[int, Any] = {}  # a state for each run that it hands on, by the run's number
+        self.runs: dict[int, tuple[Any, Any]] = {}  # that it hands on, each with a state that gives it
         self.left_out = 0  # states
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
+        self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, str, int], list] = {}
         self._sets: dict[int, dict[str, Any]] = {}
 
@@ -192,12 +193,12 @@ class ViewTable:
         while done < len(todo):
             state, done = todo[done], done + 1
             left = until - time.process_time()
-            if done == 1:
+            if done <= 2:  # A card, and its answer.
                 left = max(left, PATIENCE)
             if left < 0:
                 self.left_out += len(todo) - done
                 return
-            if not all(self.view.measure(name, state, left) for name in self._jobs(state, begun)):
+            if not all(self._is_measured(name, state, left) for name in self._jobs(state, begun)):
                 self.left_out += 1
                 continue
             for after in self._one_state(state, context):
@@ -214,6 +215,15 @@ class ViewTable:
         scene = self.view.scene(state)
         allowed = [name for name in begun if not (self.view.draw(name, scene) or {}).get("disabled")]
         return [*self.view.needed(state), *allowed]
+
+    def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
+        """Do a job, if there is time for it; say whether it is done. What was too slow once is not tried again."""
+        key = self.view.key(name, state)
+        if key in self._too_slow:
+            return False
+        if not self.view.measure(name, state, seconds):
+            self._too_slow.add(key)
+        return key not in self._too_slow
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[Any]:
         """Add what holds in a state; yield the states to which events lead from there."""
@@ -304,8 +314,10 @@ class ViewTable:
         return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
 
     def _run(self, state: Any) -> int:
-        number = self.page.numbers.of(("run", self.number, self.page.identity(self.view.trace)))
-        self.runs.setdefault(number, state)
+        """Return the number of the run that the view now hands on, which this state gives."""
+        same = (number for number, (_, run) in self.runs.items() if run is self.view.trace)
+        number = next(same, len(self.runs))
+        self.runs.setdefault(number, (state, self.view.trace))
         return number
 
     def _explain(self, name: str, state: Any, context: Numbered) -> None:
@@ -353,7 +365,6 @@ class PageTable:
         self.tables: list[ViewTable] = []
         self._drawn: dict[str, int] = {}
         self._writes: dict[str, int] = {}
-        self._identities: list[Any] = []
         views = [view for view in living() if isinstance(view, View)]
         for view in views:
             view.before_a_page()
@@ -375,21 +386,26 @@ class PageTable:
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
         """Compute the rules of all views, in about so many seconds of computing; report the share that is done."""
-        begun = time.process_time()
+        begun, end = time.process_time(), time.process_time() + seconds
         groups: dict[tuple[int, ...], list[ViewTable]] = {}
         for table in self.tables:
             table.view.layout.display = ""  # Else it would not follow.
-            groups.setdefault(tuple(self._number_of(source) for source in table.view.sources), []).append(
-                table
-            )
-        n = len(self.tables)
-        for sources, tables in groups.items():
-            for context in self._runs([self.tables[number] for number in sources]):
+            sources = tuple(self._number_of(source) for source in table.view.sources)
+            groups.setdefault(sources, []).append(table)
+        to_do = sum(1 + len(table.flags) for table in self.tables)
+        for numbers, tables in groups.items():
+            for context in self._runs([self.tables[number] for number in numbers]):
                 for started in range(1 + max(len(table.flags) for table in tables)):
-                    for table in tables if not started else [t for t in tables if len(t.flags) >= started]:
-                        left = seconds - (time.process_time() - begun)
-                        table.explore(context, [*table.flags][:started], time.process_time() + left / n)
-                        report(min(1.0, (time.process_time() - begun) / seconds))
+                    now = [table for table in tables if len(table.flags) >= started]
+                    until = time.process_time() + (end - time.process_time()) * len(now) / max(1, to_do)
+                    to_do -= len(now)
+                    # What one does not take of its share, the others have.
+                    for _ in range(2):
+                        for i, table in enumerate(now):
+                            share = max(0.0, until - time.process_time()) / (len(now) - i)
+                            table.explore(context, [*table.flags][:started], time.process_time() + share)
+                        now = [table for table in now if table.left_out]
+                    report(min(1.0, (time.process_time() - begun) / seconds))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
         """Let the sources hand on each of their runs, one after the other; yield what says which."""
@@ -397,7 +413,7 @@ class PageTable:
             yield {}
             return
         first, *rest = sources
-        for number, state in [*first.runs.items()][:MOST_RUNS]:
+        for number, (state, _) in [*first.runs.items()][:MOST_RUNS]:
             first.view.hand_on(first.view.scene(state))
             for context in self._runs(rest):
                 yield {f"{first.number}:run": number, **context}
@@ -436,16 +452,6 @@ class PageTable:
         )
         return f"{of}:{job}"
 
-    def identity(self, value: Any) -> int:
-        """Return a number for an object: the same for one that is, or equals, one that came before."""
-        for number, known in enumerate(self._identities):
-            if known is value or (
-                type(known) is type(value) and not isinstance(value, np.ndarray) and _equal(known, value)
-            ):
-                return number
-        self._identities.append(value)
-        return len(self._identities) - 1
-
     def drawn(self, shown: Numbered) -> int:
         """Return the number of what a widget shows."""
         return self._drawn.setdefault(json.dumps(shown), len(self._drawn))
@@ -464,7 +470,6 @@ class PageTable:
             "drawn": [*map(json.loads, self._drawn)],
             "writes": [*map(json.loads, self._writes)],
             "views": views,
-            "links": [*self._links()],
             "shown": self.shown,
             "values": self.numbers.texts,
             "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
@@ -481,21 +486,6 @@ class PageTable:
             "kind": told["model_name"],
             "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},
         }
-
-    def _links(self) -> Iterator[list]:
-        for told in self.start.values():
-            if told["model_name"] in ("LinkModel", "DirectionalLinkModel"):
-                (source, trait), (target, of_target) = told["state"]["source"], told["state"]["target"]
-                ids = [one.removeprefix("IPY_MODEL_") for one in (source, target)]
-                if ids[0] in self.reachable:
-                    yield [ids[0], trait, ids[1], of_target, told["model_name"] == "LinkModel"]
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(a == b)
-    except ValueError:  # arrays in it
-        return False
 
 
 async def settle(seconds: float = 60) -> None:

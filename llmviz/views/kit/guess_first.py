@@ -43,7 +43,7 @@ class GuessFirst(View):
             lambda value, _: isinstance(value, bool),
             "True or False",
             of=("card", "committed"),
-            on_page=lambda _: (False, True),
+            on_page=lambda view: () if view.parts["card"] in view.needs_kernel() else (False, True),
         )
 
     def __init__(self, source: Any, *, explain: str = "", **state: Any):

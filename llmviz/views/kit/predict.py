@@ -29,6 +29,7 @@ Answer = Value | tuple[float, ...]  # of options the indices, more than one wher
 Tell = Callable[[Any, Any], str]
 EARLIER = "This was about an earlier text. Guess again to be asked about the one that is there now."
 MOST_GUESSES = 200  # that a page holds of one card
+ROUND_NUMBERS = [*range(20), *(n * 10**k for k in range(5) for n in (20, 25, 30, 40, 50, 60, 80, 100, 150))]
 HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
@@ -69,7 +70,11 @@ class GuessCard(Picture):
         if self.options is not None:
             return {"guess": [float(i) for i in range(len(self.options))]}
         if low is None or high is None or high - low > MOST_GUESSES:
-            return {"guess": []}
+            return {
+                "guess": [
+                    float(n) for n in ROUND_NUMBERS if (low or 0) <= n <= (math.inf if high is None else high)
+                ]
+            }
         if self.whole or high - low > 20:
             return {"guess": [float(n) for n in range(int(low), int(high) + 1)]}
         hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
