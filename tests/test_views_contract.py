@@ -12,6 +12,7 @@ import math
 import random
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import ipywidgets
@@ -31,10 +32,9 @@ from llmviz.views import attention, differences, embeddings, ffn, position, samp
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
-from llmviz.views.rehearsal.controls import controls_of
-from llmviz.views.rehearsal.states import as_a_script
 from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
@@ -50,10 +50,15 @@ def learner(_prompt=None):
     return Learner(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
 
 
+def at_once(make, *arguments, **options):
+    """Make a view where no event loop runs: what it begins is done when this returns."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make, *arguments, **options).result()
+
+
 def trained():
     """A learner that has done its work, and goes with the view that follows it."""
-    with as_a_script():
-        source = learner()
+    source = at_once(learner)
     source.goes_with_its_followers()
     return source
 
@@ -69,8 +74,7 @@ def chat(prompt):
 
 def tuning(prompt):
     """A tuning that has been done, and goes with the view that follows it."""
-    with as_a_script():
-        source = differences.FineTuning(chat(prompt), committed=True, **TAUGHT)
+    source = at_once(differences.FineTuning, chat(prompt), committed=True, **TAUGHT)
     source.goes_with_its_followers()
     return source
 
@@ -322,10 +326,10 @@ def alike(a, b):
 def assert_drawn_anew_it_is_the_same(view):
     """A new view shows the same, except in parts that show the old result until the new one comes."""
     new = again(view)
-    for name, trait in of_page(view):
-        if view.parts[name].layout.display != "none":
-            new.parts[name].set_trait(trait, getattr(view.parts[name], trait))
     waits = {name for name, (scene, _) in view._drawn.items() if not view._still_holds(scene, view.state)}
+    for name, trait in of_page(view):
+        if name not in waits and view.parts[name].layout.display != "none":
+            new.parts[name].set_trait(trait, getattr(view.parts[name], trait))
     assert not waits or view.busy
     assert {name for name, _ in differing(screen(view), screen(new))} <= waits
     assert waits or repr(view) == repr(new)
@@ -391,12 +395,7 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    possible = [
-                        value
-                        for each in controls_of(view.parts[name])
-                        for value in each.values
-                        if each.trait == trait
-                    ]
+                    possible = values_of_picture(view.parts[name], trait) if trait != "asked" else []
                     value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
                     view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 
@@ -599,9 +598,7 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
                 continue
             await settled(view)  # a picture that waits for a job shows what it showed before
             taken = []
-            places = [
-                value for each in controls_of(part) if each.trait == "selected" for value in each.values
-            ]
+            places = values_of_picture(part, "selected") if "selected" in getattr(part, "_by_page", ()) else []
             for place in [place for place in places if place is not None][:MOST_PLACES]:
                 before = view.state
                 part.set_state({"selected": place})

@@ -222,7 +222,7 @@ class ViewTable:
         key = self.view.key(name, state)
         if key in self._too_slow:
             return False
-        if not self.view.measure(name, state, max(seconds, JOB_PATIENCE)):
+        if not self.view.do_job(name, state, max(seconds, JOB_PATIENCE)):
             self._too_slow.add(key)
         return key not in self._too_slow
 

@@ -95,7 +95,7 @@ class ArrowExplorer(NearWords):
         return embeddings.plane(*embeddings.embed(scene.tokens, scene.run.W_E))
 
     @shared
-    def along(self, scene: Scene) -> list[np.ndarray]:
+    def directions(self, scene: Scene) -> list[np.ndarray]:
         """Return each token's cosine with both axes of the plane."""
         return [embeddings.cosine_to_all(axis, scene.run.W_E) for axis in scene.plane.axes]
 
@@ -132,7 +132,7 @@ class ArrowExplorer(NearWords):
 
     @shared
     def cosines(self, scene: Scene) -> np.ndarray:
-        (x, y), along = scene.place, scene.along
+        (x, y), along = scene.place, scene.directions
         return ((x * along[0] + y * along[1]) / (math.hypot(x, y) or 1)).astype(np.float32)
 
     def listed(self, scene: Scene) -> dict:

@@ -35,6 +35,7 @@ from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field, replace
 
 MOST_STATES = 2_000  # that a page holds of one view
+MARKS = {"make", "button", "parts", "is_shared", "looks", "on", "explains", "reads"}  # on methods, by the functions below
 
 
 @dataclass(frozen=True)
@@ -349,6 +350,8 @@ class View(Explorer):
         }
         cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls.jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
+        if hidden := [name for name in members if name in vars(View) and MARKS & vars(members[name]).keys()]:
+            raise TypeError(f"{cls.__name__} needs other names for {', '.join(hidden)}: each view has these.")
         if cls.jobs:
             cls._parts.setdefault("progress", _bar)
 
@@ -731,7 +734,7 @@ class View(Explorer):
             if self._at_work.get("") is event:
                 del self._at_work[""]
 
-    def measure(self, name: str, state: Any, seconds: float) -> bool:
+    def do_job(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job of a state now, for at most so many seconds of computing; say whether it is done."""
         key, end = self.key(name, state), time.process_time() + seconds
         if self._measurements.of(key).status != "done":
