@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import itertools
 import json
-import os
 import re
 import signal
 import socket
@@ -31,6 +30,7 @@ from visitor import PROTOCOL, ROOT, Visitor, a_class, cookies, flood, get, index
 from llmviz import cli, machine
 from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
+from llmviz.where import VARIABLE, where
 
 # Tornado's client complains of its own connections that were refused, or cut.
 pytestmark = pytest.mark.filterwarnings(
@@ -193,6 +193,7 @@ def test_a_page_and_its_index_ask_nobody_else(served):
         return reader.html, index, answer
 
     html, index, none = asyncio.run(visit())
+    assert "Your teacher’s computer runs the model" in html
     loaded = re.findall(r"<(?:link|script|img|iframe)[^>]*(?:href|src)=[\"']?([^\"'> ]+)", html)
     assert len(loaded) > 5
     assert [url for url in loaded if not url.startswith(("/", "data:"))] == []
@@ -571,7 +572,7 @@ def test_in_a_class_no_box_opens_a_file(tmp_path, monkeypatch):
     file = tmp_path / "secret.txt"
     file.write_text("the teacher's own")
     assert learner.read(learner.OWN, str(file)).text == "the teacher's own"
-    monkeypatch.setenv("LLMVIZ_CLASS", session_pool.ENVIRONMENT["LLMVIZ_CLASS"])
+    monkeypatch.setenv(VARIABLE, session_pool.ENVIRONMENT[VARIABLE])
     assert learner.read(learner.OWN, str(file)).text == str(file)
 
 
@@ -995,4 +996,4 @@ def test_a_check_that_cannot_be(capsys):
 
 def test_the_environment_gives_a_kernel_one_thread():
     assert {session_pool.ENVIRONMENT[name] for name in ("LLMVIZ_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
-    assert os.environ.get("LLMVIZ_CLASS") is None
+    assert where() == "notebook"
