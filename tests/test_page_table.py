@@ -116,6 +116,7 @@ def shown(widget):
 def same(a, b):
     if isinstance(a, dict) and isinstance(b, dict) and "$bytes" in a and "$bytes" in b:
         import base64
+
         one, other = (np.frombuffer(base64.b64decode(x["$bytes"]), np.float32) for x in (a, b))
         return alike(one, other)
     if isinstance(a, list) and isinstance(b, list):
@@ -147,6 +148,7 @@ def table_of(monkeypatch):
 @pytest.mark.usefixtures("unchecked", "nothing_measured")
 def test_it_says_what_a_new_view_shows(tiny_model, make, table_of):
     import time
+
     t0 = time.process_time()
     for v in page_table.living():
         v.close()
@@ -199,7 +201,7 @@ def test_it_says_what_a_new_view_shows(tiny_model, make, table_of):
         if not events and not events2:
             break
         which = rng.random()
-        if events2 and (not events or which < .2):
+        if events2 and (not events or which < 0.2):
             ev = (pn, *rng.choice(events2))
         else:
             kinds = sorted({e[:2] for e in events})
@@ -209,5 +211,5 @@ def test_it_says_what_a_new_view_shows(tiny_model, make, table_of):
         if after is not None:
             page.state = after
     t3 = time.process_time()
-    print(f"TIMES {t1-t0:.2f} {t2-t1:.2f} {t3-t2:.2f} steps {steps} left {table.left_out}")
+    print(f"TIMES {t1 - t0:.2f} {t2 - t1:.2f} {t3 - t2:.2f} steps {steps} left {table.left_out}")
     assert bad == {}
