@@ -46,8 +46,8 @@ class Rules:
     def find(self, state: Numbered) -> Any:
         """Return what holds in a state; None where no rule says it."""
         for names, rows in self.groups.items():
-            if (found := rows.get(tuple(map(state.get, names)))) is not None:
-                return found
+            if (holds := rows.get(tuple(map(state.get, names)))) is not None:
+                return holds
         return None
 
     def add(self, read: Numbered, holds: Any) -> Any:
@@ -231,8 +231,8 @@ class ViewTable:
         view, full = self.view, context | self.numbered(vars(state))
 
         def rule(rules: Rules, compute: Callable, holds: Callable, **sent: int) -> Any:
-            if (found := rules.find(full | sent)) is not None:
-                return found
+            if (holds := rules.find(full | sent)) is not None:
+                return holds
             value, read = self.reads.during(state, compute)
             return rules.add(context | self.numbered(read) | sent, holds(value))
 
@@ -271,12 +271,12 @@ class ViewTable:
         if widget is not self.widgets[name]:  # else it is a view of its own
             put(widget, traits)
         sent = {} if widget is self.widgets[name] else widget.get_state()
-        kept = {
+        traits_sent = {
             trait: self.page.numbers.of_text(encoded(value))
             for trait, value in sent.items()
             if trait not in LEFT_OUT and (not trait.startswith("_") or trait == "_options_labels")
         }
-        return self.page.drawn({**kept, "hidden": self.page.numbers.of(bool(traits.get("hidden")))})
+        return self.page.drawn({**traits_sent, "hidden": self.page.numbers.of(bool(traits.get("hidden")))})
 
     def _values(self, name: str, trait: str, drawn: int) -> list[tuple[Numbered, tuple]]:
         """Return what the page can send, as a field of its state and as the event takes it."""
@@ -422,16 +422,16 @@ class PageTable:
 
     def _reachable(self, roots: Sequence[str]) -> dict[str, None]:
         """Return the ids of widgets and of all that they refer to."""
-        found, todo = {}, [*roots]
+        reached, todo = {}, [*roots]
         while todo:
             key = todo.pop()
-            if key in found or key not in self.start:
+            if key in reached or key not in self.start:
                 continue
-            found[key] = None
+            reached[key] = None
             todo += [
                 part.split('"')[0] for part in encoded(self.start[key]["state"]).split('"IPY_MODEL_')[1:]
             ]
-        return found
+        return reached
 
     def _number_of(self, view: Closable) -> int:
         return next(table.number for table in self.tables if table.view is view)
@@ -476,15 +476,15 @@ class PageTable:
             "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
         }
 
-    def _widget(self, told: dict) -> dict:
-        state = dict(told["state"])
-        for buffer in told.get("buffers", ()):
+    def _widget(self, of_widget: dict) -> dict:
+        state = dict(of_widget["state"])
+        for buffer in of_widget.get("buffers", ()):
             at, (*way, last) = state, buffer["path"]
             for step in way:
                 at[step] = at = dict(at[step])
             at[last] = {"$bytes": buffer["data"]}
         return {
-            "kind": told["model_name"],
+            "kind": of_widget["model_name"],
             "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},
         }
 
