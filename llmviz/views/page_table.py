@@ -231,8 +231,8 @@ class ViewTable:
         view, full = self.view, context | self.numbered(vars(state))
 
         def rule(rules: Rules, compute: Callable, holds: Callable, **sent: int) -> Any:
-            if (holds := rules.find(full | sent)) is not None:
-                return holds
+            if (known := rules.find(full | sent)) is not None:
+                return known
             value, read = self.reads.during(state, compute)
             return rules.add(context | self.numbered(read) | sent, holds(value))
 
