@@ -28,7 +28,8 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
-PATIENCE = 20  # seconds of computing for the state at the start, however little is left
+JOB_PATIENCE = 3  # seconds of computing for any job
+PATIENCE = 30  # seconds of computing for the state at the start, however little is left
 MOST_ASKED = 64  # places of a picture that say where their numbers are from
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
@@ -221,7 +222,7 @@ class ViewTable:
         key = self.view.key(name, state)
         if key in self._too_slow:
             return False
-        if not self.view.do_job(name, state, seconds):
+        if not self.view.do_job(name, state, max(seconds, JOB_PATIENCE)):
             self._too_slow.add(key)
         return key not in self._too_slow
 

@@ -181,12 +181,13 @@ class Switchboard(EditedRun):
         return [above, p["card"], p["switches"], p["message"], row(wide(p["bars"], 420), wide(strips, 420))]
 
     def slices(self) -> Iterator[State]:
-        """Yield everything on, each switch off on its own, and each experiment, asked and answered."""
+        """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
         on = self.everything_on(self.state)
-        yield from (on, *(replace(on, off_parts=(name,)) for name in PARTS))
-        yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
+        yield on
         for asked in (self.ask(on, name) for name in self.experiments):
             yield from (asked, self.commit(asked, True))
+        yield from (replace(on, off_parts=(name,)) for name in PARTS)
+        yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
 
     @shared
     def off(self, scene: Scene) -> SwitchedOff:
