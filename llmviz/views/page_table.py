@@ -213,8 +213,8 @@ class ViewTable:
         return self.view.states()
 
     def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
-        scene = self.view.scene(state)
-        allowed = [name for name in begun if not (self.view.draw(name, scene) or {}).get("disabled")]
+        buttons = {name: self.view.draw(name, self.view.scene(state)) or {"hidden": True} for name in begun}
+        allowed = [name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")]
         return [*self.view.needed(state), *allowed]
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
