@@ -35,9 +35,7 @@ def names_in(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_old_names_are_gone():
-    assert {
-        name: place for name, place in names_in(PACKAGE) if name in OLD
-    } == {}
+    assert {name: place for name, place in names_in(PACKAGE) if name in OLD} == {}
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ class Page:
     def view_state(self, number, kind):
         """Return the state of a view."""
         names = [field.name for field in fields(kind)]
-        return kind(**{name: self.meaning[f"{number}.{name}", self.state[f"{number}.{name}"]] for name in names})
+        return kind(
+            **{name: self.meaning[f"{number}.{name}", self.state[f"{number}.{name}"]] for name in names}
+        )
 
 
 def page_of(shown, texts=(), seconds=SECONDS):
@@ -129,7 +131,9 @@ def same(a, b):
             return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
         case str(), str() if a.startswith("IPY_MODEL_"):
             return b.startswith("IPY_MODEL_")
-    return alike(a, b) or (isinstance(a, float | int) and isinstance(b, float | int) and alike(float(a), float(b)))
+    return alike(a, b) or (
+        isinstance(a, float | int) and isinstance(b, float | int) and alike(float(a), float(b))
+    )
 
 
 def differences(page, table, new):
@@ -221,6 +225,8 @@ def test_it_says_what_a_new_view_shows(tiny_model, make, monkeypatch):
         if source and rng.random() < 0.2:
             _, _, sent = rng.choice([e for e in page.events(source.number)])
             box = prompt.parts["box"].model_id
-            after = page.after(page.find(page.table["views"][source.number]["events"][f"{box} value"], page.state, sent))
+            after = page.after(
+                page.find(page.table["views"][source.number]["events"][f"{box} value"], page.state, sent)
+            )
             if after is not None:
                 page.state = after

@@ -7,6 +7,7 @@ The file holds the cells, that table, packed, and scripts that look up in it wha
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import nbformat
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
+from llmviz import where
 from llmviz.page.write import html_page, index_page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -48,7 +50,8 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
         raise CannotBuild(f"{notebook} cannot be read as a notebook: {error}") from None
     code = [cell for cell in node.cells if cell.cell_type == "code"]
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(notebook.parent), stderr=subprocess.DEVNULL)  # what it logs
+    env = os.environ | {where.VARIABLE: "page"}
+    manager.start_kernel(cwd=str(notebook.parent), env=env, stderr=subprocess.DEVNULL)  # what it logs
     client = manager.client()
     client.start_channels()
     try:

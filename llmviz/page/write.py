@@ -16,6 +16,8 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
+from llmviz.page.note import note
+
 HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -48,7 +50,7 @@ def html_page(notebook: nbformat.NotebookNode, table: dict, pages: dict[str, str
         )
     return document(
         title_of(notebook),
-        f"{home}<main>\n{(HERE / 'note.html').read_text('utf-8')}\n{body}\n</main>",
+        f"{home}<main>\n{note()}\n{body}\n</main>",
         f'<script type="text/plain" id="packed">{_packed(table)}</script>\n'
         + "".join(f"<script>{script}</script>\n" for script in scripts),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -46,8 +47,8 @@ class Rules:
     def find(self, state: Numbered) -> Any:
         """Return what holds in a state; None where no rule says it."""
         for names, rows in self.groups.items():
-            if (found := rows.get(tuple(map(state.get, names)))) is not None:
-                return found
+            if (holds := rows.get(tuple(map(state.get, names)))) is not None:
+                return holds
         return None
 
     def add(self, read: Numbered, holds: Any) -> Any:
@@ -169,7 +170,9 @@ class ViewTable:
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
-        self.runs: dict[int, tuple[Any, Any]] = {}  # that it hands on, each with a state that gives it
+        self.runs: list[
+            tuple[Numbered, Any]
+        ] = []  # that it hands on, each with the runs that it then follows
         self.left_out = 0  # states
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
@@ -214,7 +217,9 @@ class ViewTable:
 
     def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
         buttons = {name: self.view.draw(name, self.view.scene(state)) or {"hidden": True} for name in begun}
-        allowed = [name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")]
+        allowed = [
+            name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
+        ]
         return [*self.view.needed(state), *allowed]
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
@@ -231,8 +236,8 @@ class ViewTable:
         view, full = self.view, context | self.numbered(vars(state))
 
         def rule(rules: Rules, compute: Callable, holds: Callable, **sent: int) -> Any:
-            if (found := rules.find(full | sent)) is not None:
-                return found
+            if (known := rules.find(full | sent)) is not None:
+                return known
             value, read = self.reads.during(state, compute)
             return rules.add(context | self.numbered(read) | sent, holds(value))
 
@@ -254,7 +259,7 @@ class ViewTable:
         writes, _ = rule(self.by_itself, self._next, lambda next_: [self._writes(state, next_[0]), next_[1]])
         yield led_to(writes)
         if self.page.is_followed(view):
-            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(state))
+            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
     def _after(self, event: Callable, value: tuple, state: Any) -> Any:
         return self.view.after(state, event, *value)
@@ -271,12 +276,12 @@ class ViewTable:
         if widget is not self.widgets[name]:  # else it is a view of its own
             put(widget, traits)
         sent = {} if widget is self.widgets[name] else widget.get_state()
-        kept = {
+        traits_sent = {
             trait: self.page.numbers.of_text(encoded(value))
             for trait, value in sent.items()
             if trait not in LEFT_OUT and (not trait.startswith("_") or trait == "_options_labels")
         }
-        return self.page.drawn({**kept, "hidden": self.page.numbers.of(bool(traits.get("hidden")))})
+        return self.page.drawn({**traits_sent, "hidden": self.page.numbers.of(bool(traits.get("hidden")))})
 
     def _values(self, name: str, trait: str, drawn: int) -> list[tuple[Numbered, tuple]]:
         """Return what the page can send, as a field of its state and as the event takes it."""
@@ -314,12 +319,20 @@ class ViewTable:
         event = self.view.by_itself(state)
         return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
 
-    def _run(self, state: Any) -> int:
-        """Return the number of the run that the view now hands on, which this state gives."""
-        same = (number for number, (_, run) in self.runs.items() if run is self.view.trace)
-        number = next(same, len(self.runs))
-        self.runs.setdefault(number, (state, self.view.trace))
+    def _run(self, context: Numbered) -> int:
+        """Return the number of the run that the view now hands on."""
+        number = next((n for n, (_, run) in enumerate(self.runs) if run is self.view.trace), len(self.runs))
+        if number == len(self.runs):
+            followed = {name: run for name, run in context.items() if name.endswith(":run")}
+            self.runs.append((followed, self.view.trace))
         return number
+
+    def runs_in_turn(self) -> Iterator[tuple[int, Any]]:
+        """Yield the runs with their numbers: the first of each run that the view follows, then the second of each."""
+        before = [followed for followed, _ in self.runs]
+        places = [before[:number].count(followed) for number, followed in enumerate(before)]
+        for number in sorted(range(len(places)), key=lambda number: places[number]):
+            yield number, self.runs[number][1]
 
     def _explain(self, name: str, state: Any, context: Numbered) -> None:
         """Say where the numbers at some places of a picture are from, as it is at the start."""
@@ -414,24 +427,24 @@ class PageTable:
             yield {}
             return
         first, *rest = sources
-        for number, (state, _) in [*first.runs.items()][:MOST_RUNS]:
-            first.view.hand_on(first.view.scene(state))
+        for number, run in itertools.islice(first.runs_in_turn(), MOST_RUNS):
+            first.view.trace = run
             for context in self._runs(rest):
                 yield {f"{first.number}:run": number, **context}
-        first.view.hand_on(first.view.scene(first.start))
+        first.view.trace = first.runs[0][1]
 
     def _reachable(self, roots: Sequence[str]) -> dict[str, None]:
         """Return the ids of widgets and of all that they refer to."""
-        found, todo = {}, [*roots]
+        reached, todo = {}, [*roots]
         while todo:
             key = todo.pop()
-            if key in found or key not in self.start:
+            if key in reached or key not in self.start:
                 continue
-            found[key] = None
+            reached[key] = None
             todo += [
                 part.split('"')[0] for part in encoded(self.start[key]["state"]).split('"IPY_MODEL_')[1:]
             ]
-        return found
+        return reached
 
     def _number_of(self, view: Closable) -> int:
         return next(table.number for table in self.tables if table.view is view)
@@ -439,7 +452,7 @@ class PageTable:
     def begin_runs(self, table: ViewTable) -> Numbered:
         """Return which runs of its sources a view follows at the start."""
         sources = [self.tables[self._number_of(source)] for source in table.view.sources]
-        return {f"{source.number}:run": next(iter(source.runs)) for source in sources}
+        return {f"{source.number}:run": 0 for source in sources}
 
     def is_followed(self, view: View) -> bool:
         """Say whether other views follow this one."""
@@ -464,7 +477,7 @@ class PageTable:
     def written(self) -> dict:
         """Return all of it as a page takes it."""
         views = [table.written() for table in self.tables]
-        runs = {f"{table.number}:run": next(iter(table.runs)) for table in self.tables if table.runs}
+        runs = {f"{table.number}:run": 0 for table in self.tables if table.runs}
         return {
             "widgets": {key: self._widget(self.start[key]) for key in self.reachable},
             "state": self.begin | runs,
@@ -476,15 +489,15 @@ class PageTable:
             "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
         }
 
-    def _widget(self, told: dict) -> dict:
-        state = dict(told["state"])
-        for buffer in told.get("buffers", ()):
+    def _widget(self, of_widget: dict) -> dict:
+        state = dict(of_widget["state"])
+        for buffer in of_widget.get("buffers", ()):
             at, (*way, last) = state, buffer["path"]
             for step in way:
                 at[step] = at = dict(at[step])
             at[last] = {"$bytes": buffer["data"]}
         return {
-            "kind": told["model_name"],
+            "kind": of_widget["model_name"],
             "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},
         }
 

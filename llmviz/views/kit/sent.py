@@ -44,14 +44,14 @@ def values_of_picture(picture: Picture, name: str) -> list:
             return list(trait.values)
         case traitlets.Int(), _:
             return [*nothing, *range(_extent(picture))]
-        case traitlets.List(), traitlets.Enum() as one if len(one.values) <= 7:
-            several = [itertools.combinations(one.values, k) for k in range(len(one.values) + 1)]
-            return [list(some) for some in itertools.chain(*several)]
+        case traitlets.List(), traitlets.Enum() as choice if len(choice.values) <= 7:
+            several = [itertools.combinations(choice.values, k) for k in range(len(choice.values) + 1)]
+            return [list(subset) for subset in itertools.chain(*several)]
         case traitlets.List(), traitlets.Int():
             return [*nothing, *cells]
         case traitlets.List(), traitlets.List():
             now = getattr(picture, name)
-            return [[one for one in now if one != cell] + [cell] * (cell not in now) for cell in cells]
+            return [[place for place in now if place != cell] + [cell] * (cell not in now) for cell in cells]
     return []
 
 

@@ -35,7 +35,16 @@ from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field, replace
 
 MOST_STATES = 2_000  # that a page holds of one view
-MARKS = {"make", "button", "parts", "is_shared", "looks", "on", "explains", "reads"}  # on methods, by the functions below
+MARKS = {
+    "make",
+    "button",
+    "parts",
+    "is_shared",
+    "looks",
+    "on",
+    "explains",
+    "reads",
+}  # on methods, by the functions below
 
 
 @dataclass(frozen=True)
