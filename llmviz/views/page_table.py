@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import itertools
 import json
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -169,7 +170,9 @@ class ViewTable:
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
-        self.runs: dict[int, tuple[Any, Any]] = {}  # that it hands on, each with a state that gives it
+        self.runs: list[
+            tuple[Numbered, Any]
+        ] = []  # that it hands on, each with the runs that it then follows
         self.left_out = 0  # states
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
@@ -213,8 +216,10 @@ class ViewTable:
         return self.view.states()
 
     def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
-        scene = self.view.scene(state)
-        allowed = [name for name in begun if not (self.view.draw(name, scene) or {}).get("disabled")]
+        buttons = {name: self.view.draw(name, self.view.scene(state)) or {"hidden": True} for name in begun}
+        allowed = [
+            name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
+        ]
         return [*self.view.needed(state), *allowed]
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
@@ -254,7 +259,7 @@ class ViewTable:
         writes, _ = rule(self.by_itself, self._next, lambda next_: [self._writes(state, next_[0]), next_[1]])
         yield led_to(writes)
         if self.page.is_followed(view):
-            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(state))
+            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
     def _after(self, event: Callable, value: tuple, state: Any) -> Any:
         return self.view.after(state, event, *value)
@@ -314,12 +319,20 @@ class ViewTable:
         event = self.view.by_itself(state)
         return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
 
-    def _run(self, state: Any) -> int:
-        """Return the number of the run that the view now hands on, which this state gives."""
-        same = (number for number, (_, run) in self.runs.items() if run is self.view.trace)
-        number = next(same, len(self.runs))
-        self.runs.setdefault(number, (state, self.view.trace))
+    def _run(self, context: Numbered) -> int:
+        """Return the number of the run that the view now hands on."""
+        number = next((n for n, (_, run) in enumerate(self.runs) if run is self.view.trace), len(self.runs))
+        if number == len(self.runs):
+            followed = {name: run for name, run in context.items() if name.endswith(":run")}
+            self.runs.append((followed, self.view.trace))
         return number
+
+    def runs_in_turn(self) -> Iterator[tuple[int, Any]]:
+        """Yield the runs with their numbers: the first of each run that the view follows, then the second of each."""
+        before = [followed for followed, _ in self.runs]
+        places = [before[:number].count(followed) for number, followed in enumerate(before)]
+        for number in sorted(range(len(places)), key=lambda number: places[number]):
+            yield number, self.runs[number][1]
 
     def _explain(self, name: str, state: Any, context: Numbered) -> None:
         """Say where the numbers at some places of a picture are from, as it is at the start."""
@@ -414,11 +427,11 @@ class PageTable:
             yield {}
             return
         first, *rest = sources
-        for number, (state, _) in [*first.runs.items()][:MOST_RUNS]:
-            first.view.hand_on(first.view.scene(state))
+        for number, run in itertools.islice(first.runs_in_turn(), MOST_RUNS):
+            first.view.trace = run
             for context in self._runs(rest):
                 yield {f"{first.number}:run": number, **context}
-        first.view.hand_on(first.view.scene(first.start))
+        first.view.trace = first.runs[0][1]
 
     def _reachable(self, roots: Sequence[str]) -> dict[str, None]:
         """Return the ids of widgets and of all that they refer to."""
@@ -439,7 +452,7 @@ class PageTable:
     def begin_runs(self, table: ViewTable) -> Numbered:
         """Return which runs of its sources a view follows at the start."""
         sources = [self.tables[self._number_of(source)] for source in table.view.sources]
-        return {f"{source.number}:run": next(iter(source.runs)) for source in sources}
+        return {f"{source.number}:run": 0 for source in sources}
 
     def is_followed(self, view: View) -> bool:
         """Say whether other views follow this one."""
@@ -464,7 +477,7 @@ class PageTable:
     def written(self) -> dict:
         """Return all of it as a page takes it."""
         views = [table.written() for table in self.tables]
-        runs = {f"{table.number}:run": next(iter(table.runs)) for table in self.tables if table.runs}
+        runs = {f"{table.number}:run": 0 for table in self.tables if table.runs}
         return {
             "widgets": {key: self._widget(self.start[key]) for key in self.reachable},
             "state": self.begin | runs,
