@@ -130,33 +130,33 @@ def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_
 
 def test_pick_one_appends_a_token(lab, loop):
     n = chips(loop).count()
-    button(loop, "pick one").press("Enter")
+    button(loop, "Pick one").press("Enter")
     expect(chips(loop)).to_have_count(n + 1)
     expect(chips(loop).last).to_have_class("lv-chip lv-highlight")
     expect(loop.locator("figure.lv-token_strip .lv-legend")).not_to_be_empty()
-    expect(button(loop, "pick one")).to_be_focused()
+    expect(button(loop, "Pick one")).to_be_focused()
     lab.page.keyboard.press("Enter")
     expect(chips(loop)).to_have_count(n + 2)
     expect(loop.locator("figure.lv-loop_picture").locator(".lv-guess")).to_have_count(4)
-    button(loop, "start again").click()
+    button(loop, "Start again").click()
     expect(chips(loop)).to_have_count(n)
 
 
 def test_write_stop_and_start_again(loop):
     n = chips(loop).count()
-    button(loop, "write 30 more").click()
+    button(loop, "Write 30 more").click()
     expect(chips(loop).nth(n + 2)).to_be_visible(timeout=60_000)
-    button(loop, "stop").click()
+    button(loop, "Stop").click()
     loop.page.wait_for_timeout(500)  # the token on its way has come
     stopped = chips(loop).count()
     assert n + 3 <= stopped < n + 30
     loop.page.wait_for_timeout(500)
     expect(chips(loop)).to_have_count(stopped)
-    button(loop, "start again").click()
+    button(loop, "Start again").click()
     expect(chips(loop)).to_have_count(n)
-    button(loop, "write 30 more").click()
+    button(loop, "Write 30 more").click()
     expect(chips(loop)).to_have_count(n + 30, timeout=60_000)
-    button(loop, "start again").click()
+    button(loop, "Start again").click()
     expect(chips(loop)).to_have_count(n)
 
 
