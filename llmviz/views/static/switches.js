@@ -56,7 +56,8 @@ export function render({ model, el }) {
     const [row, layer] = place(event);
     if (row >= 0 && row < rows() && layer >= 0 && layer < layers()) tell(row, layer);
     else if (layer < 0 && row >= 0 && row < rows()) view.note(`Click to switch ${rowName(row)} in every layer`);
-    else if (row < 0 && layer >= 0 && layer < layers()) view.note(`Click to switch attention and FFN in layer ${layer}`);
+    else if (row < 0 && layer >= 0 && layer < layers())
+      view.note(`Click to switch attention and FFN in layer ${layer}`);
   });
   const move = (dr, dl) => {
     cursor = [clamp(cursor[0] + dr, 0, rows() - 1), clamp(cursor[1] + dl, 0, layers() - 1)];
