@@ -35,7 +35,7 @@ def loop(lab):
     first.get_by_role("button", name="Commit").click()
     expect(first.locator(".lv-sentences")).to_contain_text("7 tokens")
     explorer = lab.page.locator(".lv-explorer").filter(has=pick).last
-    expect(explorer.locator("figure.lv-token_strip")).to_be_visible(timeout=60_000)
+    expect(explorer.locator("figure.lv-next_token_bars")).to_be_visible(timeout=60_000)
     lab.settle()
     return explorer
 
@@ -91,13 +91,15 @@ def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
 
 
 def test_typing_changes_every_picture_of_the_page(lab, loop):
+    first = loop.locator("figure.lv-next_token_bars .lv-value").first
+    before = first.inner_text()
     type_text(lab, "My grandmother baked bread 🙂")
-    expect(chips(loop).first).to_contain_text("My", timeout=60_000)
+    expect(first).not_to_have_text(before, timeout=60_000)
     expect(lab.page.locator(".lv-text-box input").nth(1)).to_have_value("My grandmother baked bread 🙂")
     type_text(lab, "<script>document.title = 'taken'</script>")
     assert lab.page.title() != "taken"
     type_text(lab, TEXT)
-    expect(chips(loop)).to_have_count(8)
+    expect(first).to_have_text(before)
 
 
 def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
@@ -108,9 +110,7 @@ def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
     expect(loop.locator(".lv-not-yet")).not_to_be_empty()
     box.press("Enter")
     expect(loop).not_to_have_class(re.compile("lv-stale"), timeout=60_000)
-    expect(chips(loop)).to_have_count(9)
     type_text(lab, TEXT)
-    expect(chips(loop)).to_have_count(8)
 
 
 def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_property):
@@ -130,34 +130,29 @@ def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_
 
 
 def test_pick_one_appends_a_token(lab, loop):
-    n = chips(loop).count()
     button(loop, "Pick one").press("Enter")
-    expect(chips(loop)).to_have_count(n + 1)
-    expect(chips(loop).last).to_have_class("lv-chip lv-highlight")
-    expect(loop.locator("figure.lv-token_strip .lv-legend")).not_to_be_empty()
+    expect(chips(loop)).to_have_count(1)
     expect(button(loop, "Pick one")).to_be_focused()
     lab.page.keyboard.press("Enter")
-    expect(chips(loop)).to_have_count(n + 2)
+    expect(chips(loop)).to_have_count(2)
     button(loop, "Start again").click()
-    expect(chips(loop)).to_have_count(n)
+    expect(loop.locator("figure.lv-token_strip")).to_be_hidden()
 
 
 def test_write_stop_and_start_again(loop):
-    n = chips(loop).count()
     button(loop, "Write 30 more").click()
-    expect(chips(loop).nth(n + 2)).to_be_visible(timeout=60_000)
+    expect(chips(loop).nth(2)).to_be_visible(timeout=60_000)
     button(loop, "Stop").click()
     loop.page.wait_for_timeout(500)  # the token on its way has come
     stopped = chips(loop).count()
-    assert n + 3 <= stopped < n + 30
+    assert 3 <= stopped < 30
     loop.page.wait_for_timeout(500)
     expect(chips(loop)).to_have_count(stopped)
     button(loop, "Start again").click()
-    expect(chips(loop)).to_have_count(n)
     button(loop, "Write 30 more").click()
-    expect(chips(loop)).to_have_count(n + 30, timeout=60_000)
+    expect(chips(loop)).to_have_count(30, timeout=60_000)
     button(loop, "Start again").click()
-    expect(chips(loop)).to_have_count(n)
+    expect(loop.locator("figure.lv-token_strip")).to_be_hidden()
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class EditedRun(View):
         )
 
     @bars_part(
-        "Next-token probabilities with these changes; outlines: the unchanged model",
+        "Next-token probabilities (outlines: the unchanged model)",
         n=10,
         before_label="the unchanged model",
     )

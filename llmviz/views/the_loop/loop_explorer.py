@@ -76,12 +76,10 @@ class LoopExplorer(Turns):
         piece = quote(scene.run.model.tokenizer.pieces([token])[0])
         return [f"Drew {piece}, which had a probability of {percent(probs[token])}.", scene.end]
 
-    @part(
-        TokenStrip, [], highlight_name="written by the model", caption="Your text as tokens, with their ids"
-    )
+    @part(TokenStrip, [], caption="Written by the model after your text")
     def strip(self, scene: Scene) -> dict:
-        run, n = scene.as_it_stands, len(scene.run.tokens)
-        return {"pieces": run.pieces, "ids": run.tokens, "highlight": [*range(n, len(run.tokens))]}
+        written = [*ids(scene.written)]
+        return {"pieces": scene.run.model.tokenizer.pieces(written), "ids": written, "hidden": not written}
 
     @bars_part("Next-token probabilities: the 20 likeliest tokens", n=20, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:

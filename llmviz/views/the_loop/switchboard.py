@@ -254,7 +254,7 @@ class Switchboard(EditedRun):
 
     @job("off_parts", "off_cells")
     def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write(scene.run, scene.off.edits, N_WRITTEN)
+        yield from write(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
 
     @parts(
         {
@@ -266,4 +266,5 @@ class Switchboard(EditedRun):
     )
     def strip(self, scene: Scene, when: str) -> dict:
         tokens, _ = scene.result(f"write_{when}") or ([], "")
-        return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens}
+        hidden = when == "after" and not scene.off.names()
+        return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens, "hidden": hidden}
