@@ -57,7 +57,7 @@ class PipelineMap(Picture):
         self._config, n = model.config, model.config.n_layers
         super().__init__(
             here=here,
-            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers, each'} adds to the residual stream",
+            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the residual stream",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
@@ -73,7 +73,7 @@ class PipelineMap(Picture):
         where = f": you are at {NAMES[self.here]}" if self.here else ""
         return (
             f"Map of the pipeline{where}\n{lines(rows)}\nAttention and FFN: {self.bracket}. Position works inside "
-            "attention. At the end the picked token joins the text, and the loop runs again."
+            "attention. At the end the token joins the text, and the loop starts again."
         )
 
 

@@ -34,9 +34,9 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
     problems = [describe_unwritable(dropped)] if dropped else []
     tokens = tokenizer.encode(writable)
     if not tokens:
-        problems.append("Type something: the model needs at least one token to go on from.")
+        problems.append("Type something. The model needs at least one token to start from.")
     if len(tokens) > limit:
-        problems.append(f"This text has {len(tokens):,} tokens; the first {limit} are used.")
+        problems.append(f"This text has {len(tokens):,} tokens, so only the first {limit} are used.")
     return Reading(tokens[:limit], " ".join(problems))
 
 
