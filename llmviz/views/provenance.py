@@ -261,7 +261,9 @@ def prob(
     operands.append(Operand("kept", probs > 0))
     formula += f" over the tokens that the filters keep ({filters}), and 0 for all others"
     line = f"{z}[token] * kept[token] / {z}[kept].sum()"
-    return Explanation(title if probs[token] else f"{title}: filtered out", formula, operands, line, probs[token])
+    return Explanation(
+        title if probs[token] else f"{title}: filtered out", formula, operands, line, probs[token]
+    )
 
 
 def prob_after(

@@ -110,7 +110,7 @@ class Asked:
         explain: str = "",
         tell: Tell | None = None,
     ) -> dict:
-        """Draw a `GuessCard`; `answer` is None while it is computed. What is no answer, or raises, is said."""
+        """Draw a `GuessCard`; `answer` is None while it is computed. The verdict says so if there is no answer."""
         options = None if self.options is None else [*self.options]
         drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
         if not committed or answer is None:
@@ -122,7 +122,7 @@ class Asked:
             return {**drawn, "verdict": _no_answer(error)}
 
     def settled(self, answer: Answer | None) -> tuple[float, ...] | str:
-        """Return the number, or the indices of the right options; a text that is none of them as it is."""
+        """Return the number, or the indices of the right options; a text that isn't an option is returned unchanged."""
         if answer is None:
             raise ValueError("the card was given none")
         answers = answer if isinstance(answer, tuple) else (answer,)
@@ -170,8 +170,8 @@ class Answered:
 class Predict(View):
     """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
 
-    options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
-    said as it is), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
+    options: texts to choose from; `answer` is then the index or the text of one (a text that isn't among them
+    is shown unchanged), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
     `low` to `high` where both are given.
     answer: the value, or a function that computes it, which is called now: what the page does to names later changes
     no answer. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
@@ -228,7 +228,7 @@ class Predict(View):
         return [self.card, self.parts["reveal"]]
 
     def follow(self, source: Any, show: Callable) -> None:
-        """Follow a text whose box stands above the picture; of this view, only the card is pale with it."""
+        """Follow a text whose box is above the picture; only this view's card is dimmed with it."""
         Closable.follow(self, source, show)
         if isinstance(source, Closable):
             source.dims(self.card)

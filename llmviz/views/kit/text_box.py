@@ -1,4 +1,4 @@
-"""Where the reader types a text, and what is said where it cannot be used as it is."""
+"""Where the reader types a text, and what the page says if it can't use all of it."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Prompt(TextBox):
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
-    """A page's own prompt as it is; for a text a new one, which goes with the view that follows it."""
+    """Return a page's own prompt unchanged; for a text, a new prompt, which closes with the view that follows it."""
     if isinstance(text, Prompt):
         return text
     prompt = Prompt(model, text, **options)
