@@ -13,7 +13,7 @@ import traitlets
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.picture import CLOSED, STATIC
-from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.pieces import as_sentence, clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.view import Scene, View, part
@@ -31,7 +31,11 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
     """The tokens of whatever somebody typed: characters that cannot be written are left out, and so is all that
     comes after the first `limit` tokens; `message` says so. No tokens where nothing is left."""
     writable, dropped = drop_unwritable(text, tokenizer.ranks)
-    problems = [describe_unwritable(dropped)] if dropped else []
+    problems = (
+        [f"{as_sentence(describe_unwritable(dropped))} The model reads your text without that."]
+        if dropped
+        else []
+    )
     tokens = tokenizer.encode(writable)
     if not tokens:
         problems.append("Type something. The model needs at least one token to start from.")
