@@ -183,10 +183,11 @@ class ViewTable:
         """Return fields of the view's state as fields of the page's."""
         return {f"{self.number}.{name}": self.page.numbers.of(value) for name, value in values.items()}
 
-    def explore(self, context: Numbered, begun: Sequence[str], until: float) -> None:
+    def explore(self, context: Numbered, begun: Sequence[str], until: float, *, with_jobs: bool) -> None:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
-        context: what the view depends on beside its state. begun: the jobs that the reader has started.
+        context: what the view depends on beside its state. begun: the jobs that the reader has started. with_jobs:
+        include the states for which jobs must be done.
         """
         if context == self.page.begin_runs(self):
             self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
@@ -202,7 +203,8 @@ class ViewTable:
             if left < 0:
                 self.left_out += len(todo) - done
                 return
-            if not all(self._is_measured(name, state, left) for name in self._jobs(state, begun)):
+            jobs = self._jobs(state, begun)
+            if not all(self._is_measured(name, state, left if with_jobs else 0) for name in jobs):
                 self.left_out += 1
                 continue
             for after in self._one_state(state, context):
@@ -227,9 +229,10 @@ class ViewTable:
         key = self.view.key(name, state)
         if key in self._too_slow:
             return False
-        if not self.view.do_job(name, state, max(seconds, JOB_PATIENCE)):
+        is_done = self.view.do_job(name, state, seconds and max(seconds, JOB_PATIENCE))
+        if seconds and not is_done:
             self._too_slow.add(key)
-        return key not in self._too_slow
+        return is_done
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[Any]:
         """Add what holds in a state; yield the states to which events lead from there."""
@@ -413,11 +416,12 @@ class PageTable:
                     now = [table for table in tables if len(table.flags) >= started]
                     until = time.process_time() + (end - time.process_time()) * len(now) / max(1, to_do)
                     to_do -= len(now)
-                    # What one does not take of its share, the others have.
-                    for _ in range(2):
+                    for with_jobs in (False, True):
+                        # What one view does not take of its share, the others have.
                         for i, table in enumerate(now):
-                            share = max(0.0, until - time.process_time()) / (len(now) - i)
-                            table.explore(context, [*table.flags][:started], time.process_time() + share)
+                            left = max(0.0, until - time.process_time()) * (1 if with_jobs else 0.6)
+                            share = time.process_time() + left / (len(now) - i)
+                            table.explore(context, [*table.flags][:started], share, with_jobs=with_jobs)
                         now = [table for table in now if table.left_out]
                     report(min(1.0, (time.process_time() - begun) / seconds))
 

@@ -232,7 +232,7 @@ def job(
             running = status == "running"
             before = start(view) if callable(start) else start
             return {
-                "description": "stop" if running else before or "go on",
+                "description": "Stop" if running else before or "Continue",
                 "disabled": not running and not when(view, scene),
                 "hidden": not start and status not in ("running", "stopped"),
             }
@@ -254,7 +254,7 @@ def _bar(view: View, scene: Scene) -> dict:
     for name in view.jobs:
         if scene.status(name) == "running":
             share, seconds = scene.progress(name)
-            left = "" if seconds is None else f"{seconds:.0f} s left"
+            left = "" if seconds is None else f"{max(1, seconds):.0f} s left"
             return {"value": share, "description": left, "hidden": False}
     return {"value": 0.0, "description": "", "hidden": True}
 
@@ -746,7 +746,7 @@ class View(Explorer):
     def do_job(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job of a state now, for at most so many seconds of computing; say whether it is done."""
         key, end = self.key(name, state), time.process_time() + seconds
-        if self._measurements.of(key).status != "done":
+        if seconds and self._measurements.of(key).status != "done":
             with contextlib.closing(self._measure(name, key, state)) as steps:
                 for _ in steps:
                     if time.process_time() > end:
