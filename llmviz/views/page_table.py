@@ -340,7 +340,7 @@ class ViewTable:
     def _explain(self, name: str, state: Any, context: Numbered) -> None:
         """Say where the numbers at some places of a picture are from, as it is at the start."""
         for place in places_to_ask(self._drawn_on[name])[:MOST_ASKED]:
-            ask = functools.partial(self.view.explanation, name, place=place)
+            ask = functools.partial(self.view.provenance_of, name, place=place)
             explanation, read = self.reads.during(state, ask)
             if explanation is not None:
                 known = context | self.numbered(read) | {"in": self.page.numbers.of(place)}

@@ -598,7 +598,7 @@ class View(Explorer):
             widget.provenance = self._explainer(name)
         return widget
 
-    def explanation(self, name: str, state: Any, place: Sequence[int]) -> Any:
+    def provenance_of(self, name: str, state: Any, place: Sequence[int]) -> Any:
         """Return where a number of a part is from; None where there is none at this place."""
         scene = self.scene(state)
         scene.shown = self.draw(name, scene) or {"hidden": True}
