@@ -420,7 +420,7 @@ class PageTable:
             groups.setdefault(sources, []).append(table)
         # First what takes no job, then what does, then what a reader has to start: it was not measured before.
         starts = range(1, 1 + max((len(table.flags) for table in self.tables), default=0))
-        for started, with_jobs, share in [(0, False, 0.4), (0, True, 0.7), *((n, True, 1.0) for n in starts)]:
+        for started, with_jobs, share in [(0, False, 0.6), (0, True, 0.8), *((n, True, 1.0) for n in starts)]:
             to_do = sum(len(table.flags) >= started for table in self.tables)
             for numbers, tables in groups.items():
                 for context in self._runs([self.tables[number] for number in numbers]):
