@@ -185,7 +185,8 @@ class ViewTable:
         self.runs: list[
             tuple[Numbered, Any]
         ] = []  # that it hands on, each with the runs that it then follows
-        self.left_out = 0  # states
+        # How many states are not in the rules, for each context; at 0 there is nothing more to do.
+        self._left_out: dict[tuple, int] = {}
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, str, int], list] = {}
@@ -205,7 +206,10 @@ class ViewTable:
             self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
         self.fits.add(context, self.page.writes(self.numbered(vars(self.view.state))))
         context = context | {flag: self.page.numbers.of(name in begun) for name, flag in self.flags.items()}
-        todo, done, self.left_out = self._states_to_begin_with(), 0, 0
+        now = (*sorted(context.items()),)
+        if self._left_out.get(now) == 0:
+            return
+        todo, done, self._left_out[now] = self._states_to_begin_with(), 0, 0
         states = {*todo}
         while done < len(todo):
             state, done = todo[done], done + 1
@@ -213,16 +217,21 @@ class ViewTable:
             if done <= 2:  # A card, and its answer.
                 left = max(left, PATIENCE)
             if left < 0:
-                self.left_out += len(todo) - done
+                self._left_out[now] += len(todo) - done
                 return
             jobs = self._jobs(state, begun)
             if not all(self._is_measured(name, state, left if with_jobs else 0) for name in jobs):
-                self.left_out += 1
+                self._left_out[now] += 1
                 continue
             for after in self._one_state(state, context):
                 if len(todo) < MOST_STATES and after not in states:
                     states.add(after)
                     todo.append(after)
+
+    @property
+    def left_out(self) -> int:
+        """Return how many states the page does not hold."""
+        return sum(self._left_out.values())
 
     def _states_to_begin_with(self) -> list[Any]:
         if self.page.texts and self.view is self.page.prompt:
@@ -415,27 +424,24 @@ class PageTable:
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
         """Compute the rules of all views, in about so many seconds of computing; report the share that is done."""
-        begun, end = time.process_time(), time.process_time() + seconds
+        begin = time.process_time()
         groups: dict[tuple[int, ...], list[ViewTable]] = {}
         for table in self.tables:
             table.view.layout.display = ""  # Else it would not follow.
             sources = tuple(self._number_of(source) for source in table.view.sources)
             groups.setdefault(sources, []).append(table)
-        to_do = sum(1 + len(table.flags) for table in self.tables)
-        for numbers, tables in groups.items():
-            for context in self._runs([self.tables[number] for number in numbers]):
-                for started in range(1 + max(len(table.flags) for table in tables)):
-                    now = [table for table in tables if len(table.flags) >= started]
-                    until = time.process_time() + (end - time.process_time()) * len(now) / max(1, to_do)
-                    to_do -= len(now)
-                    for with_jobs in (False, True):
-                        # What one view does not take of its share, the others have.
-                        for i, table in enumerate(now):
-                            left = max(0.0, until - time.process_time()) * (1 if with_jobs else 0.6)
-                            share = time.process_time() + left / (len(now) - i)
-                            table.explore(context, [*table.flags][:started], share, with_jobs=with_jobs)
-                        now = [table for table in now if table.left_out]
-                    report(min(1.0, (time.process_time() - begun) / seconds))
+        # First what takes no job, then what does, then what a reader has to start: it was not measured before.
+        starts = range(1, 1 + max((len(table.flags) for table in self.tables), default=0))
+        for started, with_jobs, share in [(0, False, 0.6), (0, True, 0.8), *((n, True, 1.0) for n in starts)]:
+            to_do = sum(len(table.flags) >= started for table in self.tables)
+            for numbers, tables in groups.items():
+                for context in self._runs([self.tables[number] for number in numbers]):
+                    for table in [table for table in tables if len(table.flags) >= started]:
+                        left = max(0.0, begin + share * seconds - time.process_time()) / max(1, to_do)
+                        until = time.process_time() + left
+                        table.explore(context, [*table.flags][:started], until, with_jobs=with_jobs)
+                        to_do -= 1
+                        report(min(1.0, (time.process_time() - begin) / seconds))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
         """Let the sources hand on each of their runs, one after the other; yield what says which."""
@@ -447,7 +453,8 @@ class PageTable:
             first.view.trace = run
             for context in self._runs(rest):
                 yield {f"{first.number}:run": number, **context}
-        first.view.trace = first.runs[0][1]
+        if first.runs:
+            first.view.trace = first.runs[0][1]
 
     def _reachable(self, roots: Sequence[str]) -> dict[str, None]:
         """Return the ids of widgets and of all that they refer to."""

@@ -18,6 +18,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import (
     clip_position,
+    has_changed,
     head,
     is_index,
     layer,
@@ -108,7 +109,7 @@ class HeadExplorer(OneHead):
         return state if query is None else replace(state, query=query, key=None)
 
     def put_right(self, before: State, state: State) -> State:
-        is_another = replace(state, query=before.query, key=before.key) != before
+        is_another = has_changed(before, state, "layer", "head", "hide_first")
         return replace(state, key=None) if is_another else state
 
     @shared

@@ -34,6 +34,12 @@ def replace(state: T, **changes: Any) -> T:
     return own(state, **changes)  # type: ignore[type-var]
 
 
+def has_changed(before: Any, state: Any, *names: str) -> bool:
+    """Say whether an event has given one of these fields another value."""
+    is_set = getattr(state, "is_set", names)  # As far as it is known, the others need no look.
+    return any(getattr(state, name) != getattr(before, name) for name in names if name in is_set)
+
+
 @dataclass(frozen=True)
 class Field:
     """What a field of a state accepts, the control that sets it, and which of its values a page holds."""
