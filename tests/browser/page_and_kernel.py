@@ -1,133 +1,101 @@
-"""What a page shows without a kernel is what a kernel shows: each control moved in both, and all widgets compared.
-
-The kernel runs the notebook anew, as a reader's does, with nothing forked and nothing rehearsed: values are set as a
-front-end sets them, and the event loop does the rest.
-"""
+"""In sampled states, a page without a kernel shows what a kernel shows that runs the notebook anew."""
 
 import base64
 import contextlib
 import json
+import os
+import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jupyter_client.manager import start_new_kernel
 
-from llmviz import page
+from llmviz import page, where
 
-# Widgets are found by where they stand: the number of the output, then the number of each child in its box.
+# The kernel's views in the order of the page's, each brought into the page's state; nothing goes on by itself there.
 KERNEL = """
-import asyncio, base64, json, ipywidgets as _w
-from llmviz.views.rehearsal import prepare as _prepare, settle as _settle
+import asyncio, json
+from llmviz.views import page_table
+from llmviz.views.kit.state_fields import replace as _replace
+from llmviz.views.kit.view import View as _View, frozen as _frozen
 
-def _jsonable(value):
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"$bytes": base64.b64encode(value).decode()}
-    raise TypeError(type(value))
+await page_table.settle()
+_page = page_table.PageTable({shown!r}, [])  # It begins what a page finds done.
+await page_table.settle(600)
+for _table in _page.tables:
+    type(_table.view).by_itself = _View.by_itself
 
-def _walk(roots):
-    found, todo = {}, [(str(i), one) for i, one in enumerate(roots)]
-    while todo:
-        path, one = todo.pop()
-        found[path] = one
-        todo += [(f"{path}/{i}", child) for i, child in enumerate(getattr(one, "children", ()))]
-        if getattr(one, "layout", None) is not None:
-            found[path + "/layout"] = one.layout
-    return found
-
-def _roots(ids):
-    return [_w.widgets.widget._instances[one] for one in ids]
-
-async def _go(ids, moves):
-    for path, trait, value in moves:
-        one = _walk(_roots(ids))[path]
-        if trait == "click":
-            one._handle_custom_msg({"event": "click"}, [])
-        else:
-            one.set_state({trait: value})
-        await asyncio.sleep(0)
-        await _settle(600)
-
-def _seen(ids):
-    return json.dumps({path: one.get_state() for path, one in _walk(_roots(ids)).items()}, default=_jsonable)
+async def _show(states):
+    for table, (values, guess, _) in zip(_page.tables, states):
+        view = table.view
+        view.layout.display = ""  # What is behind an open card would not follow.
+        values = {{name: _frozen(value) for name, value in values.items()}}
+        if guess is not None:
+            values["answered"] = _replace(view.scene(view.state).answer, guess=guess[0])
+        elif "answered" in vars(view.state):
+            values["answered"] = None
+        view.become(view.State(**{{**vars(view.state), **values}}))
+    for table, (_, _, begun) in zip(_page.tables, states):
+        for job in begun:
+            if table.view._measured(job, table.view.state).status != "done":
+                table.view.parts[job].click()
+    await page_table.settle(600)
+    shown = [
+        {{name: one.get_state() | {{"hidden": one.layout.display == "none"}} for name, one in table.widgets.items()}}
+        for table in _page.tables
+    ]
+    print(page_table.encoded(shown))
 """
+# What each part and control of each view shows now, and the state in which it does.
 PAGE = """
-window.walk = async () => {
-    const found = {};
-    const visit = async (path, model) => {
-        found[path] = model;
-        for (const [i, child] of (model.get("children") ?? []).entries()) await visit(`${path}/${i}`, await child);
-        if (model.get("layout")?.model_id) found[`${path}/layout`] = model.get("layout");
-    };
-    for (const [i, place] of [...document.querySelectorAll("[data-widget]")].entries())
-        await visit(`${i}`, await replay.manager.get_model(place.dataset.widget));
-    return found;
-};
-const plain = (value) => {
+window.plain = (value) => {
     if (value instanceof DataView) {
         const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-        return { $bytes: btoa(Array.from(bytes, (one) => String.fromCharCode(one)).join("")) };
+        return { $bytes: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
     }
     if (Array.isArray(value)) return value.map(plain);
-    if (value && value.model_id) return `IPY_MODEL_${value.model_id}`;
     if (value && typeof value === "object")
-        return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
     return value;
 };
-window.seen = async () => {
-    const found = {};
-    for (const [path, model] of Object.entries(await walk()))
-        found[path] = Object.fromEntries(Object.entries(model.attributes).map(([key, one]) => [key, plain(one)]));
-    return found;
+window.seen = () => {
+    const shown = replay.table.views.map((view) => Object.keys(view.widgets).map((id) => {
+        const model = replay.model(id);
+        return Object.fromEntries(Object.keys(replay.drawn(id)).map((trait) => [trait, plain(model.get(trait))]));
+    }));
+    return { state: replay.state, shown };
 };
-window.go = async (moves) => {
-    for (const [path, trait, value] of moves) {
-        const model = (await walk())[path];
-        if (trait === "click") model.send({ event: "click" });
-        else {
-            model.set(trait, value);
-            model.save_changes();
-        }
-        do { // a model sends one message, and the next when that is answered
-            await new Promise((done) => setTimeout(done, 5));
-            await replay.settled();
-        } while (model._pending_msgs > 0 || model.pending_msgs > 0);
-    }
-};
+window.canBeSent = () => [...replay.events].flatMap(([key, event]) => {
+    const [id, trait] = key.split(" ");
+    const model = replay.model(id);
+    if (replay.full.has(id) || model.get("hidden") || model.get("disabled")) return [];
+    const values = trait === "click" ? [null] : [...replay.sent(event).keys()].map((text) => JSON.parse(text));
+    return [[id, trait, values]];
+});
 """
-PATH_NOW = """async (id) => Object.entries(await walk()).find(([, model]) => model.model_id === id)[0]"""
-# Pictures that begin to play when their text changes; a kernel has nobody who plays.
-STILL = """async () => {
-    for (const model of Object.values(await walk())) if (model.get("autoplay")) model.set("autoplay", false);
-}"""
-AT_START = "[...replay.spaces.values()].every(({ space }) => space.at === 0)"
-# Every picture that can be seen has been drawn as one of these.
-DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-label]")]
-    .filter((one) => one.checkVisibility() && one.ariaLabel)
-    .every((one) => summaries.includes(one.ariaLabel))"""
+TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
 
 class Kernel:
-    """A kernel in which a notebook has run, and what a page has done beforehand is done."""
+    """A kernel in which a notebook has run as for a page."""
 
     def __init__(self, notebook: Path):
-        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(notebook.parent))
+        env = os.environ | {where.VARIABLE: "page"}
+        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(notebook.parent), env=env)
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
-        self.ids = []
-        for cell in cells:
-            if cell["cell_type"] == "code":
-                self.ids += self._run("".join(cell["source"]))[1]
-        self._run(KERNEL)
-        self._run("await _settle()\n_prepare()")
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        shown = [widget for source in sources for widget in self._run(source)[1]]
+        self._run(KERNEL.format(shown=shown))
 
     def _run(self, source: str) -> tuple[str, list[str]]:
-        """What it prints, and the widgets that it shows."""
+        """Return what it prints, and the widgets that it shows."""
         printed, shown = [], []
 
         def take(message: dict) -> None:
             content = message["content"]
-            assert message["msg_type"] != "error", content["evalue"]
+            assert message["msg_type"] != "error", f"{content['ename']}: {content['evalue']}"
             if message["msg_type"] == "stream" and content["name"] == "stdout":
                 printed.append(content["text"])
             view = content.get("data", {})
@@ -137,170 +105,155 @@ class Kernel:
         self.client.execute_interactive(source, output_hook=take, timeout=1500, allow_stdin=False)
         return "".join(printed), shown
 
-    def go(self, moves: list) -> None:
-        self._run(f"await _go({self.ids!r}, json.loads({json.dumps(moves)!r}))")
-
-    def seen(self) -> dict:
-        return json.loads(self._run(f"print(_seen({self.ids!r}))")[0])
+    def show(self, states: list) -> list[dict]:
+        """Bring all views into these states; return what each shows, by its widgets' names."""
+        return json.loads(self._run(f"await _show(json.loads({json.dumps(states)!r}))")[0])
 
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
 
-def paths_of(told: dict, shown: list[str]) -> dict[str, str]:
-    """Where each widget of a page stands."""
-    found, todo = {}, [(str(i), one) for i, one in enumerate(shown)]
-    while todo:
-        path, one = todo.pop()
-        found.setdefault(one, path)
-        children = told["widgets"][one].get("children")
-        for i, child in enumerate(json.loads(told["values"][children]) if children is not None else ()):
-            todo.append((f"{path}/{i}", child.removeprefix("IPY_MODEL_")))
-    return found
-
-
-def moves_of(told: dict, paths: dict[str, str], most: int) -> list[tuple[list, list]]:
-    """What to try, and how to put it back: some values of each control and of each two together."""
-    tried = []
-    for space in told["spaces"]:
-        controls = [
-            (paths[one], trait, json.loads(told["values"][values]), start_of(told, one, trait))
-            for one, trait, kind, values in space["controls"]
+def states_of(table: dict, state: dict, shown: list) -> list:
+    """Return for each view the values of its fields, the guess in a list if its card is answered, and begun jobs."""
+    states = []
+    for number in range(len(table["views"])):
+        fields = {
+            field.partition(".")[2]: table["values"][value]
+            for field, value in state.items()
+            if field.startswith(f"{number}.")
+        }
+        answered = fields.pop("answered", "null") == ""  # It is no JSON.
+        begun = [
+            field.partition(":")[2]
+            for field, value in state.items()
+            if field.startswith(f"{number}:") and table["values"][value] == "true"
         ]
-        groups: dict[tuple, list] = {}
-        for key in filter(None, space["reach"]):
-            pairs = [tuple(map(int, pair.split("="))) for pair in key.split(";")]
-            groups.setdefault(tuple(c for c, _ in pairs), []).append(pairs)
-        for group, keys in groups.items():
-            if {*group} & {*space["alone"]}:  # a kernel cannot be put back
-                continue
-            n = most if len(group) == 1 else 1
-            for pairs in keys[:: -(-len(keys) // n)]:
-                there = [[controls[c][0], controls[c][1], controls[c][2][v]] for c, v in pairs]
-                back = [[controls[c][0], controls[c][1], controls[c][3]] for c, _ in pairs[::-1]]
-                tried.append((there, back))
-    return tried
-
-
-def start_of(told: dict, widget: str, trait: str):
-    return json.loads(told["values"][told["widgets"][widget][trait]])
-
-
-# What a front-end adds, what tells of the clock, what names a widget by its id, and what `STILL` has changed.
-LEFT_OUT = re.compile(
-    r"^_|^(comm|layout|style|children|source|target|tabbable|msg_throttle|button_style|icon|followers|autoplay)$"
-)
-TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
+        values = {name: json.loads(text) for name, text in fields.items()}
+        states.append((values, [shown[number][0]["guess"]] if answered else None, begun))
+    return states
 
 
 def same(ours: object, theirs: object) -> bool:
-    """Equal, but for times, and for how floats are rounded: a kernel may have a part of a run from another one."""
-    if isinstance(ours, float) and isinstance(theirs, float):
-        return bool(np.isclose(ours, theirs, rtol=1e-4, atol=1e-6))
-    if isinstance(ours, str) and isinstance(theirs, str):
-        return TIME.sub("", ours) == TIME.sub("", theirs)
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
-    if isinstance(ours, dict) and isinstance(theirs, dict) and "$bytes" in {*ours} & {*theirs}:
-        arrays = [np.frombuffer(base64.b64decode(one["$bytes"]), np.float32) for one in (ours, theirs)]
-        return len(arrays[0]) == len(arrays[1]) and np.allclose(*arrays, rtol=1e-3, atol=1e-5, equal_nan=True)
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+    """Equal, but for times, ids, and for how floats are rounded: a kernel may have a part of a run from another one."""
+    match ours, theirs:
+        case float() | int(), float() | int():
+            return bool(np.isclose(ours, theirs, rtol=1e-4, atol=1e-6))
+        case str(), str() if ours.startswith("IPY_MODEL_"):
+            return theirs.startswith("IPY_MODEL_")
+        case str(), str():
+            return TIME.sub("", ours) == TIME.sub("", theirs)
+        case list(), list():
+            return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        case {"$bytes": one}, {"$bytes": other} if one != other:
+            arrays = [np.frombuffer(base64.b64decode(text), np.float32) for text in (one, other)]
+            return len(arrays[0]) == len(arrays[1]) and np.allclose(
+                *arrays, rtol=1e-3, atol=1e-5, equal_nan=True
+            )
+        case dict(), dict():
+            return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
     return ours == theirs
 
 
-def differences(on_page: dict, in_kernel: dict) -> str:
-    found = [f"only one has {path}" for path in on_page.keys() ^ in_kernel.keys()]
-    for path in on_page.keys() & in_kernel.keys():
-        for name in on_page[path].keys() & in_kernel[path].keys():
-            ours, theirs = on_page[path][name], in_kernel[path][name]
-            refers = "IPY_MODEL_" in json.dumps(theirs)
-            if not LEFT_OUT.search(name) and not refers and not same(ours, theirs):
-                found.append(f"{path} {name}: {str(ours)[:200]} | {str(theirs)[:200]}")
-    return "\n".join(found)
+def differences(on_page: list[list[dict]], in_kernel: list[dict]) -> list[str]:
+    """Return where a page shows something else than a kernel."""
+    found = []
+    for number, (ours, theirs) in enumerate(zip(on_page, in_kernel, strict=True)):
+        for shown, (name, held) in zip(ours, theirs.items(), strict=True):
+            if name == "reveal" or (shown.get("hidden") and held["hidden"]):
+                continue
+            for trait, value in shown.items():
+                if not same(value, held[trait]):
+                    found.append(f"{number} {name} {trait}: {str(value)[:200]} | {str(held[trait])[:200]}")
+    return found
 
 
 def settle(one) -> None:
-    """All moves are answered, and drawn."""
-    one.evaluate("replay.settled().then(() => new Promise(requestAnimationFrame))")
+    """Everything is drawn, and the controls are as they should be."""
+    one.evaluate("replay.settled()")
 
 
 def show_all(one) -> None:
-    for button in one.get_by_role("button", name="Show me", disabled=False).all()[::-1]:
-        button.click()
-    settle(one)
-
-
-def presses_of(told: dict, turn: int, most: int = 4) -> list[str]:
-    """One way through each space that has so many buttons: that button again and again, then another one."""
-    ways = []
-    for space in told["spaces"]:
-        after = {int(at): edges for at, edges in space["press"].items()}
-        buttons, at, way = [*after.get(0, {})], 0, []
-        if turn >= len(buttons):
-            continue
-        key = buttons[turn]
-        while len(way) < most and key in after.get(at, {}):
-            way.append(key)
-            if after[at][key] == at:  # nothing more comes of it
-                break
-            at = after[at][key]
-        others = [one for one in after.get(at, {}) if one != key]
-        ways += [*way, *others[turn : turn + 1]]
-    return ways
+    """Ask every card for its answer."""
+    for _ in range(one.get_by_role("button", name="Show me", disabled=False).count()):
+        one.get_by_role("button", name="Show me", disabled=False).first.click()
+        settle(one)
 
 
 @contextlib.contextmanager
-def both(one, built: page.Rehearsed, notebook: Path) -> Iterator[tuple[dict, Callable]]:
-    """An open page and a kernel, all cards committed: where each widget stands, and what moves both and compares."""
-    one.reload()
-    one.wait_for_function("'ready' in document.body.dataset")
-    one.evaluate(f"() => {{ {PAGE} }}")
+def kernel_of(notebook: Path) -> Iterator[Kernel]:
     kernel = Kernel(notebook)
-
-    def go(moves: list, at: object = None) -> dict:
-        one.evaluate("(moves) => go(moves)", moves)
-        kernel.go(moves)
-        in_kernel = kernel.seen()
-        assert not (found := differences(one.evaluate("seen()"), in_kernel)), f"{at or moves}: {found}"
-        return in_kernel
-
     try:
-        shown = one.evaluate(
-            "[...document.querySelectorAll('[data-widget]')].map((one) => one.dataset.widget)"
-        )
-        assert len(shown) == len(kernel.ids)
-        paths = paths_of(built.messages, shown)
-        cards = [card for card, outcome in built.messages["cards"].items() if outcome["told"] is not None]
-        go([[paths[card], "committed", True] for card in cards], "all committed")  # those in folds, too
-        one.evaluate(STILL)
-        yield paths, go
+        yield kernel
     finally:
         kernel.close()
 
 
-def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
-    """Hold an open page to a kernel; returns how many moves were compared. most: values of each control."""
-    with both(one, built, notebook) as (paths, go):
-        tried = moves_of(built.messages, paths, most)
-        for there, back in tried:
-            in_kernel = go(there)
+def compare(one, built: page.Built, notebook: Path, n: int, seed: int = 1) -> int:
+    """Hold an open page to a kernel in `n` states; return how many different ones there were."""
+    rng, states = random.Random(seed), set()
+    one.evaluate(f"() => {{ {PAGE} }}")
+    with kernel_of(notebook) as kernel:
+        for _ in range(n):
+            seen = one.evaluate("seen()")
+            in_kernel = kernel.show(states_of(built.table, seen["state"], seen["shown"]))
+            found = differences(seen["shown"], in_kernel)
+            assert found == [], (seen["state"], found)
+            states.add(json.dumps(seen["state"]))
+            go_on(one, rng)
+    return len(states)
+
+
+def go_on(one, rng: random.Random, most: int = 4) -> None:
+    """Let some things happen on a page, each in another place."""
+    for _ in range(most):
+        widget, trait, values = rng.choice(one.evaluate("canBeSent()"))
+        rng.shuffle(values)
+        held = next(
+            (v for v in values if one.evaluate("(args) => replay.held(...args)", [widget, trait, v])), 0
+        )
+        if held in values:
+            one.evaluate("(args) => replay.go(...args)", [widget, trait, held])
             settle(one)
-            summaries = [state["summary"] for state in in_kernel.values() if "summary" in state]
-            one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
-            go(back, f"back from {there}")
-            assert one.evaluate(AT_START), back
-    return len(tried)
 
 
-def compare_buttons(one, built: page.Rehearsed, notebook: Path) -> int:
-    """The same for buttons, which lead nowhere back: each begins in a kernel of its own; returns how many presses."""
+def play(one) -> int:
+    """Open folds, answer cards, and move every control that can be moved, from the top to the end, as a reader does.
+
+    Nothing of it may be refused. Return how many controls were moved.
+    """
     n = 0
-    for turn in range(max(len(space["press"].get("0", {})) for space in built.messages["spaces"])):
-        with both(one, built, notebook) as (_, go):
-            for button in presses_of(built.messages, turn):
-                path = one.evaluate(PATH_NOW, button)  # a row that was taken away has moved those behind it
-                go([[path, "click", None]])
+    for fold in one.locator("details.fold > summary").all():
+        fold.click()
+    settle(one)
+    for cell in one.locator("[data-widget]").all():
+        for _ in range(cell.get_by_role("button", name="Show me", disabled=False).count()):
+            cell.get_by_role("button", name="Show me", disabled=False).first.click()
+            settle(one)
+            n += 1
+        for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
+            if control.is_visible() and control.is_enabled():
+                move(control)
+                settle(one)
                 n += 1
+                assert one.locator(".told").all_inner_texts() in ([], [""]), control.evaluate(
+                    "el => el.outerHTML"
+                )
+                assert one.locator(".put-back").count() == 0
     return n
+
+
+def move(control) -> None:
+    """Move a control as a hand would."""
+    match control.evaluate("(el) => el.tagName === 'INPUT' ? el.type : el.tagName"):
+        case "range":
+            control.press("ArrowRight")
+            control.press("ArrowLeft")
+        case "SELECT":
+            values = control.locator("option:enabled").evaluate_all("all => all.map((one) => one.value)")
+            control.select_option(values[-1])
+        case "number":
+            control.press("ArrowUp")
+            control.press("Enter")
+        case "checkbox" | "BUTTON":
+            control.click()
