@@ -1777,6 +1777,7 @@ export function render({ model, el }) {
       play.title = name;
     }
     speed.hidden = still();
+    film.hidden = still();
     parts.forEach((node, i) => {
       node.classList.toggle("lv-on", i === scene);
       const done = clamp((player.t - times.starts[i]) / (times.starts[i + 1] - times.starts[i]));
