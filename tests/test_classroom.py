@@ -861,6 +861,17 @@ def test_500_requests_for_the_list_of_pages_hold_up_no_slider(served):
 
 
 @pytest.mark.slow
+def test_the_list_of_pages_is_made_once(tmp_path, home):
+    from browser.lab import free_port
+
+    write(tmp_path, "a", "Before")
+    with a_class(free_port(), str(tmp_path), "--visitors", "1", home=home) as served:
+        write(tmp_path, "a", "After")
+        index = asyncio.run(get(served.url)).body.decode()
+    assert "Before" in index
+
+
+@pytest.mark.slow
 def test_500_wrong_words_hold_up_no_slider_and_are_not_tried(folder, home):
     from browser.lab import free_port
 

@@ -71,7 +71,7 @@ def test_the_film_is_on_the_first_screen_and_can_be_started_there(lab, width):
     before = lab.page.viewport_size
     lab.page.set_viewport_size({"width": width, "height": 900})
     lab.page.locator(".jp-WindowedPanel-outer").first.evaluate("(panel) => { panel.scrollTop = 0; }")
-    expect(lab.page.get_by_role("heading", name="The loop")).to_be_in_viewport()
+    expect(lab.page.get_by_role("heading", name="The loop", exact=True)).to_be_in_viewport()
     play = button(lab.picture("journey"), "Play")
     expect(play).to_be_in_viewport(ratio=1)
     expect(lab.page.locator(".lv-preview img")).to_be_hidden()  # it was there until the live film came
