@@ -115,6 +115,8 @@ def test_typing_changes_every_picture_of_the_page(lab, loop):
 
 
 def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
+    first = loop.locator("figure.lv-next_token_bars .lv-value").first
+    before = first.inner_text()
     box = seen(loop.locator(".lv-text-box input"))
     box.press("End")
     box.press_sequentially(" and")
@@ -122,7 +124,9 @@ def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
     expect(loop.locator(".lv-not-yet")).not_to_be_empty()
     box.press("Enter")
     expect(loop).not_to_have_class(re.compile("lv-stale"), timeout=60_000)
+    expect(first).not_to_have_text(before)
     type_text(lab, TEXT)
+    expect(first).to_have_text(before)
 
 
 def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_property):
@@ -172,7 +176,7 @@ def test_write_stop_and_start_again(loop):
     [
         ("Tokenization", "token_strip"),
         ("Embeddings", "vector_picture"),
-        ("Position", "rope_dial"),
+        ("Position", "vector_picture"),
         ("FFN", "vector_picture"),
         ("Sampling", "next_token_bars"),
         ("Attention", "arcs"),
