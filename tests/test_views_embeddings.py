@@ -199,16 +199,11 @@ def test_the_analogy_that_holds_and_the_one_that_fails(model):
 def test_arithmetic_is_counted_beside_its_controls(model):
     view = pictures.AnalogyCount(model, committed=True)
     card, bars = view.parts["card"], view.parts["bars"]
-    assert bars.values.shape == (4, len(FAMILIES))
-    for centred in (False, True):
-        view.controls["centred"].value = centred
-        for name, counts in zip(FAMILIES, bars.values.T):
-            pairs = pairs_of(FAMILIES[name], model.tokenizer)
-            score = embeddings.score_analogies(pairs, Rows(model, centred).W_E, word_ids(model))
-            expected = (score.right, score.wrong, score.added, score.c_alone)
-            assert counts == pytest.approx(np.array(expected) / (14 * 13))
-        assert card.committed  # the box asks nothing new
-    view.controls["centred"].value = False
+    for name, counts in zip(FAMILIES, bars.values.T, strict=True):
+        pairs = pairs_of(FAMILIES[name], model.tokenizer)
+        score = embeddings.score_analogies(pairs, model.weights.W_E, word_ids(model))
+        expected = score.right, score.wrong, score.added, score.c_alone
+        assert counts == pytest.approx(np.array(expected) / (14 * 13))
     capitals = bars.values[:, [*FAMILIES].index("capitals")]
     assert card.answer == pytest.approx(100 * capitals[0])
     assert re.search(holding(*(f"{share:.0%}" for share in capitals[1:3])), card.explained)

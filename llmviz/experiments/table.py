@@ -26,6 +26,13 @@ def random_pairs(model: Model, centred: bool) -> Float[np.ndarray, " n_pairs"]:
     return embeddings.random_pair_cosines(rows(model, centred))
 
 
+def cosine(model: Model, pair: str) -> float:
+    """Measure the cosine of a pair of words such as "hot cold"."""
+    return float(
+        embeddings.cosine_similarity(*embeddings.embed(model.tokens_of(f" {pair}"), model.weights.W_E))
+    )
+
+
 def rank(model: Model, pair: str) -> int:
     """Rank the second word of a pair such as "hot cold" among all tokens by its cosine with the first."""
     a, b = model.tokens_of(f" {pair}")
@@ -49,12 +56,6 @@ def analogy_score(
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c comes out right for pairs of words, beside its controls."""
     return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
-
-
-def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
-    """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
-    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
-    return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
 
 
 def sum_is_best(model: Model, listed: str) -> bool:
