@@ -32,11 +32,13 @@ class AnalogyCount(GuessFirst):
         return 100 * score.right / score.asked
 
     def explanation(self, scene: Scene) -> str:
+        if not scene.is_known:
+            return ""
         score = scene.outcome[ASKED]
+        wrong, added, untouched = (n / score.asked for n in (score.wrong, score.added, score.untouched))
         return (
-            f"With another pair's word subtracted, it's right for {score.wrong / score.asked:.0%}, and with nothing "
-            f"subtracted for {score.added / score.asked:.0%}. If no words are left out, a − b + c is right for "
-            f"{score.untouched / score.asked:.0%}."
+            f"With another pair's b subtracted, {wrong:.0%} are right, and with nothing subtracted, {added:.0%}. "
+            f"If the question's own words weren't left out, a − b + c would be right for {untouched:.0%}."
         )
 
     @job()
