@@ -15,7 +15,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LEFT = {
     "00_the_loop",
     "01_tokenization",
-    "02_embeddings",
     "03_position",
     "04_attention",
     "06_sampling",

@@ -12,7 +12,7 @@ from llmviz.experiments.table import analogy_score
 from llmviz.experiments.words import pairs_of
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.view import Scene, job, part
+from llmviz.views.kit.view import Scene, job, part, shared
 
 NAMES = ("a − b + c", "a − wrong b + c", "a + c", "c on its own")
 ASKED = "capitals"  # the family that the question is about
@@ -26,6 +26,15 @@ class AnalogyCount(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return f"For how many of the questions about {ASKED} is the right answer the nearest token?"
+
+    def problem(self, scene: Scene) -> str:
+        few = len(scene.pairs[ASKED]) < 2
+        return "This model's vocabulary doesn't have these words as single tokens." * few
+
+    @shared
+    def pairs(self, scene: Scene) -> dict[str, list[tuple[int, int]]]:
+        """Return the pairs of each family whose words are single tokens."""
+        return {name: pairs_of(listed, scene.run.tokenizer) for name, listed in FAMILIES.items()}
 
     def answer(self, scene: Scene) -> float:
         score = scene.outcome[ASKED]
@@ -45,10 +54,9 @@ class AnalogyCount(GuessFirst):
     def count(self, scene: Scene) -> Iterator[tuple[float, dict[str, AnalogyScore]]]:
         """Count one family after the other."""
         known: dict[str, AnalogyScore] = {}
-        for name, listed in FAMILIES.items():
-            pairs = pairs_of(listed, scene.run.tokenizer)
+        for name, pairs in scene.pairs.items():
             known = known | {name: analogy_score(scene.run, pairs, centred=False)}
-            yield len(known) / len(FAMILIES), known
+            yield len(known) / len(scene.pairs), known
 
     @part(LinePlot, bars=True, unit="share", y_axis="right answers", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:
