@@ -1,18 +1,6 @@
 // How many of some pairs have which cosine, and where one pair stands among them.
 
-import {
-  axisText,
-  clamp,
-  frame,
-  minus,
-  onKeys,
-  percent,
-  plain,
-  pointIn,
-  s,
-  setAttributes,
-  widest,
-} from "./kit.js";
+import { axisText, clamp, frame, minus, onKeys, percent, plain, pointIn, s, setAttributes, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
@@ -41,9 +29,7 @@ export function render({ model, el }) {
     const { edges } = geometry();
     if (at === null) return view.note(model.get("verdict"));
     const share = model.get("counts")[at] / Math.max(1, pairs());
-    view.note(
-      `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of them`,
-    );
+    view.note(`cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of them`);
   };
   const light = () => picture.querySelectorAll(".lv-bin").forEach((bin, i) => bin.classList.toggle("lv-on", i === at));
   const move = (to) => {

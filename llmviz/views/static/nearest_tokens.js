@@ -38,9 +38,7 @@ export function render({ model, el }) {
       row.value.style.left = `${100 * clamp(v)}%`;
       setText(
         row.value,
-        minus(v.toFixed(2)) +
-          (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") +
-          (marked.has(i) ? ", typed" : ""),
+        minus(v.toFixed(2)) + (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") + (marked.has(i) ? ", typed" : ""),
       );
       row.node.classList.toggle("lv-quiet", marked.has(i));
       row.band.hidden = !band;
