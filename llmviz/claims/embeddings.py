@@ -96,7 +96,7 @@ CLAIMS = (
         "Near, compared with what?",
         related_are_near=related(
             "Related words look nearer compared with all tokens than compared with random pairs.",
-            "Count the other tokens that are farther from the first word than the second word is.",
+            "Take the share of all other tokens that are farther from word 1 than word 2 is. Near is above 99%.",
             farther,
             Bounds(
                 supports=above(99), count=42, above_control=48, control=Bounds(supports=above(99), count=6)
@@ -108,7 +108,7 @@ CLAIMS = (
         ),
         near_from_one_end=related(
             "Some pairs are near from one end only.",
-            "Ask whether one word is nearer than 99% of all tokens, but the other isn't even nearer than 90%.",
+            "From one word, the other is nearer than 99% of all tokens; the other way round, not even than 90%.",
             near_from_one_end,
             Bounds(supports=YES, count=14),
         ),
@@ -126,7 +126,7 @@ CLAIMS = (
             unit="(rank)",
         ),
         synonyms=of_pairs(
-            "A synonym is there only somewhat more often.",
+            "A synonym is among them somewhat more often.",
             "The same.",
             table.rank,
             Bounds(supports=below(10), count=43),
@@ -151,27 +151,27 @@ CLAIMS = (
         "Calculating with words",
         subtraction_helps=of_families(
             "*a − b + c* is right more often than *a + c*.",
-            "Count the questions for which it is right, and subtract those for which *a + c* is.",
+            "From the share of questions that it gets right, subtract the share that *a + c* gets right.",
             partial(gain, over="added"),
             Bounds(supports=above(0.1), count=19, exceptions=("opposites",)),
         ),
         right_word_helps=of_families(
             "It is nearly always right more often than with another pair's word subtracted.",
-            "Subtract those for which *a − wrong b + c* is right, averaged over all wrong words of the family.",
+            "The same with *a − wrong b + c* instead of *a + c*, averaged over all wrong words of the family.",
             partial(gain, over="wrong"),
             Bounds(supports=above(0.1)),
             unseen_bounds=Bounds(supports=above(0.1), count=19, exceptions=("past participles",)),
         ),
         wrong_word=of_families(
             "Even a wrong word helps in about half of the families, so not all of the gain is the relation.",
-            "Count the questions for which *a − wrong b + c* is right, and subtract those for which *a + c* is.",
+            "From the share that *a − wrong b + c* gets right, subtract the share that *a + c* gets right.",
             partial(gain, of="wrong", over="added"),
             Bounds(supports=above(0.1), count=9),
             unseen_bounds=Bounds(supports=above(0.1), count=13),
         ),
         nothing_left_out=of_families(
             "If the question's own words aren't left out, the sum is seldom right.",
-            "Count the questions for which the right word is nearest to *a − b + c* with no word left out.",
+            "The share of questions whose answer is nearest to *a − b + c*, with no word left out.",
             partial(share, of="untouched"),
             Bounds(supports=below(30), count=19, exceptions=("comparatives",)),
             unseen_bounds=Bounds(supports=below(30), count=18, exceptions=("superlatives", "nationalities")),
@@ -180,7 +180,7 @@ CLAIMS = (
         ),
         average_and_subtraction=of_families(
             "Subtracting the average row first increases the gain over *a + c* in about half of the families.",
-            "Compare the gain with and without it.",
+            "From the gain with it, subtract the gain without it.",
             lambda model, listed: (
                 gain(model, listed, over="added", centred=True) - gain(model, listed, over="added")
             ),

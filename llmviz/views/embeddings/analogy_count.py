@@ -25,7 +25,8 @@ class AnalogyCount(GuessFirst):
     unit, high = "%", 100
 
     def question(self, scene: Scene) -> str:
-        return f"For how many of the questions about {ASKED} is the right answer the nearest token?"
+        n = len(scene.pairs[ASKED])
+        return f"Of the {n * (n - 1)} questions about {ASKED}, what percentage does a − b + c get right?"
 
     def problem(self, scene: Scene) -> str:
         few = len(scene.pairs[ASKED]) < 2

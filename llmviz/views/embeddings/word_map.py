@@ -9,7 +9,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.experiments.table import N_NEAREST, directions_of, neighbours, random_map_quality, share_kept
+from llmviz.experiments.table import directions_of, neighbours, random_map_quality, share_kept
 from llmviz.model import Model
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.words import MAX_WORDS, Groups, read_groups
@@ -104,9 +104,8 @@ class WordMap(View):
             axes = [f"{name} ({share:.0%} of the spread)" for name, share in zip(axes, explained)]
             variance, share = random_map_quality(scene.run, n)
             caption = (
-                f"This map of {n} words keeps {explained.sum():.0%} of the spread (random words: {variance:.0%}) and "
-                f"{share_kept(directions, projection.coordinates):.0%} of each word's {min(N_NEAREST, n - 1)} nearest "
-                f"neighbours (random words: {share:.0%})"
+                f"This map keeps {explained.sum():.0%} of the spread (random words: {variance:.0%}) and "
+                f"{share_kept(directions, projection.coordinates):.0%} of nearest neighbours (random: {share:.0%})"
             )
         return {
             "selected": scene.chosen,
