@@ -107,14 +107,8 @@ def of_fact(kind, *values):
 
 
 def in_table(kind, *words):
-    """A view of words in a table, which goes with it."""
-
-    def make(prompt, **state):
-        table = embeddings.Table(prompt.language_model)
-        table.goes_with_its_followers()
-        return kind(table, *words, **state)
-
-    return make
+    """A view of words in a model's table."""
+    return lambda prompt, **state: kind(prompt.language_model, *words, **state)
 
 
 VIEWS = {
@@ -207,14 +201,12 @@ VIEWS = {
         then=source,
         high=20,
     ),
-    "table": lambda prompt: embeddings.Table(prompt.language_model),
-    "row": lambda prompt, **state: in_table(embeddings.RowExplorer, prompt)(prompt, **state),
+    "row": embeddings.RowExplorer,
     "two arrows": in_table(embeddings.ArrowExplorer, "#20", "#21"),
     "cosine": in_table(embeddings.CosineExplorer, "#20", "#21"),
     "neighbours": in_table(embeddings.NeighbourExplorer, "#20"),
     "analogy": in_table(embeddings.AnalogyExplorer, "#20", "#21", "#22"),
-    "count of analogies": in_table(embeddings.AnalogyCount),
-    "walk": in_table(embeddings.WalkExplorer, "#20", "#21"),
+    "count of analogies": lambda prompt: embeddings.AnalogyCount(prompt.language_model, committed=True),
     "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
@@ -261,6 +253,9 @@ def two_countries(monkeypatch):
     writing = fine_tuning.writing
     monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr(
+        "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
+    )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
