@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -12,7 +12,7 @@ from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.embeddings.rows import Rows
 from llmviz.views.kit.controls import text_box
 from llmviz.views.kit.pieces import as_sentence, clean, isolate, isolated, visible
-from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.state_fields import replace, text
 from llmviz.views.kit.view import NothingToShow, Scene, View, press, sentences, shared
 
 MAX_TYPED = 100  # characters in a box for one word
