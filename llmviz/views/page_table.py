@@ -73,7 +73,13 @@ class Reads:
         reads = self
 
         class Noted(kind):  # type: ignore[misc,valid-type]
-            is_set: frozenset[str] = frozenset()  # the fields that an event has set
+            # The fields that an event has set: all of them where it made a state anew, as `dataclasses.replace` does.
+            is_set: frozenset[str] = frozenset(reads.names)
+
+            def __eq__(self, other: Any) -> bool:
+                return isinstance(other, kind) and reads.all_of(self) == reads.all_of(other)
+
+            __hash__ = kind.__hash__
 
             def __getattribute__(self, name: str) -> Any:
                 value = super().__getattribute__(name)
@@ -88,6 +94,10 @@ class Reads:
 
         self._noted = Noted
 
+    def all_of(self, state: Any) -> list[Any]:
+        """Read all fields."""
+        return [getattr(state, name) for name in self.names]
+
     def values(self, state: Any) -> dict[str, Any]:
         """Return a state as a dict, which does not count as reading it."""
         return {name: value for name, value in vars(state).items() if name in self.names}
@@ -95,7 +105,9 @@ class Reads:
     def during(self, state: Any, compute: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
         """Return what is computed from a state, and the fields that were read, with their values."""
         self.read.clear()
-        return compute(self._noted(**self.values(state))), dict(self.read)
+        noted = self._noted(**self.values(state))
+        vars(noted)["is_set"] = frozenset()
+        return compute(noted), dict(self.read)
 
     def set_by(self, after: Any) -> dict[str, Any]:
         """Return the fields that an event has set, with their values: all of them where it made a state anew."""
