@@ -46,7 +46,7 @@ ANY = re.compile("|".join(PHRASES.values()), re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # of JavaScript
 # Files that have more, and how many: lower these as you rewrite, never raise them.
 CEILINGS = {
-    "docs/teaching.md": 28,
+    "docs/teaching.md": 23,
     "llmviz/claims/__main__.py": 1,
     "llmviz/classroom/fairness.py": 2,
     "llmviz/classroom/lessons.py": 12,
@@ -102,16 +102,11 @@ CEILINGS = {
     "llmviz/views/sampling/sampler_cards.py": 2,
     "llmviz/views/sampling/written_text.py": 2,
     "llmviz/views/static/bpe_training.js": 1,
-    "llmviz/views/static/journey.js": 2,
     "llmviz/views/static/written_text.js": 2,
-    "llmviz/views/the_loop/heads_off.py": 4,
-    "llmviz/views/the_loop/journey.py": 2,
-    "llmviz/views/the_loop/switchboard.py": 2,
     "llmviz/views/tokenization/letters.py": 6,
     "llmviz/views/tokenization/merges.py": 2,
     "llmviz/views/tokenization/text_tokens.py": 1,
     "llmviz/views/tokenization/token_counts.py": 3,
-    "notebooks/00_the_loop.ipynb": 15,
     "notebooks/01_tokenization.ipynb": 27,
     "notebooks/02_embeddings.ipynb": 24,
     "notebooks/03_position.ipynb": 19,
@@ -121,8 +116,6 @@ CEILINGS = {
 }
 # Questions of pages that are still to be rewritten.
 LEFT = {
-    "Every attention head off alone: for how many does the likeliest next token change, and how many can go together?",
-    "What becomes of _?",
     "Which pair of neighbours stands in it most often?",
     "In front stands “How many times is the letter o in potato?",
     "How alike are _ and __?",
