@@ -628,7 +628,17 @@ def test_the_guide_names_controls_and_texts_that_exist():
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
         "the one that looks hardest",
-        *("Show me", "Commit", "Pick one", "Write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
+        *(
+            "Show me",
+            "Lock in my guess",
+            "Pick one",
+            "Write 30 more",
+            "step",
+            "back",
+            "T → 0",
+            "T = 10",
+            "swapped",
+        ),
         *("Heads off", "Guess again", "ask about twenty words", "Example in front", "position (RoPE)", "FFN"),
     ):
         assert f"*{control}*" in GUIDE

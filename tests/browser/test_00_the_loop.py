@@ -32,7 +32,7 @@ def loop(lab):
     pick = lab.page.get_by_role("button", name="Pick one")
     expect(pick).to_be_hidden()
     seen(first).locator(".lv-number").fill("7")
-    first.get_by_role("button", name="Commit").click()
+    first.get_by_role("button", name="Lock in my guess").click()
     expect(first.locator(".lv-sentences")).to_contain_text("7 tokens")
     explorer = lab.page.locator(".lv-explorer").filter(has=pick).last
     expect(explorer.locator("figure.lv-next_token_bars")).to_be_visible(timeout=60_000)
@@ -71,7 +71,7 @@ def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     answer = first.locator(".lv-sentences")
     for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
-        first.get_by_role("button", name="Commit").click()
+        first.get_by_role("button", name="Lock in my guess").click()
         expect(first.locator(".lv-refusal")).not_to_be_empty()
         expect(first.locator(".lv-number")).to_be_focused()
         expect(answer).to_have_count(0)
@@ -213,7 +213,7 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     page = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-heat_map")).last
     expect(page.locator("figure.lv-heat_map")).to_be_hidden()
     guess.locator(".lv-number").fill("12")
-    guess.get_by_role("button", name="Commit").click()
+    guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess).to_contain_text("computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="stop", exact=True).click()
