@@ -104,7 +104,7 @@ def the_loop(lab: Lab) -> None:
         lab.page.locator(".lv-explorer").filter(has=lab.page.get_by_role("button", name="Pick one")).last
     )
     explorer.get_by_role("button", name="Pick one", exact=True).click()
-    expect(explorer.locator(".lv-highlight")).to_have_count(1, timeout=20_000)
+    expect(explorer.locator(".lv-chip")).to_have_count(1, timeout=20_000)
     save(explorer, "00_the_loop")
 
     lab.picture("switches").get_by_role("button", name="RoPE").click()

@@ -41,7 +41,7 @@ OUTCOMES = (
     "The numbers overflow, and there is no next token",
 )
 
-NOW_LOOK = "The switches below are set for this experiment, so compare the bars and the text."
+NOW_LOOK = "The switches below are now set for this experiment."
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -157,7 +157,7 @@ class Switchboard(EditedRun):
         off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
         off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
         experiment: str = choice(
-            NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(430px, 98%)"
+            NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(500px, 98%)"
         )
         guess: float | None = picked(
             None, lambda i, _: i is None or i in range(len(OUTCOMES)), "an outcome", of=("card", "guess")
