@@ -95,12 +95,15 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
         return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
 
     return {
-        **{f"No {label}, in any layer": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
-        "No FFN in the first layer": off(ffn, 0),
-        f"No FFN in layer {middle}": off(ffn, middle),
-        f"No attention in layer {middle}": off(attention, middle),
-        "No FFN in any layer": off(ffn, *layers),
-        "No attention in any layer": off(attention, *layers),
+        **{
+            f"Switch off {label} in every layer": SwitchedOff(config, (name,))
+            for name, (label, _) in PARTS.items()
+        },
+        "Switch off the FFN in the first layer": off(ffn, 0),
+        f"Switch off the FFN in layer {middle}": off(ffn, middle),
+        f"Switch off attention in layer {middle}": off(attention, middle),
+        "Switch off all FFNs": off(ffn, *layers),
+        "Switch off all attention": off(attention, *layers),
     }
 
 
