@@ -28,11 +28,8 @@ class RowExplorer(View):
 
     @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
-        token, piece, W_E = (
-            scene.run.tokens[scene.selected],
-            scene.run.pieces[scene.selected],
-            scene.run.model.weights.W_E,
-        )
+        run, W_E = scene.run, scene.run.model.weights.W_E
+        token, piece = run.tokens[scene.selected], run.pieces[scene.selected]
         return {
             "values": W_E[[token]],
             "labels": [piece],
