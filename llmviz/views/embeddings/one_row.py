@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmviz.views.embeddings.rows import Rows
+from llmviz.views import provenance
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import position
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
@@ -27,14 +28,14 @@ class RowExplorer(View):
 
     @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
-        rows, token = Rows(scene.run.model), scene.run.tokens[scene.selected]
-        n = rows.W_E.shape[1]
+        run, W_E = scene.run, scene.run.model.weights.W_E
+        token, piece = run.tokens[scene.selected], run.pieces[scene.selected]
         return {
-            "values": rows.W_E[[token]],
-            "labels": [scene.run.pieces[scene.selected]],
-            "caption": f"Row {token:,} of the embedding table: the {n} numbers of {rows.name(token)}",
+            "values": W_E[[token]],
+            "labels": [piece],
+            "caption": f"Row {token:,} of the embedding table: the {W_E.shape[1]} numbers of {isolated(piece)}",
         }
 
     @explains("row")
     def explain(self, scene: Scene, _row: int, dimension: int) -> Explanation:
-        return Rows(scene.run.model).number(scene.run.tokens[scene.selected], dimension)
+        return provenance.embedding(scene.run.model, scene.run.tokens[scene.selected], dimension)

@@ -9,7 +9,6 @@ import numpy as np
 from llmviz import embeddings
 from llmviz.experiments.table import rows
 from llmviz.model import Model
-from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.provenance import Explanation
 
@@ -41,10 +40,6 @@ class Rows:
     def name(self, token: int) -> str:
         """Return a token's text, quoted."""
         return isolated(self.model.tokenizer.pieces([token])[0])
-
-    def number(self, token: int, i: int) -> Explanation:
-        """Say where one number of a row is from."""
-        return provenance.embedding(self.model, token, i, W_E=self.W_E, source=self.source, note=self.note)
 
     def cosine(self, what: str, vector: np.ndarray, source: str, token: int) -> Explanation:
         """Say where the cosine of a vector (`source` in terms of W_E) and a token's row is from."""
