@@ -423,14 +423,15 @@ def _folder(chosen: Path | None) -> Path:
 
 
 def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
-    """Put the notebooks that `folder` does not have yet into it; nothing that lies there is ever written over.
+    """Put the notebooks that `folder` does not have yet into it, and the film that the first one shows before it runs.
 
-    Returns the names of those that were copied, and of those that were there and differ. Raises OSError.
+    Nothing that lies there is ever written over. Returns the names of those that were copied, and of those that were
+    there and differ. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copied, unchanged = [], []
-    for notebook in sorted(source.glob("*.ipynb")):
-        target, content = folder / notebook.name, notebook.read_bytes()
+    for file in sorted([*source.glob("*.ipynb"), *source.glob("*.webp")]):
+        target, content = folder / file.name, file.read_bytes()
         if target.exists():
             if target.read_bytes() != content:
                 unchanged.append(target.name)

@@ -107,14 +107,8 @@ def of_fact(kind, *values):
 
 
 def in_table(kind, *words):
-    """A view of words in a table, which goes with it."""
-
-    def make(prompt, **state):
-        table = embeddings.Table(prompt.language_model)
-        table.goes_with_its_followers()
-        return kind(table, *words, **state)
-
-    return make
+    """A view of words in a model's table."""
+    return lambda prompt, **state: kind(prompt.language_model, *words, **state)
 
 
 VIEWS = {
@@ -207,14 +201,12 @@ VIEWS = {
         then=source,
         high=20,
     ),
-    "table": lambda prompt: embeddings.Table(prompt.language_model),
-    "row": lambda prompt, **state: in_table(embeddings.RowExplorer, prompt)(prompt, **state),
+    "row": embeddings.RowExplorer,
     "two arrows": in_table(embeddings.ArrowExplorer, "#20", "#21"),
     "cosine": in_table(embeddings.CosineExplorer, "#20", "#21"),
     "neighbours": in_table(embeddings.NeighbourExplorer, "#20"),
     "analogy": in_table(embeddings.AnalogyExplorer, "#20", "#21", "#22"),
-    "count of analogies": in_table(embeddings.AnalogyCount),
-    "walk": in_table(embeddings.WalkExplorer, "#20", "#21"),
+    "count of analogies": lambda prompt: embeddings.AnalogyCount(prompt.language_model, committed=True),
     "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
@@ -261,6 +253,9 @@ def two_countries(monkeypatch):
     writing = fine_tuning.writing
     monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr(
+        "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
+    )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
@@ -540,7 +535,7 @@ def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
         for value in [value for value in HOSTILE if declared.accepts(value, view)]:
             with contextlib.suppress(Refused):  # beside the other fields
                 view.become(replace(before, **{name: value}))
-                assert control.value == declared.shows(value, view)["value"]
+                assert control.value == view.control_shows(name, view.scene(view.state))["value"]
                 view.become(before)
 
 
@@ -599,7 +594,9 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
             await settled(view)  # a picture that waits for a job shows what it showed before
             taken = []
             places = (
-                values_of_picture(part, "selected") if "selected" in getattr(part, "_by_page", ()) else []
+                values_of_picture(part, "selected")
+                if isinstance(part, Picture) and part.has_trait("selected") and "selected" in part._by_page
+                else []
             )
             for place in [place for place in places if place is not None][:MOST_PLACES]:
                 before = view.state
@@ -674,18 +671,19 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
         before, declared = view.state, view._fields[name]
-        now = declared.shows(getattr(before, name), view)
-        values = [value for value in declared.on_page(view) if declared.shows(value, view) != now]
-        if not values:
+        now = view.control_shows(name, view.scene(before))
+        states = [replace(before, **{name: value}) for value in declared.on_page(view)]
+        states = [state for state in states if view.control_shows(name, view.scene(state)) != now]
+        if not states:
             continue
-        after = replace(before, **{name: values[0]})
+        after = states[0]
         view.become(after)  # measures what is slow
         view.become(before)
         sent.clear()
         view.become(after)
         assert name in sent
         assert len(sent) == len(set(sent)), f"{name}: {sent}"
-        assert control.value == values[0]
+        assert control.value == view.control_shows(name, view.scene(after))["value"]
         sent.clear()
         view.become(after)
         assert sent == []

@@ -239,17 +239,6 @@ def test_amounts_for_people(value, text):
     assert amount(value) == text
 
 
-def test_the_notebook_can_say_it_in_its_own_words():
-    question = Predict(
-        "How many?", answer=30, tell=lambda guess, answer: f"{guess:.0f} against {answer:.0f}"
-    ).card
-    question.change(guess=12, committed=True)
-    assert question.verdict == "12 against 30"
-    question = Predict("Which?", ["a", "b"], answer=1, tell=lambda guess, answer: f"{guess}/{answer}").card
-    question.change(guess=0, committed=True)
-    assert question.verdict == "a/b"
-
-
 @pytest.mark.parametrize(
     "answer",
     [lambda: 1 / 0, lambda: [].index(3), lambda: 7, lambda: None],

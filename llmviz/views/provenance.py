@@ -118,24 +118,17 @@ def _number(value: Any) -> str:
 # --- embeddings ---
 
 
-def embedding(
-    model: Model,
-    token: int,
-    dimension: int,
-    *,
-    W_E: Float[np.ndarray, "n_vocab d_model"] | None = None,
-    source: str = "model.weights.W_E",
-    note: str = "",
-) -> Explanation:
-    """One number of a token's row of the table. IndexError if there is no such row or column.
-
-    W_E: a table made of the model's, `source`: the expression that gives it, and `note`: what to say of it.
-    """
-    W_E = model.weights.W_E if W_E is None else W_E
+def embedding(model: Model, token: int, dimension: int) -> Explanation:
+    """One number of a token's row of the table. IndexError if there is no such row or column."""
+    W_E = model.weights.W_E
     return Explanation(
-        f"Number {dimension} of {_piece(model, token)}{note}",
+        f"Number {dimension} of {_piece(model, token)}",
         "embedding = the token's row in the embedding table W_E",
-        [Operand("W_E", W_E, source), Operand("token", int(token)), Operand("dimension", int(dimension))],
+        [
+            Operand("W_E", W_E, "model.weights.W_E"),
+            Operand("token", int(token)),
+            Operand("dimension", int(dimension)),
+        ],
         "W_E[token, dimension]",
         embeddings.embed([token], W_E)[0][dimension],
     )

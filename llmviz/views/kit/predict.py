@@ -26,7 +26,6 @@ from llmviz.views.kit.view import Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
-Tell = Callable[[Any, Any], str]
 EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
 MOST_GUESSES = 200  # that a page holds of one card
 ROUND_NUMBERS = [*range(20), *(n * 10**k for k in range(5) for n in (20, 25, 30, 40, 50, 60, 80, 100, 150))]
@@ -129,7 +128,6 @@ class Asked:
         committed: bool,
         answer: Answer | Callable[[], Answer] | None,
         explain: str = "",
-        tell: Tell | None = None,
     ) -> dict:
         """Draw a `GuessCard`; `answer` is None while it is computed. The verdict says so if there is no answer."""
         options = None if self.options is None else [*self.options]
@@ -138,7 +136,7 @@ class Asked:
             return drawn
         try:
             right = self.settled(answer() if callable(answer) else answer)
-            return {**drawn, **self._compared(guess, right, tell), "explained": explain}
+            return {**drawn, **self._compared(guess, right), "explained": explain}
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
             return {**drawn, "verdict": _no_answer(error)}
 
@@ -157,22 +155,22 @@ class Asked:
                 raise ValueError(f"there is no option number {index}")
         return tuple(map(int, answers))
 
-    def _compared(self, guess: float | None, answer: tuple[float, ...] | str, tell: Tell | None) -> dict:
+    def _compared(self, guess: float | None, answer: tuple[float, ...] | str) -> dict:
         value = None if isinstance(answer, str) else guess if guess in answer else answer[0]
         if self.options is None:
-            said, right, text = guess, value, amount(value, self.unit)
-            usual = f"The answer is {text}." if guess is None else how_far(guess, value, self.unit)
+            text = amount(value, self.unit)
+            verdict = f"The answer is {text}." if guess is None else how_far(guess, value, self.unit)
         else:
             said = None if guess is None else self.options[int(guess)]
             right = text = answer if isinstance(answer, str) else self.options[int(value)]
-            usual = _which(said, right, value is not None)
+            verdict = _which(said, right, value is not None)
             if value is not None and len(answer) > 1:
                 text = " and ".join(f"“{self.options[i]}”" for i in answer)
-                usual = f"{f'You guessed “{said}”. ' if said else ''}It's a tie between {text}."
+                verdict = f"{f'You guessed “{said}”. ' if said else ''}It's a tie between {text}."
         return {
             "answer": value if value is not None and np.isfinite(value) else None,
             "answer_text": text,
-            "verdict": tell(said, right) if tell and guess is not None else usual,
+            "verdict": verdict,
         }
 
 
@@ -199,7 +197,6 @@ class Predict(View):
     about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
     its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
     From then on the card keeps the question that was answered, also when the text changes.
-    tell: a sentence about (guess, answer), in place of the usual one; both are numbers, or both texts.
     explain: said after the reveal, whatever the guess was. No score is kept.
     """
 
@@ -234,12 +231,11 @@ class Predict(View):
         low: float | None = None,
         high: float | None = None,
         whole: bool = False,
-        tell: Tell | None = None,
         stage: str | None = None,
     ):
         self._question, self._options, self._answer, self._explain = question, options, answer, explain
         self._number = {"unit": unit, "low": low, "high": high, "whole": whole}
-        self._tell, self._stage, self.then = tell, stage, then
+        self._stage, self.then = stage, then
         super().__init__(about)
         if about is None:
             self.scene(self.state).answer  # noqa: B018  It is computed now.
@@ -305,7 +301,7 @@ class Predict(View):
         explain = answered.explain
         if answered.about() is not (self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
-        return answered.asked.card(answered.guess, True, answered.answer, explain, self._tell)
+        return answered.asked.card(answered.guess, True, answered.answer, explain)
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:

@@ -1,8 +1,7 @@
-"""One look for every picture: sizes, stage colours, two colour scales, and the same for plotly and matplotlib.
+"""One look for every picture: sizes, stage colours, two colour scales, and the same for matplotlib.
 
 This file is the only place where a colour or a type size is written down. The widgets get them from here as CSS
-variables (`css`) and as JSON (`script_constants`); plotly and matplotlib get them through `plotly_template` and
-`print_style`.
+variables (`css`) and as JSON (`script_constants`); matplotlib gets them through `print_style`.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ DIVERGING = {
 }
 
 # Groups of points: a colour (the Okabe-Ito set, nearly; each reads on light and dark) and a sign, the last one for
-# all further groups. The signs are plotly's names; its maps in space know no others.
+# all further groups.
 GROUPS = (
     ("#1F87C9", "circle"),
     ("#D55E00", "square"),
@@ -66,7 +65,7 @@ GROUPS = (
     ("#74797F", "diamond-open"),
 )
 
-# Text in plotly and matplotlib pictures, which cannot follow the theme by themselves: a grey that reads on both.
+# Text in matplotlib pictures, which cannot follow the theme by themselves: a grey that reads on both.
 MID_GREY = "#74797F"
 
 # White space made visible: what stands for it, and what the legend calls it.
@@ -102,29 +101,6 @@ def script_constants() -> dict:
         "stages": STAGES,
         "groups": GROUPS,
     }
-
-
-def plotly_template():
-    """Return a plotly template for maps in space: transparent, with text that reads on light and dark pages."""
-    import plotly.graph_objects as go
-
-    clear = "rgba(0,0,0,0)"
-    axis = {
-        "gridcolor": "rgba(128,134,142,0.25)",
-        "zerolinecolor": "rgba(128,134,142,0.5)",
-        "backgroundcolor": clear,
-    }
-    family = "system-ui, -apple-system, 'Segoe UI', sans-serif"
-    return go.layout.Template(
-        layout={
-            "paper_bgcolor": clear,
-            "font": {"family": family, "size": 15, "color": MID_GREY},
-            "title": {"font": {"size": SIZES["title"] - 2}, "x": 0.01, "xanchor": "left"},
-            "scene": dict.fromkeys(("xaxis", "yaxis", "zaxis"), axis),
-            "hoverlabel": {"font": {"size": 15}},
-            "legend": {"bgcolor": clear},
-        }
-    )
 
 
 def print_style(stage: str = "embeddings") -> None:

@@ -74,7 +74,7 @@ class HeadsOff(GuessFirst):
         n = changes.size - changes.sum()
         if n < 2:
             return []
-        together = "that makes another token the likeliest" if together else f"{piece} is still the likeliest"
+        together = "another token becomes the likeliest" if together else f"{piece} is still the likeliest"
         return [
             f"On their own, the other {n} heads look spare. With all {n} switched off together, {together}."
         ]

@@ -41,7 +41,7 @@ OUTCOMES = (
     "The numbers overflow, and there is no next token",
 )
 
-NOW_LOOK = "The switches below are set for this experiment, so compare the bars and the text."
+NOW_LOOK = "The switches below are now set for this experiment."
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -95,12 +95,15 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
         return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
 
     return {
-        **{f"No {label}, in any layer": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
-        "No FFN in the first layer": off(ffn, 0),
-        f"No FFN in layer {middle}": off(ffn, middle),
-        f"No attention in layer {middle}": off(attention, middle),
-        "No FFN in any layer": off(ffn, *layers),
-        "No attention in any layer": off(attention, *layers),
+        **{
+            f"Switch off {label} in every layer": SwitchedOff(config, (name,))
+            for name, (label, _) in PARTS.items()
+        },
+        "Switch off the FFN in the first layer": off(ffn, 0),
+        f"Switch off the FFN in layer {middle}": off(ffn, middle),
+        f"Switch off attention in layer {middle}": off(attention, middle),
+        "Switch off all FFNs": off(ffn, *layers),
+        "Switch off all attention": off(attention, *layers),
     }
 
 
@@ -154,7 +157,7 @@ class Switchboard(EditedRun):
         off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
         off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
         experiment: str = choice(
-            NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(430px, 98%)"
+            NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(500px, 98%)"
         )
         guess: float | None = picked(
             None, lambda i, _: i is None or i in range(len(OUTCOMES)), "an outcome", of=("card", "guess")
