@@ -375,17 +375,6 @@ def published_tokenizer(name: str) -> Tokenizer:
     return Tokenizer(ranks, {}, words=PUBLISHED_WORDS[name])
 
 
-def fetch_gpt2() -> Tokenizer:
-    """Load GPT-2's vocabulary (Radford et al. 2019). tiktoken downloads it the first time and keeps it on the disk.
-
-    OSError where it cannot be reached.
-    """
-    from tiktoken_ext import openai_public
-
-    parts = openai_public.gpt2()
-    return Tokenizer(parts["mergeable_ranks"], parts["special_tokens"], words=parts["pat_str"])
-
-
 def byte_alphabet() -> dict[int, str]:
     """Return the printable character that stands for each byte in vocabulary files (Radford et al. 2019, GPT-2).
 

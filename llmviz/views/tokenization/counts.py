@@ -1,4 +1,4 @@
-"""How many tokens each of several texts is."""
+"""Counts as bars: a text cut in three ways, and a word in all its spellings."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from llmviz.experiments.words import in_list, plain_words
 from llmviz.model import Trace
 from llmviz.views.kit.picture import OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.tokenization.typed_text import TokenizedText, many, rough_words, shown, text_of
+from llmviz.views.tokenization.typed_text import TokenizedText, longest_word, many, named, shown, text_of
+
+N_NAMED = 5  # words that a caption names
 
 
-class TokenCounts(OfRows):
-    """How many tokens each of several texts is, as bars; `before` draws an outline to compare with.
+class CountBars(OfRows):
+    """Counts of several things, as bars; `before` draws an outline to compare with.
 
-    notes: one more string a row, behind the bar. A click or the arrow keys select a row (trait `selected`).
+    notes: one more string for each row, after its bar. A click or the arrow keys select a row (trait `selected`).
     """
 
-    _static = "token_counts"
+    _static = "count_bars"
     _data = ("labels", "counts", "before", "notes")
 
     labels = Pieces()
@@ -45,62 +47,53 @@ def missing_words(trace: TokenizedText | Trace) -> list[str]:
     return [word for word in words if not in_list(word, trace.model.tokenizer)]
 
 
-def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
-    """Count a text's characters, tokens and words: the pieces, the different ones, and those that the list lacks."""
+def three_cuts(trace: TokenizedText | Trace) -> CountBars:
+    """Count a text's characters, tokens and words, and the words that are not single tokens."""
     text, missing = text_of(trace), missing_words(trace)
     ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
-    notes = [f"pieces, {len(set(parts)):,} different" for parts in ways.values()]
-    if ways["words"]:
-        notes[2] += f", {len(missing):,} not in the list" if missing else ", all in the list"
-    named = " ".join(shown(word, 20) for word in missing[:8]) + " …" * (len(missing) > 8)
-    return TokenCounts(
+    notes = [f"({len(set(parts)):,} different)" for parts in ways.values()]
+    words = " ".join(shown(word, 16) for word in missing[:N_NAMED]) + " …" * (len(missing) > N_NAMED)
+    return CountBars(
         list(ways),
         [len(parts) for parts in ways.values()],
         notes=notes,
-        caption="Your text, cut in three ways. “The list” is this model's vocabulary."
-        + (f" Words that it does not have as one piece: {named}" if missing else ""),
+        caption=f"Your text in three kinds of pieces. Words that aren't single tokens: {words or 'none'}",
     )
 
 
-def written_word(trace: TokenizedText | Trace) -> str:
-    """Return the longest word of a text that can be written in capitals, as it stands there.
-
-    Where no word can be, as in many scripts, the longest stretch between spaces.
-    """
-    text = text_of(trace)
-    words = [word.strip() for word in rough_words(text)]
-    return max([word for word in words if word.upper().isupper()] or text.split() or [text], key=len)
-
-
 def capitals(trace: TokenizedText | Trace) -> str:
-    """Return `written_word` in capitals, with a space in front."""
-    return " " + written_word(trace).upper()
+    """Return the longest word of a text in capitals, with a space before it."""
+    return f" {longest_word(trace).strip().upper()}"
 
 
 def capitals_question(trace: TokenizedText | Trace) -> str:
     """Ask how many tokens `capitals` is."""
     word = capitals(trace)
-    asked = f"How many tokens is “{shown(word)}”,"
-    if word.isupper():
-        return f"{asked} your longest word in capitals?"
-    return f"Your text has no letters that can be capitals. {asked} its longest stretch between spaces?"
+    form = "in capitals" if word.isupper() else "with a space before it"
+    return f"Write {named(trace)} {form}: “{shown(word)}”. How many tokens is it?"
 
 
-def spellings(trace: TokenizedText | Trace) -> TokenCounts:
-    """Cut `written_word` as it is, in small letters, with a capital, in capitals; each with and without a space."""
-    tokenizer, word = trace.model.tokenizer, written_word(trace)
+def about_capitals(trace: TokenizedText | Trace) -> str:
+    """Say how many tokens the word takes in small letters; nothing where it has no capitals."""
+    word = capitals(trace)
+    if not word.isupper():
+        return ""
+    n = len(trace.model.tokenizer.encode(word.lower()))
+    return f"In small letters, it takes {many(n, 'token')}. No id shows that both are the same word."
+
+
+def spellings(trace: TokenizedText | Trace) -> CountBars:
+    """Cut the longest word as typed, in small letters, with a capital and in capitals, with a space and without."""
+    tokenizer, word = trace.model.tokenizer, longest_word(trace).strip()
     forms = dict.fromkeys((word, word.lower(), word.capitalize(), word.upper()))
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}
     notes = []
     for tokens in cuts.values():
         cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
         notes.append(" · ".join(cut[:5]) + (" …" if len(cut) > 5 else ""))
-    which = (
-        f"One word, {many(len(cuts), 'spelling')}" if len(forms) > 1 else "With a space in front, and without"
-    )
-    return TokenCounts(
+    return CountBars(
         list(cuts),
         [len(tokens) for tokens in cuts.values()],
         notes=notes,
-        caption=f"{which}: how many tokens, then each piece with its id.",
+        caption="Number of tokens for each spelling, then each token with its id",
     )

@@ -1,10 +1,10 @@
-// How many tokens each of several texts is.
+// Counts of several things as bars, with an outline to compare each with.
 
 import { barRows, clamp, count, frame, h, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
-  const view = frame(model, el, "token_counts");
-  const bars = barRows(view, { name: "tokens", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
+  const view = frame(model, el, "count_bars");
+  const bars = barRows(view, { name: "counts", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list);
 
   return view.start(() => {
