@@ -112,7 +112,7 @@ def test_nothing_else_is_stored():
 def test_a_sample_comes_out_again(model, name):
     claim, cases = by_name(name), SAMPLE[name]
     result = stored.load()[name[:2]][claim.name]
-    outcome = claim.measure(model, {case: claim.cases[case] for case in cases})
+    outcome = claim.measure(model, {case: claim.all_cases[case] for case in cases})
     assert outcome.values == again({case: result["values"][case] for case in cases})
     if claim.control:
         assert outcome.controls == again({case: result["controls"][case] for case in cases})
@@ -199,6 +199,24 @@ def test_on_cases_of_ones_own_counts_are_shares():
     rarely = claim(Bounds(supports=above(4), count=(0, 1)))
     assert not rarely.measure(None, own).holds
     assert not claim(Bounds(within=(1, 4))).measure(None, {"a": 5.0}).holds
+
+
+def test_unseen_cases_have_bounds_and_a_phrase_of_their_own():
+    unseen = {"five": 5.0, "six": 6.0}
+    row = claim(Bounds(supports=above(2), count=3, highest=(4, 4)), unseen=unseen)
+    outcome = row.measure(None)
+    assert outcome.holds
+    both = (
+        "3 of 4 numbers; median 2.5 apples, from 1 to 4. Unseen: both numbers; median 5.5 apples, from 5 to 6"
+    )
+    assert row.result(outcome) == both
+    assert not claim(Bounds(within=(1, 5)), unseen=unseen).measure(None).holds
+    of_its_own = Bounds(supports=above(6), count=1, highest=(6, 6))
+    assert claim(unseen=unseen, unseen_bounds=of_its_own).measure(None).holds
+    assert not claim(unseen=unseen, unseen_bounds=Bounds(supports=above(6))).measure(None).holds
+    (*_, (_, at_last)) = row.try_each(None)
+    assert at_last == outcome
+    assert row.result(row.measure(None, {"a": 3.0, "b": 4.0})).count("Unseen") == 0
 
 
 def test_a_case_that_cannot_be_asked_is_left_out():

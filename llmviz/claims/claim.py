@@ -2,8 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
 from fnmatch import fnmatchcase
 from statistics import fmean, median
 from typing import Any
@@ -129,7 +129,9 @@ class Claim:
     bounds: Bounds
     _: KW_ONLY
     over: str  # what the cases are: "texts", "words", "seeds", …
-    cases: Mapping[str, Any]
+    cases: Mapping[str, Any]  # on which the sentence was worded
+    unseen: Mapping[str, Any] = field(default_factory=dict)  # others, which had no part in the wording
+    unseen_bounds: Bounds | None = None  # what must hold of those; None: `bounds`, with counts as shares
     control: tuple[str, Measure] | None = None  # what it is, in a few words, and its value
     unit: str = "%"  # where it isn't yes or no; in brackets if it is named before the number: "(rank)"
     name: str = ""  # an identifier, unique in its page; `section` gives it
@@ -141,16 +143,21 @@ class Claim:
         return self.bounds.supports == YES
 
     @property
+    def all_cases(self) -> dict[str, Any]:
+        """The cases on which the sentence was worded, and the unseen ones."""
+        return {**self.cases, **self.unseen}
+
+    @property
     def method(self) -> str:
         """How it was tested, with its control."""
         return f"{self.tested} Control: {self.control[0]}." if self.control else self.tested
 
     def measure(self, model: Model, cases: Mapping[str, Any] | None = None) -> Outcome:
-        """Measure the claim on its own cases, or on others of the same kind.
+        """Measure the claim on its own cases, the unseen ones included, or on others of the same kind.
 
         A case whose value is NaN is left out. On other cases the bounds are shares (see `Bounds`).
         """
-        tried = self.cases if cases is None else cases
+        tried = self.all_cases if cases is None else cases
 
         def measured(measure: Measure) -> dict[str, float]:
             values = {name: float(measure(model, case)) for name, case in tried.items()}
@@ -166,22 +173,43 @@ class Claim:
         """
         values: dict[str, float] = {}
         controls: dict[str, float] = {}
-        for i, (name, case) in enumerate(self.cases.items(), start=1):
+        for i, (name, case) in enumerate(self.all_cases.items(), start=1):
             for numbers, measure in ((values, self.value), (controls, self.control and self.control[1])):
                 with contextlib.suppress(ValueError, FloatingPointError):
                     if measure and not math.isnan(value := float(measure(model, case))):
                         numbers[name] = value
-            yield i / len(self.cases), None
+            yield i / len(self.all_cases), None
         yield 1.0, self.outcome(values, controls)
 
     def outcome(self, values: dict[str, float], controls: dict[str, float], *, own: bool = False) -> Outcome:
         """Check numbers that were measured before. own: on cases that are not the claim's."""
-        problems = self.bounds.problems(values, controls, len(self.cases), own=own)
+        worded, unseen = split(values, self.unseen)
+        controls_worded, controls_unseen = split(controls, self.unseen)
+        problems = self.bounds.problems(worded, controls_worded, len(self.cases), own=own)
+        if self.unseen and not own:
+            if self.unseen_bounds:
+                found = self.unseen_bounds.problems(unseen, controls_unseen, len(self.unseen))
+            else:
+                found = self.bounds.problems(unseen, controls_unseen, len(self.cases), own=True)
+            problems += [f"unseen: {problem}" for problem in found]
         return Outcome(values, controls, tuple(problems))
 
     def result(self, outcome: Outcome) -> str:
-        """Say in a phrase what came out: "67 of 90 pairs; median 81% (random heads: at most 1%)"."""
-        values, bounds, over, n = outcome.values, self.bounds, self.over, len(outcome.values)
+        """Say in a phrase what came out: "67 of 90 pairs; median 81% (random heads: at most 1%)".
+
+        Unseen cases have their own phrase after it.
+        """
+        values, unseen = split(outcome.values, self.unseen)
+        controls, controls_unseen = split(outcome.controls, self.unseen)
+        phrase = self._counted(values, controls, self.bounds)
+        if not unseen:
+            return phrase
+        return (
+            f"{phrase}. Unseen: {self._counted(unseen, controls_unseen, self.unseen_bounds or self.bounds)}"
+        )
+
+    def _counted(self, values: Mapping[str, float], controls: Mapping[str, float], bounds: Bounds) -> str:
+        over, n = self.over, len(values)
         if not n:
             return "not measured"
         phrase = self._phrase(values, bounds)
@@ -192,8 +220,8 @@ class Claim:
                 phrase = counted
             else:
                 phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {counted}"
-        if self.control and outcome.controls:
-            phrase += f" ({self.control[0]}: {self._phrase(outcome.controls, bounds.control or Bounds())})"
+        if self.control and controls:
+            phrase += f" ({self.control[0]}: {self._phrase(controls, bounds.control or Bounds())})"
         return phrase
 
     def _phrase(self, values: Mapping[str, float], bounds: Bounds) -> str:
@@ -214,6 +242,12 @@ class Claim:
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
         return f"median {noun}{middle}, from {first} to {last}"
+
+
+def split(values: Mapping[str, float], names: Container[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the values of the cases that are not among `names`, and of those that are."""
+    others = {name: value for name, value in values.items() if name not in names}
+    return others, {name: value for name, value in values.items() if name in names}
 
 
 def format_value(number: float, unit: str = "") -> str:

@@ -66,7 +66,7 @@ def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
 
 def key(claim: Claim, sha256: str) -> str:
     """Return the hash under which a claim's result is valid for a model file."""
-    parts = _parts((claim.value, claim.control and claim.control[1], claim.cases), set())
+    parts = _parts((claim.value, claim.control and claim.control[1], claim.all_cases), set())
     return hashlib.sha256("\n".join([sha256, *parts]).encode()).hexdigest()[:16]
 
 
