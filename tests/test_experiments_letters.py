@@ -53,13 +53,6 @@ def test_random_words_are_words_of_one_token(model):
     assert drawn == letters.random_words(model, 5, seed=1) != letters.random_words(model, 5, seed=2)
 
 
-def test_the_number_in_a_chat_is_that_of_the_models_answer(model):
-    chat = [{"role": "user", "content": "How many letters are in the word cat?"}]
-    steps = model.generate(model.tokenizer.encode_chat(chat), 12, Sampler(temperature=0))
-    answer = model.tokenizer.decode([step.token for step in steps])
-    assert str(int(letters.length_in_a_chat(model, "cat"))) in answer
-
-
 def test_the_probe_reads_what_is_in_a_row_and_nothing_else(model):
     """A table whose rows say the second letter, and not the third."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))

@@ -17,9 +17,7 @@ from llmviz.tokenization import Tokenizer
 
 # Letters with their marks; an apostrophe between them belongs to the word.
 WORD = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*"
-# Spaces and what comes after them: a single space before a letter, a digit or a sign; the spaces of a longer run.
-A_WORD, A_DIGIT, A_SIGN = r"(?<!\s) (?=\p{L})", r"(?<!\s) (?=\p{N})", r"(?<!\s) (?=[^\s\p{L}\p{N}])"
-A_RUN = r"(?<=\s) (?=\S)| (?=\s)"
+A_WORD = r"(?<!\s) (?=\p{L})"  # a single space before a word
 
 
 def plain_words(text: str) -> list[str]:
@@ -39,8 +37,9 @@ def is_one_token(model: Model, word: str, *, shuffled: bool) -> bool:
 
 
 def in_one_token(model: Model, text: str) -> float:
-    """Measure how many of a text's different words are one token, in %."""
-    return 100 * float(np.mean([in_list(word, model.tokenizer) for word in {*plain_words(text)}]))
+    """Measure how many of a text's different words are one token, in %; NaN without any."""
+    words = {*plain_words(text)}
+    return 100 * sum(in_list(word, model.tokenizer) for word in words) / len(words) if words else math.nan
 
 
 def spaces_before(tokenizer: Tokenizer, text: str, pattern: str) -> tuple[int, int]:
@@ -60,9 +59,11 @@ def spaces_joined(model: Model, text: str, *, before: str) -> float:
 def shuffled_cost(model: Model, text: str, *, n_shuffles: int = 20) -> float:
     """Measure how many times as many tokens a text's words take when their letters are shuffled, on average.
 
-    Words of four letters and more, each counted once.
+    Words of four letters and more, each counted once. NaN without any.
     """
     words = [word for word in dict.fromkeys(plain_words(text)) if len(word) > 3]
+    if not words:
+        return math.nan
     encode, costs = model.tokenizer.encode, []
     for seed in range(n_shuffles):
         rng = np.random.default_rng(seed)
