@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 HEADING = re.compile(r"(#+) ")
-RUN_ALL = re.compile(r"Choose \*\*Run → Run All Cells\*\*[^.]*\.\s*")  # on a page everything has run
+IN_JUPYTER = "jupyter-only"  # the tag of a cell that a page leaves out, such as how to run all cells
 LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 
@@ -86,6 +86,11 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
     )
 
 
+def cells_for_a_page(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the cells without those that are tagged as being for Jupyter only."""
+    return [cell for cell in notebook.cells if IN_JUPYTER not in cell.metadata.get("tags", [])]
+
+
 def title_of(notebook: nbformat.NotebookNode) -> str:
     """Return the notebook's first heading."""
     for cell in notebook.cells:
@@ -124,7 +129,7 @@ def _body(notebook: nbformat.NotebookNode, pages: dict[str, str]) -> Iterator[st
             fold = open_.pop()
             open_[-1].parts.append(str(fold))
 
-    for cell in notebook.cells:
+    for cell in cells_for_a_page(notebook):
         heading = HEADING.match(cell.source) if cell.cell_type == "markdown" else None
         if heading:
             close(len(heading[1]))
@@ -144,7 +149,7 @@ def _markdown(source: str, pages: dict[str, str]) -> str:
         page = pages.get(match[1])
         return f'<a href="{html.escape(page)}{match[2] or ""}">{match[3]}</a>' if page else match[3]
 
-    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(RUN_ALL.sub("", source)))}</section>'
+    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(source))}</section>'
 
 
 def _code(cell: nbformat.NotebookNode) -> str:
