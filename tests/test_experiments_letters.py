@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmviz import Sampler
 from llmviz.experiments import letters
 from llmviz.model import Model
 

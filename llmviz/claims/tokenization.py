@@ -42,13 +42,17 @@ FIRST, LAST = 3, 4  # kinds of questions about a word
 EXAMPLES = {word: word for word in (*cases.LETTER_EXAMPLES, *cases.LETTER_WORDS)} | {"no example": None}
 KINDS = "in a word, after ", "spelled out, after ", "in a list, after "
 TRIES = {way + name: (i, word) for (i, way), (name, word) in product(enumerate(KINDS), EXAMPLES.items())}
-UNSEEN_TRIES = {f"{way}potato, draw {n}": (i, "potato", n) for (i, way), n in product(enumerate(KINDS), range(7))}
+UNSEEN_TRIES = {
+    f"{way}potato, draw {n}": (i, "potato", n) for (i, way), n in product(enumerate(KINDS), range(7))
+}
 POTATO = {f"{way}potato": (least, 20) for way, least in zip(KINDS, (18, 20, 18))}
 KNOWN = {"potato": (16, 16), "coffee": (9, 9), "rabbit": (16, 16), "no example": (2, 2)}
 FOUR, AMHARIC, NONE_MORE = {"potato": (4, 4)}, {"Amharic, 1": (8, 8.2)}, Bounds(within=below(0))
 GPT_4O = Bounds(supports=above(1.01), count=20, exceptions=("Chinese, 2",))
 ALL, DIGITS = (100, 100), Bounds(within=(0, 0), of=3)
-SPLIT_OFF = tuple(f"{name}, 2" for name in ("Dutch", "Hungarian", "Romanian", "Ukrainian", "Bulgarian", "Thai"))
+SPLIT_OFF = tuple(
+    f"{name}, 2" for name in ("Dutch", "Hungarian", "Romanian", "Ukrainian", "Bulgarian", "Thai")
+)
 BYTES = "Chinese", "Japanese", "Hindi"  # scripts
 FOREIGN = "German", "Italian", "Portuguese", "Latin", "Russian", *BYTES
 CONSTANT = "always the letter that is right most often", partial(count, of="n_best")
@@ -69,13 +73,14 @@ CLAIMS = (
     *section(
         "Where a text is cut",
         space_with_its_word=on_texts(
-            "A single space before a word nearly always belongs to that word's token. The exceptions are words with rare "
-            "beginnings, all in other languages than English. A space before a digit is on its own.",
+            "A single space before a word nearly always belongs to that word's token. The exceptions are words with "
+            "rare beginnings, none of them English. A space before a digit is on its own.",
             "Count the single spaces before a letter that are in one token with it.",
             partial(words.spaces_joined, before=words.A_WORD),
             Bounds(supports=ALL, count=37, of=39, exceptions=("Russian, *",), control=DIGITS),
             cases=TWENTY | cases.SENTENCES,
-            unseen=cases.UNSEEN_TEXTS | {f"{name}, 2": text for name, (text, _) in cases.UNSEEN_PARALLEL.items()},
+            unseen=cases.UNSEEN_TEXTS
+            | {f"{name}, 2": text for name, (text, _) in cases.UNSEEN_PARALLEL.items()},
             unseen_bounds=Bounds(supports=ALL, count=40, of=46, exceptions=SPLIT_OFF),
             control=("before a digit", partial(words.spaces_joined, before=r"(?<!\s) (?=\p{N})")),
         ),
@@ -89,16 +94,18 @@ CLAIMS = (
             control=("the space before the last", partial(words.spaces_joined, before=r" (?= [^\s\p{N}])")),
         ),
         most_words_are_one_token=on_texts(
-            "Most words of an English text or of code are single tokens. The exceptions are in other languages, and a list "
-            "of five nouns.",
+            "Most words of an English text or of code are single tokens. The exceptions are texts in other "
+            "languages, and a list of five nouns.",
             "Count a text's different words that are one token, with a space before them or without.",
             words.in_one_token,
             Bounds(supports=above(50), count=18, of=19, exceptions=("Arabic",)),
-            unseen_bounds=Bounds(supports=above(50), count=22, of=31, exceptions=(*FOREIGN, "a packing list")),
+            unseen_bounds=Bounds(
+                supports=above(50), count=22, of=31, exceptions=(*FOREIGN, "a packing list")
+            ),
         ),
         shuffled_words=on_texts(
-            "That isn't only because they're short: with their letters shuffled, the same words cost more. The exceptions "
-            "are in scripts that are cut into bytes.",
+            "That isn't only because they're short: with their letters shuffled, the same words cost more. The "
+            "exceptions are in scripts that are cut into bytes.",
             "Shuffle the letters of words of four letters and more, twenty times: the mean.",
             words.shuffled_cost,
             Bounds(supports=above(1.1), count=17, of=18, exceptions=("Arabic",)),
@@ -142,8 +149,8 @@ CLAIMS = (
     *section(
         "Other languages",
         languages=Claim(
-            "The same sentence costs more tokens in other languages than in English. GPT-4o's larger vocabulary narrows the "
-            "gap.",
+            "The same sentence costs more tokens in other languages than in English. GPT-4o's larger vocabulary "
+            "narrows the gap.",
             "Divide its tokens by those of the English sentence.",
             words.surcharge,
             Bounds(supports=above(1.01), at=AMHARIC, above_control=21, control=GPT_4O),

@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 from typed_texts import FEW
 
 from llmviz.experiments.letters import questions
-from llmviz.views.tokenization.taken_apart import about_byte
 
 TEXT = "Your text: the pictures follow it"
 BOXES = {

@@ -13,7 +13,7 @@ from llmviz.views.tokenization.languages import LanguageExplorer
 from llmviz.views.tokenization.letters import LettersExplorer
 from llmviz.views.tokenization.merges import MergeExplorer, TrainingExplorer, first_merged
 from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
-from llmviz.views.tokenization.typed_text import longest_word, named
+from llmviz.views.tokenization.typed_text import longest_word, named, shown
 
 __all__ = [
     "ChatExplorer",
@@ -32,6 +32,7 @@ __all__ = [
     "longest_word",
     "missing_words",
     "named",
+    "shown",
     "spellings",
     "three_cuts",
 ]

@@ -84,4 +84,6 @@ class LanguageExplorer(View):
         tokenizer = vocabulary(name, scene.run)
         tokens, left_out = encoded(text, tokenizer)
         size = f"{many(len(text), 'character')}, {many(len(text.encode(errors='replace')), 'byte')}"
-        return chips(tokens, tokenizer, f"{language}, {name}: {many(len(tokens), 'token')} ({size}).", left_out)
+        return chips(
+            tokens, tokenizer, f"{language}, {name}: {many(len(tokens), 'token')} ({size}).", left_out
+        )

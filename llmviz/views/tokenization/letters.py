@@ -34,7 +34,7 @@ class LettersExplorer(GuessFirst):
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """The guess, the reader's word, the example before it, and the kind of question that is shown; None: `about`."""
+        """The guess, the reader's word, the example before it, and the row that is shown in full; None: of `about`."""
 
         word: str = line("strawberry", "Your own word (Enter)", "330px")
         example: str = choice(EXAMPLES[0], "Example before it", [*IN_FRONT], "auto")
@@ -62,7 +62,9 @@ class LettersExplorer(GuessFirst):
         for i, word in enumerate(WORDS, start=1):
             for kind, answers in asked.items():
                 answers.append(letters.ask(self.run, word, kind, example=EXAMPLES[0]))
-            done = {kind: letters.tally(answers) for kind, answers in asked.items()} if i == len(WORDS) else None
+            done = (
+                {kind: letters.tally(answers) for kind, answers in asked.items()} if i == len(WORDS) else None
+            )
             yield i / len(WORDS), done
 
     @shared

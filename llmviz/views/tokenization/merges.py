@@ -236,9 +236,7 @@ def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
 def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
     if not n_bytes:
         return ["Type or paste a text to learn from."]
-    size = (
-        f"Before training: {many(n_start, 'different byte')}; the text is {many(n_bytes, 'token')} long."
-    )
+    size = f"Before training: {many(n_start, 'different byte')}; the text is {many(n_bytes, 'token')} long."
     sentences = [size if learned else f"{size} No pair occurs twice, so there's nothing to learn."]
     for number, merge in enumerate(learned, 1):
         left, right = (isolated(readable(piece)) for piece in merge.pair)

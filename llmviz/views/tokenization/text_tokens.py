@@ -25,7 +25,7 @@ from llmviz.views.tokenization.typed_text import (
 
 
 class TokensPrompt(Prompt):
-    """A `Prompt` that only tokenizes its text, so that even a long text follows each key; `trace` is a `TokenizedText`."""
+    """A `Prompt` that only tokenizes its text, so that a long one follows each key; its `trace` is a `TokenizedText`."""
 
     def run_on(self, tokens: list[int]) -> TokenizedText:
         return TokenizedText(self.language_model, tokens)
@@ -95,7 +95,9 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
         learned = "learned merges, in the order in which they were learned"
         one_byte = "single bytes, which come before the learned merges"
-        origin = f"id = the token's place in the vocabulary, among the {learned if len(written) > 1 else one_byte}"
+        origin = (
+            f"id = the token's place in the vocabulary, among the {learned if len(written) > 1 else one_byte}"
+        )
         table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
         line = "ranks[piece]"
     (piece,) = tokenizer.pieces([token])
