@@ -344,4 +344,5 @@ def test_the_index_describes_a_page_in_whole_sentences():
 
     whole, marked = "All of it is said here.", "A row is a **vector**. *So* a < b."
     assert described(f"**{whole}** And more.") == whole
+    assert described('A <a tabindex="0" title="A list.">vector</a>.') == "A vector."
     assert described(marked) == marked.replace("*", "").replace("<", "&lt;")

@@ -77,7 +77,7 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
         first = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
         bold = re.match(r"#[^\n]*\n+\*\*(.+?)\*\*", first, re.DOTALL)
         about = bold or re.match(r"#[^\n]*\n+(.+?)(?:\n\n|$)", first, re.DOTALL)  # all of the first paragraph
-        said = html.escape(about[1].replace("*", "")) if about else ""
+        said = html.escape(re.sub(r"\*|</?a\b[^>]*>", "", about[1])) if about else ""
         rows.append(
             f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a><p>{said}</p></li>'
         )
