@@ -14,7 +14,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that are still to be marked.
 LEFT = {
     "00_the_loop",
-    "01_tokenization",
     "02_embeddings",
     "03_position",
     "04_attention",

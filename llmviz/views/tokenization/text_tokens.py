@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from llmviz.experiments.words import A_WORD, spaces_before
 from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
+from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -25,7 +28,7 @@ from llmviz.views.tokenization.typed_text import (
 
 
 class TokensPrompt(Prompt):
-    """A `Prompt` that only tokenizes its text, so that a long one follows each key; its `trace` is a `TokenizedText`."""
+    """A `Prompt` that only tokenizes its text, so that a long one follows each key; `trace` is a `TokenizedText`."""
 
     def run_on(self, tokens: list[int]) -> TokenizedText:
         return TokenizedText(self.language_model, tokens)
@@ -33,6 +36,12 @@ class TokensPrompt(Prompt):
 
 class TextTokens(View):
     """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
+
+    def follow(self, source: Any, show: Callable) -> None:
+        """Follow a text whose box is shown just above, so that it isn't there twice."""
+        Closable.follow(self, source, show)
+        if isinstance(source, Closable):
+            source.dims(self)
 
     @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
