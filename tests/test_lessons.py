@@ -629,7 +629,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     for control in (
         "the one that looks hardest",
         *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
-        *("Heads off", "Guess again", "ask about twenty words", "Example in front", "RoPE", "FFN"),
+        *("Heads off", "Guess again", "Example before it", "RoPE", "FFN"),
     ):
         assert f"*{control}*" in GUIDE
         assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control

@@ -144,7 +144,7 @@ export function render({ model, el }) {
     const width = across === drawn.across ? drawn.width : curve.parentElement.clientWidth || 340;
     if (tokens !== drawn.tokens) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
-      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: press Play"));
+      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing learned yet"));
     }
     chips.forEach((node, i) => {
       if (node.hidden !== i >= step) node.hidden = i >= step;

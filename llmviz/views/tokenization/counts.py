@@ -8,8 +8,8 @@ import traitlets
 
 from llmviz.experiments.words import in_list, plain_words
 from llmviz.model import Trace
-from llmviz.views.kit.picture import OfRows, Pieces, lines
-from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.picture import Labels, OfRows, lines
+from llmviz.views.kit.pieces import visible, visible_label
 from llmviz.views.tokenization.typed_text import TokenizedText, longest_word, many, named, shown, text_of
 
 N_NAMED = 5  # words that a caption names
@@ -24,7 +24,7 @@ class CountBars(OfRows):
     _static = "count_bars"
     _data = ("labels", "counts", "before", "notes")
 
-    labels = Pieces()
+    labels = Labels()
     counts = traitlets.List(traitlets.Int(min=0)).tag(sync=True)
     before = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     before_label = traitlets.Unicode("before").tag(sync=True)
@@ -37,7 +37,7 @@ class CountBars(OfRows):
         rows = []
         for i, (label, n) in enumerate(zip(self.labels, self.counts)):
             was = [f"{self.before_label}: {self.before[i]:,}"] if self.before else []
-            rows.append([visible(label), f"{n:,}", *self.notes[i : i + 1], *was])
+            rows.append([visible_label(label), f"{n:,}", *self.notes[i : i + 1], *was])
         return lines(rows)
 
 

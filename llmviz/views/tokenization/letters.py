@@ -108,8 +108,8 @@ class LettersExplorer(GuessFirst):
         answer = letters.ask(self.run, scene.own_word, kind, example=IN_FRONT[scene.example])
         right = "which is right" if answer.is_right else f"but {answer.question.right.strip()} is right"
         return [
-            f"“{answer.question.asked}” It says {answer.choice} ({percent(answer.probs.max())} of the probability "
-            f"of the {len(answer.question.options)} possible answers), {right}."
+            f"“{answer.question.asked}” It says {answer.choice} ({percent(answer.probs.max())} among "
+            f"{len(answer.question.options)} possible answers), {right}."
         ]
 
     @part(TokenStrip, [])
