@@ -224,7 +224,7 @@ VIEWS |= {
         prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, **state
     ),
     "letters": lambda prompt, **state: tokenization.LettersExplorer(
-        prompt.language_model, "How many?", about=1, kinds=[0, 1], **state
+        prompt.language_model, "How many?", about=1, kinds=[0, 1], **{"committed": True} | state
     ),
 }
 OPENED = {"bar"}  # a click takes it apart, and selects nothing

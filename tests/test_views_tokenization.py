@@ -146,10 +146,10 @@ def test_the_step_stays_within_the_training_and_starts_again_with_another_text()
 
 def test_counts_as_text():
     picture = pictures.CountBars(
-        ["a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
+        [" a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
     )
     assert [line.split() for line in picture.text().splitlines()] == [
-        ["a·b", "1,234", "x", "then:", "7"],
+        ["·a", "b", "1,234", "x", "then:", "7"],
         ["c", "5", "y", "then:", "8"],
     ]
     with pytest.raises(traitlets.TraitError):

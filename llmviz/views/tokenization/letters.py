@@ -40,7 +40,7 @@ class LettersExplorer(GuessFirst):
         example: str = choice(EXAMPLES[0], "Example before it", [*IN_FRONT], "auto")
         row: int | None = selection("bars", lambda view: range(len(view.kinds)))
 
-    arrangement = ("card", "progress", "bars", ("word", "example"), "message", "strip")
+    arrangement = ("card", "refusal", "progress", "bars", ("word", "example"), "message", "strip")
 
     def __init__(self, model: Model, ask: str, *, about: int, kinds: Sequence[int], **state):
         self.ask, self.about, self.kinds, self.high = ask, about, tuple(kinds), len(WORDS)

@@ -57,7 +57,9 @@ class TextTokens(View):
 def about_pieces(trace: TokenizedText | Trace) -> str:
     """Say what a text's pieces show of its spaces and of its bytes; nothing of what it does not have."""
     before, joined_ = spaces_before(trace.model.tokenizer, text_of(trace), A_WORD)
-    spaces = f"A dot (·) is a space: {joined_} of the {many(before, 'space')} before a word are in that word's token."
+    spaces = (
+        f"A dot (·) is a space. Of the spaces before a word, {joined_} of {before} are in that word's token."
+    )
     in_bytes = any(re.search("<0x..>", piece) for piece in trace.pieces)
     bytes_ = "A piece such as <0xF0> is a single byte of a longer character." if in_bytes else ""
     return joined(spaces if before else "", bytes_)
