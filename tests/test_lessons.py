@@ -628,7 +628,17 @@ def test_the_guide_names_controls_and_texts_that_exist():
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
         "the one that looks hardest",
-        *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
+        *(
+            "Show me",
+            "Lock in my guess",
+            "pick one",
+            "write 30 more",
+            "step",
+            "back",
+            "T → 0",
+            "T = 10",
+            "swapped",
+        ),
         *("Heads off", "Guess again", "Example before it", "RoPE", "FFN"),
     ):
         assert f"*{control}*" in GUIDE

@@ -31,7 +31,7 @@ def loop(lab):
     first = card(lab, "How many tokens does it take")
     assert lab.page.locator("figure.lv-loop_picture:visible").count() == 0
     seen(first).locator(".lv-number").fill("7")
-    first.get_by_role("button", name="Commit").click()
+    first.get_by_role("button", name="Lock in my guess").click()
     expect(first.locator(".lv-sentences")).to_contain_text("7 tokens")
     explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
     expect(explorer.locator("figure.lv-token_strip")).to_be_visible(timeout=60_000)
@@ -70,7 +70,7 @@ def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     answer = first.locator(".lv-sentences")
     for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
-        first.get_by_role("button", name="Commit").click()
+        first.get_by_role("button", name="Lock in my guess").click()
         expect(first.locator(".lv-refusal")).not_to_be_empty()
         expect(first.locator(".lv-number")).to_be_focused()
         expect(answer).to_have_count(0)
@@ -214,7 +214,7 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     page = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-heat_map")).last
     expect(page.locator("figure.lv-heat_map")).to_be_hidden()
     guess.locator(".lv-number").fill("12")
-    guess.get_by_role("button", name="Commit").click()
+    guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess).to_contain_text("computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="stop", exact=True).click()

@@ -62,7 +62,7 @@ def test_a_guess_reveals_the_heaps(before_guessing):
     guess = shown(lab, "predict")
     expect(lab.page.locator("figure.lv-token_strip").first).to_be_hidden()
     guess.get_by_text("exactly the same").click()
-    guess.get_by_role("button", name="Commit").click()
+    guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess.locator(".lv-right input")).to_be_checked()
     expect(lab.page.locator("figure.lv-token_strip").first).to_be_visible()
 

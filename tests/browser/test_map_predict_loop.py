@@ -84,7 +84,7 @@ def test_arrow_keys_walk_along_the_map_and_pick(lab):
 
 def test_a_question_by_mouse(lab):
     question = lab.picture("predict")
-    commit = question.get_by_role("button", name="Commit")
+    commit = question.get_by_role("button", name="Lock in my guess")
     commit.click()
     expect(question.locator(".lv-refusal")).not_to_be_empty()
     expect(question.locator(".lv-sentences")).to_have_count(0)
@@ -126,14 +126,14 @@ def test_a_number_by_the_slider(lab):
     question.get_by_role("slider").focus()
     lab.page.keyboard.press("ArrowRight")
     expect(question.get_by_role("spinbutton")).to_have_value("51")
-    question.get_by_role("button", name="Commit").click()
+    question.get_by_role("button", name="Lock in my guess").click()
     expect(question.locator(".lv-dot-answer")).to_be_visible()
 
 
 def test_an_answer_that_fails_is_a_sentence(lab):
     question = lab.picture("predict", 2)
     question.get_by_role("spinbutton").fill("3")
-    question.get_by_role("button", name="Commit").click()
+    question.get_by_role("button", name="Lock in my guess").click()
     expect(question.locator(".lv-sentences")).to_contain_text("division by zero")
     assert lab.errors() == []
 
