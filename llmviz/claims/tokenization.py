@@ -32,9 +32,9 @@ def more_than_a_constant(model: Model, case: tuple) -> float:
 
 def latin_words(texts: dict[str, str], known: dict[str, str], low: int, high: int) -> dict[str, str]:
     """Return the words of some texts in Latin script that are not known, of so many letters, in small letters."""
-    found = (word.lower() for text in texts.values() for word in words.plain_words(text))
+    in_texts = (word.lower() for text in texts.values() for word in words.plain_words(text))
     fitting = rf"[\p{{Latin}}]{{{low},{high}}}"
-    return {word: word for word in found if word not in known and regex.fullmatch(fitting, word)}
+    return {word: word for word in in_texts if word not in known and regex.fullmatch(fitting, word)}
 
 
 TWENTY = cases.TEXTS | cases.MORE_TEXTS

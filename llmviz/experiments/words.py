@@ -45,7 +45,7 @@ def spaces_before(tokenizer: Tokenizer, text: str, pattern: str) -> tuple[int, i
     """Count the spaces that a pattern finds, and those of them that are in one token with the character after them."""
     size = {token: len(piece) for piece, token in tokenizer.ranks.items()}
     borders = {*accumulate(size[token] for token in tokenizer.encode(text))}
-    ends = [len(text[: found.end()].encode()) for found in regex.finditer(pattern, text)]
+    ends = [len(text[: match.end()].encode()) for match in regex.finditer(pattern, text)]
     return len(ends), sum(end not in borders for end in ends)
 
 
