@@ -9,8 +9,6 @@ from browser.lab import NO_TEXT, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
-from llmviz.experiments.letters import questions
-
 TEXT = "Your text (the pictures follow it)"
 BOXES = {
     TEXT: "token_strip",
@@ -198,13 +196,12 @@ def test_twenty_words_are_asked_about_and_one_of_ones_own(lab):
     expect(bars.locator(".lv-row")).to_have_count(3, timeout=120_000)
     typed.fill("summer")
     typed.press("Enter")
-    message = around.locator(".lv-sentences").last
-    expect(message).to_contain_text(questions("summer")[1].asked)
+    strip = around.locator("figure.lv-token_strip")
+    expect(strip.locator(".lv-chip", has_text="letter").first).to_be_visible()
     bars.locator(".lv-row").nth(2).click()
-    expect(message).to_contain_text(questions("summer")[2].asked)
+    expect(strip.locator(".lv-chip", has_text="word").first).to_be_visible()
     box(lab, "Example before it").select_option("none")
-    expect(around.locator("figure.lv-token_strip .lv-chip bdi").first).to_have_text("How")
-    expect(message).to_contain_text(questions("summer")[2].asked)
+    expect(strip.locator(".lv-chip", has_text="Answer")).to_have_count(1)
 
 
 def test_a_token_has_its_own_colour(lab):

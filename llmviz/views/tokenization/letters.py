@@ -40,7 +40,7 @@ class LettersExplorer(GuessFirst):
         example: str = choice(EXAMPLES[0], "Example before it", [*IN_FRONT], "auto")
         row: int | None = selection("bars", lambda view: range(len(view.kinds)))
 
-    arrangement = ("card", "refusal", "progress", "bars", ("word", "example"), "message", "strip")
+    arrangement = ("card", "refusal", "progress", "bars", ("word", "example"), "strip", "message")
 
     def __init__(self, model: Model, ask: str, *, about: int, kinds: Sequence[int], **state):
         self.ask, self.about, self.kinds, self.high = ask, about, tuple(kinds), len(WORDS)
@@ -106,10 +106,10 @@ class LettersExplorer(GuessFirst):
     def message(self, scene: Scene) -> list[str]:
         kind = self.kinds[scene.row_shown]
         answer = letters.ask(self.run, scene.own_word, kind, example=IN_FRONT[scene.example])
+        options = f"{answer.question.options[0].strip()} to {answer.question.options[-1].strip()}"
         right = "which is right" if answer.is_right else f"but {answer.question.right.strip()} is right"
         return [
-            f"“{answer.question.asked}” It says {answer.choice} ({percent(answer.probs.max())} among "
-            f"{len(answer.question.options)} possible answers), {right}."
+            f"Of {options}, the model finds {answer.choice} the likeliest ({percent(answer.probs.max())}), {right}."
         ]
 
     @part(TokenStrip, [])
