@@ -631,18 +631,18 @@ def test_the_guide_names_controls_and_texts_that_exist():
         *(
             "Show me",
             "Lock in my guess",
-            "pick one",
-            "write 30 more",
+            "Pick one",
+            "Write 30 more",
             "step",
             "back",
             "T → 0",
             "T = 10",
             "swapped",
         ),
-        *("Heads off", "Guess again", "Example before it", "RoPE", "FFN"),
+        *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):
         assert f"*{control}*" in GUIDE
-        assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
+        assert re.search(rf"[\"“]{re.escape(control)}[\"”]", views + scripts), control
     for when in lessons.WHEN:
         assert f"*{ACTIONS[when]}*" in GUIDE
     for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):

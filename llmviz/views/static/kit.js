@@ -963,10 +963,11 @@ async function saveAs(view, name, kind) {
     canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
     blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   }
-  const link = h("a", {
-    href: URL.createObjectURL(blob),
-    download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`,
-  });
+  saveBlob(blob, `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`);
+}
+
+export function saveBlob(blob, name) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
   document.body.append(link);
   link.click();
   link.remove();
