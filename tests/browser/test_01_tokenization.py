@@ -190,10 +190,12 @@ def test_a_vocabulary_grows_while_the_text_shrinks(lab):
 
 
 def test_twenty_words_are_asked_about_and_one_of_ones_own(lab):
+    typed = lab.page.get_by_label("Your own word (Enter)", exact=True).first
+    expect(typed).to_be_visible(timeout=240_000)  # when all words have been asked about
     typed = box(lab, "Your own word (Enter)")
     around = typed.locator("xpath=ancestor::*[.//figure][1]")
     bars = around.locator("figure.lv-count_bars")
-    expect(bars.locator(".lv-row")).to_have_count(3, timeout=120_000)
+    expect(bars.locator(".lv-row")).to_have_count(3)
     typed.fill("summer")
     typed.press("Enter")
     strip = around.locator("figure.lv-token_strip")
