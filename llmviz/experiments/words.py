@@ -2,7 +2,6 @@
 
 import functools
 import math
-import re
 from itertools import accumulate
 
 import numpy as np
@@ -91,8 +90,8 @@ _published = functools.cache(tokenization.published_tokenizer)
 
 
 def within_a_word(model: Model) -> int:
-    """Count the tokens that have no white space between two other characters."""
-    across = sum(bool(re.search(rb"\S\s+\S", piece)) for piece in model.tokenizer.ranks)
+    """Count the tokens that hold letters of at most one word."""
+    across = sum(len(plain_words(piece.decode(errors="replace"))) > 1 for piece in model.tokenizer.ranks)
     return model.config.n_vocab - across
 
 
