@@ -2,11 +2,11 @@
 
 Byte-pair encoding (Gage 1994; Sennrich et al. 2016; on bytes: Radford et al. 2019). To encode:
 
-    1. split the text into words, roughly (`split_words`); nothing is ever glued across their borders
+    1. split the text into words, roughly (`split_words`); nothing is ever merged across their borders
     2. write each word as UTF-8 bytes, one part a byte
-    3. find the pair of neighbouring parts that training glued earliest; glue it; repeat until no pair is known
+    3. find the pair of neighbouring parts that training merged earliest; merge it; repeat until no pair is known
 
-The parts that are left are the tokens, and a token's id says how early it was glued. `train_bpe` shows where the
+The parts that are left are the tokens, and a token's id says how early it was merged. `train_bpe` shows where the
 list of known pairs comes from, `merges` replays the encoding step by step, and tiktoken runs it fast.
 """
 
@@ -47,7 +47,7 @@ class Tokenizer:
     special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never gives them
     eos_token: int | None = None  # "the answer ends here"
     system_prompt: str | None = None  # what the chat template says before the first message, by default
-    words: str = WORDS  # the pattern by which text is split before anything is glued
+    words: str = WORDS  # the pattern by which text is split before anything is merged
 
     @cached_property
     def _encoding(self):
@@ -187,7 +187,7 @@ def split_words(text: str, words: str = WORDS) -> list[str]:
 
 @dataclass(frozen=True)
 class MergeStep:
-    """One step of an encoding: the text in parts, after the two parts `pair` were glued at index `at`.
+    """One step of an encoding: the text in parts, after the two parts `pair` were merged at index `at`.
 
     The first step has no pair: the text as single bytes.
     """
@@ -195,8 +195,8 @@ class MergeStep:
     parts: tuple[bytes, ...]
     pair: tuple[bytes, bytes] | None = None
     at: int | None = None
-    token: int | None = None  # the id of the glued part
-    # For each pair of neighbours in `parts`, the id they would have as one token; None where they cannot be glued.
+    token: int | None = None  # the id of the merged part
+    # For each pair of neighbours in `parts`, the id they would have as one token; None where they cannot be merged.
     known: tuple[int | None, ...] = ()
 
 
@@ -240,7 +240,7 @@ class LearnedMerge:
 
 
 def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge]:
-    """Learn a vocabulary from a text: glue the most frequent pair of neighbours everywhere, n_merges times.
+    """Learn a vocabulary from a text: merge the most frequent pair of neighbours everywhere, n_merges times.
 
     Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
     words: the pattern of the words within which pairs are counted. ValueError if n_merges is negative.
@@ -275,16 +275,16 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
 
 def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
     """Merge every occurrence of the pair, from left to right."""
-    (first, second), glued = pair, []
+    (first, second), merged = pair, []
     index = 0
     while index < len(parts):
         if parts[index] == first and index + 1 < len(parts) and parts[index + 1] == second:
-            glued.append(first + second)
+            merged.append(first + second)
             index += 2
         else:
-            glued.append(parts[index])
+            merged.append(parts[index])
             index += 1
-    return glued
+    return merged
 
 
 LEARNED_FROM = 500_000  # bytes of a longer text that a vocabulary is learned from
@@ -373,17 +373,6 @@ def published_tokenizer(name: str) -> Tokenizer:
     lines = (line.split() for line in gzip.decompress(file.read_bytes()).splitlines())
     ranks = {base64.b64decode(piece): int(rank) for piece, rank in lines}
     return Tokenizer(ranks, {}, words=PUBLISHED_WORDS[name])
-
-
-def fetch_gpt2() -> Tokenizer:
-    """Load GPT-2's vocabulary (Radford et al. 2019). tiktoken downloads it the first time and keeps it on the disk.
-
-    OSError where it cannot be reached.
-    """
-    from tiktoken_ext import openai_public
-
-    parts = openai_public.gpt2()
-    return Tokenizer(parts["mergeable_ranks"], parts["special_tokens"], words=parts["pat_str"])
 
 
 def byte_alphabet() -> dict[int, str]:

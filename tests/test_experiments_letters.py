@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmviz import Sampler
 from llmviz.experiments import letters
 from llmviz.model import Model
 
@@ -51,13 +50,6 @@ def test_random_words_are_words_of_one_token(model):
     assert len({*drawn}) == 5
     assert all(word.islower() and len(model.tokenizer.encode(f" {word}")) == 1 for word in drawn)
     assert drawn == letters.random_words(model, 5, seed=1) != letters.random_words(model, 5, seed=2)
-
-
-def test_the_number_in_a_chat_is_that_of_the_models_answer(model):
-    chat = [{"role": "user", "content": "How many letters are in the word cat?"}]
-    steps = model.generate(model.tokenizer.encode_chat(chat), 12, Sampler(temperature=0))
-    answer = model.tokenizer.decode([step.token for step in steps])
-    assert str(int(letters.length_in_a_chat(model, "cat"))) in answer
 
 
 def test_the_probe_reads_what_is_in_a_row_and_nothing_else(model):

@@ -11,7 +11,6 @@ import json
 import math
 import random
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -27,7 +26,6 @@ from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
 from llmviz.model import Model
-from llmviz.tokenization import Tokenizer
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
@@ -39,7 +37,6 @@ from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
-BYTES = Tokenizer({bytes([i]): i for i in range(256)}, {})
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
@@ -218,13 +215,13 @@ VIEWS |= {
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
-    "bytes": lambda prompt: tokenization.ByteExplorer(prompt.language_model.tokenizer, "é"),
     "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
     "languages": lambda prompt, **state: tokenization.LanguageExplorer(
-        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, n_ctx=64, **state
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, **state
     ),
-    "vocabularies": lambda prompt: tokenization.VocabularyExplorer(replace(BYTES), TEXT),
-    "letters": lambda prompt: tokenization.LettersExplorer(prompt.language_model, "cat", [0, 1]),
+    "letters": lambda prompt, **state: tokenization.LettersExplorer(
+        prompt.language_model, "How many?", about=1, kinds=[0, 1], **{"committed": True} | state
+    ),
 }
 OPENED = {"bar"}  # a click takes it apart, and selects nothing
 MOST_PLACES = 100  # of a part that are tried
@@ -257,7 +254,6 @@ def two_countries(monkeypatch):
         "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
     )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
-    monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     for module in ("experiments", "views.differences"):

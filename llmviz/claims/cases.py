@@ -10,6 +10,7 @@ LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LISTS: dict[str, str] = _CASES["lists"]
 UNSEEN_TEXTS: dict[str, str] = _CASES["unseen_texts"]
+UNSEEN_SPACES: dict[str, str] = _CASES["unseen_spaces"]
 LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
 SENTENCES = {f"{name}, {i + 1}": text for name, pair in ARTICLES.items() for i, text in enumerate(pair)}
@@ -18,9 +19,9 @@ PARALLEL = {  # of each sentence: itself, and the English one
     for name, text in SENTENCES.items()
     if "English" not in name
 }
+UNSEEN_PARALLEL = {name: (text, ARTICLES["English"][1]) for name, text in _CASES["unseen_articles"].items()}
 LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
-CHAT = {word: word for word in _CASES["letters"]["in_a_chat"].split()}
 PAIRS: dict[str, str] = _CASES["pairs"]
 UNSEEN_PAIRS: dict[str, str] = _CASES["unseen_pairs"]
 FAMILIES: dict[str, str] = _CASES["families"]

@@ -39,7 +39,7 @@ SERIES = {
             "A common English word is one token.",
             "Look up English words of four letters and more in the vocabulary.",
             partial(words.is_one_token, shuffled=False),
-            Bounds(supports=YES, count=157, control=Bounds(supports=YES, count=3)),
+            Bounds(supports=YES, count=161, control=Bounds(supports=YES, count=3)),
             over="English words",
             cases=ENGLISH,
             control=("their letters shuffled", partial(words.is_one_token, shuffled=True)),

@@ -60,24 +60,24 @@ LESSONS = {
             "What is a token, and who pays?",
             (
                 LessonQuestion(
-                    "The model reads “I love strawberry jam”. How many numbers does it get for the word strawberry?",
+                    "The model reads “I love strawberry jam”. How many numbers does it receive for “strawberry”?",
                     (
                         Option(
-                            "10, one for each letter", "We spell it so. The model gets pieces, by number."
+                            "10, one for each letter",
+                            "We spell words with letters. The model receives a number for each piece.",
                         ),
                         Option(
                             "3: straw, ber, ry",
-                            "Syllables play no part. Written without a space in front, as the first word, it is three "
-                            "pieces, but other ones: st, raw, berry.",
+                            "Syllables play no part. As the first word, without a space before it, it is three "
+                            "pieces, but different ones: st, raw, berry.",
                         ),
+                        Option("1", "With the space before it, it is a single token, so it has one number."),
                         Option(
-                            "1",
-                            "With the space in front of it, it is one entry of the model's list, and has one number.",
+                            "None: it receives the word itself", "All that it receives of a text is numbers."
                         ),
-                        Option("None: it gets the word itself", "All that it gets of a text are numbers."),
                     ),
                     2,
-                    ("01_tokenization", "The cut"),
+                    ("01_tokenization", "How is your text cut?"),
                     "tests/test_lessons.py::test_strawberry_is_one_number",
                 ),
                 LessonQuestion(
@@ -86,38 +86,47 @@ LESSONS = {
                     (
                         Option("English, with 63 characters", "It costs the fewest of all: 13 tokens."),
                         Option(
-                            "Spanish, with 70 characters", "More characters, but frequent ones: 26 tokens."
+                            "Spanish, with 70 characters",
+                            "It has more characters, but in frequent pieces: 26 tokens.",
                         ),
-                        Option("Chinese, with 19 characters", "29 tokens: more than one for a character."),
+                        Option(
+                            "Chinese, with 19 characters",
+                            "It takes 29 tokens, more than one for each character.",
+                        ),
                         Option(
                             "Amharic, with 44 characters",
-                            "132 tokens, three for a character: the list lacks its letters, so it gets their bytes.",
+                            "It takes 105 tokens, three for each letter: the vocabulary lacks its letters, so the "
+                            "model receives their bytes.",
                         ),
                     ),
                     3,
-                    ("01_tokenization", "One sentence, ten languages"),
+                    ("01_tokenization", "Does every language cost the same?"),
                     "tests/test_lessons.py::test_the_sentence_costs_most_in_amharic",
                 ),
                 LessonQuestion(
-                    "The model counts the letters of a word wrong. Now the word is spelled out, s t r a w …: now it "
-                    "gets every letter. How does it count the letters of twenty words?",
+                    "The model miscounts the letters of a word. Now the word is spelled out, s t r a w …, so the model "
+                    "receives every letter. How well does it count the letters of twenty such words?",
                     (
                         Option(
-                            "Right nearly always: the hidden letters were the trouble",
-                            "That is what people say. But the letters are in plain view here.",
-                        ),
-                        Option("Right for about half of them", "It says the same number for nearly all."),
-                        Option(
-                            "It says one and the same number for nearly all words",
-                            "For all 20 with one example in front; for most of them with each of 22 others. "
-                            "So its wrong counts tell nothing about letters. (This model; larger ones count better.)",
+                            "Nearly always right: the hidden letters were the trouble",
+                            "That is what people say. But here the letters are in plain view.",
                         ),
                         Option(
-                            "It says no number at all", "It does say one, but the same for nearly all words."
+                            "Right for about half of them", "It gives the same number for nearly all words."
+                        ),
+                        Option(
+                            "It gives the same number for nearly all words",
+                            "For all 20 with one example before the question, and for most of them with each of 22 "
+                            "others. So its wrong counts say nothing about letters. (This is one small model; larger "
+                            "ones count better.)",
+                        ),
+                        Option(
+                            "It gives no number at all",
+                            "It does give one, but the same for nearly all words.",
                         ),
                     ),
                     2,
-                    ("01_tokenization", "Not see, or not count?"),
+                    ("01_tokenization", "Can it count letters?"),
                     "tests/test_claims.py::test_a_stored_result_is_fresh_and_holds[01.same_number]",
                 ),
             ),

@@ -24,7 +24,7 @@ from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
-TO_GLUE = (" strawberry", " homework", " friend", " tomorrow", " elephant")
+TO_MERGE = (" strawberry", " homework", " friend", " tomorrow", " elephant")
 TO_CUT = (
     "The cat sat on the mat.",
     "Unbelievable! It costs 1234567 dollars.",
@@ -63,20 +63,20 @@ def page(lesson: Lesson, questions: str, answers: str) -> str:
 
 
 def token(model: Model, solved: bool) -> str:
-    """Glue a word, cut sentences, guess what languages cost."""
+    """Return the exercises: merge a word, cut sentences, guess what languages cost."""
     encode = model.tokenizer.encode
-    all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_GLUE]
+    all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_MERGE]
     merges = []
     for number, (step, *_) in enumerate(
         all_steps, start=1
-    ):  # a later step would show what was glued in this one
+    ):  # a later step would show what was merged in this one
         lowest = min(i for i in step.known if i is not None)
         parts = [f"<b>{shown(tokenization.readable(part))}</b>" for part in step.parts]
         ids = [
             f"<i{' class=pick' * (solved and i == lowest)}>{'–' if i is None else i}</i>"
             for i in (*step.known, "")
         ]
-        merges.append(f'<p class="glue">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
+        merges.append(f'<p class="merge">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
     steps = all_steps[0]
     end = (len(steps) - 1, len(steps[-1].parts)) if solved else (blank(), blank())
     cuts = [
@@ -94,16 +94,17 @@ def token(model: Model, solved: bool) -> str:
     ]  # fmt: skip
     times = f"{most / cost['English']:.1f}" if solved else blank()
     return (
-        f"<h2>1 Glue</h2><p>Between two neighbours stands the number (id) that they would have as one token; – means "
-        f"none. The <b>lowest</b> is glued. In each word, circle the one that is glued first. Then watch on page 1 "
-        f"how it goes on: the first word takes {end[0]} steps until nothing can be glued any more; tokens that are "
-        f"left: {end[1]}.</p>"
+        f"<h2>1 Merge</h2><p>Between two neighbours is the number (id) that they would have as one token; – means "
+        f"none. The pair with the <b>lowest</b> id is merged. In each word, circle the id that comes first. Then "
+        f"watch on page 1 how it goes on: the first word takes {end[0]} steps until no pair is left; tokens at the "
+        f"end: {end[1]}.</p>"
         + "".join(merges)
-        + "<h2>2 Cut</h2><p>Draw lines where the model cuts, and guess how many tokens it is. · is a space.</p>"
+        + "<h2>2 Cut</h2><p>Draw lines where you expect the cuts, and guess the number of tokens. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)
-        + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the tokens "
-        f"beside them. A frame is {frame} tokens wide, with a line at each {frame // 4}. The "
-        f"dearest costs {times} times as much as English.</p>" + table(["", "", "", "tokens"], bars)
+        + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the "
+        f"number of tokens next to them. A frame is {frame} tokens wide, with a line at every {frame // 4}. The most "
+        f"expensive language costs {times} times as much as English.</p>"
+        + table(["", "", "", "tokens"], bars)
     )
 
 

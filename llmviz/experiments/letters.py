@@ -1,6 +1,5 @@
 """Ask about the letters of words: can the model not see them, or not count? And read them off the embedding table."""
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.experiments.probabilities import option_probs
-from llmviz.experiments.writing import answer
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
@@ -123,13 +121,6 @@ def random_words(model: Model, n: int, *, seed: int) -> list[str]:
     """Draw n words of 4 to 10 letters that are one token with a space before them."""
     words = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
     return np.random.default_rng(seed).choice(words, n, replace=False).tolist()
-
-
-def length_in_a_chat(model: Model, word: str) -> float:
-    """Return the number of letters that the model's own answer in a chat gives a word; NaN if it names no number."""
-    written = answer(model, f"How many letters are in the word {word}?", 12)
-    number = re.search(r"\d+", model.tokenizer.decode(written.tokens))
-    return float(number.group()) if number else math.nan
 
 
 @kept_with()

@@ -2,11 +2,10 @@
 
 import functools
 import math
-import re
-import string
-from itertools import pairwise
+from itertools import accumulate
 
 import numpy as np
+import regex
 from jaxtyping import Int
 
 from llmviz import tokenization
@@ -14,11 +13,14 @@ from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.tokenization import Tokenizer
 
+# Letters with their marks; an apostrophe between them belongs to the word.
+WORD = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*"
+A_WORD = r"(?<!\s) (?=\p{L})"  # a single space before a word
+
 
 def plain_words(text: str) -> list[str]:
-    """Return what is between white space, without the punctuation around it; a word has a letter or a figure."""
-    words = (word.strip(string.punctuation + "“”‘’„«»…–—¿¡。，、！？") for word in text.split())
-    return [word for word in words if any(map(str.isalnum, word))]
+    """Return the words of a text: runs of letters."""
+    return tokenization.split_words(text, WORD)
 
 
 def in_list(word: str, tokenizer: Tokenizer) -> bool:
@@ -33,28 +35,33 @@ def is_one_token(model: Model, word: str, *, shuffled: bool) -> bool:
 
 
 def in_one_token(model: Model, text: str) -> float:
-    """Measure how many of a text's different words are one token, in %."""
-    return 100 * float(np.mean([in_list(word, model.tokenizer) for word in {*plain_words(text)}]))
+    """Measure how many of a text's different words are one token, in %; NaN without any."""
+    words = {*plain_words(text)}
+    return 100 * sum(in_list(word, model.tokenizer) for word in words) / len(words) if words else math.nan
+
+
+def spaces_before(tokenizer: Tokenizer, text: str, pattern: str) -> tuple[int, int]:
+    """Count the spaces that a pattern finds, and those of them that are in one token with the character after them."""
+    size = {token: len(piece) for piece, token in tokenizer.ranks.items()}
+    borders = {*accumulate(size[token] for token in tokenizer.encode(text))}
+    ends = [len(text[: match.end()].encode()) for match in regex.finditer(pattern, text)]
+    return len(ends), sum(end not in borders for end in ends)
 
 
 def spaces_joined(model: Model, text: str, *, before: str) -> float:
-    """Measure how many of the spaces directly before a pattern are in one token with what follows, in %.
-
-    One space is added to the text, and after it comes the empty string. NaN where no space is before the pattern.
-    """
-    text += " "
-    pieces = model.tokenizer.pieces(model.tokenizer.encode(text))
-    n, neighbours = len(re.findall(f" (?={before})", text)), pairwise([*pieces, ""])
-    apart = sum(left.endswith(" ") and re.match(before, right) is not None for left, right in neighbours)
-    return 100 * (1 - apart / n) if n else math.nan
+    """Measure how many of the spaces that a pattern finds are in one token with what follows, in %; NaN without any."""
+    n, joined = spaces_before(model.tokenizer, text, before)
+    return 100 * joined / n if n else math.nan
 
 
 def shuffled_cost(model: Model, text: str, *, n_shuffles: int = 20) -> float:
     """Measure how many times as many tokens a text's words take when their letters are shuffled, on average.
 
-    Words of four letters and more, each counted once.
+    Words of four letters and more, each counted once. NaN without any.
     """
     words = [word for word in dict.fromkeys(plain_words(text)) if len(word) > 3]
+    if not words:
+        return math.nan
     encode, costs = model.tokenizer.encode, []
     for seed in range(n_shuffles):
         rng = np.random.default_rng(seed)
@@ -83,18 +90,9 @@ _published = functools.cache(tokenization.published_tokenizer)
 
 
 def within_a_word(model: Model) -> int:
-    """Count the tokens that have no white space between two other characters."""
-    across = sum(bool(re.search(rb"\S\s+\S", piece)) for piece in model.tokenizer.ranks)
+    """Count the tokens that hold letters of at most one word."""
+    across = sum(len(plain_words(piece.decode(errors="replace"))) > 1 for piece in model.tokenizer.ranks)
     return model.config.n_vocab - across
-
-
-def learned_come_last(model: Model) -> bool:
-    """Say whether all special tokens come before all single bytes, and these before all tokens that were learned."""
-    ranks, special = model.tokenizer.ranks, model.tokenizer.special_tokens.values()
-    single, learned = (
-        [i for piece, i in ranks.items() if (len(piece) == 1) == is_one] for is_one in (True, False)
-    )
-    return max(special) < min(single) and max(single) < min(learned)
 
 
 def pairs_of(listed: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:

@@ -117,7 +117,7 @@ def the_loop(lab: Lab) -> None:
 def tokenization(lab: Lab) -> None:
     show_what_answers(lab, 3)
     replay = drawn(lab, "merge_replay")
-    replay.get_by_label("glue", exact=True).press("End")
+    replay.get_by_label("merge step", exact=True).press("End")
     save(replay, "01_tokenization")
 
 

@@ -9,16 +9,12 @@ from browser.lab import NO_TEXT, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
-from llmviz.experiments.letters import questions
-from llmviz.views.tokenization.taken_apart import about_byte
-
-TEXT = "Your text: the pictures follow it"
+TEXT = "Your text (the pictures follow it)"
 BOXES = {
     TEXT: "token_strip",
-    "A word (Enter)": "token_strip",
+    "Your own word (Enter)": "token_strip",
     "Text to learn from": "bpe_training",
-    "Emoji, letters, anything": "taken_apart",
-    "The sentence in your own words": "token_counts",
+    "The sentence in your language": "count_bars",
     "System": "token_strip",
     "You": "token_strip",
 }
@@ -49,7 +45,7 @@ def lab(before_guessing):
 def box(lab, label, nth=0):
     """A box by its label; the page's own text (shown again above each picture) by the picture that it stands with."""
     if label == TEXT:
-        found = lab.page.get_by_placeholder(TEXT).nth(nth + 1)  # the first one stands alone
+        found = lab.page.get_by_placeholder(TEXT).nth(nth)
     else:
         found = lab.page.get_by_label(label, exact=True).nth(nth)
     found.scroll_into_view_if_needed()
@@ -57,12 +53,14 @@ def box(lab, label, nth=0):
 
 
 def beside(lab, control, name):
-    """The picture in the same box of widgets as a control."""
+    """The picture in the same box of widgets as a control; the page's own text has its tokens below the first card."""
+    if control.get_attribute("placeholder") == TEXT and name == "token_strip":
+        return lab.picture("token_strip")
     return control.locator(f"xpath=ancestor::*[.//figure][1]//figure[contains(@class, 'lv-{name}')]").first
 
 
 def merge_box(lab):
-    """The page's text, above the gluing."""
+    """The page's text, above the merging."""
     return box(lab, TEXT, 3)
 
 
@@ -71,7 +69,7 @@ def readout(picture):
 
 
 def standing(replay):
-    """The parts that are not glued into another one yet."""
+    """The parts that are not merged into another one yet."""
     parts = replay.locator(".lv-part:not(.lv-hidden):not(.lv-inner)")
     rows = parts.evaluate_all("nodes => nodes.map(n => [n.offsetLeft, n.querySelector('bdi').textContent])")
     return [text for _, text in sorted(rows)]
@@ -115,11 +113,11 @@ def test_a_text_is_cut_while_it_is_typed(lab):
     report("key in the box to changed tokens (Python)", lab.latencies(typed, list("abcd"), strip))
 
 
-def test_a_name_is_glued_by_slider_by_keys_and_by_itself(lab):
+def test_a_name_is_merged_by_slider_by_keys_and_by_itself(lab):
     typed = merge_box(lab)
     replay = lab.picture("merge_replay")
     typed.fill("strawberry")
-    slider = replay.get_by_label("glue", exact=True)
+    slider = replay.get_by_label("merge step", exact=True)
     slider.press("End")
     expect(replay.locator(".lv-counter")).to_have_text("7 / 7")
     assert standing(replay) == ["st", "raw", "berry"]
@@ -191,50 +189,37 @@ def test_a_vocabulary_grows_while_the_text_shrinks(lab):
     expect(training.locator(".lv-on").first).to_be_visible()
 
 
-def test_an_emoji_is_taken_apart(lab):
-    typed = box(lab, "Emoji, letters, anything")
-    picture = beside(lab, typed, "taken_apart")
-    typed.fill("é👍")
-    expect(picture.locator(".lv-bytes")).to_have_count(6)
-    picture.locator(".lv-bytes").nth(2).hover()
-    expect(readout(picture)).to_contain_text(about_byte(0xF0))
-    picture.locator(".lv-grid").focus()
-    lab.page.keyboard.press("ArrowUp")
-    expect(readout(picture)).to_contain_text("U+1F44D")
-    lab.page.keyboard.press("ArrowDown")
-    lab.page.keyboard.press("ArrowDown")
-    lab.page.keyboard.press("ArrowRight")
-    expect(readout(picture)).not_to_contain_text("U+1F44D")
-    report(
-        "key on the bytes to changed picture (no Python)",
-        lab.latencies(picture.locator(".lv-grid"), ["ArrowLeft", "ArrowRight"] * 2, picture, wait=0.05),
-    )
-
-
-def test_a_word_is_asked_about_and_others_beside_it(lab):
-    typed = box(lab, "A word (Enter)", nth=1)  # under the first of the three cards there is no map
+def test_twenty_words_are_asked_about_and_one_of_ones_own(lab):
+    typed = lab.page.get_by_label("Your own word (Enter)", exact=True).first
+    expect(typed).to_be_visible(timeout=240_000)  # when all words have been asked about
+    typed = box(lab, "Your own word (Enter)")
+    around = typed.locator("xpath=ancestor::*[.//figure][1]")
+    bars = around.locator("figure.lv-count_bars")
+    expect(bars.locator(".lv-row")).to_have_count(3)
     typed.fill("summer")
     typed.press("Enter")
-    picture = beside(lab, typed, "heat_map")
-    expect(picture).to_contain_text("summer")
-    told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-sentences")
-    expect(told).to_contain_text(re.compile(f"{re.escape(questions('summer')[0].asked)}.* 2"))
-    press = lab.page.get_by_role("button", name="ask about twenty words").first
-    press.click()
-    expect(told).to_contain_text(re.compile(r"\b20 "), timeout=60_000)
-    expect(press).to_be_visible()
-    box(lab, "Example in front", nth=1).select_option("none")
-    expect(told).not_to_contain_text(re.compile(r"\b20 "))
-    last = box(lab, "A word (Enter)", nth=2)  # first and last letters, under a card of their own
-    beside(lab, last, "heat_map").locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
-    lab.page.keyboard.press("ArrowRight")
-    told = last.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-sentences")
-    expect(told).to_contain_text(questions("strawberry")[4].asked)
+    strip = around.locator("figure.lv-token_strip")
+    expect(strip.locator(".lv-chip", has_text="letter").first).to_be_visible()
+    bars.locator(".lv-row").nth(2).click()
+    expect(strip.locator(".lv-chip", has_text="word").first).to_be_visible()
+    box(lab, "Example before it").select_option("none")
+    expect(strip.locator(".lv-chip", has_text="Answer")).to_have_count(1)
+
+
+def test_a_token_has_its_own_colour(lab):
+    typed = box(lab, TEXT)
+    typed.fill("to be or not to be")
+    chips = beside(lab, typed, "token_strip").locator(".lv-chip")
+    expect(chips).to_have_count(6)
+    colors = chips.evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).backgroundColor)")
+    be, or_, not_ = colors[1:4]
+    assert colors[5] == be
+    assert len({be, or_, not_}) == 3
 
 
 def test_languages_are_compared_in_two_vocabularies(lab):
     vocabulary = box(lab, "Vocabulary")
-    counts, strip = beside(lab, vocabulary, "token_counts"), beside(lab, vocabulary, "token_strip")
+    counts, strip = beside(lab, vocabulary, "count_bars"), beside(lab, vocabulary, "token_strip")
     hindi = counts.locator(".lv-row", has_text="Hindi")
     expect(hindi.locator("b")).to_have_text("92")
     hindi.click()
@@ -249,16 +234,10 @@ def test_languages_are_compared_in_two_vocabularies(lab):
     vocabulary.select_option("GPT-4o (o200k_base)")
     expect(hindi.locator("b")).to_have_text("25", timeout=60_000)
     expect(counts.locator(".lv-legend")).to_contain_text("outline")
-    box(lab, "The sentence in your own words").fill("Alle Menschen sind frei")
+    strips = vocabulary.locator("xpath=ancestor::*[.//figure][1]//figure[contains(@class, 'lv-token_strip')]")
+    assert strips.nth(0).locator(".lv-chip").count() > strips.nth(1).locator(".lv-chip").count() > 0
+    box(lab, "The sentence in your language").fill("Alle Menschen sind frei")
     expect(counts.locator(".lv-row")).to_have_count(11)
-
-
-def test_other_vocabularies_and_one_that_is_not_there(lab):
-    typed = box(lab, "Your text")
-    typed.fill("1234567")
-    cards = typed.locator("xpath=ancestor::*[.//figure][1]//figure")
-    for nth, pieces in enumerate([list("1234567"), ["123", "456", "7"], ["123", "456", "7"]]):
-        expect(cards.nth(nth).locator(".lv-chip bdi")).to_have_text(pieces)
 
 
 def test_what_is_typed_never_becomes_a_special_token(lab):
@@ -287,14 +266,14 @@ def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     lab.page.wait_for_timeout(300)
     typed.fill("again")
     expect(picture).to_be_visible()
-    if label == "A word (Enter)":
+    if label == "Your own word (Enter)":
         typed.press("Enter")
-    if BOXES[label] != "token_counts":
+    if BOXES[label] != "count_bars":
         expect(picture).to_contain_text(re.compile("again|ag"))
     assert lab.errors() == []
 
 
-@pytest.mark.parametrize("name", ["merge_replay", "bpe_training", "taken_apart", "token_counts"])
+@pytest.mark.parametrize("name", ["merge_replay", "bpe_training", "count_bars"])
 def test_a_picture_is_saved_with_its_texts(lab, name):
     picture = lab.picture(name)
     picture.scroll_into_view_if_needed()
@@ -316,7 +295,7 @@ def test_a_word_wider_than_the_page_is_followed(lab):
     word = "Donaudampfschifffahrtsgesellschaft"
     typed.fill(word)
     expect(replay.locator(".lv-character")).to_have_count(len(word))
-    slider = replay.get_by_label("glue", exact=True)
+    slider = replay.get_by_label("merge step", exact=True)
     slider.focus()
     lab.page.keyboard.press("End")
     expect(replay.locator(".lv-newest")).to_be_attached()  # the key has stopped it playing by itself
@@ -350,7 +329,7 @@ def test_under_voila_in_dark(open_voila):
     expect(replay).to_have_attribute("data-lv-theme", "dark")
     merge_box(lab).fill("strawberry")
     expect(replay.locator(".lv-character")).to_have_text(list("strawberry"))
-    replay.get_by_label("glue", exact=True).focus()
+    replay.get_by_label("merge step", exact=True).focus()
     lab.page.keyboard.press("Home")
     expect(replay.locator(".lv-counter")).to_have_text("0 / 7")
     assert standing(replay) == list("strawberry")

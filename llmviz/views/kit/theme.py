@@ -41,6 +41,9 @@ SURFACES = {
     "page": ("#FFFFFF", "#111418"),  # chips and cells that carry nothing
 }
 
+# Saturation and lightness of tokens that have a hue of their own, (light, dark): their face, and the line around it.
+TOKENS = {"token": ("75% 89%", "38% 25%"), "token-line": ("45% 70%", "38% 42%")}
+
 # The scales have a fixed meaning everywhere: sequential = "how much" (weights and probabilities, 0 to 1, never
 # negative); diverging = signed numbers, orange below zero, blue above, zero in the middle. Stops are evenly spaced.
 SEQUENTIAL = {
@@ -83,7 +86,7 @@ def css() -> str:
     """Return the palette as CSS variables on `.llmviz`, light by default and dark under `[data-lv-theme=dark]`."""
 
     def block(index: int) -> str:
-        pairs = {**SURFACES, **STAGE_COLORS}
+        pairs = {**SURFACES, **STAGE_COLORS, **TOKENS}
         return "".join(f"--lv-{name}:{pair[index]};" for name, pair in pairs.items())
 
     sizes = "".join(f"--lv-size-{name}:{px}px;" for name, px in SIZES.items())

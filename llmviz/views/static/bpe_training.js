@@ -1,4 +1,4 @@
-// A vocabulary in training. Python sent which merge glues which bytes; here the slider only picks how many are done.
+// A vocabulary in training. Python sent which merge joins which bytes; here the slider only picks how many are done.
 
 import {
   axisText,
@@ -23,7 +23,7 @@ import {
 export function render({ model, el }) {
   const view = frame(model, el, "bpe_training");
   const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
-  const text = keyed("group", "lv-text", "the text in its parts");
+  const text = keyed("group", "lv-text", "the text in tokens");
   const curve = s("svg", { class: "lv-drawing", "aria-hidden": "true" });
   const vocabulary = keyed("listbox", "lv-chips lv-vocabulary", "the tokens learned so far");
   let drawn = {};
@@ -34,10 +34,10 @@ export function render({ model, el }) {
     h(
       "div",
       { class: "lv-side" },
-      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "The text, in parts"), text),
-      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "How many parts the text has"), curve),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "The text in tokens"), text),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "Length of the text (tokens)"), curve),
     ),
-    h("div", { class: "lv-head lv-aside" }, "Learned so far, in order (number: how often the pair stood in the text)"),
+    h("div", { class: "lv-head lv-aside" }, "Learned so far, in order (×: how often the pair occurred)"),
     vocabulary,
   );
 
@@ -77,7 +77,7 @@ export function render({ model, el }) {
       if (i < bytes.length - 1 && mergedAt[i] && mergedAt[i] <= step) return;
       const place = `${from}-${i}`;
       const key = bytes.slice(from, i + 1).join(",");
-      const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-glued" : "lv-part";
+      const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-merged" : "lv-part";
       const part = parts.get(place) ?? makePart(labels[key] ?? key, bytes[i] === 10);
       if (part.inner.className !== kind) part.inner.className = kind;
       now.set(place, part);
@@ -116,7 +116,7 @@ export function render({ model, el }) {
       axisText(L - 7, y(0) + 5, "0", "end"),
       tick(0, count(model.get("n_start"))),
       ...(n.length > 1 ? [tick(n.length - 1, count(model.get("n_start") + n.length - 1))] : []),
-      axisText((L + width - R) / 2, H - 6, "size of the vocabulary"),
+      axisText((L + width - R) / 2, H - 6, "size of the vocabulary (tokens)"),
       s("polyline", { class: "lv-later", points: points.join(" ") }),
       done,
       dot,
@@ -144,7 +144,7 @@ export function render({ model, el }) {
     const width = across === drawn.across ? drawn.width : curve.parentElement.clientWidth || 340;
     if (tokens !== drawn.tokens) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
-      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
+      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing learned yet"));
     }
     chips.forEach((node, i) => {
       if (node.hidden !== i >= step) node.hidden = i >= step;
@@ -157,7 +157,7 @@ export function render({ model, el }) {
     drawCurve(step);
     bar.show(step);
     view.note(model.get("sentences")[step] ?? "");
-    view.setLegend("filled: the token chosen below (else the newest)", ...markLegend(Object.values(labels)));
+    view.setLegend("filled: the token you chose below, or the newest", ...markLegend(Object.values(labels)));
     selectChip(vocabulary, chips, on);
     drawn = { tokens, labels, bytes: model.get("bytes"), nParts, across, width };
   });

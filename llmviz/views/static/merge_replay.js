@@ -1,10 +1,10 @@
-// A word as a row of bytes, glued pair by pair into tokens. Python sent every step; here they are only shown.
+// A word as a row of bytes, merged pair by pair into tokens. Python sent every step; here they are only shown.
 
 import { chip, clamp, frame, h, markLegend, pieceNodes, player, reveal, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "merge_replay");
-  const bar = player(view, { steps: () => model.get("sentences").length - 1, name: "glue", pace: 750 });
+  const bar = player(view, { steps: () => model.get("sentences").length - 1, name: "merge step", pace: 750 });
   const tree = h("div", { class: "lv-tree", "aria-hidden": "true" });
   view.body.before(bar.node);
   view.body.append(tree);
@@ -12,7 +12,7 @@ export function render({ model, el }) {
   let nodes = [];
   let tags = [];
 
-  /** The parts that stand at a step: indices into spans, from left to right, and each part's parent if it has one by then. */
+  /** The parts that are there at a step: indices into spans, from left to right, and each part's parent if it has one by then. */
   const standing = (step) => {
     const spans = model.get("spans");
     const n = spans.length - (model.get("sentences").length - 1);
@@ -47,7 +47,7 @@ export function render({ model, el }) {
       children.push(node);
       return node;
     });
-    // A stem from the middle of each part up to whatever it was glued into.
+    // A stem from the middle of each part up to whatever it was merged into.
     const stems = spans.map(([from, to, level], i) => {
       const above = spans.findIndex(([a, b], k) => k > i && a <= from && to <= b);
       if (above < 0) return null;
@@ -85,7 +85,7 @@ export function render({ model, el }) {
     const lowest = Math.min(...known.map(([, id]) => id ?? Infinity));
     const at = known.findIndex(([, id]) => id === lowest && id !== null);
     const edges = known.map(([place]) => place);
-    // the two parts that are glued next: they end and begin where the lowest number stands
+    // the two parts that are merged next: they end and begin where the lowest id is
     const next = at < 0 ? -1 : edges[at];
     nodes.forEach((node, i) => {
       const exists = i < n + step;
@@ -111,7 +111,7 @@ export function render({ model, el }) {
     }
     view.setLegend(
       nodes.length > 0 &&
-        "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next",
+        "below the bytes: the id that two neighbours would have as one token (–: none); the lowest comes next",
       ...markLegend(model.get("labels")),
     );
     if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();

@@ -71,9 +71,12 @@ export function render({ model, el }) {
     const weights = floats(model.get("weights"));
     const scale = colorScale("weight", view.theme);
     const highlight = new Set(model.get("highlight"));
+    view.root.classList.toggle("lv-own-colors", model.get("own_colors"));
     chips.forEach((node, i) => {
       shadeChip(node, weights?.data[i], scale);
       node.classList.toggle("lv-highlight", highlight.has(i));
+      // Neighbouring ids have hues far apart: the golden angle.
+      if (model.get("own_colors") && ids) node.style.setProperty("--lv-hue", (ids[i] * 137.508) % 360);
     });
     selectChip(list, chips, model.get("selected"));
     view.setLegend(

@@ -1,36 +1,37 @@
-"""Pictures of stage 1: gluing replayed, a vocabulary in training, tokens counted, characters taken apart into bytes."""
+"""Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and what is counted of them."""
 
-from llmviz.views.tokenization.letters import LettersExplorer
-from llmviz.views.tokenization.merges import MergeExplorer, TrainingExplorer, first_glued
-from llmviz.views.tokenization.taken_apart import ByteExplorer
-from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt
-from llmviz.views.tokenization.token_counts import (
-    TokenCounts,
+from llmviz.views.tokenization.counts import (
+    CountBars,
+    about_capitals,
     capitals,
     capitals_question,
     missing_words,
     spellings,
     three_cuts,
 )
-from llmviz.views.tokenization.typed_text import longest_word, shown
-from llmviz.views.tokenization.vocabularies import LanguageExplorer, VocabularyExplorer
+from llmviz.views.tokenization.languages import LanguageExplorer
+from llmviz.views.tokenization.letters import LettersExplorer
+from llmviz.views.tokenization.merges import MergeExplorer, TrainingExplorer, first_merged
+from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
+from llmviz.views.tokenization.typed_text import longest_word, named, shown
 
 __all__ = [
-    "ByteExplorer",
     "ChatExplorer",
+    "CountBars",
     "LanguageExplorer",
     "LettersExplorer",
     "MergeExplorer",
     "TextTokens",
-    "TokenCounts",
     "TokensPrompt",
     "TrainingExplorer",
-    "VocabularyExplorer",
+    "about_capitals",
+    "about_pieces",
     "capitals",
     "capitals_question",
-    "first_glued",
+    "first_merged",
     "longest_word",
     "missing_words",
+    "named",
     "shown",
     "spellings",
     "three_cuts",

@@ -1,157 +1,120 @@
-"""Can the model not see the letters, or not count? Up to five questions about a word, and other words beside it."""
+"""Can the model not see the letters, or not count? Questions about twenty words, and about one of the reader's own."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
 from llmviz.experiments import letters
-from llmviz.experiments.letters import DIGITS, LIST_LENGTH, Answer, commonest_letter
+from llmviz.experiments.letters import LIST_LENGTH, Answer, Tally, commonest_letter
 from llmviz.model import Model
-from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import choice, line, replace, selection
+from llmviz.views.kit.state_fields import choice, line, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, job, looks, part, sentences, shared
+from llmviz.views.tokenization.counts import CountBars
 from llmviz.views.tokenization.typed_text import chips
 
-NAMES = ("a letter in it", "… spelled out", "word in a list", "first letter", "last letter")
+NAMES = ("letters in a word", "letters, spelled out", "words in a list", "first letter", "last letter")
 IN_FRONT = {example: example for example in EXAMPLES} | {"none": None}
 
 
-class LettersExplorer(View):
-    """A box for a word, questions about it, and what the model answers; a button asks about all of `WORDS`.
+class LettersExplorer(GuessFirst):
+    """A guess, then some kinds of questions about all of `WORDS`, and the same about a word of the reader's own.
 
-    kinds: which of the questions, by their place in `NAMES`; one alone has no map and no other words. The example
-    in front of them can be changed (where it is one of the words, that is not asked about), or left out.
+    ask: the question on the card. about: the kind of question (its place in `NAMES`) that it is about. kinds: all
+    that are asked. The twenty words have the first of `EXAMPLES` before them; the reader's own word any, or none.
     """
 
-    stage = "tokenization"
+    stage, unit, whole, experiment = "tokenization", "words", True, "ask_words"
 
     @dataclass(frozen=True)
-    class State:
-        """The word, the example in front, and the answer that is shown in full; None: the first."""
+    class State(GuessFirst.State):
+        """The guess, the reader's word, the example before it, and the row that is shown in full; None: of `about`."""
 
-        word: str = line("", "A word (Enter)", "300px", live=False)
-        example: str = choice(EXAMPLES[0], "Example in front", [*IN_FRONT], "auto")
-        cell: tuple[int, int] | None = selection(
-            "map", lambda view: product(range(1 + len(WORDS)), range(len(view.kinds)))
-        )
+        word: str = line("strawberry", "Your own word (Enter)", "330px")
+        example: str = choice(EXAMPLES[0], "Example before it", [*IN_FRONT], "auto")
+        row: int | None = selection("bars", lambda view: range(len(view.kinds)))
 
-    arrangement = (("word", "example", "ask_others", "progress"), "map", "message", "strip")
+    arrangement = ("card", "refusal", "progress", "bars", ("word", "example"), "strip", "message")
 
-    def __init__(self, model: Model, word: str, kinds: Sequence[int] = range(len(NAMES)), **state):
-        self.kinds = tuple(kinds)
-        if len(self.kinds) == 1:
-            self.arrangement = (("word", "example"), "message", "strip")
-        super().__init__(model, word, **state)
+    def __init__(self, model: Model, ask: str, *, about: int, kinds: Sequence[int], **state):
+        self.ask, self.about, self.kinds, self.high = ask, about, tuple(kinds), len(WORDS)
+        super().__init__(model, **state)
 
-    def inputs(self) -> Hashable:
+    def inputs(self) -> tuple:
         return super().inputs(), self.kinds
 
-    def first_choice(self) -> str:
-        """Return what the model answers to the first of the questions about the word in the box."""
-        ((first, *_),) = self.scene(self.state).own.values()
-        return first.choice
+    def question(self, scene: Scene) -> str:
+        return self.ask
 
-    @on("word", "value")
-    def another_word(self, state: State, word: str) -> State:
-        return replace(state, word=word, cell=None)
+    def answer(self, scene: Scene) -> int:
+        return scene.outcome[self.about].right
 
-    def ask(self, word: str, scene: Scene) -> list[Answer]:
-        """Return the answers to all questions about a word."""
-        return [letters.ask(self.run, word, kind, example=IN_FRONT[scene.example]) for kind in self.kinds]
+    @job()
+    def ask_words(self, scene: Scene) -> Iterator[tuple[float, dict[int, Tally] | None]]:
+        """Yield what came out of each kind of question in the end."""
+        asked: dict[int, list[Answer]] = {kind: [] for kind in self.kinds}
+        for i, word in enumerate(WORDS, start=1):
+            for kind, answers in asked.items():
+                answers.append(letters.ask(self.run, word, kind, example=EXAMPLES[0]))
+            done = (
+                {kind: letters.tally(answers) for kind, answers in asked.items()} if i == len(WORDS) else None
+            )
+            yield i / len(WORDS), done
 
     @shared
-    def own(self, scene: Scene) -> dict[str, list[Answer]]:
-        """Return the answers about the word in the box, under it."""
+    def own_word(self, scene: Scene) -> str:
         word = scene.word.strip().lower()
         if not re.fullmatch("[a-z]{2,20}", word) or word.count(commonest_letter(word)) > LIST_LENGTH // 2:
             raise NothingToShow(
-                "One word, please, of 2 to 20 letters from a to z, none more than four times."
+                "Type a single word of 2 to 20 letters from a to z, with no letter more than four times."
             )
-        return {word: self.ask(word, scene)}
-
-    @job("example", start="ask about twenty words")
-    def ask_others(self, scene: Scene) -> Iterator[tuple[float, dict[str, list[Answer]]]]:
-        """Yield the answers by word."""
-        answers: dict[str, list[Answer]] = {}
-        for i, word in enumerate(WORDS, start=1):
-            if word != scene.example:
-                answers = answers | {word: self.ask(word, scene)}
-            yield i / len(WORDS), answers
+        return word
 
     @shared
-    def answers(self, scene: Scene) -> dict[str, list[Answer]]:
-        """Return all answers by word, the reader's own first."""
-        return scene.own | (scene.result("ask_others") or {})
+    def row_shown(self, scene: Scene) -> int:
+        """Return the row of the question that is shown in full."""
+        row = selected(scene.row, len(self.kinds))
+        return self.kinds.index(self.about) if row is None else row
 
-    @shared
-    def chosen(self, scene: Scene) -> tuple[int, int, Answer]:
-        """Return the row, the column and the answer that is shown in full."""
-        rows, (row, column) = [*scene.answers.values()], scene.cell or (0, 0)
-        row, column = min(row, len(rows) - 1), min(column, len(self.kinds) - 1)
-        return row, column, rows[row][column]
+    @looks("word")
+    def hide_word(self, scene: Scene) -> dict:
+        return {"hidden": not scene.is_known}
 
-    @part(
-        HeatMap,
-        kind="prob",
-        row_axis="the word",
-        col_axis="the question",
-        quantity="share of the right answer",
-        numbers="always",
-    )
-    def map(self, scene: Scene) -> dict:
-        rows = [*scene.answers.values()]
-        options = " or ".join(dict.fromkeys(map(options_of, rows[0])))
+    @looks("example")
+    def hide_example(self, scene: Scene) -> dict:
+        return {"hidden": not scene.is_known}
+
+    @part(CountBars, [], [], before_label="always giving the answer that is right most often")
+    def bars(self, scene: Scene) -> dict:
+        tallies = [scene.outcome[kind] for kind in self.kinds]
         return {
-            "values": [[answer.right_prob for answer in row] for row in rows],
-            "row_labels": [*scene.answers],
-            "col_labels": [NAMES[kind] for kind in self.kinds],
-            "selected": [*scene.chosen[:2]],
-            "cell_text": [[f"{answer.choice} {'✗✓'[answer.is_right]}" for answer in row] for row in rows],
-            "caption": f"Which of {options} the model likes best (✓ right, ✗ wrong). The shade is the share of the "
-            "right one among them; all other tokens are left aside.",
+            "labels": [NAMES[kind] for kind in self.kinds],
+            "counts": [n.right for n in tallies],
+            "before": [n.n_best for n in tallies],
+            "notes": [f"right; it says “{n.commonest}” for {n.n_commonest}" for n in tallies],
+            "selected": scene.row_shown,
+            "caption": f"Right answers about {len(WORDS)} words. Click a row to see its question below.",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        _, column, answer = scene.chosen
-        right = f"Right is {answer.question.right.strip()}."
-        result = f"it gets {percent(answer.right_prob)}; the model's first choice among them is {answer.choice}, with"
-        if answer.is_right:
-            result = "it is the model's first choice, with"
-        other_words = [answers[column] for word, answers in scene.answers.items() if word != scene.example]
+        kind = self.kinds[scene.row_shown]
+        answer = letters.ask(self.run, scene.own_word, kind, example=IN_FRONT[scene.example])
+        options = f"{answer.question.options[0].strip()} to {answer.question.options[-1].strip()}"
+        right = "which is right" if answer.is_right else f"but {answer.question.right.strip()} is right"
         return [
-            f"“{answer.question.asked}” {right} Among {options_of(answer)}, {result} {percent(answer.probs.max())}.",
-            summary(other_words) if len(other_words) > 1 else "",
+            f"Of {options}, the model finds {answer.choice} the likeliest ({percent(answer.probs.max())}), {right}."
         ]
 
-    @part(TokenStrip, [], highlight_name="the question; in front of it the example")
+    @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
-        (_, column, answer), example, tokenizer = scene.chosen, IN_FRONT[scene.example], self.run.tokenizer
-        before, in_front = letters.in_front(example, self.kinds[column]), "Nothing stands in front."
-        tokens, highlight = tokenizer.encode(before + answer.question.text), []
-        if example:
-            in_front = f"In front stands the same about “{example}”, answered."
-            highlight = [*range(len(tokenizer.encode(before)), len(tokens))]
-        caption = f"The question as the model gets it. {in_front}"
-        return {**chips(tokens, tokenizer, caption), "highlight": highlight}
-
-
-def options_of(answer: Answer) -> str:
-    """Say what the options are; all other tokens are left aside."""
-    return "the numbers 1 to 9" if answer.question.options == DIGITS else "the 26 letters"
-
-
-def summary(answers: list[Answer]) -> str:
-    """Say how many are right, and how many would be by always saying the same."""
-    n = letters.tally(answers)
-    return (
-        f"This question, all {len(answers)} words: {n.right} right. It says “{n.commonest}” {n.n_commonest} times. "
-        f"Who always said “{n.best}” would have {n.n_best} right."
-    )
+        kind = self.kinds[scene.row_shown]
+        text = letters.in_front(IN_FRONT[scene.example], kind) + letters.questions(scene.own_word)[kind].text
+        tokenizer = self.run.tokenizer
+        return chips(tokenizer.encode(text), tokenizer, "What the model reads before it answers")

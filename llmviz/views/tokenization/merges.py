@@ -23,10 +23,10 @@ from llmviz.views.tokenization.typed_text import (
     drawable,
     longest_word,
     many,
-    rough_words,
     start_of,
     text_of,
     typed,
+    words_of,
 )
 
 N_PAIRS = 12  # options of a question
@@ -53,13 +53,13 @@ class Steps(Picture):
 
     def text(self) -> str:
         """Return a line a step."""
-        return "\n".join(self.sentences) or "nothing to glue yet"
+        return "\n".join(self.sentences) or "nothing to merge yet"
 
 
 class MergeReplay(Steps):
     """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
 
-    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is merged next.
+    Below the bytes is the id that each two neighbours would have as one token; the lowest is merged next.
     """
 
     _static = "merge_replay"
@@ -106,18 +106,20 @@ def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
         left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
         before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
     if candidates := [rank for rank in step.known if rank is not None]:
-        return f"{before} Next: the lowest of {many(len(candidates), 'known number')} is {min(candidates)}."
-    return f"{before} No pair left that the vocabulary knows: {many(len(step.parts), 'token')}."
+        lowest = min(candidates)
+        others = f", the lowest of {len(candidates)} ids" if len(candidates) > 1 else ""
+        return f"{before} Next: id {lowest}{others}."
+    return f"{before} No pair is left that the vocabulary knows, so this is {many(len(step.parts), 'token')}."
 
 
 def _words(view: View) -> list[str]:
-    return rough_words(text_of(view.run))
+    return words_of(text_of(view.run))
 
 
 class MergeExplorer(View):
-    """A word of the text in a prompt's box, and its merging from bytes to tokens.
+    """A word of the text in a prompt's box, merged from bytes to tokens.
 
-    It begins with the longest word, at its bytes; another one plays by itself.
+    It begins with the longest word, at its bytes; a word that the reader chooses plays by itself.
     """
 
     @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class MergeExplorer(View):
         return replay(scene.word or longest_word(scene.run), scene.run.model.tokenizer)
 
 
-def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
+def first_merged(trace: TokenizedText | Trace) -> tuple[list[str], str]:
     """Return pairs of neighbouring bytes in the longest word of a text, and the pair that is merged first.
 
     They are all pairs, of which a guess may be any; of a long word those around the right one.
@@ -150,7 +152,7 @@ def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
     steps = trace.model.tokenizer.merges(longest_word(trace))
     pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
     if len(steps) == 1:
-        none = "none" if pairs else "none: it is a single byte"
+        none = "none" if pairs else "none: it's a single byte"
         return [*pairs[: N_PAIRS - 1], none], none
     first = _plus(steps[1].pair)
     begin = min(max(pairs.index(first) - N_PAIRS // 2, 0), max(len(pairs) - N_PAIRS, 0))
@@ -165,7 +167,7 @@ def _plus(pair: tuple[bytes, bytes]) -> str:
 
 
 class Training(Steps):
-    """A BPE vocabulary learned from a text: slide through the merges; the vocabulary grows, the text shrinks."""
+    """A BPE vocabulary learned from a text: with each merge, the vocabulary grows and the text shrinks."""
 
     _static = "bpe_training"
     _by_page = ("step", "chosen")
@@ -175,7 +177,7 @@ class Training(Steps):
     merged_at = traitlets.List(traitlets.Int()).tag(sync=True)
     labels = traitlets.Dict().tag(sync=True)  # "116,104" → "th", marked, for every part that occurs
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the learned ones, as keys of `labels`
-    counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair stood there
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair occurred
     n_parts = traitlets.List(traitlets.Int()).tag(sync=True)  # of the whole text, after 0, 1, … merges
     n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
     # A learned token marked in the text; None: the newest.
@@ -204,7 +206,7 @@ def trained(text: str) -> dict:
         "n_parts": [len(read), *(merge.n_parts for merge in learned)],
         "n_start": len({*read}),
         "sentences": _training(len(read), len({*read}), learned),
-        "caption": f"Trained on the first {MAX_READ:,} characters." if len(text) > MAX_READ else "",
+        "caption": f"Learned from the first {MAX_READ:,} characters." if len(text) > MAX_READ else "",
     }
 
 
@@ -233,22 +235,20 @@ def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
 
 def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
     if not n_bytes:
-        return ["Paste a text to learn from."]
-    size = (
-        f"Before training: {many(n_start, 'different byte')}, and the text is {many(n_bytes, 'part')} long."
-    )
-    sentences = [size if learned else f"{size} No pair occurs twice, so there is nothing to learn."]
+        return ["Type or paste a text to learn from."]
+    size = f"Before training: {many(n_start, 'different byte')}; the text is {many(n_bytes, 'token')} long."
+    sentences = [size if learned else f"{size} No pair occurs twice, so there's nothing to learn."]
     for number, merge in enumerate(learned, 1):
         left, right = (isolated(readable(piece)) for piece in merge.pair)
         sentences.append(
-            f"Merge {number} of {len(learned)}: {left} and {right} stood side by side {merge.count:,} times. "
-            f"Vocabulary: {n_start + number:,}. The text: {many(merge.n_parts, 'part')}."
+            f"Merge {number} of {len(learned)}: {left} + {right} occurred {merge.count:,} times. "
+            f"Vocabulary: {n_start + number:,}. Text: {many(merge.n_parts, 'token')}."
         )
     return sentences
 
 
 class TrainingExplorer(View):
-    """A box for a text, and the vocabulary that is learned from it."""
+    """A box for a text, and the vocabulary learned from it."""
 
     @dataclass(frozen=True)
     class State:

@@ -1,20 +1,34 @@
-"""A text, or a conversation, as tokens; and why a token has the id it has."""
+"""A text, or a conversation, as tokens; and where the id of a token comes from."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from llmviz.experiments.words import A_WORD, spaces_before
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
+from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, part
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import TokenizedText, chips, many, text_of, typed, writable
+from llmviz.views.tokenization.typed_text import (
+    TokenizedText,
+    chips,
+    joined,
+    many,
+    text_of,
+    typed,
+    writable,
+)
 
 
 class TokensPrompt(Prompt):
-    """A `Prompt` that only cuts its text, so that a long one follows each key; its `trace` is a `TokenizedText`."""
+    """A `Prompt` that only tokenizes its text, so that a long one follows each key; `trace` is a `TokenizedText`."""
 
     def run_on(self, tokens: list[int]) -> TokenizedText:
         return TokenizedText(self.language_model, tokens)
@@ -22,6 +36,12 @@ class TokensPrompt(Prompt):
 
 class TextTokens(View):
     """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
+
+    def follow(self, source: Any, show: Callable) -> None:
+        """Follow a text whose box is shown just above, so that it isn't there twice."""
+        Closable.follow(self, source, show)
+        if isinstance(source, Closable):
+            source.dims(self)
 
     @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
@@ -32,6 +52,17 @@ class TextTokens(View):
     @explains("strip")
     def why(self, scene: Scene, position: int) -> Explanation:
         return token_id(scene.run.model.tokenizer, scene.run.tokens[position])
+
+
+def about_pieces(trace: TokenizedText | Trace) -> str:
+    """Say what a text's pieces show of its spaces and of its bytes; nothing of what it does not have."""
+    before, joined_ = spaces_before(trace.model.tokenizer, text_of(trace), A_WORD)
+    spaces = (
+        f"A dot (·) is a space. Of the spaces before a word, {joined_} of {before} are in that word's token."
+    )
+    in_bytes = any(re.search("<0x..>", piece) for piece in trace.pieces)
+    bytes_ = "A piece such as <0xF0> is a single byte of a longer character." if in_bytes else ""
+    return joined(spaces if before else "", bytes_)
 
 
 class ChatExplorer(View):
@@ -47,7 +78,7 @@ class ChatExplorer(View):
     def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
         super().__init__(tokenizer, tokenizer.system_prompt or "" if system is None else system, user)
 
-    @part(TokenStrip, [], highlight_name="a special token")
+    @part(TokenStrip, [], highlight_name="special token")
     def strip(self, scene: Scene) -> dict:
         tokenizer = scene.run
         (system, without), (user, left_out) = (
@@ -56,7 +87,7 @@ class ChatExplorer(View):
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         tokens, special = tokenizer.encode_chat(messages), {*tokenizer.special_tokens.values()}
         highlight = [position for position, token in enumerate(tokens) if token in special]
-        size = f"{many(len(tokens), 'token')}, {len(highlight)} of them special."
+        size = f"{many(len(tokens), 'token')}; {len(highlight)} are special tokens."
         return {**chips(tokens, tokenizer, size, without or left_out), "highlight": highlight}
 
     @explains("strip")
@@ -65,17 +96,19 @@ class ChatExplorer(View):
 
 
 def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
-    """Explain why a token has the id it has."""
+    """Explain where the id of a token comes from."""
     special = {number: name for name, number in tokenizer.special_tokens.items()}
     if token in special:
-        origin = "a special token: its id was given by hand, and this tokenizer makes it of no typed text"
+        origin = "a special token: its id was assigned by hand, and typed text never becomes this token"
         table = Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens")
         key, line = Operand("name", special[token]), "special_tokens[name]"
     else:
         written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
-        learned = "that training learned; of the learned ones, a smaller id was learned earlier"
-        one_byte = "of single bytes, which stood there before training"
-        origin = f"id = the token's place in the list {learned if len(written) > 1 else one_byte}"
+        learned = "learned merges, in the order in which they were learned"
+        one_byte = "single bytes, which come before the learned merges"
+        origin = (
+            f"id = the token's place in the vocabulary, among the {learned if len(written) > 1 else one_byte}"
+        )
         table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
         line = "ranks[piece]"
     (piece,) = tokenizer.pieces([token])

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from llmviz import tokenization
+from llmviz.experiments.words import WORD
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit import state_fields
@@ -46,10 +47,9 @@ def start_of(text: str, n_bytes: int) -> str:
     return text.encode()[:n_bytes].decode(errors="ignore")
 
 
-def rough_words(text: str) -> list[str]:
-    """Return the different words within which BPE merges, each with the space before it, but no white space."""
-    words = list(dict.fromkeys(word for word in tokenization.split_words(text) if word.strip()))
-    return words or [text]
+def words_of(text: str) -> list[str]:
+    """Return the different words of a text, each with the space before it; without words, what is between spaces."""
+    return list(dict.fromkeys(tokenization.split_words(text, f" ?{WORD}") or text.split() or [text]))
 
 
 def text_of(trace: TokenizedText | Trace) -> str:
@@ -58,22 +58,19 @@ def text_of(trace: TokenizedText | Trace) -> str:
 
 
 def longest_word(trace: TokenizedText | Trace) -> str:
-    """Return the first of the longest `rough_words` with a letter or figure; where none has one, of all."""
-    words = rough_words(text_of(trace))
-    return max([word for word in words if any(map(str.isalnum, word))] or words, key=len)
+    """Return the first of the longest `words_of` a text, with the space before it."""
+    return max(words_of(text_of(trace)), key=lambda word: len(word.strip()))
+
+
+def named(trace: TokenizedText | Trace) -> str:
+    """Say in a question what `longest_word` is."""
+    has_words = any(map(str.isalpha, longest_word(trace)))
+    return "your longest word" if has_words else "the longest piece of your text (it has no words)"
 
 
 def shown(word: str, n: int = 40) -> str:
     """Return a word as a question quotes it: its spaces visible, what is beyond n characters an ellipsis."""
     return visible(word[:n]) + "…" * (len(word) > n)
-
-
-def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
-    """Return what the vocabulary can write of a text, and a sentence about what it cannot ("" if nothing)."""
-    rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
-    names = [*dict.fromkeys(f"U+{ord(unwritable.character):04X}" for unwritable in dropped)]
-    listed = ", ".join(names[:4]) + " …" * (len(names) > 4)
-    return rest, f"Left out, since this vocabulary has no token for it: {listed}." if names else ""
 
 
 def encoded(text: str, tokenizer: Tokenizer) -> tuple[list[int], str]:
@@ -82,16 +79,25 @@ def encoded(text: str, tokenizer: Tokenizer) -> tuple[list[int], str]:
     return tokenizer.encode(rest), left_out
 
 
+def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
+    """Return what the vocabulary can write of a text, and a sentence about what it cannot ("" if nothing)."""
+    rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
+    names = [*dict.fromkeys(f"U+{ord(unwritable.character):04X}" for unwritable in dropped)]
+    listed = ", ".join(names[:4]) + " …" * (len(names) > 4)
+    return rest, f"Left out, because this vocabulary can't write it: {listed}." if names else ""
+
+
 def chips(tokens: list[int], tokenizer: Tokenizer, *caption: str) -> dict:
-    """Return the traits of a `TokenStrip` of these tokens; its caption are those sentences that say something."""
-    return {"pieces": tokenizer.pieces(tokens), "ids": tokens, "caption": joined(*caption)}
+    """Return the traits of a `TokenStrip` of these tokens; its caption is those sentences that say something."""
+    pieces = tokenizer.pieces(tokens)
+    return {"pieces": pieces, "ids": tokens, "caption": joined(*caption), "own_colors": True}
 
 
 def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
-    """Return what of a text can be drawn byte by byte, and what to say about the rest ("" if there is none)."""
+    """Return what of a text can be drawn byte by byte, and a sentence about the rest ("" if there is none)."""
     rest, left_out = writable(text, tokenizer)
     drawn = start_of(rest, MAX_BYTES_DRAWN)
-    cut = f"The first {len(drawn)} of {len(rest):,} characters are drawn." if drawn != rest else ""
+    cut = f"Only the first {len(drawn)} of {len(rest):,} characters are drawn." if drawn != rest else ""
     return drawn, joined(left_out, cut)
 
 

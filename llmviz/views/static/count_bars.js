@@ -1,16 +1,16 @@
-// How many tokens each of several texts is.
+// Counts of several things as bars, with an outline to compare each with.
 
 import { barRows, clamp, count, frame, h, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
-  const view = frame(model, el, "token_counts");
-  const bars = barRows(view, { name: "tokens", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
+  const view = frame(model, el, "count_bars");
+  const bars = barRows(view, { name: "counts", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list);
 
   return view.start(() => {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
     const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
-    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.46 * longest, 15.5, 30)}em`);
+    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.5 * longest, 15.5, 30)}em`);
     bars.list.style.setProperty(
       "--lv-labels",
       `clamp(90px, ${Math.ceil(widest(view, model.get("labels"), 18)) + 18}px, 40%)`,
