@@ -213,7 +213,7 @@ def test_of_a_long_text_the_beginning_is_used(tiny_model):
     swap = pictures.SwapWords(trace, " cat", " mat")
     back = pictures.OneBack(trace)
     assert numbers(cut(trace)) == [64]
-    for view, part in ((heaps, "own"), (swap, "after"), (back, "own")):
+    for view, part in ((heaps, "own"), (swap, "swapped"), (back, "own")):
         assert cut(trace) in said(view)
         assert len(view.parts[part].pieces) == 64
     np.testing.assert_allclose(back.parts["map"].values, pictures.shares_one_back(short), atol=1e-5)
@@ -351,10 +351,10 @@ def test_swapping_equals_and_texts_that_are_too_short(model):
     swap.controls["second_position"].value = 0
     assert numbers(said(swap)) == []  # nothing is measured
     prompt.box.value = "One two three"
-    assert swap.parts["after"].pieces == [" two", "One", " three"]
+    assert swap.parts["swapped"].pieces == [" two", "One", " three"]
     for text in ("Hi", "Hi you", " dog" * 10):
         prompt.box.value = text
-        assert swap.parts["after"].layout.display == "none"
+        assert swap.parts["swapped"].layout.display == "none"
         assert said(swap) == f"{NOTHING.capitalize()}."
         with pytest.raises(ValueError, match=NOTHING):
             pictures.n_layers_that_notice(prompt.trace, " dog", " cat")

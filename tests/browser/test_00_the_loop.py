@@ -66,6 +66,18 @@ def test_runs_without_an_error(lab):
     assert lab.picture("journey").get_attribute("data-lv-theme") == "light"
 
 
+@pytest.mark.parametrize("width", [1400, 1100])
+def test_the_film_is_on_the_first_screen_and_can_be_started_there(lab, width):
+    before = lab.page.viewport_size
+    lab.page.set_viewport_size({"width": width, "height": 900})
+    lab.page.locator(".jp-WindowedPanel-outer").first.evaluate("(panel) => { panel.scrollTop = 0; }")
+    expect(lab.page.get_by_role("heading", name="The loop", exact=True)).to_be_in_viewport()
+    play = button(lab.picture("journey"), "Play")
+    expect(play).to_be_in_viewport(ratio=1)
+    expect(lab.page.locator(".lv-preview img")).to_be_hidden()  # it was there until the live film came
+    lab.page.set_viewport_size(before)
+
+
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     first = card(lab, "How many tokens do you need")
     answer = first.locator(".lv-sentences")
@@ -214,7 +226,7 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     expect(page.locator("figure.lv-heat_map")).to_be_hidden()
     guess.locator(".lv-number").fill("12")
     guess.get_by_role("button", name="Lock in my guess").click()
-    expect(guess).to_contain_text("computing")
+    expect(guess).to_contain_text("Computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="stop", exact=True).click()
     expect(page.get_by_role("button", name="Switch off 270 heads, one at a time")).to_be_visible()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from llmviz import experiments, position
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import head, layer, number, picked, token_choice
-from llmviz.views.kit.view import Scene, View, explains, part, press, sentences, shared
+from llmviz.views.kit.state_fields import head, layer, number, picked, replace, token_choice
+from llmviz.views.kit.view import Scene, View, explains, looks, part, press, sentences, shared
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
@@ -25,11 +25,14 @@ def periods(config) -> np.ndarray:
     return 2 * np.pi / position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
 
 
-def _place(label: str, home: Callable[[View], int], furthest: int = 200) -> Any:
-    """Declare a position from 0 to `furthest`, or to the text's last, with a slider; None: the one of `home`."""
+def _place(label: str, furthest: int = 200) -> Any:
+    """Declare a position from 0 to `furthest`, or to the text's last, with a slider; None: the text's last."""
 
     def last(view: View) -> int:
         return max(furthest, len(view.run.tokens) - 1)
+
+    def shows(value: int | None, view: View) -> dict:
+        return {"max": last(view), "value": len(view.run.tokens) - 1 if value is None else value}
 
     return picked(
         None,
@@ -37,7 +40,7 @@ def _place(label: str, home: Callable[[View], int], furthest: int = 200) -> Any:
         "a position, or None",
         control=lambda _, view: controls.slider(0, label, last(view), stage="position"),
         on_page=lambda view: range(last(view) + 1),
-        shows=lambda value, view: {"max": last(view), "value": home(view) if value is None else value},
+        shows=shows,
     )
 
 
@@ -56,7 +59,7 @@ class Clocks(View):
 
     @dataclass(frozen=True)
     class State:
-        position: int | None = _place("The token stands at", lambda view: len(view.run.tokens) - 1, 2_000)
+        position: int | None = _place("The token stands at", 2_000)
 
     arrangement = ("position", "dial", "message")
 
@@ -112,8 +115,8 @@ class DialExplorer(OneHead):
     @dataclass(frozen=True)
     class State(OneHead.State):
         # None: where they are in the text.
-        q_position: int | None = _place("Query stands at", lambda view: view.scene(view.state).query)
-        k_position: int | None = _place("Key stands at", lambda view: view.scene(view.state).key)
+        q_position: int | None = _place("Query stands at")
+        k_position: int | None = _place("Key stands at")
         both: int = number(0, "Move both by", 1_000)
 
     arrangement = (
@@ -122,6 +125,14 @@ class DialExplorer(OneHead):
         ("q_position", "k_position", "both", "home"),
         *("dial", "message"),
     )
+
+    @looks("q_position")
+    def place_of_query(self, scene: Scene) -> dict:
+        return {"value": scene.places[0]}
+
+    @looks("k_position")
+    def place_of_key(self, scene: Scene) -> dict:
+        return {"value": scene.places[1]}
 
     @press("back to where they stand in the text")
     def home(self, state: State) -> State:
@@ -133,9 +144,15 @@ class DialExplorer(OneHead):
         return state if same else self.home(state)
 
     @shared
-    def positions(self, scene: Scene) -> tuple[int, int]:
+    def places(self, scene: Scene) -> tuple[int, int]:
+        """Return where query and key stand before both are moved."""
         q = scene.query if scene.q_position is None else scene.q_position
         k = scene.key if scene.k_position is None else scene.k_position
+        return q, k
+
+    @shared
+    def positions(self, scene: Scene) -> tuple[int, int]:
+        q, k = scene.places
         return q + scene.both, k + scene.both
 
     @shared

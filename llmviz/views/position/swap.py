@@ -137,7 +137,7 @@ class SwapWords(Swap):
 
     arrangement = (
         ("first_position", "second_position"),
-        *("after", "lines", ("with_rope", "without_rope"), "message"),
+        *("swapped", "lines", ("with_rope", "without_rope"), "message"),
     )
 
     @shared
@@ -163,7 +163,7 @@ class SwapWords(Swap):
         return np.stack([experiments.relative_change(*runs) for runs in scene.runs])
 
     @part(TokenStrip, [], highlight_name="swapped", caption="Your text, two tokens swapped")
-    def after(self, scene: Scene) -> dict:
+    def swapped(self, scene: Scene) -> dict:
         _, run = scene.runs[0]
         return {"pieces": run.pieces, "ids": run.tokens, "highlight": [*scene.pair]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -15,7 +15,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import number, picked
+from llmviz.views.kit.state_fields import number, picked, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, on, part, parts, sentences, shared
 from llmviz.views.position.shuffled_head import N_USED

@@ -1589,8 +1589,8 @@ export function render({ model, el }) {
     "lv-j-stage",
     "your text on its way through the model: Space plays, arrow keys step, Page Up and Down change the scene",
     h("div", { class: "lv-j-caption" }, badge, sentence),
+    bar, // above: on a low screen "Play" is in sight as soon as the film is
     canvas,
-    bar,
   );
   view.body.append(stage);
   const film = h("button", { type: "button", title: "Save the film of this text", onclick: () => record() }, "Film");
