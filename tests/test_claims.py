@@ -22,7 +22,6 @@ ROWS = [(page, claim) for page, claims in CLAIMS.items() for claim in claims]
 SAMPLE = {
     "00.hot_is_wide": ("code", "the same word"),
     "00.norms_off": ("a fact",),
-    "00.rope_off_likeliest": ("French", "numbers"),
     "00.ffn_eleven_off": ("numbers",),
     "00.prediction_comes_late": ("numbers", "a fact"),
     "01.space_with_its_word": ("code", "a letter"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from llmviz import Edits, Sampler, ops, sampling
 from llmviz.claims.cases import MORE_TEXTS, TEXTS, UNSEEN_TEXTS
-from llmviz.claims.claim import YES, Bounds, Claim, above, remembered, section
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import likeliest_after, likeliest_changes, probability_moved
 from llmviz.experiments.lens import layers_to_go
 from llmviz.model import Model
@@ -36,20 +36,6 @@ def changes_without_rope(model: Model, text: str, *, sure: bool) -> float:
     return likeliest_changes(model, text, NO_ROPE) if is_sure == sure else np.nan
 
 
-@remembered
-def spare_heads(model: Model, text: str) -> list[tuple[int, int]]:
-    """Return the heads (layer, head) without any one of which the likeliest token stays the same."""
-    heads = np.ndindex(model.config.n_layers, model.config.n_heads)
-    return [head for head in heads if not likeliest_changes(model, text, Edits(head={head: 0}))]
-
-
-def changes_without_spare_heads(model: Model, text: str, *, n: int | None = None) -> float:
-    """Say whether the likeliest token changes without all spare heads, or n of them, drawn at random."""
-    spare = spare_heads(model, text)
-    drawn = np.random.default_rng(1).permutation(len(spare))[:n]
-    return likeliest_changes(model, text, Edits(head={spare[i]: 0 for i in drawn}))
-
-
 on_texts = partial(Claim, over="texts", cases=TEXTS | MORE_TEXTS, unseen=UNSEEN_TEXTS)
 ffn_off = partial(on_texts, control=("each FFN of layers 10 to 20, the median", median_of_the_middle))
 
@@ -68,6 +54,7 @@ CLAIMS = section(
         lambda model, text: layers_to_go(model.trace(text)),
         Bounds(supports=(0, 3), count=(17, 20)),
         unit="layers",
+        unseen_bounds=Bounds(supports=(0, 3), count=(22, 26)),
     ),
     norms_off=on_texts(
         "Without the norms, the numbers overflow, so there is no next token.",
@@ -98,16 +85,10 @@ CLAIMS = section(
     single_heads=on_texts(
         "How many heads a text needs depends on the text.",
         "Switch off each of the 270 heads in turn. Count those that change the likeliest token.",
-        lambda model, text: 270 - len(spare_heads(model, text)),
-        Bounds(lowest=(0, 5), highest=above(50)),
+        lambda m, text: sum(likeliest_changes(m, text, Edits(head={head: 0})) for head in np.ndindex(30, 9)),
+        Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
         unit="heads",
-        unseen_bounds=Bounds(lowest=(0, 5), highest=above(50)),
-    ),
-    spare_heads_together=on_texts(
-        "Heads that a text can do without one at a time, it can't do without together.",
-        "Switch off all heads that changed nothing on their own. Does the likeliest token change?",
-        changes_without_spare_heads,
-        Bounds(supports=YES, count=(19, 20)),
-        control=("40 of them, drawn at random", partial(changes_without_spare_heads, n=40)),
+        cases={name: text for name, text in TEXTS.items() if len(text) < 120},  # a run for each head
+        unseen={},
     ),
 )

@@ -226,7 +226,7 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     expect(page.locator("figure.lv-heat_map")).to_be_hidden()
     guess.locator(".lv-number").fill("12")
     guess.get_by_role("button", name="Lock in my guess").click()
-    expect(guess).to_contain_text("computing")
+    expect(guess).to_contain_text("Computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="stop", exact=True).click()
     expect(page.get_by_role("button", name="Switch off 270 heads, one at a time")).to_be_visible()
