@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import LONG, MORE_TEXTS, SENTENCES, TEXTS
+from llmviz.claims.cases import LISTS, LONG, MORE_TEXTS, SENTENCES, TEXTS, UNSEEN_TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
 from llmviz.model import Model, Trace
@@ -16,7 +16,7 @@ FAST, SLOW = slice(8), slice(12, None)  # of RoPE's 32 pairs: the 8 fastest and 
 
 
 def run(model: Model, text: str, edits: Edits | None = None) -> Trace:
-    return model.trace(model.tokens_of(text)[:60], edits)
+    return model.trace(model.tokens_of(text), edits)
 
 
 def changed_by_a_story(model: Model, text: str) -> np.ndarray:
