@@ -50,9 +50,8 @@ ipywidgets.VBox([slider, text, shown])
 def write(folder: Path, name: str, title: str, n_more: int = 0) -> None:
     md, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     cells = [
-        md(
-            f"# {title}\n\n**What it is.** More. Choose **Run → Run All Cells** in the menu, then come back.\n"
-        ),
+        md(f"# {title}\n\n**What it is.** More."),
+        md("Run All Cells", metadata={"tags": ["jupyter-only"]}),
         code(CELL),
         md("### Deeper: folded\n\nunder it", metadata={"jp-MarkdownHeadingCollapsed": True}),
         md("inside, with $x^2$"),

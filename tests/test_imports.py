@@ -36,6 +36,7 @@ MAY_KNOW = {
     "weights": set(),
     "download": set(),
     "checks": set(),
+    "glossary": set(),
     "tokenization": set(),
     "embeddings": {"ops"},
     "position": {"ops"},

@@ -294,7 +294,7 @@ def n_lines(cell) -> int:
 
 
 def n_words(text: str) -> int:
-    return len(re.findall(r"\w+", text))
+    return len(re.findall(r"\w+", re.sub(r"<[^>]+>", " ", text)))  # no definitions of terms
 
 
 def _top(name: str) -> str:

@@ -103,10 +103,8 @@ def notebook(tmp_path_factory) -> Path:
     """The cells, with a title and a fold."""
     v4 = nbformat.v4
     cells = [
-        v4.new_markdown_cell(
-            "# Ordinary & small\n\nSee [the other](other.ipynb) and [none](none.ipynb). "
-            "Choose **Run → Run All Cells** in the menu: it is quick."
-        )
+        v4.new_markdown_cell("# Ordinary & small\n\nSee [the other](other.ipynb) and [none](none.ipynb)."),
+        v4.new_markdown_cell("Run All Cells", metadata={"tags": ["jupyter-only"]}),
     ]
     cells += [v4.new_code_cell(source) for source in CELLS]
     cells.append(v4.new_markdown_cell("## Deeper", metadata={"jp-MarkdownHeadingCollapsed": True}))
@@ -346,4 +344,5 @@ def test_the_index_describes_a_page_in_whole_sentences():
 
     whole, marked = "All of it is said here.", "A row is a **vector**. *So* a < b."
     assert described(f"**{whole}** And more.") == whole
+    assert described('A <a tabindex="0" title="A list.">vector</a>.') == "A vector."
     assert described(marked) == marked.replace("*", "").replace("<", "&lt;")

@@ -8,7 +8,7 @@ import nbformat
 
 from llmviz.classroom.session_pool import Session, SessionPool
 from llmviz.classroom.voila_parts import NotebookRenderer
-from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
+from llmviz.page.write import HEADING, cells_for_a_page, markdown2html_mistune, title_of
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
@@ -21,11 +21,11 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     open_: list[int] = []  # the depths of the folds that are open
+    notebook.cells = cells_for_a_page(notebook)
     for cell in notebook.cells:
         cell.metadata.llmviz = {"ends": 0, "summary": ""}
         if cell.cell_type != "markdown":
             continue
-        cell.source = RUN_ALL.sub("", cell.source).strip()
         if not (heading := HEADING.match(cell.source)):
             continue
         depth = len(heading[1])

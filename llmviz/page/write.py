@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 HEADING = re.compile(r"(#+) ")
-RUN_ALL = re.compile(r"Choose \*\*Run → Run All Cells\*\*[^.]*\.\s*")  # on a page everything has run
+IN_JUPYTER = "jupyter-only"  # the tag of a cell that a page leaves out, such as how to run all cells
 LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 
@@ -77,13 +77,18 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
         first = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
         bold = re.match(r"#[^\n]*\n+\*\*(.+?)\*\*", first, re.DOTALL)
         about = bold or re.match(r"#[^\n]*\n+(.+?)(?:\n\n|$)", first, re.DOTALL)  # all of the first paragraph
-        said = html.escape(about[1].replace("*", "")) if about else ""
+        said = html.escape(re.sub(r"\*|</?a\b[^>]*>", "", about[1])) if about else ""
         rows.append(
             f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a><p>{said}</p></li>'
         )
     return document(
         "llmviz", f'<main><h1>llmviz</h1>{above}<ul class="pages">{"".join(rows)}</ul></main>', ""
     )
+
+
+def cells_for_a_page(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the cells without those that are tagged as being for Jupyter only."""
+    return [cell for cell in notebook.cells if IN_JUPYTER not in cell.metadata.get("tags", [])]
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
@@ -124,7 +129,7 @@ def _body(notebook: nbformat.NotebookNode, pages: dict[str, str]) -> Iterator[st
             fold = open_.pop()
             open_[-1].parts.append(str(fold))
 
-    for cell in notebook.cells:
+    for cell in cells_for_a_page(notebook):
         heading = HEADING.match(cell.source) if cell.cell_type == "markdown" else None
         if heading:
             close(len(heading[1]))
@@ -144,7 +149,7 @@ def _markdown(source: str, pages: dict[str, str]) -> str:
         page = pages.get(match[1])
         return f'<a href="{html.escape(page)}{match[2] or ""}">{match[3]}</a>' if page else match[3]
 
-    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(RUN_ALL.sub("", source)))}</section>'
+    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(source))}</section>'
 
 
 def _code(cell: nbformat.NotebookNode) -> str:

@@ -1,0 +1,98 @@
+"""The field's terms, each with its definition (`glossary.toml`): shown where a page first uses the term.
+
+In a notebook, put `<a>tokens</a>` around a term where a page first uses it. Then `python -m llmviz.glossary` writes the
+definition into it, for a browser to show, and lists all terms in `docs/glossary.md`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+MARK = re.compile(r'<a(?: tabindex="0" title="[^"]*")?>(.*?)</a>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term, with its short form in brackets; `glossary.toml` says what the rest is."""
+
+    name: str
+    definition: str
+    page: int
+    also: str = ""
+    everyday: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """Return a regular expression for its forms, singular and plural."""
+        forms = [*self.name.removesuffix(")").split(" ("), *filter(None, [self.also])]
+        return "|".join(
+            rf"{re.escape(form.removesuffix('y'))}{'(?:y|ies)' if form[-1] == 'y' else 's?'}"
+            for form in forms
+        )
+
+
+TERMS = tuple(
+    Term(name, **rest)
+    for name, rest in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+)
+
+
+def term(words: str) -> Term:
+    """Return the term that these words are a form of; a KeyError if there is none."""
+    for known in TERMS:
+        if re.fullmatch(known.pattern, " ".join(words.split()), re.IGNORECASE):
+            return known
+    raise KeyError(f"“{words}” is not in the glossary")
+
+
+def with_definitions(source: str) -> str:
+    """Return a text with its definition in each marked term; a KeyError for one that the glossary does not have."""
+
+    def mark(match: re.Match) -> str:
+        # Of a `tabindex`, by which a keyboard reaches it, JupyterLab keeps only that of a link.
+        return f'<a tabindex="0" title="{html.escape(term(match[1]).definition)}">{match[1]}</a>'
+
+    return MARK.sub(mark, source)
+
+
+def page() -> str:
+    """Return all terms in alphabetical order, as Markdown."""
+    rows = [
+        f"| **{term.name}** | {term.definition} | {term.page} |"
+        for term in sorted(TERMS, key=lambda term: term.name.lower())
+    ]
+    return "\n".join(
+        [
+            "# Glossary",
+            "",
+            "The terms of the notebooks. The last column is the notebook that uses a term first.",
+            "",
+            "| term | definition | notebook |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main(paths: list[str]) -> None:
+    """Write the definitions into these notebooks, or into all of ours; and the glossary's page."""
+    for path in [Path(path) for path in paths] or sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = with_definitions(cell.source)
+        nbformat.write(notebook, path)
+    (ROOT / "docs" / "glossary.md").write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
