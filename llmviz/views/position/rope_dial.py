@@ -13,8 +13,8 @@ from llmviz.views.kit.pieces import visible
 class RopeDial(OfRows):
     """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
 
-    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts` it shows the
-    query alone, before RoPE. With `turns` a player moves all hands on by 1, 2, 3 … positions (`step`).
+    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts` it shows
+    just the query. With `turns` a player moves all hands on by 1, 2, 3 … positions (`step`).
     """
 
     _static, _rows = "rope_dial", ("q_hands",)
@@ -41,16 +41,18 @@ class RopeDial(OfRows):
         return proposal["value"]
 
     def text(self) -> str:
-        """What is shown, then a line a pair: how fast it turns, its angles at this step, and what it adds, or its turns."""
+        """What is shown, then a line a pair: how fast it turns, its angles at this step, what it adds, or its turns."""
         if self.q_hands is None:
             return self.headline()
         turns = np.zeros(len(self.q_hands)) if self.turns is None else self.turns[self.step]
+        only_query = self.k_hands is None
         rows: list = [["pair", "tokens per turn", "query's hand"]]
-        rows[0] += ["turns"] if self.k_hands is None else ["key's hand", "adds"]
+        rows[0] += ["turns"] if only_query else ["key's hand", "adds"]
         for i, (q, turn, period) in enumerate(zip(self.q_hands, turns, self.periods)):
             rows.append([i, f"{period:,.3g}", degrees(q, turn)])
-            alone = self.k_hands is None
-            rows[-1] += [digits(turn)] if alone else [degrees(self.k_hands[i], turn), digits(self.parts[i])]
+            rows[-1] += (
+                [digits(turn)] if only_query else [degrees(self.k_hands[i], turn), digits(self.parts[i])]
+            )
         return f"{self.headline()}, {self.step:,} positions on\n{lines(rows)}"
 
     def headline(self) -> str:

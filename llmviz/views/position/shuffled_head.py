@@ -58,7 +58,7 @@ class ShuffledHead(View):
         [],
         quantity="attention weight from the last token",
         highlight_name="the last token, which stays",
-        caption="Attention weights from the last token. Darker is larger.",
+        caption="Attention weights from the last token. A stronger colour is a larger weight.",
     )
     def strip(self, scene: Scene) -> dict:
         _, run = scene.runs

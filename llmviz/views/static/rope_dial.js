@@ -142,7 +142,7 @@ export function render({ model, el }) {
     bar.node.hidden = !turns;
     bar.show(step);
     const width = Math.max(300, view.width());
-    const rows = Math.ceil(n / clamp(Math.floor(width / 84), 2, 16));
+    const rows = Math.ceil(n / clamp(Math.floor(width / 64), 2, 16));
     const columns = Math.ceil(n / rows);
     const w = width / columns;
     const r = Math.min(0.43 * w, 38);
