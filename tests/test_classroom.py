@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import itertools
 import json
-import os
 import re
 import signal
 import socket
@@ -31,6 +30,7 @@ from visitor import PROTOCOL, ROOT, Visitor, a_class, cookies, flood, get, index
 from llmviz import cli, machine
 from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
+from llmviz.where import VARIABLE, where
 
 # Tornado's client complains of its own connections that were refused, or cut.
 pytestmark = pytest.mark.filterwarnings(
@@ -193,6 +193,7 @@ def test_a_page_and_its_index_ask_nobody_else(served):
         return reader.html, index, answer
 
     html, index, none = asyncio.run(visit())
+    assert "Your teacher’s computer runs the model" in html
     loaded = re.findall(r"<(?:link|script|img|iframe)[^>]*(?:href|src)=[\"']?([^\"'> ]+)", html)
     assert len(loaded) > 5
     assert [url for url in loaded if not url.startswith(("/", "data:"))] == []
@@ -571,7 +572,7 @@ def test_in_a_class_no_box_opens_a_file(tmp_path, monkeypatch):
     file = tmp_path / "secret.txt"
     file.write_text("the teacher's own")
     assert learner.read(learner.OWN, str(file)).text == "the teacher's own"
-    monkeypatch.setenv("LLMVIZ_CLASS", session_pool.ENVIRONMENT["LLMVIZ_CLASS"])
+    monkeypatch.setenv(VARIABLE, session_pool.ENVIRONMENT[VARIABLE])
     assert learner.read(learner.OWN, str(file)).text == str(file)
 
 
@@ -591,6 +592,26 @@ def test_a_full_room_says_so_and_opens_when_somebody_leaves(served):
     late = asyncio.run(visit())
     assert late.code == 503
     assert "location.reload" in late.body.decode()
+
+
+def niceness_of_sessions(served) -> list[int]:
+    kernels = psutil.Process(served.process.pid).children()
+    groups = (Path(f"/proc/{kernel.pid}/autogroup").read_text() for kernel in kernels)
+    return [int(group.split()[-1]) for group in groups]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system shares by process only")
+def test_kernels_leave_the_processor_to_the_server_and_new_pages_to_open_ones(served):
+    async def visit():
+        await empty(served)
+        async with visitors(served, 1):
+            return niceness_of_sessions(served)
+
+    nice = asyncio.run(visit())
+    assert session_pool.IN_USE in nice
+    assert {*nice} <= {session_pool.IN_USE, session_pool.BEING_MADE}
+    assert 0 < session_pool.IN_USE < session_pool.BEING_MADE
 
 
 @pytest.mark.slow
@@ -995,4 +1016,4 @@ def test_a_check_that_cannot_be(capsys):
 
 def test_the_environment_gives_a_kernel_one_thread():
     assert {session_pool.ENVIRONMENT[name] for name in ("LLMVIZ_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
-    assert os.environ.get("LLMVIZ_CLASS") is None
+    assert where() == "notebook"

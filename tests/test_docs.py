@@ -35,6 +35,20 @@ def test_a_page_in_ten_lines(model, monkeypatch):
     assert as_code.line_of(heads, names) == "Heads(prompt, head=5)"
 
 
+def test_the_readme_shows_what_it_is_and_then_how_to_start():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    what, film, commands = (readme.index(text) for text in ("**See how", "(docs/journey.webp)", "```bash"))
+    assert what < film < commands
+    block = re.search(r"```bash\n(.*?)```", readme, flags=re.DOTALL)[1]
+    assert [line.split(" #")[0].strip() for line in block.splitlines()] == [
+        "pip install -e . && llmviz",
+        'pip install -e ".[test]" && pytest',
+    ]
+    start = readme[readme.index("## Start") : readme.index("## Read the pages")]
+    for named in ("-m venv", "```powershell", "`&&`", "| disk |", "| memory |", "`llmviz cache --delete`"):
+        assert named in start
+
+
 def test_a_view_of_your_own_has_about_twenty_lines():
     [view] = [block for block in BLOCKS if "class " in block]
     assert len([line for line in view.splitlines() if line]) <= 22

@@ -43,6 +43,7 @@ MAY_KNOW = {
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
+    "where": set(),
     "machine": set(),  # no mathematics: its cores and its memory
     "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
@@ -166,7 +167,7 @@ MAY_KNOW = {
     },
     "texts": set(),
     "texts.forms": set(),
-    "texts.own": set(),
+    "texts.own": {"where"},
     "texts.write": {  # runs many texts side by side
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
@@ -187,9 +188,10 @@ MAY_KNOW = {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
         *("classroom.lessons", "claims.cases"),
     },
-    "classroom.session_pool": {"machine"},  # kernels, and no maths: that is theirs
-    "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
-    "page.write": set(),
+    "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
+    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.rehearsal
+    "page.write": {"page.note"},
+    "page.note": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}
@@ -204,6 +206,7 @@ ANY_VIEW = {
     "edits",
     "reuse",
     "machine",
+    "where",
     "ops",
     "tokenization",
     "sampling",

@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from llmviz.page.write import cells_for_a_page
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -55,6 +57,20 @@ BY_HAND = (
 def test_form(path):
     problems = form_problems(nbformat.read(path, as_version=4), new_form=path.stem in NEW_FORM)
     assert not problems, f"{path.name}:\n" + "\n".join(problems)
+
+
+# What holds where the reader's own computer runs the model; pages and classes have a note of their own instead.
+ONLY_IN_JUPYTER = re.compile(
+    r"Run All Cells|your (?:own )?(?:computer|machine)|while you read|with your own words|Enter runs|\bkernel"
+)
+
+
+@each_notebook
+def test_pages_and_classes_leave_out_what_is_false_there(path):
+    notebook = nbformat.read(path, as_version=4)
+    everywhere = "\n".join(cell.source for cell in cells_for_a_page(notebook))
+    assert ONLY_IN_JUPYTER.findall(everywhere) == []
+    assert ONLY_IN_JUPYTER.search(prose(notebook))  # how to begin
 
 
 def test_the_rhyme_that_is_read_is_the_one_that_is_learned_from():

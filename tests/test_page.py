@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets
 import nbformat
@@ -13,6 +14,7 @@ import pytest
 from messages import numbers
 
 from llmviz import cli, page
+from llmviz.page import note
 from llmviz.page.write import html_page, index_page, scripts
 from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.the_loop.journey import Journey
@@ -249,6 +251,18 @@ def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
     assert "six sevens" in json.dumps(held["values"])
     loads = re.findall(r"""<(?:script|img|link|iframe)[^>]*(?:src|href)=["']([^"']+)""", text)
     assert [address for address in loads if not address.startswith("data:")] == []
+
+
+def test_the_note_of_a_page_says_how_to_get_the_full_version(monkeypatch):
+    named: list[str] = []
+    monkeypatch.setattr(note.metadata, "metadata", lambda _: SimpleNamespace(get_all=lambda _: named))
+    text = note.note(12345)
+    assert 'id="full"' in text
+    assert "12,345 states" in text
+    assert "<a " not in text
+    assert not re.search(r"kernel|[{}]", text)
+    named.append("Source, https://example.org/?a&b")
+    assert '<a href="https://example.org/?a&amp;b">' in note.note(1)
 
 
 def test_a_plotly_figure_brings_its_script():

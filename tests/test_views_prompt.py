@@ -1,11 +1,15 @@
 """A text box, and what follows it."""
 
+import threading
+
 import numpy as np
 import pytest
 from messages import numbers
 
 from llmviz.views import ffn as pictures
-from llmviz.views.kit.text_box import read, status
+from llmviz.views.attention.does_it_matter import DoesItMatter
+from llmviz.views.kit.text_box import Prompt, read, status
+from llmviz.where import VARIABLE
 
 
 def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
@@ -45,6 +49,36 @@ def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prom
     prompt.box.value = "the dog"
     assert seen == [(before, len(prompt.trace.tokens))]
     assert prompt.freshness.shown == "the dog"
+
+
+@pytest.mark.parametrize(("live", "where", "says_enter"), [(False, "", 1), (True, "", 0), (False, "page", 0)])
+def test_enter_is_named_where_it_runs_the_model(tiny_model, monkeypatch, live, where, says_enter):
+    monkeypatch.setenv(VARIABLE, where)
+    made = Prompt(tiny_model, "the cat", label="Your sentence", live=live)
+    heading = made.children[0].value
+    assert "Your sentence" in heading
+    assert [("Enter" in text) for text in (heading, made.box.placeholder)] == [says_enter] * 2
+
+
+def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
+    """JupyterLab hands the messages of widgets to a thread of their own; a cell's jobs draw in another."""
+    view = DoesItMatter(Prompt(tiny_model, "the cat"), "the dog")
+    control = view.controls["partner"]
+    set_trait, has_set, drawn = control.set_trait, threading.Event(), threading.Event()
+
+    def slowly(name, value):
+        set_trait(name, value)
+        has_set.set()
+        drawn.wait(0.5)
+
+    control.set_trait = slowly
+    typed = threading.Thread(target=control.set_state, args=({"value": "the cats"},))
+    typed.start()
+    has_set.wait(5)
+    view.redraw()
+    drawn.set()
+    typed.join()
+    assert view.state.partner == control.value == "the cats"
 
 
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):

@@ -18,6 +18,7 @@ from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
 from llmviz.views.differences.rounding import STAYS
 from llmviz.weights import SUPPORTED, random_weights, stored
+from llmviz.where import VARIABLE
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
 TWO = {
@@ -256,7 +257,7 @@ def test_the_sizes_of_another_file(tiny_model, tmp_path, monkeypatch):
     assert re.search(holding("other.gguf", f"{count:,}", 1), first)
     assert any("n_layers" in sentence and not numbers(sentence) for sentence in others)  # which are the same
     assert first in repr(view)
-    monkeypatch.setenv("LLMVIZ_CLASS", "1")
+    monkeypatch.setenv(VARIABLE, "class")
     assert len(read(tmp_path / "other.gguf")) == 1
 
 

@@ -17,6 +17,8 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
+from llmviz.page.note import note
+
 HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -60,11 +62,10 @@ def html_page(
     body = "\n".join(_body(notebook, pages))
     needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
     n = sum(len(space["states"]) for space in messages["spaces"])
-    note = (HERE / "note.html").read_text("utf-8").replace("{n}", f"{n:,}")
     home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
     return document(
         title_of(notebook),
-        f"{home}<main>\n{note}\n{body}\n</main>",
+        f"{home}<main>\n{note(n)}\n{body}\n</main>",
         f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **messages})}</script>\n'
         f"<script>{(HERE / 'replay.js').read_text('utf-8')}</script>",
     )

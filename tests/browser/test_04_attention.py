@@ -68,7 +68,7 @@ def sentence(lab):
 
 
 def pair(lab):
-    return lab.page.get_by_placeholder("A sentence", exact=True).first
+    return lab.page.get_by_placeholder("A sentence (Enter runs the model)", exact=True).first
 
 
 def partner(lab):

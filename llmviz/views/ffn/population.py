@@ -20,7 +20,7 @@ N_SHOWN = 8  # neurons with a row of their own
 N_PLACES = 2  # at which it fires most strongly, and of the tokens that it pushes most
 COLUMNS = [f"{what} {i + 1}" for what in ("wakes", "came", "push") for i in range(N_PLACES)]
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
-LABEL = "A text to wake the neurons, the longer the better (Enter runs it)"
+LABEL = "A text to wake the neurons, the longer the better"
 
 
 class Population(View):

@@ -131,10 +131,32 @@ class Floats(traitlets.TraitType):
         return array
 
 
+_turn = threading.RLock()
+
+
+def one_at_a_time(method: Callable) -> Callable:
+    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits.
+
+    One lock for all, since all controls of a page run the same model.
+    """
+
+    @functools.wraps(method)
+    def waiting(*arguments):
+        with _turn:
+            return method(*arguments)
+
+    return waiting
+
+
+@one_at_a_time
 def take_from_page(
     widget: ipywidgets.Widget, set_state: Callable[[dict], None], may_set: Collection[str], sent: dict
 ) -> None:
-    """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so."""
+    """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so.
+
+    It waits for its turn: else another thread, which draws meanwhile, would put the old value back, and what somebody
+    has typed would be lost.
+    """
     before = {name: getattr(widget, name) for name in sent if name in may_set}
     try:
         if len(before) < len(sent) or not all(_possible(widget, *item) for item in sent.items()):
@@ -372,23 +394,6 @@ class Scaled(Picture):
     def _limit_was_given(self, change):
         if change["new"] != getattr(self, "_fitted", None):
             self._limit = change["new"]
-
-
-_turn = threading.RLock()
-
-
-def one_at_a_time(method: Callable) -> Callable:
-    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits.
-
-    One lock for all, since all controls of a page run the same model.
-    """
-
-    @functools.wraps(method)
-    def waiting(*arguments):
-        with _turn:
-            return method(*arguments)
-
-    return waiting
 
 
 class Explorer(Closable, ipywidgets.VBox):

@@ -17,6 +17,7 @@ from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.view import Scene, View, part
+from llmviz.where import where
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Freshness(anywidget.AnyWidget):
 class TextBox(View):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
-    live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
+    live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed;
+    then the label says so, but on a page, where no model runs.
     """
 
     travels = True
@@ -81,6 +83,7 @@ class TextBox(View):
     def __init__(
         self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
     ):
+        label += "" if live or where() == "page" else " (Enter runs the model)"
         self.language_model, self.label, self.live, self.rows = model, label, live, rows
         limit = most_tokens(model)
         self.reading = functools.lru_cache(1)(lambda text: read(text, model.tokenizer, limit=limit))
@@ -136,8 +139,7 @@ class Prompt(TextBox):
 
     trace = traitlets.Any()  # what `run_on` returns
 
-    def __init__(self, model: Model, text: str, *, label: str = "", live: bool = False):
-        label = label or ("Your text" if live else "Your text (Enter runs the model)")
+    def __init__(self, model: Model, text: str, *, label: str = "Your text", live: bool = False):
         super().__init__(model, text, label=label, live=live)
 
     def run_on(self, tokens: list[int]) -> Trace:

@@ -1,0 +1,18 @@
+"""The note at the top of a page: what the page is, and how to get the full version."""
+
+from __future__ import annotations
+
+import html
+from importlib import metadata
+from pathlib import Path
+
+
+def note(n_states: int) -> str:
+    """Return the note as HTML; it shows the first address that the package's metadata names, if there is one."""
+    text = (Path(__file__).parent / "note.html").read_text("utf-8")
+    urls = metadata.metadata("llmviz").get_all("Project-URL") or []
+    get = "Ask whoever gave you this page for the llmviz folder. In that folder, run:"
+    if urls:
+        url = html.escape(urls[0].partition(",")[2].strip())
+        get = f'Get it from <a href="{url}">{url}</a>. In its folder, run:'
+    return text.replace("{n}", f"{n_states:,}").replace("{get}", get)
