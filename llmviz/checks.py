@@ -50,12 +50,15 @@ def compare(
             got = attempt(*_copies(case))
         except Exception as error:  # whatever a reader's exercise raises is told, never thrown at a class
             outside = isinstance(error, IndexError) and "out of " in str(error)  # of range, of bounds
-            past = "; it reaches past an end: look at its first and last step" * outside
-            return Verdict(False, f"for {_short(case)} it raised {type(error).__name__}: {error}{past}")
+            past = " It reads past an end. Check its first and last step." * outside
+            return Verdict(
+                False,
+                f"For {_short(case)}, your function raised {type(error).__name__}: {error}{'.' * outside}{past}",
+            )
         if got is None or got is Ellipsis:
             if got is Ellipsis or _is_stub(attempt):
-                return Verdict(None, "not attempted yet")
-            return Verdict(False, "it returns nothing: end it with a line `return …`")
+                return Verdict(None, "Not attempted yet.")
+            return Verdict(False, "Your function returns nothing. End it with a line `return …`.")
         wanted = formula(*_copies(case))
         if _alike(got, wanted):
             continue
@@ -64,9 +67,12 @@ def compare(
                 if all(_explains(mistaken, attempt, case) for case in cases):
                     return Verdict(False, hint)
         if isinstance(wanted, np.ndarray | float | np.floating) and _shape(got) != np.shape(wanted):
-            return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {_shape(got)}")
+            return Verdict(
+                False, f"Your result has the shape {_shape(got)}. It should be {np.shape(wanted)}."
+            )
         return Verdict(
-            False, f"for {_short(case)} it should give {_short(wanted)}, yours gives {_short(got)}"
+            False,
+            f"For {_short(case)}, your function returns {_short(got)}. It should return {_short(wanted)}.",
         )
     return Verdict(True, praise)
 
@@ -137,24 +143,24 @@ def count_pairs(attempt: Callable) -> Verdict:
         return {"".join(pair): n for pair, n in counted(parts).items()}
 
     mistakes: Mistakes = {
-        "those are the single parts; count pairs of neighbours: (parts[0], parts[1]), (parts[1], parts[2]) "
-        "…": lambda parts: counted(parts, parts),
-        "you go two steps at a time; each part but the last begins a pair, so go one step at a time": apart,
-        "the keys should be tuples, (left, right), not the two glued together": glued,
-        "each pair is counted once only; add 1 each time it comes up again": lambda parts: dict.fromkeys(
+        "You count single parts. Count pairs of neighbours: (parts[0], parts[1]), (parts[1], "
+        "parts[2]) …": lambda parts: counted(parts, parts),
+        "You move two steps at a time. Every part except the last begins a pair, so move one step "
+        "at a time.": apart,
+        "Your keys are the two parts merged. Use tuples as keys: (left, right).": glued,
+        "You count each pair only once. Add 1 every time it occurs.": lambda parts: dict.fromkeys(
             counted(parts), 1
         ),
-        "the last part has no right neighbour: the list is no circle": lambda parts: counted(
-            parts, list(zip(parts, parts[1:] + parts[:1]))
-        ),
-        "that is a list; a dict {pair: number} is wanted": lambda parts: sorted(
+        "You pair the last part with the first. The last part has no right neighbour, so stop "
+        "before it.": lambda parts: counted(parts, list(zip(parts, parts[1:] + parts[:1]))),
+        "That's a list. Return a dict: {pair: count}.": lambda parts: sorted(
             counted(parts).items(), key=lambda item: -item[1]
         ),
-        "“ch” and “hc” are two different pairs: keep left and right in order": lambda parts: counted(
+        "You treat “ch” and “hc” as the same pair. Keep left and right in order.": lambda parts: counted(
             parts, [tuple(sorted(pair)) for pair in pairwise(parts)]
         ),
     }
-    return compare(attempt, cases, counted, mistakes, "right: this is what training does before each merge")
+    return compare(attempt, cases, counted, mistakes, "Right. Training does this before each merge.")
 
 
 def merge(attempt: Callable) -> Verdict:
@@ -196,39 +202,39 @@ def merge(attempt: Callable) -> Verdict:
         return result
 
     mistakes: Mistakes = {
-        "nothing was glued; where two neighbours are the pair, "
-        "join them (a list never equals a tuple)": lambda parts, pair: parts,
-        "only the first place was glued; the pair is to be glued wherever it stands": first_only,
-        "the right half is still there after gluing; step over both halves (i += 2)": keeps_right,
-        "the last part got lost where it is not part of a pair": loses_last,
-        "you put the pair in as a tuple; glue it: pair[0] + pair[1]": lambda parts, pair: [
+        "Nothing was merged. Compare the two neighbours with the pair, as tuples: a list never "
+        "equals a tuple.": lambda parts, pair: parts,
+        "You merged only the first occurrence of the pair. Merge every one.": first_only,
+        "The right half is still there after the merge. Step over both halves (i += 2).": keeps_right,
+        "The last part is lost when it doesn't belong to a pair. Keep it.": loses_last,
+        "You inserted the pair as a tuple. Join its halves: pair[0] + pair[1].": lambda parts, pair: [
             pair if part == pair[0] + pair[1] else part for part in right(parts, pair)
         ],
-        "that is one text; give the list of parts": lambda parts, pair: "".join(right(parts, pair)),
+        "That's a single text. Return the list of parts.": lambda parts, pair: "".join(right(parts, pair)),
     }
     return compare(
-        attempt, cases, right, mistakes, "right: with count_pairs, that is all it takes to train a tokenizer"
+        attempt, cases, right, mistakes, "Right. With count_pairs, that's all it takes to train a tokenizer."
     )
 
 
 def split(guess: object, pieces: Sequence[str]) -> Verdict:
     """Compare a guess at how a word is cut, such as ["token", "ization"], with the pieces that the model has."""
     if guess is None or guess is Ellipsis or (isinstance(guess, str | list | tuple) and not guess):
-        return Verdict(None, "not attempted yet")
+        return Verdict(None, "Not attempted yet.")
     if any(re.search("<0x[0-9A-F]{2}>", piece) for piece in pieces):
-        return Verdict(False, "this word is cut inside a character; try another")
+        return Verdict(False, "The model cuts this word inside a character. Try another word.")
     word, cut = "".join(pieces), " | ".join(pieces)
     if not isinstance(guess, list | tuple) or not all(isinstance(part, str) for part in guess):
-        return Verdict(False, 'write the pieces as a list of texts, such as ["token", "ization"]')
+        return Verdict(False, 'Write the pieces as a list of texts, such as ["token", "ization"].')
     if "".join(guess) != word:
-        return Verdict(False, f"joined, your pieces give “{''.join(guess)}”; they should give “{word}”")
+        return Verdict(False, f"Your pieces spell “{''.join(guess)}”. They should spell “{word}”.")
     if list(guess) == list(pieces):
-        return Verdict(True, f"exactly: {cut}")
+        return Verdict(True, f"That's exactly how the model cuts it: {cut}.")
     wanted, yours = _cuts(pieces), _cuts(guess)
     if not wanted:
-        return Verdict(False, "the model cuts nowhere here")
+        return Verdict(False, "The model doesn't cut this word.")
     return Verdict(
-        False, f"{len(wanted & yours)} of its {len(wanted)} cuts you put where it does; you made {len(yours)}"
+        False, f"You found {len(wanted & yours)} of the model's {len(wanted)} cuts. You made {len(yours)}."
     )
 
 
@@ -244,24 +250,27 @@ def cosine(attempt: Callable) -> Verdict:
     rng = np.random.default_rng(2)
     cases = [(rng.normal(size=n), scale * rng.normal(size=n)) for n, scale in ((3, 2.0), (576, 0.1))]
     mistakes: Mistakes = {
-        "that is the dot product; divide it by both lengths (np.linalg.norm)": lambda a, b: float(a @ b),
-        "that multiplies number by number; add the products up (a @ b does both)": lambda a, b: a * b,
-        "you divide by the squared lengths; a length is the square root of v @ v": lambda a, b: float(
+        "That's the dot product. Divide it by both lengths (np.linalg.norm).": lambda a, b: float(a @ b),
+        "You multiplied number by number. Add up the products (a @ b does both).": lambda a, b: a * b,
+        "You divide by the squared lengths. A length is the square root of v @ v.": lambda a, b: float(
             a @ b / _length(a) ** 2 / _length(b) ** 2
         ),
-        "only the first length is divided out; b has one, too": lambda a, b: float(a @ b / _length(a)),
-        "only the second length is divided out; a has one, too": lambda a, b: float(a @ b / _length(b)),
-        "multiply the two lengths, don't add them": lambda a, b: float(a @ b / (_length(a) + _length(b))),
-        "a / b * c multiplies by c: put brackets around the product of the lengths": lambda a, b: float(
-            a @ b / _length(a) * _length(b)
+        "You divide only by the length of a. Divide by the length of b, too.": lambda a, b: float(
+            a @ b / _length(a)
         ),
+        "You divide only by the length of b. Divide by the length of a, too.": lambda a, b: float(
+            a @ b / _length(b)
+        ),
+        "You add the two lengths. Multiply them.": lambda a, b: float(a @ b / (_length(a) + _length(b))),
+        "You divide by one length and multiply by the other, because a / b * c means (a / b) * c. "
+        "Put the product of the lengths in brackets.": lambda a, b: float(a @ b / _length(a) * _length(b)),
     }
     return compare(
         attempt,
         cases,
         lambda a, b: float(sum(x * y for x, y in zip(a, b)) / _length(a) / _length(b)),
         mistakes,
-        "right: 1 for the same direction, 0 for a right angle, whatever the lengths",
+        "Right. It's 1 for the same direction and 0 for a right angle, whatever the lengths.",
     )
 
 
@@ -283,28 +292,31 @@ def nearest_token(attempt: Callable) -> Verdict:
         return np.array([row @ vector / _length(row) / _length(vector) for row in table])
 
     mistakes: Mistakes = {
-        "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
-        "its own length: np.linalg.norm(table, axis=1); without the axis all get one and the same "
-        "number": lambda vector, table: int((table @ vector).argmax()),
-        "that is the largest cosine without its sign, but −1 is the opposite direction; "
-        "leave the signs": lambda vector, table: int(np.abs(cosines(vector, table)).argmax()),
-        "that is the second nearest; each row is another than `vector` here, "
-        "so none has to be passed over": lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
-        "that is the row at the smallest distance; compare directions "
-        "with the cosine": lambda vector, table: int(np.linalg.norm(table - vector, axis=1).argmin()),
-        "that is the row that points away most; take the largest cosine (argmax)": lambda vector, table: int(
+        "That's the row with the largest dot product, which favours long rows. Divide each dot "
+        "product by the length of its row: np.linalg.norm(table, axis=1). Without the axis, you "
+        "get one number for the whole table.": lambda vector, table: int((table @ vector).argmax()),
+        "You ignore the cosine's sign, but −1 is the opposite direction. Keep the signs.": lambda vector, table: (
+            int(np.abs(cosines(vector, table)).argmax())
+        ),
+        "That's the second nearest row. `vector` isn't in this table, so don't skip the best "
+        "match.": lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
+        "That's the row at the smallest distance. Compare directions instead, with the cosine.": lambda vector, table: (
+            int(np.linalg.norm(table - vector, axis=1).argmin())
+        ),
+        "That's the row with the smallest cosine. Take the largest (argmax).": lambda vector, table: int(
             cosines(vector, table).argmin()
         ),
-        "that is the cosine itself; the number of its "
-        "row is wanted (argmax instead of max)": lambda vector, table: float(cosines(vector, table).max()),
-        "those are all cosines; which row has the largest? (argmax)": cosines,
+        "That's the largest cosine. Return the number of its row (argmax instead of max).": lambda vector, table: (
+            float(cosines(vector, table).max())
+        ),
+        "Those are all the cosines. Return the number of the row with the largest (argmax).": cosines,
     }
     return compare(
         attempt,
         cases,
         lambda vector, table: int(max(range(len(table)), key=lambda i: cosines(vector, table)[i])),
         mistakes,
-        "right: the row that points most nearly the same way",
+        "Right. That's the row whose direction is most similar.",
     )
 
 
@@ -333,19 +345,22 @@ def analogy(attempt: Callable) -> Verdict:
         return next(i for i in ranked(vector, table) if i not in without)
 
     mistakes: Mistakes = {
-        "that is one of the three words you put in; leave out a, b and c, and take the next best": [
+        "That's one of the three words you started with. Leave out a, b and c, and take the next best.": [
             lambda a, b, c, table, out=out: best(
                 table[a] - table[b] + table[c], table, {(a, b, c)[i] for i in out}
             )
             for out in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
         ],
-        "that is the row with the largest dot product; long rows win it by their length. Divide each row's "
-        "by its own length": lambda a, b, c, table: int((table @ (table[a] - table[b] + table[c])).argmax()),
-        "you have a and b the wrong way round: king - man + woman is table[a] - "
-        "table[b] + table[c]": lambda a, b, c, table: best(table[b] - table[a] + table[c], table, {a, b, c}),
-        "those are the ids added and subtracted; "
-        "an id is only a row number. Work on the rows, table[a] …": lambda a, b, c, table: a - b + c,
-        "that is the vector; which row of the table is nearest to it?": lambda a, b, c, table: (
+        "That's the row with the largest dot product, which favours long rows. Divide each dot "
+        "product by the length of its row.": lambda a, b, c, table: int(
+            (table @ (table[a] - table[b] + table[c])).argmax()
+        ),
+        "You swapped a and b: king - man + woman is table[a] - table[b] + table[c].": lambda a, b, c, table: (
+            best(table[b] - table[a] + table[c], table, {a, b, c})
+        ),
+        "You added and subtracted the ids, but an id is only a row number. Use the rows instead: "
+        "table[a] …": lambda a, b, c, table: a - b + c,
+        "That's the resulting vector. Return the number of the row nearest to it.": lambda a, b, c, table: (
             table[a] - table[b] + table[c]
         ),
     }
@@ -354,7 +369,8 @@ def analogy(attempt: Callable) -> Verdict:
         cases,
         lambda a, b, c, table: best(table[a] - table[b] + table[c], table, {a, b, c}),
         mistakes,
-        "right: arithmetic on the vectors, then the nearest row that was not part of the question",
+        "Right. You did arithmetic on the vectors, then took the nearest row that wasn't part of "
+        "the question.",
     )
 
 
@@ -381,23 +397,27 @@ def sinusoid_table(attempt: Callable) -> Verdict:
         return np.where(np.arange(d) % 2, np.cos(angles), np.sin(angles))
 
     mistakes: Mistakes = {
-        "the waves get slower only half as fast as they should: the exponent is 2i / d_model": lambda n, d: (
+        "Your waves slow down only half as fast as they should. The exponent is 2i / d_model.": lambda n, d: (
             table(n, d, exponent=lambda i, d: i / d)
         ),
-        "all sines stand before all cosines; "
-        "they should take turns: sine, cosine, sine, cosine …": lambda n, d: table(n, d, halves=True),
-        "sine and cosine have changed places: sine comes first, in column 0": lambda n, d: (
+        "You put all sines before all cosines. Alternate them: sine, cosine, sine, cosine …": lambda n, d: (
+            table(n, d, halves=True)
+        ),
+        "You swapped sine and cosine. The sine comes first, in column 0.": lambda n, d: (
             table(n, d).reshape(n, -1, 2)[..., ::-1].reshape(n, d)
         ),
-        "the waves get faster and faster: divide the position by 10,000^(2i / d_model), "
-        "don't multiply": lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
-        "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns": [
+        "Your waves get faster and faster, because you multiply. Divide the position by "
+        "10,000^(2i / d_model).": lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
+        "The sine and cosine of a pair have different speeds. They need the same: i counts pairs, "
+        "not columns.": [
             partial(by_column, by=2),
             partial(by_column, by=1),
         ],
-        "rows and columns have changed places: a row for each position": lambda n, d: table(n, d).T,
-        "the first position is 0, not 1; its row is 0, 1, 0, 1 …": lambda n, d: table(n + 1, d)[1:],
-        "those are the sines; the cosine of the same angle belongs in the column after each": [
+        "You swapped rows and columns. Make one row for each position.": lambda n, d: table(n, d).T,
+        "You start at position 1. The first position is 0, and its row is 0, 1, 0, 1 …": lambda n, d: table(
+            n + 1, d
+        )[1:],
+        "Those are the sines. After each, add a column with the cosine of the same angle.": [
             lambda n, d: table(n, d) * (np.arange(d) % 2 == 0),
             lambda n, d: np.repeat(table(n, d)[:, ::2], 2, axis=1),
             lambda n, d: table(n, d)[:, ::2],
@@ -409,7 +429,7 @@ def sinusoid_table(attempt: Callable) -> Verdict:
         cases,
         table,
         mistakes,
-        "right: this is the pattern that the first transformer added to its embeddings",
+        "Right. The first transformer added this pattern to its embeddings.",
     )
 
 
@@ -426,25 +446,27 @@ def rotate_pair(attempt: Callable) -> Verdict:
         return np.array([a, a * np.sin(angle) + b * np.cos(angle)])
 
     mistakes: Mistakes = {
-        "it turns the wrong way round: "
-        "the minus belongs to b · sin in the first number": lambda a, b, angle: turned(a, b, -angle),
-        "the angle is in radians already; np.cos and np.sin take it as it is": lambda a, b, angle: turned(
-            a, b, np.radians(angle)
+        "Your hand turns the wrong way. The minus belongs to b · sin, in the first number.": lambda a, b, angle: (
+            turned(a, b, -angle)
         ),
-        "your second number uses the new a; "
-        "both need the old one, so keep it before you change it": one_after_the_other,
-        "a and b have changed places: a is the first number": lambda a, b, angle: turned(b, a, angle)[::-1],
-        "each new number needs both old ones: a · cos − b · sin, and …": lambda a, b, angle: np.array(
-            [a * np.cos(angle), b * np.sin(angle)]
+        "You converted the angle, but it's already in radians. Pass it to np.cos and np.sin "
+        "unchanged.": lambda a, b, angle: turned(a, b, np.radians(angle)),
+        "Your second number uses the new a. Both numbers need the old one, so store it before you "
+        "change it.": one_after_the_other,
+        "You swapped a and b. a is the first number.": lambda a, b, angle: turned(b, a, angle)[::-1],
+        "You multiply each number only by itself. Each new number needs both old ones: a · cos − "
+        "b · sin, and …": lambda a, b, angle: np.array([a * np.cos(angle), b * np.sin(angle)]),
+        "A minus is missing, so your hand changes its length. Turning must leave the length "
+        "unchanged.": lambda a, b, angle: np.array(
+            [a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)]
         ),
-        "there is a minus missing: turning must not change how long the hand is": lambda a, b, angle: (
-            np.array([a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)])
-        ),
-        "the second number is unchanged; it turns as well: a · sin + b · cos": lambda a, b, angle: np.array(
-            [turned(a, b, angle)[0], b]
+        "Your second number hasn't changed. It turns as well: a · sin + b · cos.": lambda a, b, angle: (
+            np.array([turned(a, b, angle)[0], b])
         ),
     }
-    return compare(attempt, cases, turned, mistakes, "right: the hand has turned, and is as long as before")
+    return compare(
+        attempt, cases, turned, mistakes, "Right. The hand has turned, and its length is unchanged."
+    )
 
 
 def score_at(attempt: Callable) -> Verdict:
@@ -468,27 +490,26 @@ def score_at(attempt: Callable) -> Verdict:
         )
 
     mistakes: Mistakes = {
-        "the dot product is right; divide it by the square root of the vector's length": lambda *case: score(
-            *case, scale=False
-        ),
-        "only the query was turned; the key is turned by its own place": lambda *case: score(
+        "Your dot product is right. Now divide it by the square root of how many numbers each "
+        "vector has.": lambda *case: score(*case, scale=False),
+        "You rotated only the query. Rotate the key, too, by its own position.": lambda *case: score(
             *case, with_key=False
         ),
-        "query and key have changed places: q turns by q_place, k by k_place": lambda q, k, at, to, base: (
-            score(q, k, to, at, base)
+        "You swapped the positions. Rotate q by q_place and k by k_place.": lambda q, k, at, to, base: score(
+            q, k, to, at, base
         ),
-        "the places make no difference: "
-        "is each of the two turned by its own angle?": lambda q, k, at, to, base: score(q, k, 0, 0, base),
-        "divide by the square root of the length, not by the length": lambda *case: (
+        "Your score doesn't depend on the positions. Rotate each vector by the angle of its own "
+        "position.": lambda q, k, at, to, base: score(q, k, 0, 0, base),
+        "You divide by how many numbers there are. Divide by the square root of that.": lambda *case: (
             score(*case, scale=False) / len(case[0])
         ),
-        "8 is the root of 64; the vectors tried here are shorter: "
-        "divide by the root of their own length": lambda *case: score(*case, scale=False) / 8,
-        "the base is wrong: use the one that your function is given": lambda q, k, at, to, base: score(
-            q, k, at, to, 10_000.0
+        "You divide by 8, the square root of 64. These vectors are shorter, so use the square "
+        "root of their own size.": lambda *case: score(*case, scale=False) / 8,
+        "You used a different base. Use the one that your function is given.": lambda q, k, at, to, base: (
+            score(q, k, at, to, 10_000.0)
         ),
-        "the pairs are neighbours here, (0, 1), (2, 3) …, not number i of each half": lambda *case: score(
-            *case, halves=True
+        "You paired number i of each half. Here the pairs are neighbours: (0, 1), (2, 3) …": lambda *case: (
+            score(*case, halves=True)
         ),
     }
     return compare(
@@ -496,7 +517,7 @@ def score_at(attempt: Callable) -> Verdict:
         cases,
         score,
         mistakes,
-        "right: and (5, 2) and (105, 102) give the same score, since only the distance counts",
+        "Right. And (5, 2) and (105, 102) give the same score, because only the distance counts.",
     )
 
 
@@ -514,28 +535,28 @@ def causal_mask(attempt: Callable) -> Verdict:
         )
 
     mistakes: Mistakes = {
-        "that hides the past; the future lies right of the diagonal, where column > row": lambda scores: (
+        "You mask the past. The future is to the right of the diagonal, where column > row.": lambda scores: (
             where(scores, lambda i, j: j < i)
         ),
-        "the diagonal must stay: a token may look at itself": lambda scores: where(
+        "You mask the diagonal. Keep it, because a token may attend to itself.": lambda scores: where(
             scores, lambda i, j: j >= i
         ),
-        "a score of 0 still gets a share, since e^0 is 1; put -np.inf there": lambda scores: where(
+        "A score of 0 still gets a weight, because e^0 is 1. Use -np.inf there.": lambda scores: where(
             scores, lambda i, j: j > i, 0.0
         ),
-        "a very low score usually works, but -np.inf always does; put that there": [
+        "A very low score usually works, but -np.inf always does. Use that.": [
             lambda scores, zeros=zeros: where(scores, lambda i, j: j > i, -(10.0**zeros))
             for zeros in range(3, 13)
         ],
-        "that is the mask itself; use it to put -np.inf into the scores": lambda scores: np.tri(len(scores)),
-        "nothing is masked yet; in the first row only the first score may stay": lambda scores: scores,
+        "That's the mask. Use it to put -np.inf into the scores.": lambda scores: np.tri(len(scores)),
+        "Nothing is masked yet. In the first row, only the first score may stay.": lambda scores: scores,
     }
     return compare(
         attempt,
         cases,
         lambda scores: where(scores, lambda i, j: j > i),
         mistakes,
-        "right: each token sees itself and what came before",
+        "Right. Each token can attend to itself and to earlier tokens.",
     )
 
 
@@ -554,26 +575,29 @@ def softmax_rows(attempt: Callable) -> Verdict:
         return np.array(rows)
 
     mistakes: Mistakes = {
-        "right for small scores, but e^1000 is too large for the computer; "
-        "take off the row's largest first": lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
-        "those are columns that sum to one; sum along each row: axis=1, keepdims=True": [
+        "That works for small scores, but e^1000 is too large for a computer. Subtract the row's "
+        "largest score first.": lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
+        "Your columns add up to 1. Sum along each row instead: axis=1, keepdims=True.": [
             lambda s: np.exp(s) / np.exp(s).sum(axis=0),
             lambda s: exact(s.T).T,
         ],
-        "the whole table sums to one; every row should: axis=1, keepdims=True": [
+        "Your whole table adds up to 1. Every row should: axis=1, keepdims=True.": [
             lambda s: np.exp(s) / np.exp(s).sum(),
             lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(),
         ],
-        "all positive now; divide each row by its sum": [
+        "All numbers are positive now. Divide each row by its sum.": [
             np.exp,
             lambda s: np.exp(s - s.max(axis=1, keepdims=True)),
         ],
-        "the rows sum to one, but shares must be positive: raise e to the scores first (np.exp)": lambda s: (
-            s / s.sum(axis=1, keepdims=True)
-        ),
+        "Your rows add up to 1, but weights must be positive. Raise e to the scores first "
+        "(np.exp).": lambda s: s / s.sum(axis=1, keepdims=True),
     }
     return compare(
-        attempt, cases, exact, mistakes, "right: every row is positive and sums to one, also for large scores"
+        attempt,
+        cases,
+        exact,
+        mistakes,
+        "Right. Every row is positive and adds up to 1, even with large scores.",
     )
 
 
@@ -592,26 +616,27 @@ def head_output(attempt: Callable) -> Verdict:
         return np.array(z)
 
     mistakes: Mistakes = {
-        "each token looks at later ones, too; mask the future before the softmax": lambda q, k, v: head(
+        "Your tokens attend to later tokens, too. Mask the future before the softmax.": lambda q, k, v: head(
             q, k, v, seen=lambda i, n: n
         ),
-        "divide the scores by the square root of d_head": lambda q, k, v: head(q, k, v, scale=lambda d: 1.0),
-        "divide the scores by the square root of d_head, and mask the future": lambda q, k, v: head(
-            q, k, v, scale=lambda d: 1.0, seen=lambda i, n: n
+        "You didn't scale the scores. Divide them by the square root of d_head.": lambda q, k, v: head(
+            q, k, v, scale=lambda d: 1.0
         ),
-        "you divide by d_head; it is its square root": lambda q, k, v: head(q, k, v, scale=float),
-        "√64 is for this model's d_head; here take that of q: q.shape[1]": lambda q, k, v: head(
-            q, k, v, scale=lambda d: 8.0
+        "Two steps are missing. Divide the scores by the square root of d_head, and mask the "
+        "future.": lambda q, k, v: head(q, k, v, scale=lambda d: 1.0, seen=lambda i, n: n),
+        "You divide by d_head. Divide by its square root.": lambda q, k, v: head(q, k, v, scale=float),
+        "You divide by √64, which fits this model's d_head. Use the d_head of q: q.shape[1].": lambda q, k, v: (
+            head(q, k, v, scale=lambda d: 8.0)
         ),
-        "you mask the shares; mask the scores, before the softmax, or a row "
-        "no longer sums to one": lambda q, k, v: head(q, k, v, seen=lambda i, n: n, mixed=lambda i, n: i + 1),
-        "those are the shares; mix the values with them: shares @ v": lambda q, k, v: head(
+        "You mask the attention weights, so a row no longer adds up to 1. Mask the scores, before "
+        "the softmax.": lambda q, k, v: head(q, k, v, seen=lambda i, n: n, mixed=lambda i, n: i + 1),
+        "Those are the attention weights. Mix the values with them: weights @ v.": lambda q, k, v: head(
             q, k, np.eye(len(k))
         ),
-        "q and k have changed places: the scores are q @ k.T, queries in rows": lambda q, k, v: head(k, q, v),
-        "you mix the keys; the shares are shares of the values v": lambda q, k, v: head(q, k, k),
+        "You swapped q and k. The scores are q @ k.T, with queries in rows.": lambda q, k, v: head(k, q, v),
+        "You mix the keys. Mix the values: weights @ v.": lambda q, k, v: head(q, k, k),
     }
-    return compare(attempt, cases, head, mistakes, "right: that is a whole attention head")
+    return compare(attempt, cases, head, mistakes, "Right. That's a complete attention head.")
 
 
 def induction_score(attempt: Callable) -> Verdict:
@@ -635,17 +660,16 @@ def induction_score(attempt: Callable) -> Verdict:
         return float(sum(rows) / (len(tokens) if everyone else len(rows) if mean else 1))
 
     mistakes: Mistakes = {
-        "that is the weight on the copies themselves; "
-        "an induction head looks one token further": lambda p, t: score(p, t, shift=0),
-        "take the mean over the queries whose token came before, not over all": lambda p, t: score(
-            p, t, everyone=True
+        "That's the weight on the copies themselves. An induction head attends to the token after "
+        "each copy.": lambda p, t: score(p, t, shift=0),
+        "You averaged over all queries. Average only over those whose token has an earlier copy.": lambda p, t: (
+            score(p, t, everyone=True)
         ),
-        "that is the sum over the queries; take the mean": lambda p, t: score(p, t, mean=False),
-        "a token can have several earlier copies; add the weights behind all of them": lambda p, t: score(
-            p, t, last_only=True
-        ),
+        "That's the sum over the queries. Take the mean.": lambda p, t: score(p, t, mean=False),
+        "You used one earlier copy. A token can have several, so add up the weights after all of "
+        "them.": lambda p, t: score(p, t, last_only=True),
     }
-    return compare(attempt, cases, score, mistakes, "right: 1 would be a head that does nothing else")
+    return compare(attempt, cases, score, mistakes, "Right. A head that did nothing else would get 1.")
 
 
 # --- 05 ffn
@@ -660,17 +684,19 @@ def silu(attempt: Callable) -> Verdict:
     """Check that `attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
     cases = [(np.array([-3.0, -1.0, 0.0, 0.5, 2.0]),), (np.array([[1.0, -2.0], [4.0, -0.5]]),)]
     mistakes: Mistakes = {
-        "that is the logistic curve alone; multiply it by x": lambda x: (
+        "That's the logistic curve. Multiply it by x.": lambda x: (
             _bend(x) / np.where(x == 0, 1, x) + 0.5 * (x == 0)
         ),
-        "the sign is turned: it is e to the power of minus x": lambda x: x / (1 + np.exp(x)),
-        "that is relu, which cuts below zero; silu lets a little pass: x / (1 + e^-x)": lambda x: np.maximum(
-            x, 0
+        "Your sign is wrong. Use e to the power of minus x.": lambda x: x / (1 + np.exp(x)),
+        "That's relu, which is 0 below zero. silu lets a little through: x / (1 + e^-x).": lambda x: (
+            np.maximum(x, 0)
         ),
-        "that is tanh; silu is x / (1 + e^-x)": np.tanh,
-        "put brackets around 1 + e^-x: the sum is what x is divided by": lambda x: x / 1 + np.exp(-x),
+        "That's tanh. silu is x / (1 + e^-x).": np.tanh,
+        "You divide x by 1 only. Put brackets around the sum: x / (1 + e^-x).": lambda x: x / 1 + np.exp(-x),
     }
-    return compare(attempt, cases, _bend, mistakes, "right: small on the left, nearly x far to the right")
+    return compare(
+        attempt, cases, _bend, mistakes, "Right. It's near 0 on the left, and nearly x on the right."
+    )
 
 
 def swiglu(attempt: Callable) -> Verdict:
@@ -689,37 +715,33 @@ def swiglu(attempt: Callable) -> Verdict:
         )
 
     mistakes: Mistakes = {
-        "the curve is on the wrong one: silu goes around the gate, not around up": lambda x, gate, up, down: (
-            feed(x, up, gate, down)
-        ),
-        "the curve is missing: put silu around x @ W_gate": lambda x, gate, up, down: feed(
+        "You applied silu to up. Apply it to the gate.": lambda x, gate, up, down: feed(x, up, gate, down),
+        "The curve is missing. Apply silu to x @ W_gate.": lambda x, gate, up, down: feed(
             x, gate, up, down, bend=lambda v: v
         ),
-        "gate and up are multiplied, not added": lambda x, gate, up, down: (_bend(x @ gate) + x @ up) @ down,
-        "up is missing: multiply silu(x @ W_gate) by x @ W_up": lambda x, gate, up, down: (
+        "You add gate and up. Multiply them.": lambda x, gate, up, down: (_bend(x @ gate) + x @ up) @ down,
+        "Up is missing. Multiply silu(x @ W_gate) by x @ W_up.": lambda x, gate, up, down: (
             _bend(x @ gate) @ down
         ),
-        "the gate is missing: multiply silu(x @ W_gate) by x @ W_up": lambda x, gate, up, down: (
+        "The gate is missing. Multiply silu(x @ W_gate) by x @ W_up.": lambda x, gate, up, down: (
             _bend(x @ up) @ down
         ),
-        "that is the logistic curve around the gate; silu is the gate times it": lambda x, gate, up, down: (
+        "You applied the logistic curve. silu multiplies it by the gate itself.": lambda x, gate, up, down: (
             feed(x, gate, up, down, bend=lambda v: 1 / (1 + np.exp(-v)))
         ),
-        "that is relu around the gate; silu is x / (1 + e^(−x))": lambda x, gate, up, down: feed(
+        "You applied relu to the gate. silu is x / (1 + e^(−x)).": lambda x, gate, up, down: feed(
             x, gate, up, down, bend=lambda v: np.maximum(v, 0)
         ),
-        "silu comes first, around the gate alone, and then the product with up": lambda x, gate, up, down: (
+        "You applied silu to the product. Apply it to the gate first, then multiply by up.": lambda x, gate, up, down: (
             _bend((x @ gate) * (x @ up)) @ down
         ),
-        "those are the neurons; @ W_down "
-        "brings them back to the width of the stream": lambda x, gate, up, down: _bend(x @ gate) * (x @ up),
-        "that is the stream afterwards; give only what is added to it": lambda x, gate, up, down: (
+        "Those are the neurons' activations. Multiply them by W_down (@) to return to the width "
+        "of the stream.": lambda x, gate, up, down: _bend(x @ gate) * (x @ up),
+        "That's the stream afterwards. Return only what is added to it.": lambda x, gate, up, down: (
             x + feed(x, gate, up, down)
         ),
     }
-    return compare(
-        attempt, cases, feed, mistakes, "right: that is the part with most of the model's parameters"
-    )
+    return compare(attempt, cases, feed, mistakes, "Right. Most of the model's parameters are in this part.")
 
 
 def neuron_contribution(attempt: Callable) -> Verdict:
@@ -735,29 +757,31 @@ def neuron_contribution(attempt: Callable) -> Verdict:
         return float(sum(hidden[i] * w * number for w, number in zip(down[i], direction)))
 
     mistakes: Mistakes = {
-        "that is for a neuron that fires with 1; multiply by how strongly it fires, "
-        "hidden[i]": lambda hidden, down, direction, i: float(down[i] @ direction),
-        "the sign is lost: a neuron can push the other way": lambda hidden, down, direction, i: abs(
-            along(hidden, down, direction, i)
+        "That's for an activation of 1. Multiply by hidden[i].": lambda hidden, down, direction, i: float(
+            down[i] @ direction
         ),
-        "right where hidden[i] is above zero; below zero, the neuron adds the opposite of its row": [
+        "You lost the sign. A neuron can push the other way, so keep it.": lambda hidden, down, direction, i: (
+            abs(along(hidden, down, direction, i))
+        ),
+        "That's right where hidden[i] is above zero. Below zero, the neuron adds the opposite of its row.": [
             lambda hidden, *case: along(abs(hidden), *case),
             lambda hidden, *case: along(np.maximum(hidden, 0), *case),
         ],
-        "that is what all neurons add together; take neuron i only": lambda hidden, down, direction, i: float(
+        "That's what all neurons add together. Take neuron i only.": lambda hidden, down, direction, i: float(
             hidden @ down @ direction
         ),
-        "that is the vector it writes; its dot "
-        "product with the direction is wanted (@)": lambda hidden, down, direction, i: hidden[i] * down[i],
-        "those are the single products; add them up (@ does both)": lambda hidden, down, direction, i: (
+        "That's the vector it writes. Take its dot product with the direction.": lambda hidden, down, direction, i: (
+            hidden[i] * down[i]
+        ),
+        "Those are the single products. Add them up (@ does both).": lambda hidden, down, direction, i: (
             hidden[i] * down[i] * direction
         ),
-        "neuron i writes row i of W_down, not column i": lambda hidden, down, direction, i: (
+        "You used column i of W_down. Neuron i writes row i.": lambda hidden, down, direction, i: (
             along(hidden, down.T, direction, i) if len(down) == 4 else None
         ),
     }
     return compare(
-        attempt, cases, along, mistakes, "right: added up over all neurons, this is what the FFN adds"
+        attempt, cases, along, mistakes, "Right. Added up over all neurons, that's what the FFN adds."
     )
 
 
@@ -777,18 +801,17 @@ def temperature(attempt: Callable) -> Verdict:
         (np.array([9000.0, 9001.0]), 2.0),  # e to the 4,500 is more than a number can hold
     ]
     mistakes: Mistakes = {
-        "your temperature changes nothing: divide the logits by it, before the power": lambda x, t: formula(
-            x, 1.0
-        ),
-        "divide by the temperature; you multiply by it": lambda x, t: formula(x * t, 1.0),
-        "the powers do not add up to 1 yet: divide by their sum": [
+        "Your temperature has no effect. Divide the logits by it before you raise e to that "
+        "power.": lambda x, t: formula(x, 1.0),
+        "You multiply by the temperature. Divide by it.": lambda x, t: formula(x * t, 1.0),
+        "Your powers don't add up to 1 yet. Divide them by their sum.": [
             lambda x, t: np.exp(x / t),
             lambda x, t: np.exp((x - x.max()) / t),
         ],
-        "right for small logits; large ones overflow: "
-        "subtract the largest logit from all of them first": lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
+        "That works for small logits, but large ones overflow. Subtract the largest logit from "
+        "all of them first.": lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
     }
-    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
+    return compare(attempt, cases, formula, mistakes, "Right. These are probabilities at any temperature.")
 
 
 def nucleus(attempt: Callable) -> Verdict:
@@ -822,23 +845,26 @@ def nucleus(attempt: Callable) -> Verdict:
         (np.array([0.2, 0.5, 0.3]), 1.0),
     ]
     mistakes: Mistakes = {
-        "scale what you kept up again, so that it adds up to 1": lambda q, p: keep(q, p, rescale=False),
-        "the token that carries the sum past p is kept, too": [
+        "What you kept doesn't add up to 1. Divide it by its sum.": lambda q, p: keep(q, p, rescale=False),
+        "You drop the token that takes the sum past p. Keep it, too.": [
             partial(keep, one_too_few=True),
             partial(by_sums, below=np.less),
             partial(by_sums, below=np.less_equal),
         ],
-        "once the kept tokens hold p, no other is needed: “at least p” is reached at p itself": lambda q, p: (
-            by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p)
+        "You keep one token too many when the sum is exactly p. “At least p” is reached at p "
+        "itself.": lambda q, p: by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p),
+        "You start with the unlikeliest token. Sort the other way round.": lambda q, p: keep(q, p, first=min),
+        "That's min-p. Add up the probabilities, the likeliest first, until they reach p.": lambda q, p: (
+            scaled(q, q >= p * q.max())
         ),
-        "that begins with the unlikeliest: sort the other way round": lambda q, p: keep(q, p, first=min),
-        "that is min-p: add up the shares, the likeliest first, until they hold p": lambda q, p: scaled(
-            q, q >= p * q.max()
+        "You compare each probability with p. The kept tokens must reach p together.": lambda q, p: scaled(
+            q, q >= p
         ),
-        "p is no limit for a single share: the kept ones hold it together": lambda q, p: scaled(q, q >= p),
-        "the likeliest come first: sort before you add up": lambda q, p: scaled(q, np.cumsum(q) - q < p),
+        "You add up in the order of the table. Sort first, the likeliest at the front.": lambda q, p: scaled(
+            q, np.cumsum(q) - q < p
+        ),
     }
-    return compare(attempt, cases, keep, mistakes, "right: the nucleus")
+    return compare(attempt, cases, keep, mistakes, "Right. These tokens are called the nucleus.")
 
 
 def sample(attempt: Callable) -> Verdict:
@@ -856,16 +882,18 @@ def sample(attempt: Callable) -> Verdict:
     cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
     cases.append((np.array([0.0, 0.4, 0.6]), 0.0))
     mistakes: Mistakes = {
-        "that is always the likeliest token: use the dart u": lambda q, u: int(q.argmax()),
-        "one too high: the first token has the index 0": lambda q, u: formula(q, u) + 1,
-        "one too low: the first token has the index 0": lambda q, u: formula(q, u) - 1,
-        "lay the shares on the line in the order of the tokens, without sorting them": lambda q, u: int(
+        "That's always the likeliest token. Use the random number u.": lambda q, u: int(q.argmax()),
+        "Your index is one too high. The first token has index 0.": lambda q, u: formula(q, u) + 1,
+        "Your index is one too low. The first token has index 0.": lambda q, u: formula(q, u) - 1,
+        "You sorted the probabilities. Lay them on the line in the order of the tokens.": lambda q, u: int(
             np.argsort(-q)[formula(np.sort(q)[::-1], u)]
         ),
-        "that is a place among the sorted shares, not the index of a token": lambda q, u: formula(
+        "That's a rank in the sorted list. Return the index of the token.": lambda q, u: formula(
             np.sort(q)[::-1], u
         ),
-        "a token whose share is 0 is never hit: on an edge, "
-        'take the piece to its right (side="right")': lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
+        "You can hit a token with probability 0. On an edge, take the piece to its right "
+        '(side="right").': lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
     }
-    return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")
+    return compare(
+        attempt, cases, formula, mistakes, "Right. Each token is drawn as often as its probability says."
+    )

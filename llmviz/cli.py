@@ -26,18 +26,18 @@ CLASS_PORT = 8866
 EXAMPLES = f"""\
 examples:
   llmviz                        open the front page, {FRONT_PAGE}, in your browser
-  llmviz --folder my-copy       work on copies of the notebooks in the folder my-copy
-  llmviz --no-browser           only print the address; open it yourself
-  llmviz --browser firefox      in this browser, not in the usual one
-  llmviz --port 9000            at this port; without it, the first free one from 8888 on
-  llmviz page                   all notebooks as pages that need no Python, in the folder llmviz-pages
+  llmviz --folder my-copy       copy the notebooks into the folder my-copy, and open them there
+  llmviz --no-browser           print the address, so that you can open it yourself
+  llmviz --browser firefox      open Firefox instead of your usual browser
+  llmviz --port 9000            use this port instead of the first free one from 8888
+  llmviz page                   save all notebooks as pages that work without Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html
-  llmviz class                  the notebooks as pages for everybody in the room, run by this computer
-  llmviz class --check          the evening before: do phones reach this computer?
-  llmviz cache                  where the model is kept, and how much disk it takes
-  llmviz --allow-root           what llmviz does not know goes to JupyterLab, and whatever follows --
+  llmviz class                  serve the notebooks as pages to everybody in the room, from this computer
+  llmviz class --check          test before the lesson whether phones can reach this computer
+  llmviz cache                  show where the model is stored, and how much disk space it takes
+  llmviz --allow-root           options that llmviz does not know, and all after --, go to JupyterLab
 
-Ctrl-C ends it. Nothing is written to Jupyter's settings, and no other Jupyter is changed.
+Press Ctrl-C to stop. llmviz does not change Jupyter's settings or any other Jupyter server.
 """
 
 
@@ -72,19 +72,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder",
         type=Path,
-        help="put the notebooks that are not there yet into this folder, and open them there; "
-        f"by default in a clone of llmviz its own notebooks, else ./{NEW_FOLDER}",
+        help="copy the notebooks that are missing into this folder, and open them there "
+        f"(default: in a clone of llmviz its own notebooks, otherwise ./{NEW_FOLDER})",
     )
-    parser.add_argument("--port", type=_port, metavar="NUMBER", help="serve at this port of this computer")
+    parser.add_argument("--port", type=_port, metavar="NUMBER", help="use this port")
     shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--browser", metavar="NAME", help="open this browser")
-    shown.add_argument("--no-browser", action="store_true", help="open none; the address is printed")
+    shown.add_argument("--browser", metavar="NAME", help="open this browser instead of the usual one")
+    shown.add_argument(
+        "--no-browser", action="store_true", help="print the address instead of opening a browser"
+    )
     parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
     parser.set_defaults(run=_run_lab)  # a further command is a subparser with a function of its own here
     commands = parser.add_subparsers(title="commands", prog="llmviz")
     page = commands.add_parser(
         "page",
-        help="make a notebook a page that stays alive without Python and without a network",
+        help="save a notebook as a page whose controls work without Python and without a network",
         description="Run a notebook, rehearse its controls, and write it as one file for a browser: its controls move, "
         "without Python and without a network, through what was computed.",
         allow_abbrev=False,
@@ -93,14 +95,14 @@ def _parser() -> argparse.ArgumentParser:
         "notebook",
         type=Path,
         nargs="?",
-        help="a notebook, or a folder: all notebooks in it become pages with an index; by default those of llmviz",
+        help="a notebook, or a folder of notebooks, which become pages with an index (default: those of llmviz)",
     )
     page.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"the file, by default NOTEBOOK.html here; for a folder of notebooks a folder, by default {PAGES_FOLDER}",
+        help=f"the file to write (default: NOTEBOOK.html); for several notebooks, the folder (default: {PAGES_FOLDER})",
     )
     page.add_argument(
         "--seconds",
@@ -111,53 +113,60 @@ def _parser() -> argparse.ArgumentParser:
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
         "class",
-        help="serve the notebooks as pages to a class, which needs nothing but browsers",
-        description="Serve the notebooks as pages from this computer to the browsers in the room. Visitors use every "
-        "picture and run no code. The teacher's page shows the address, also as a QR code.",
+        help="serve the notebooks as pages to a class that needs only browsers",
+        description="Serve the notebooks as pages from this computer to the browsers in the room. Visitors can use "
+        "every picture but can't run code. The teacher's page shows the address, also as a QR code.",
         allow_abbrev=False,
     )
     class_.add_argument(
-        "notebook", type=Path, nargs="?", help="a notebook, or a folder of them; by default those of llmviz"
+        "notebook",
+        type=Path,
+        nargs="?",
+        help="a notebook, or a folder of notebooks (default: those of llmviz)",
     )
     class_.add_argument(
         "--port",
         type=_port,
         metavar="NUMBER",
-        help=f"at this port; by default the first free one from {CLASS_PORT} on",
+        help=f"use this port (default: the first free one from {CLASS_PORT})",
     )
-    class_.add_argument("--password", metavar="WORD", help="who wants to come in has to know this word")
+    class_.add_argument("--password", metavar="WORD", help="ask visitors for this password")
     class_.add_argument(
         "--visitors",
         type=_number_of("visitors", 500),
         metavar="NUMBER",
-        help="how many pages may be open at once; by default as many as there is memory for (300 MB each), 60 at most",
+        help="how many pages may be open at once (default: as many as fit into memory at 300 MB each, at most 60)",
     )
     class_.add_argument(
         "--each",
         type=_number_of("pages", 500),
         default=1,
         metavar="NUMBER",
-        help="how many pages one visitor may have open at once (default: 1). Where all come from one "
-        "address, as with WSL, Docker Desktop or a proxy, give their number: so many answers may it send",
+        help="how many pages one visitor may have open at once (default: 1). If all visitors share one address, "
+        "as with WSL, Docker Desktop or a proxy, give the number of visitors",
     )
     class_.add_argument(
-        "--project", action="store_true", help="for a projector: large type, one picture a screen"
+        "--project",
+        action="store_true",
+        help="use large type and show one picture per screen, for a projector",
     )
-    class_.add_argument("--local", action="store_true", help="only for browsers on this computer")
+    class_.add_argument("--local", action="store_true", help="serve only browsers on this computer")
     class_.add_argument(
-        "--check", action="store_true", help="try before the lesson whether phones reach this computer"
+        "--check", action="store_true", help="test before the lesson whether phones can reach this computer"
     )
     class_.add_argument(
-        "--no-browser", action="store_true", help="don't open the teacher's page; print its address"
+        "--no-browser",
+        action="store_true",
+        help="print the address of the teacher's page instead of opening it",
     )
     class_.set_defaults(run=_class)
     cache = commands.add_parser(
         "cache",
-        help="say where the model is kept and how much disk it takes, or delete it",
-        description="Say where the model and its unpacked numbers are kept, and how much disk each takes.",
+        help="show where the model is stored and how much disk space it takes, or delete it",
+        description="Show where the model and its unpacked parameters are stored, and how much disk space each takes.",
         allow_abbrev=False,
     )
-    cache.add_argument("--delete", action="store_true", help="delete all of it, after a question")
+    cache.add_argument("--delete", action="store_true", help="delete all of it, after asking you")
     cache.set_defaults(run=_cache)
     return parser
 
@@ -166,7 +175,9 @@ def _number_of(what: str, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if text.isdecimal() and 1 <= int(text) <= most:
             return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}: give one from 1 to {most}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a valid number of {what}. Give a number from 1 to {most}."
+        )
 
     return number
 
@@ -174,7 +185,9 @@ def _number_of(what: str, most: int) -> Callable[[str], int]:
 def _port(text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 65535:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535, such as 8888")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a valid port. Give a number from 1 to 65535, such as 8888."
+    )
 
 
 def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
@@ -207,13 +220,13 @@ def _page(args: argparse.Namespace, extra: list[str]) -> None:
     else:
         target = args.output or Path(f"{source.stem}.html")
         if target.suffix not in (".html", ".htm"):
-            raise CannotStart(f"{target} is no name for a page: it should end in .html")
+            raise CannotStart(f"{target} is not a valid name for a page. End it in .html.")
         files = {source: target}
     try:
         (target if source.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
         _write_pages(files, args.seconds, target if source.is_dir() else None)
     except OSError as error:
-        raise CannotStart(f"the page cannot be written: {error}. Give another place with -o.") from None
+        raise CannotStart(f"Cannot write the page: {error}. Choose another place with -o.") from None
 
 
 def _refuse(command: str, extra: list[str]) -> None:
@@ -256,13 +269,13 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
     _refuse("class", extra)
     if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
         raise CannotStart(
-            "a class needs two more packages. Run "
+            "A class needs two more packages. Run "
             f'`{sys.executable} -m pip install "llmviz[class]"`, or in a clone `pip install -e ".[class]"`.'
         )
     if args.password is not None and not args.password.strip():
-        raise CannotStart("the word after --password is empty")
+        raise CannotStart("The password is empty. Give a word after --password.")
     if args.check and args.local:
-        raise CannotStart("with --local no phone can reach this computer. Leave it out to check.")
+        raise CannotStart("With --local, no phone can reach this computer. Leave --local out to check.")
     _, notebooks = _chosen(args.notebook)
     from llmviz import classroom, load
 
@@ -276,7 +289,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
     try:
         load()  # on the disk before thirty kernels ask for it at once
     except (OSError, ValueError, RuntimeError) as error:
-        raise CannotStart(f"the model cannot be had: {error}") from None
+        raise CannotStart(f"Cannot load the model: {error}") from None
     try:
         classroom.serve(
             notebooks,
@@ -299,20 +312,22 @@ def _cache(args: argparse.Namespace, extra: list[str]) -> None:
     from llmviz.weights import cached_files
 
     folder = cache_folder()
-    files = {folder / FILE_NAME: "the model's file, as it was fetched"}
+    files = {folder / FILE_NAME: "the model's file, as it was downloaded"}
     files |= {path: f"unpacked: {of or 'a model file'}" for path, of in cached_files(folder).items()}
     sizes = {path: _bytes_of(path) for path in files if path.exists()}
     if not sizes:
-        print(f"There is nothing in {folder}. The model is fetched when a notebook first needs it.")
+        print(f"{folder} is empty. llmviz downloads the model when a notebook first needs it.")
         return
     print(f"{folder}: {sum(sizes.values()) / 1e6:,.0f} MB")
     for path, n_bytes in sizes.items():
         print(f"{n_bytes / 1e6:6,.0f} MB  {path.relative_to(folder)}  ({files[path]})")
     if not args.delete:
-        print("`llmviz cache --delete` deletes all of it; LLMVIZ_HOME names another folder.")
+        print("Run `llmviz cache --delete` to delete all of it. Set LLMVIZ_HOME to use another folder.")
         return
     try:
-        confirmed = input("Delete it? The next start fetches the model again. [y/N] ").strip().lower() == "y"
+        confirmed = (
+            input("Delete it? The next start downloads the model again. [y/N] ").strip().lower() == "y"
+        )
     except EOFError:  # nobody is there to answer
         confirmed = False
     if not confirmed:
@@ -323,7 +338,7 @@ def _cache(args: argparse.Namespace, extra: list[str]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise CannotStart(
-            f"{path} cannot be deleted ({error.strerror}). Close all notebooks, and run this again."
+            f"Cannot delete {path} ({error.strerror}). Close all notebooks, and run this again."
         ) from None
     print("Deleted.")
 
@@ -337,7 +352,7 @@ def _free_port(first: int, local: bool) -> int:
         with contextlib.suppress(OSError):
             socket.create_server(("127.0.0.1" if local else "", port)).close()
             return port
-    raise CannotStart(f"no port from {first} to {first + 49} is free. Give one with --port.")
+    raise CannotStart(f"No port from {first} to {first + 49} is free. Choose one with --port.")
 
 
 def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
@@ -345,11 +360,11 @@ def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
     source = (named or _shipped()).expanduser().absolute()
     if source.is_dir():
         if not (notebooks := sorted(source.glob("*.ipynb"))):
-            raise CannotStart(f"there is no notebook in {source}")
+            raise CannotStart(f"There is no notebook in {source}. Name a folder that has notebooks.")
         return source, notebooks
     if source.is_file() and source.suffix == ".ipynb":
         return source, [source]
-    raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
+    raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder. Check the path.")
 
 
 def _shipped() -> Path:
@@ -369,8 +384,8 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
             socket.create_server(("localhost", args.port)).close()
         except OSError as error:
             raise CannotStart(
-                f"port {args.port} cannot be used ({os.strerror(error.errno or 0)}). "
-                "Give another with --port, or leave it out: a free one is found."
+                f"Cannot use port {args.port} ({os.strerror(error.errno or 0)}). "
+                "Choose another with --port, or leave --port out to use a free one."
             ) from None
         options += [f"--ServerApp.port={args.port}", "--ServerApp.port_retries=0"]
     if args.browser:
@@ -378,8 +393,8 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
             webbrowser.get(args.browser)
         except webbrowser.Error:
             raise CannotStart(
-                f"there is no browser called {args.browser!r} here. Leave --browser out for the usual one, "
-                "or give --no-browser and open the address that is printed."
+                f"There is no browser called {args.browser!r} here. Leave --browser out to use your usual one, "
+                "or add --no-browser and open the printed address."
             ) from None
         options.append(f"--ServerApp.browser={args.browser}")
     if args.no_browser:
@@ -397,14 +412,14 @@ def _folder(chosen: Path | None) -> Path:
         copied, unchanged = copy_notebooks(shipped, folder)
     except OSError as error:
         raise CannotStart(
-            f"the notebooks cannot be put into {folder} ({error.strerror}). Give another folder with --folder."
+            f"Cannot copy the notebooks into {folder} ({error.strerror}). Choose another folder with --folder."
         ) from None
     if copied:
         print(f"Copied: {', '.join(copied)}")
     if unchanged:
         print(
-            f"Kept as they are, yours or an earlier version's: {', '.join(unchanged)} "
-            "(for fresh copies, give a new folder with --folder)"
+            f"Unchanged, because they differ from this version: {', '.join(unchanged)} "
+            "(for fresh copies, choose a new folder with --folder)"
         )
     return folder
 

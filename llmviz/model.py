@@ -432,13 +432,15 @@ class Model:
         else:
             for token in text_or_ids:
                 if not isinstance(token, int | np.integer) or not 0 <= token < self.config.n_vocab:
-                    raise ValueError(f"there is no token {token}; ids go from 0 to {self.config.n_vocab - 1}")
+                    raise ValueError(
+                        f"there is no token {token}: token ids go from 0 to {self.config.n_vocab - 1}"
+                    )
             tokens = [int(token) for token in text_or_ids]
         if not tokens:
-            raise ValueError("the text is empty: the model needs at least one token to guess the next")
+            raise ValueError("the text is empty, but the model needs at least one token to start from")
         if len(tokens) > self.config.n_ctx:
             raise ValueError(
-                f"{len(tokens)} tokens are more than this model's context of {self.config.n_ctx}"
+                f"the text has {len(tokens)} tokens, but this model's context window holds {self.config.n_ctx}"
             )
         return tokens
 

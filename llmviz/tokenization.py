@@ -72,7 +72,7 @@ class Tokenizer:
         """
         _, dropped = drop_unwritable(text, self.ranks)
         if dropped:
-            raise ValueError(describe_unwritable(dropped))
+            raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
         return self._encoding.encode_ordinary(text)
 
     def merges(self, text: str) -> list["MergeStep"]:
@@ -170,12 +170,12 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
 
 
 def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
-    """Write one sentence that names the characters and where they are."""
+    """Return what is wrong, with the characters and their positions."""
     shown = ", ".join(
         f"U+{ord(unwritable.character):04X} at position {unwritable.index}" for unwritable in dropped[:5]
     )
     more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
-    return f"this model's vocabulary has no token for {shown}{more}; leave such characters out"
+    return f"this model's vocabulary has no token for {shown}{more}"
 
 
 def split_words(text: str, words: str = WORDS) -> list[str]:
@@ -208,7 +208,7 @@ def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[Me
     """
     _, dropped = drop_unwritable(text, ranks)
     if dropped:
-        raise ValueError(describe_unwritable(dropped))
+        raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
     parts = [bytes([byte]) for byte in text.encode()]
     borders, place = set(), 0  # byte offsets at which a new word begins
     for word in split_words(text, words):

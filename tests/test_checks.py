@@ -363,9 +363,10 @@ def test_a_case_is_told_with_all_its_numbers():
 
 def test_an_error_is_told_and_an_index_past_an_end_is_explained():
     assert checks.cosine(lambda a, b: 1 / 0).message.endswith("ZeroDivisionError: division by zero")
-    assert "out of range; " in checks.count_pairs(lambda parts: parts[99]).message
+    assert "out of range. It " in checks.count_pairs(lambda parts: parts[99]).message
     no_array = checks.score_at(lambda q, k, q_place, *_: np.array(q_place)[:, None] * q @ k).message
-    assert re.search("IndexError: too many indices [^;]*$", no_array)  # it reaches past no end
+    assert "IndexError: too many indices" in no_array
+    assert "past an end" not in no_array
 
 
 @pytest.mark.parametrize("check", [checks.sinusoid_table, checks.rotate_pair, checks.score_at])

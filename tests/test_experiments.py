@@ -356,23 +356,6 @@ def test_each_block_is_off_once_and_alone(tiny_model):
         assert value == pytest.approx(tiny_model.trace(tokens, edits).logits[3], abs=1e-4)
 
 
-def test_heads_are_drawn_and_off_together(tiny_model, monkeypatch):
-    tokens, heads, seen = tiny_model.tokens_of(TEXT), [(0, 1), (1, 2), (2, 0), (2, 3)], []
-    first = tiny_model.trace(tokens).logits.argmax()
-    draws = [*experiments.ablate_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)]
-    monkeypatch.setattr(
-        experiments.ablation, "likeliest_changes", lambda _model, _tokens, edits: seen.append(edits) or True
-    )
-    assert {
-        stays for _, stays in experiments.ablate_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)
-    } == {False}
-    assert [size for size, _ in draws] == [1] * 4 + [3] * 4 == [len(edits.head) for edits in seen]
-    assert len({frozenset(edits.head) for edits in seen[4:]}) > 1
-    for (_, stays), edits in zip(draws, seen):
-        assert {*edits.head} <= {*heads}
-        assert stays == (tiny_model.trace(tokens, edits).logits.argmax() == first)
-
-
 def test_where_the_numbers_overflow_there_is_no_likeliest_token(tiny_model):
     tokens, too_long = tiny_model.tokens_of(TEXT), Edits(ffn={0: 1e38, 1: 1e38})
     assert experiments.likeliest_after(tiny_model.trace(tokens), too_long) is None

@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that are still to be marked.
 LEFT = {
-    "00_the_loop",
     "01_tokenization",
     "02_embeddings",
     "04_attention",

@@ -628,11 +628,21 @@ def test_the_guide_names_controls_and_texts_that_exist():
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
         "the one that looks hardest",
-        *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
-        *("Heads off", "Guess again", "ask about twenty words", "Example in front", "RoPE", "FFN"),
+        *(
+            "Show me",
+            "Lock in my guess",
+            "Pick one",
+            "Write 30 more",
+            "step",
+            "back",
+            "T → 0",
+            "T = 10",
+            "swapped",
+        ),
+        *("Heads off", "Guess again", "ask about twenty words", "Example in front", "position (RoPE)", "FFN"),
     ):
         assert f"*{control}*" in GUIDE
-        assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
+        assert re.search(rf"[\"“]{re.escape(control)}[\"”]", views + scripts), control
     for when in lessons.WHEN:
         assert f"*{ACTIONS[when]}*" in GUIDE
     for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):

@@ -208,7 +208,7 @@ def test_a_stopped_training_goes_on_or_begins_anew():
         await until(lambda: made.trace and len(made.trace.snapshots) > 1)
         assert train.disabled
         stop.click()
-        assert (stop.description, train.disabled) == ("go on", False)
+        assert (stop.description, train.disabled) == ("Continue", False)
         step = made.trace.last.step
         assert re.search(holding(step, 400), repr(made.parts["status"]))
         assert repr(made.parts["results"])
@@ -216,7 +216,7 @@ def test_a_stopped_training_goes_on_or_begins_anew():
         await asyncio.sleep(0.2)
         assert made.trace.last.step == step
         stop.click()
-        assert stop.description == "stop"
+        assert stop.description == "Stop"
         await until(lambda: made.scene(made.state).result("learn").last.step > step)
         assert made.parts["curves"].x[0] == 0  # the same training
         stop.click()
@@ -235,7 +235,11 @@ def test_a_training_that_is_stopped_before_its_first_step_says_so(wait):
     async def story():
         made = own(TEXT, steps=400)
         made.parts["train"].click()
-        for sentence, button in ((learners.BEGINS, "stop"), ("Stopped.", "go on"), (learners.BEGINS, "stop")):
+        for sentence, button in (
+            (learners.BEGINS, "Stop"),
+            ("Stopped.", "Continue"),
+            (learners.BEGINS, "Stop"),
+        ):
             assert made.parts["status"].sentences == [sentence]
             assert made.parts["learn"].description == button
             await asyncio.sleep(wait)
@@ -251,11 +255,11 @@ def test_one_training_at_a_time():
         one.parts["train"].click()
         await until(lambda: one.trace)
         other.parts["train"].click()
-        assert (one.parts["learn"].description, other.parts["learn"].description) == ("go on", "stop")
+        assert (one.parts["learn"].description, other.parts["learn"].description) == ("Continue", "Stop")
         other.close()  # ends it
         await asyncio.sleep(0.1)
         one.parts["learn"].click()
-        assert one.parts["learn"].description == "stop"
+        assert one.parts["learn"].description == "Stop"
         one.close()
 
     asyncio.run(story())

@@ -16,7 +16,6 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "Arcs": lambda kind, model: kind([], np.zeros((0, 0))),
     "HeadGrid": lambda kind, model: kind(np.zeros((0, 0))),
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
-    "LoopPicture": lambda kind, model: kind([], n_prompt=0),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),

@@ -95,17 +95,17 @@ def test_a_stop_leaves_what_is_known_and_going_on_begins_there(prompt):
     async def scene():
         view = Counting(prompt, n=9)
         await until(lambda: shown(view, "count") == "[0, 1, 2]")
-        assert (shown(view, "up"), shown(view, "progress")) == ("stop", view.parts["progress"].description)
+        assert (shown(view, "up"), shown(view, "progress")) == ("Stop", view.parts["progress"].description)
         assert view.parts["progress"].value == pytest.approx(3 / 9)
         assert view.parts["tokens"].disabled
         view.parts["up"].click()
         assert not view.busy
-        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "go on")
+        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "Continue")
         assert (shown(view, "progress"), shown(view, "reached")) == ("hidden", "not done")
         view.controls["other"].value = 3  # it is not begun again by itself
         assert not view.busy
         view.parts["up"].click()
-        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "stop")
+        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "Stop")
         await until(lambda: not view.busy)
         assert shown(view, "count") == f"{[*range(9)]}"
         assert not view.parts["tokens"].disabled
@@ -148,11 +148,11 @@ def test_all_views_of_a_text_share_a_job_and_any_may_stop_it(prompt):
         await until(lambda: shown(first, "count") == "[0, 1, 2]")
         assert first.busy
         assert not second.busy
-        assert (shown(second, "count"), shown(second, "up")) == ("[0, 1, 2]", "stop")
+        assert (shown(second, "count"), shown(second, "up")) == ("[0, 1, 2]", "Stop")
         assert second.parts["progress"].value == first.parts["progress"].value
         second.parts["up"].click()
         assert not first.busy
-        assert shown(first, "up") == "go on"
+        assert shown(first, "up") == "Continue"
         first.parts["up"].click()
         first.close()  # and the other one carries on
         await until(lambda: not second.busy)
@@ -169,7 +169,7 @@ def test_a_button_starts_a_job_and_stops_it(prompt):
         assert shown(view, "read") == "hidden"  # the press came too early
         view.parts["tokens"].click()
         await until(lambda: shown(view, "read") == "1 read")
-        assert shown(view, "tokens") == "stop"
+        assert shown(view, "tokens") == "Stop"
         view.controls["n"].value = 7  # another job's
         view.parts["tokens"].click()
         await until(lambda: not view.busy)

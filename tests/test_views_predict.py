@@ -185,7 +185,7 @@ def test_either_of_two_that_are_tied_is_right(guess, right):
     question = Predict("Which?", ["a", "b", "c"], answer=lambda: within([1.0, 0.5, 1.01], 0.03)).card
     question.change(guess=guess, committed=True)
     assert question.answer == right
-    assert question.verdict.endswith("It is a tie: “c” and “a”.")
+    assert question.verdict.endswith("It's a tie between “c” and “a”.")
 
 
 def test_a_right_guess():

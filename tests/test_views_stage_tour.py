@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import views
+from llmviz.position import rotate, rotation_angles
 from llmviz.views.kit.theme import STAGES
 from llmviz.views.the_loop import TEXTS
 
@@ -36,15 +37,14 @@ def test_the_open_picture_follows_what_is_written(tiny_model):
 
 
 @pytest.mark.parametrize("text", [TEXT, "a b", "a"])
-def test_the_clocks_add_up_to_the_score_of_the_keenest_head(tiny_model, text):
+def test_the_query_of_the_sharpest_head_is_rotated_to_every_position(tiny_model, text):
     trace = tiny_model.trace(text)
     tour = views.StageTour(tiny_model, trace, stage="position")
-    dial, (layer, head, key) = tour.parts["position"], tour.scene(tour.state).keenest
+    layer, head = tour.scene(tour.state).sharpest
     patterns = np.stack([block.attention.pattern[:, -1, 1:-1] for block in trace.blocks])
     if patterns.size:
-        assert patterns[layer, head, key - 1] == pytest.approx(patterns.max(), rel=1e-5)
-    assert (dial.q_position, dial.k_position) == (len(trace.tokens) - 1, key)
-    used = trace.blocks[layer].attention.scores[head, -1, key]
-    assert dial.score == pytest.approx(float(used), abs=1e-4)
-    assert dial.parts.sum() == pytest.approx(dial.score, abs=1e-4)
-    assert (key == 0) == (len(trace.tokens) < 3)
+        assert patterns[layer, head].max() == pytest.approx(patterns.max(), rel=1e-5)
+    rows = tour.parts["position"].values
+    np.testing.assert_allclose(rows[-1], trace.blocks[layer].q[head, -1], rtol=1e-5)  # the run's own query
+    turned = rotation_angles(np.array([len(rows) - 1]), rows.shape[1], base=tiny_model.config.rope_base)
+    np.testing.assert_allclose(rotate(rows[:1], turned)[0], rows[-1], atol=1e-5)

@@ -1,7 +1,6 @@
 """The front page without a browser: its controls are moved by setting their traits."""
 
 import asyncio
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ def loop(tiny_model):
 
 
 def ids(loop):
-    return loop.parts["strip"].ids
+    return loop.trace.tokens
 
 
 def press(loop, *names):
@@ -51,17 +50,18 @@ def test_the_temperature_moves_the_bars_and_leaves_an_outline(loop):
 
 
 def test_pick_one_appends_one_token(loop, tiny_model):
-    before, picture = ids(loop), loop.parts["loop"]
+    before = ids(loop)
     press(loop, "pick")
     assert ids(loop)[:-1] == before == loop.run.tokens
-    assert loop.parts["strip"].highlight == [len(before)]
-    assert picture.pieces == loop.parts["strip"].pieces == loop.trace.pieces
-    assert picture.likeliest == loop.parts["bars"].pieces[: len(picture.likeliest)]
-    assert tiny_model.tokenizer.decode(ids(loop)) in repr(loop.parts["whole_text"])
+    assert loop.parts["strip"].ids == ids(loop)[-1:]
+    assert loop.parts["strip"].layout.display != "none"
+    after = Sampler().probs(tiny_model.trace(ids(loop)).logits)
+    np.testing.assert_allclose(loop.parts["bars"].probs, after[loop.parts["bars"].ids], rtol=1e-4)
     p = 100 * Sampler().probs(loop.run.logits)[ids(loop)[-1]]
     assert numbers(repr(loop.parts["message"]))[-1] == pytest.approx(p, abs=0.05)
     press(loop, "start_again")
-    assert not loop.parts["whole_text"].sentences
+    assert not loop.parts["message"].sentences
+    assert loop.parts["strip"].layout.display == "none"
 
 
 def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
@@ -95,42 +95,6 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
     asyncio.run(scene())
     assert ids(loop) == tiny_model.tokenizer.encode("Another text")
     assert not loop.busy
-
-
-def test_a_turn_goes_once_round_the_loop(loop):
-    seen, picture = [], loop.parts["loop"]
-    picture.observe(lambda change: seen.append((change["new"], picture.picked, len(picture.pieces))), "phase")
-    n = len(loop.run.tokens)
-    press(loop, "pick")
-    piece = picture.pieces[-1]
-    turn = [("pick", piece, n), ("append", piece, n + 1), ("read", piece, n + 1), ("guess", None, n + 1)]
-    assert seen == turn
-
-
-def test_what_is_picked_is_the_selected_bar(loop):
-    loop.become(replace(loop.state, temperature=0.0))
-    loop.become(replace(loop.go_on(replace(loop.state, more=1)), more=0))
-    assert loop.state.phase == "pick"
-    assert loop.parts["bars"].selected == 0
-    press(loop, "stop")
-    assert (loop.state.phase, len(ids(loop))) == ("guess", len(loop.run.tokens) + 1)
-
-
-@pytest.mark.parametrize("wait", [0.0, 0.02])
-def test_pressing_again_adds_a_turn(loop, wait):
-    async def scene():
-        press(loop, "pick")
-        await asyncio.sleep(wait)
-        assert not loop.parts["pick"].disabled
-        press(loop, "pick")
-        while loop.busy:
-            await asyncio.sleep(0.01)
-
-    asyncio.run(scene())
-    both = ids(loop)
-    assert len(both) == len(loop.run.tokens) + 2
-    press(loop, "start_again", "pick", "pick")
-    assert ids(loop) == both
 
 
 def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):

@@ -224,7 +224,7 @@ CLAIMS = (
         ),
         no_other_carries_it=on_nouns(
             "No other head carries as much of it: we tried all 270 for ten of the nouns.",
-            "Patch each head alone: how far does the strongest other one move the lead?",
+            "Patch one head at a time: how far does the strongest of the others move the lead?",
             lambda model, texts: 100 * experiments.strongest_besides(minimal_pair(model, *texts), SPEAKER),
             Bounds(within=below(75)),
             unit="% of what L26·H0 does",

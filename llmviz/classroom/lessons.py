@@ -143,8 +143,8 @@ LESSONS = {
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
                 LessonQuestion(
-                    "“The cats that I saw yesterday”: a head gives “cats” 61% of its attention. What it hands over is "
-                    "exchanged for what it hands over behind “The cat that I saw yesterday”. What becomes of the next "
+                    "“The cats that I saw yesterday”: a head gives “cats” 61% of its attention. What it passes on is "
+                    "replaced with what it passes on in “The cat that I saw yesterday”. What happens to the next "
                     "word, “were” rather than “was”?",
                     (
                         Option(
@@ -191,7 +191,7 @@ LESSONS = {
             "Chance and choice: temperature",
             (
                 LessonQuestion(
-                    "The temperature is turned up from 1 to 2. What becomes of the order of the tokens, the likeliest "
+                    "The temperature is turned up from 1 to 2. What happens to the order of the tokens, the likeliest "
                     "first?",
                     (
                         Option(

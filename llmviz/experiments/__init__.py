@@ -22,7 +22,7 @@ runs is an iterator, one run at each step, that can be left at any of them. Nega
 """
 # ruff: noqa: F401  What is imported here is what the package offers.
 
-from .ablation import ablate, ablate_each_block, ablate_each_head, ablate_together, knockout_attention
+from .ablation import ablate, ablate_each_block, ablate_each_head, knockout_attention
 from .answers import answer_probs, is_right
 from .attention_behaviours import (
     attention_from,

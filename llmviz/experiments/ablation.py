@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import numpy as np
-
 from llmviz.edits import Edits, knock_out, scale
-from llmviz.experiments.probabilities import likeliest_changes
 from llmviz.model import Model, Trace
 
 
@@ -46,26 +43,6 @@ def ablate_each_block(
     for layer in layers:
         for part, edits in (("ffn", Edits(ffn={layer: 0.0})), ("attention", Edits(attention={layer: 0.0}))):
             yield part, layer, _measured(model, tokens, edits, measure)
-
-
-def ablate_together(
-    model: Model,
-    tokens: Sequence[int],
-    heads: Sequence[tuple[int, int]],
-    sizes: Iterable[int],
-    n_draws: int,
-    seed: int,
-) -> Iterator[tuple[int, bool]]:
-    """Switch some of these heads (layer, head) off together, drawn at random, so many draws of each size.
-
-    Yields how many heads were off, and whether the likeliest next token stayed the same.
-    """
-    rng = np.random.default_rng(seed)
-    for size in sizes:
-        for _ in range(n_draws):
-            drawn = rng.choice(len(heads), size, replace=False)
-            edits = Edits(head={heads[i]: 0.0 for i in drawn})
-            yield size, not likeliest_changes(model, tokens, edits)
 
 
 def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callable[[Trace], float]) -> float:

@@ -63,7 +63,7 @@ def as_edited(of_formula: Explanation, trace: Trace, layer: int, name: str, sour
     if (layer, name) not in trace.edits.functions:
         return of_formula
     value = [Operand("value", of_formula.result, source)]
-    return replace(of_formula, formula="as the edits of this run leave it", operands=value, line="value")
+    return replace(of_formula, formula="as this run's edits leave it", operands=value, line="value")
 
 
 def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
@@ -134,7 +134,7 @@ def embedding(
     W_E = model.weights.W_E if W_E is None else W_E
     return Explanation(
         f"Number {dimension} of {_piece(model, token)}{note}",
-        "the embedding of a token = the row of the table W_E with the token's id",
+        "embedding = the token's row in the embedding table W_E",
         [Operand("W_E", W_E, source), Operand("token", int(token)), Operand("dimension", int(dimension))],
         "W_E[token, dimension]",
         embeddings.embed([token], W_E)[0][dimension],
@@ -153,12 +153,12 @@ def stream(trace: Trace, depth: int, position: int) -> tuple[Float[np.ndarray, "
 
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
-    title = f"Score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
+    title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     result = row_of(trace, layer, row).scores[head, col]
     if trace.edits.causal_mask and col > row:
         return Explanation(
             f"{title}: masked",
-            "a token cannot look at later ones, so the score is −∞ and its share will be 0",
+            "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0",
             [Operand("row", int(row)), Operand("col", int(col))],
             "np.where(col > row, -np.inf, 0)",
             result,
@@ -181,14 +181,14 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
 def pattern(
     trace: Trace, layer: int, head: int, row: int, col: int, *, block: str | None = None
 ) -> Explanation:
-    """What share of its attention token `row` gives to token `col`.
+    """Return the fraction of its attention that token `row` gives to token `col`.
 
     block: the expression that gives the layer; None: it is the trace's own.
     """
     attention, block = row_of(trace, layer, row), block or f"trace.blocks[{layer}]"
     explanation = Explanation(
-        f"Attention from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
-        "pattern = softmax(scores): e to the power of each score of this row, divided by the sum of them all",
+        f"Attention weight from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
+        "pattern = softmax(scores): e to the power of each score in this row, divided by their sum",
         [
             Operand("scores", attention.scores[head], f"{block}.attention.scores[{head}, {row}]"),
             Operand("col", int(col)),
@@ -249,7 +249,7 @@ def prob(
     title = f"Probability of {'' if is_own else 'drawing '}{name}"
     operands = [Operand("logits", logits, source), Operand("token", int(token))]
     if temperature == 0:
-        formula = "at temperature 0 the token with the largest logit gets everything"
+        formula = "at temperature 0, the token with the largest logit has a probability of 1"
         return Explanation(title, formula, operands, "float(token == logits.argmax())", probs[token])
     operands.append(Operand("temperature", temperature))
     formula, z = "softmax(logits / temperature)", "np.exp((logits - logits.max()) / temperature)"
@@ -259,9 +259,11 @@ def prob(
         formula = f"probability = {formula}, over the whole vocabulary"
         return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", probs[token])
     operands.append(Operand("kept", probs > 0))
-    formula += f" among the tokens that are kept ({filters}); 0 for those cut"
+    formula += f" over the tokens that the filters keep ({filters}), and 0 for all others"
     line = f"{z}[token] * kept[token] / {z}[kept].sum()"
-    return Explanation(title if probs[token] else f"{title}: cut", formula, operands, line, probs[token])
+    return Explanation(
+        title if probs[token] else f"{title}: filtered out", formula, operands, line, probs[token]
+    )
 
 
 def prob_after(

@@ -30,7 +30,7 @@ VISITORS = int(os.environ.get("CLASS_VISITORS", 30))
 SECONDS = int(os.environ.get("CLASS_SECONDS", 120))
 ARRIVE = SECONDS / 2  # seconds within which all come
 WORD = "Birne"
-PICTURE = "llmviz.views.the_loop.loop_picture.LoopPicture"
+PICTURE = "llmviz.views.kit.next_token_bars.NextTokenBars"
 
 
 def p95(times: list[float]) -> float:

@@ -95,10 +95,12 @@ def shot(shown: Locator, margin: int = 12) -> Image.Image:
 
 def the_loop(lab: Lab) -> None:
     show_what_answers(lab, 0)
-    explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
-    explorer.get_by_role("button", name="pick one", exact=True).click()
+    explorer = (
+        lab.page.locator(".lv-explorer").filter(has=lab.page.get_by_role("button", name="Pick one")).last
+    )
+    explorer.get_by_role("button", name="Pick one", exact=True).click()
     expect(explorer.locator(".lv-highlight")).to_have_count(1, timeout=20_000)
-    save(drawn(lab, "loop_picture"), "00_the_loop")
+    save(explorer, "00_the_loop")
 
     lab.picture("switches").get_by_role("button", name="RoPE").click()
     after = lab.page.locator("figure.lv-token_strip").last

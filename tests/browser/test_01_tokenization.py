@@ -88,13 +88,13 @@ def test_a_guess_comes_before_the_answer(before_guessing):
     assert "16" not in guess.inner_text()
     expect(lab.picture("token_strip")).to_be_hidden()
     guess.locator("input[type=number]").fill("9")
-    guess.get_by_role("button", name="Commit").click()
+    guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess.locator(".lv-sentences")).to_contain_text("16 tokens")
     expect(lab.picture("token_strip")).to_be_visible()
     options = lab.picture("predict", nth=3)
     options.scroll_into_view_if_needed()
     options.get_by_text("e + r", exact=True).click()
-    options.get_by_role("button", name="Commit").press("Enter")
+    options.get_by_role("button", name="Lock in my guess").press("Enter")
     expect(options.locator(".lv-right input")).to_be_checked()
 
 

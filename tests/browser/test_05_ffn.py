@@ -101,7 +101,7 @@ def test_the_twins_stream_is_put_in_and_stopped(lab):
     card(lab, re.compile(r"\(−1: \w+\)")).get_by_role("button", name="Show me").click()
     run = lab.page.get_by_role("button", name="Put it in at every depth", exact=True)
     run.press("Enter")
-    stop = lab.page.get_by_role("button", name="stop", exact=True).first
+    stop = lab.page.get_by_role("button", name="Stop", exact=True).first
     expect(stop).to_be_visible()
     stop.click()
     expect(run).to_be_visible()
@@ -141,10 +141,10 @@ def test_ten_countries_by_a_button_that_stops(lab):
     asked = card(lab, "For how many of ten")
     output = lab.page.locator(".jp-OutputArea-output").filter(has=asked)
     asked.scroll_into_view_if_needed()
-    expect(output.get_by_role("button", name="stop")).to_have_count(0)  # nothing runs before a guess
+    expect(output.get_by_role("button", name="Stop")).to_have_count(0)  # nothing runs before a guess
     asked.get_by_role("button", name="Show me").click()
-    output.get_by_role("button", name="stop").click()
-    expect(output.get_by_role("button", name="go on")).to_be_visible()
+    output.get_by_role("button", name="Stop").click()
+    expect(output.get_by_role("button", name="Continue")).to_be_visible()
 
 
 def test_another_subject_and_another_text_reach_every_picture(lab):

@@ -249,7 +249,7 @@ def test_the_loop_steps_and_goes_back(lab, record_property):
     button("step").click()
     expect(chips).to_have_count(n + 4)
     assert chips.last.text_content() == last  # the same dart
-    button("start again").click()
+    button("Start again").click()
     expect(chips).to_have_count(n)
 
 
@@ -279,28 +279,28 @@ def test_the_reader_takes_another_token(lab):
     lab.page.keyboard.press("Enter")
     expect(chips).to_have_count(n + 1)
     expect(chips.last).to_have_text(other)
-    button("start again").click()
+    button("Start again").click()
     expect(chips).to_have_count(n)
 
 
 def test_the_loop_runs_by_itself_and_stops(lab):
     text, chips, button = loop(lab)
     n = chips.count()
-    button("write 30 more").press("Enter")
-    expect(button("write 30 more")).to_be_focused()
+    button("Write 30 more").press("Enter")
+    expect(button("Write 30 more")).to_be_focused()
     expect(chips.nth(n + 2)).to_be_attached()
-    button("stop").click()
+    button("Stop").click()
     lab.settle()  # a token may have been on its way to the page
     stopped = chips.count()
     assert n + 3 <= stopped < n + 30
     lab.page.wait_for_timeout(400)
     assert chips.count() == stopped
-    button("start again").click()
+    button("Start again").click()
     expect(chips).to_have_count(n)
     shaded = text.locator(".lv-chip[style*=background]")
     button("step").click()
     expect(shaded).not_to_have_count(0)
-    button("start again").click()
+    button("Start again").click()
 
 
 def test_two_sides_and_their_repetition(lab):

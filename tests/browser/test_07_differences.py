@@ -60,7 +60,7 @@ def output_of(lab, answered):
 def test_no_training_and_no_answer_before_a_guess(before_guessing):
     page = before_guessing.page
     assert page.get_by_role("button", name="Show me").count() >= 4
-    assert page.get_by_role("button", name="stop", exact=True).locator("visible=true").count() == 0
+    assert page.get_by_role("button", name="Stop", exact=True).locator("visible=true").count() == 0
 
 
 def test_no_size_is_given_away(before_guessing):
@@ -75,7 +75,7 @@ def test_no_size_is_given_away(before_guessing):
 def test_nothing_is_trained_unasked(before_guessing):
     lab = before_guessing
     stops = lab.page.get_by_role(
-        "button", name="stop", exact=True, disabled=False
+        "button", name="Stop", exact=True, disabled=False
     )  # one waits in another sitting
     assert stops.locator("visible=true").count() == 0
 
@@ -87,10 +87,10 @@ def test_stop_go_on_and_stop_by_keys(lab):
     short = lab.page.get_by_role("button", name="train", exact=True).nth(1)
     short.scroll_into_view_if_needed()
     short.press("Enter")
-    for name in ("stop", "go on", "stop"):
+    for name in ("Stop", "Continue", "Stop"):
         lab.page.get_by_role("button", name=name, exact=True).locator("visible=true").press("Enter")
     expect(trainable(lab)).to_have_count(3, timeout=SLOW)
-    expect(lab.page.get_by_role("button", name="go on", exact=True)).to_be_visible()
+    expect(lab.page.get_by_role("button", name="Continue", exact=True)).to_be_visible()
 
 
 def test_two_models_and_whose_is_it(lab):
@@ -120,12 +120,12 @@ def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
-    stop = output.get_by_role("button", name="stop")
+    stop = output.get_by_role("button", name="Stop")
     expect(stop).to_be_visible(timeout=SLOW)
     expect(output.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
     expect(output.locator("figure.lv-line_plot .lv-line").first).to_be_visible(timeout=SLOW)
     stop.click()
-    expect(output.get_by_role("button", name="go on")).to_be_visible(timeout=SLOW)
+    expect(output.get_by_role("button", name="Continue")).to_be_visible(timeout=SLOW)
     expect(question.get_by_role("button", name="Guess again")).to_be_visible(timeout=SLOW)
 
 
@@ -185,10 +185,10 @@ def test_a_guess_starts_the_training_and_stop_stops_it(lab):
     card = lab.page.locator("figure.lv-predict", has_text="not in the table").first
     card.scroll_into_view_if_needed()
     card.get_by_role("button", name="Show me").press("Enter")
-    stop = lab.page.get_by_role("button", name="stop", exact=True, disabled=False)
+    stop = lab.page.get_by_role("button", name="Stop", exact=True, disabled=False)
     expect(stop).to_be_visible(timeout=SLOW)
     stop.press("Enter")
-    expect(output_of(lab, card).get_by_role("button", name="go on")).to_be_visible(timeout=SLOW)
+    expect(output_of(lab, card).get_by_role("button", name="Continue")).to_be_visible(timeout=SLOW)
 
 
 def test_a_trained_model_answers_and_its_update_is_turned_off(lab):

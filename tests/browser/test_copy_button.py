@@ -36,7 +36,7 @@ def page(browser, request):
 
 @pytest.mark.parametrize("press", [lambda button: button.click(), lambda button: button.press("Enter")])
 def test_it_copies_the_line_and_says_so(page, press):
-    button = page.get_by_role("button", name="copy as code")
+    button = page.get_by_role("button", name="Copy as code")
     press(button)
     expect(page.get_by_role("status")).to_contain_text(LINE)
     expect(button).to_be_focused()
@@ -46,7 +46,7 @@ def test_it_copies_the_line_and_says_so(page, press):
 
 
 def test_paper_does_without(page):
-    button = page.get_by_role("button", name="copy as code")
+    button = page.get_by_role("button", name="Copy as code")
     expect(button).to_be_visible()
     page.emulate_media(media="print")
     expect(button).not_to_be_visible()

@@ -229,6 +229,17 @@ def test_without_motion_it_steps(lab, journey):
         lab.page.keyboard.press("Home")
 
 
+def test_the_film_of_a_text_is_saved_as_a_clip(lab, journey, tmp_path):
+    with lab.page.expect_download(timeout=120_000) as saved:
+        journey.get_by_role("button", name="Film").click()
+        until(lab, lambda: where(journey) > 0.2)
+        stage(journey).get_by_role("button", name="Pause").click()  # what was played so far
+    clip = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(clip)
+    assert clip.suffix in (".mp4", ".webm")
+    assert clip.stat().st_size > 20_000
+
+
 def test_it_is_drawn_again_in_another_theme(lab, journey):
     light = shown(journey)
     lab.switch_theme("dark")

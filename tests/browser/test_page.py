@@ -142,7 +142,7 @@ def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa:
     expect(picture).to_be_hidden()
     expect(card).not_to_contain_text("42")
     card.locator("input.lv-number").fill("40")
-    card.get_by_role("button", name="Commit").dblclick()  # as a finger may do
+    card.get_by_role("button", name="Lock in my guess").dblclick()  # as a finger may do
     expect(card.locator(".lv-sentences")).to_contain_text(re.compile("40.*42.* 2 "))
     expect(picture).to_be_visible()
     one.wait_for_timeout(800)
@@ -159,13 +159,13 @@ def test_a_card_shows_what_its_experiment_gave_or_says_that_it_needs_a_kernel(op
     counted = one.get_by_text("counted", exact=True)
     expect(counted).to_have_count(0)
     quick.locator("input.lv-number").fill("7")
-    quick.get_by_role("button", name="Commit").click()
+    quick.get_by_role("button", name="Lock in my guess").click()
     expect(quick.locator(".lv-sentences")).to_contain_text(re.compile("7.*7"))
     expect(counted).to_be_visible()
     one.wait_for_timeout(800)
     quick.get_by_role("button", name="Guess again").click()
     expect(counted).to_have_count(0)
-    expect(long.get_by_role("button", name="Commit")).to_be_disabled()
+    expect(long.get_by_role("button", name="Lock in my guess")).to_be_disabled()
     expect(one.locator(".widget", has=long).locator(".needs-kernel")).to_have_count(
         3
     )  # and both "count" buttons

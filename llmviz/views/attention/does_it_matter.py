@@ -51,7 +51,7 @@ def _partner_box(value: str) -> ipywidgets.Text:
 
 
 class DoesItMatter(View):
-    """Two sentences that differ in a word, and in a later one that depends on it: which heads bring the news?
+    """Two sentences that differ in a word, and in a later one that depends on it: which heads matter to it?
 
     At the one token before the later word, chosen heads, and as many at random, may not look at the first one ("no
     look"), or they hand over nothing, their mean over other texts, or what they hand over in the other sentence.

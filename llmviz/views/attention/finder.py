@@ -32,7 +32,7 @@ def on_probe(model: Model) -> np.ndarray:
 
 
 class HeadFinder(OneHead):
-    """Which heads look from this token to that one? Which behave like this? A ranking, and the chosen head's map."""
+    """Which heads attend from this token to another? Which behave like this? A ranking, and the chosen head's map."""
 
     @dataclass(frozen=True)
     class State:

@@ -54,8 +54,8 @@ class TenCountries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            "For how many of ten does swapping one head bring the next country's capital (more than half as likely as "
-            "at home)?"
+            "For how many of the ten countries does patching this one head bring out the next country's capital, with "
+            "more than half of its usual probability?"
         )
 
     def answer(self, scene: Scene) -> int:

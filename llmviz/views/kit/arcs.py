@@ -32,19 +32,19 @@ class Arcs(OfTokens):
         super().__init__(pieces, weights=weights, **traits)
 
     def text(self) -> str:
-        """One line a token: what it looks at, strongest first, down to the threshold, and the share left out."""
+        """Return a line a token: what it attends to, strongest first, and how much is below the threshold."""
         if not self.pieces:
             return "no tokens yet"
         rows = range(len(self.pieces)) if self.selected is None else [self.selected]
         return "\n".join(self._line(row) for row in rows)
 
     def headline(self) -> str:
-        """Where the selected token looks; without one, how many tokens there are."""
+        """Return what the selected token attends to; without one, how many tokens there are."""
         if not self.pieces:
             return "no tokens yet"
         if self.selected is not None:
             return self._line(self.selected)
-        return f"Arcs between {len(self.pieces)} tokens; select one to hear where it looks"
+        return f"Arcs between {len(self.pieces)} tokens. Select a token to hear what it attends to"
 
     def _line(self, row: int) -> str:
         name = f"{row}  {visible(self.pieces[row])}"
@@ -54,4 +54,4 @@ class Arcs(OfTokens):
         order = [i for i in np.argsort(-weights, kind="stable") if weights[i] >= self.threshold]
         seen = ", ".join(f"{visible(self.pieces[i])} ({i}) {percent(weights[i])}" for i in order)
         rest = max(0.0, float(weights.sum() - weights[order].sum()))
-        return f"{name} → {seen or 'nothing'}; {percent(rest)} under the threshold"
+        return f"{name} → {seen or 'nothing'}; {percent(rest)} below the threshold"

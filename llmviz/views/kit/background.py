@@ -1,4 +1,4 @@
-"""Work that takes longer than a moment: done step by step beside everything else, watched, and stopped by a button."""
+"""Work that takes longer than a moment: it goes on step by step while a page is used, and a button stops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of what was measured: what people say about a stage, beside this machine's numbers."""
+"""Tables of what was measured: what people say about a stage, and this machine's numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The controls beside the pictures: sliders, boxes, buttons, and sentences computed from the numbers shown."""
+"""The controls of the pictures: sliders, boxes, buttons, and sentences computed from the numbers shown."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget
 
 
 class Sentences(Closable, anywidget.AnyWidget):
-    """Sentences computed from the numbers beside them. They are set as text: no HTML, and no "$" begins a formula."""
+    """Sentences computed from the numbers shown. They are set as text: no HTML, and no "$" begins a formula."""
 
     _esm = (STATIC / "sentences.js").read_text("utf-8")
     _css = (

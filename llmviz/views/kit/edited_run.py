@@ -39,15 +39,15 @@ class EditedRun(View):
         before, after = ops.softmax(scene.run.logits), ops.softmax(scene.edited)
         tokens = [int(before.argmax()), int(after.argmax())]
         first, now = map(quote, scene.run.model.tokenizer.pieces(tokens))
-        change = f"{first} had {percent(before[tokens[0]])}, and has {percent(after[tokens[0]])} now"
+        change = f"{first} went from {percent(before[tokens[0]])} to {percent(after[tokens[0]])}."
         return change + (
-            "." if now == first else f"; the likeliest is {now} with {percent(after[tokens[1]])}."
+            "" if now == first else f" The likeliest token is now {now} ({percent(after[tokens[1]])})."
         )
 
     @bars_part(
-        "The next token with these changes; outline: the whole model",
+        "Next-token probabilities (outlines: the unchanged model)",
         n=10,
-        before_label="the whole model",
+        before_label="the unchanged model",
     )
     def bars(self, scene: Scene) -> dict:
         before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)

@@ -11,7 +11,7 @@ from llmviz.views.kit.predict import Answer, Asked, GuessCard, guess
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
-STOPPED = "Stopped before the end: the answer takes all of it."
+STOPPED = "Stopped early. The answer needs the whole experiment."
 
 
 class GuessFirst(View):

@@ -17,7 +17,7 @@ class LinePlot(OfRows):
 
     NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room;
     log_y: the same for the values, which must be positive. down: the axis grows downwards, so that rank 1 is on top.
-    unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") stands behind the numbers.
+    unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") follows the numbers.
     The axis covers y_min to y_max at least. `marks` are upright lines, (x, word). `x_pieces`, one a point, name the
     points in the readout. A few bars of one name have their numbers written on them. A click, the arrow keys or Python
     select a point (`selected`, its index).

@@ -20,7 +20,7 @@ def live(
 ) -> Live:
     """Return a text box, and under it what `picture` makes of each run of the model over its text.
 
-    text: what stands in the box at first, or a page's own `Prompt`. picture: from a trace to a widget.
+    text: what the box holds at first, or a page's own `Prompt`. picture: from a trace to a widget.
     """
     return Live(text if isinstance(text, Prompt) else Prompt(model or load(), text), picture)
 

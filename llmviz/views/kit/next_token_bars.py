@@ -58,13 +58,13 @@ class NextTokenBars(OfRows):
         for i, piece in enumerate(self.pieces):
             row = [visible(piece), percent(self.probs[i])]
             rows.append(row if self.before is None else [*row, percent(self.before[i])])
-        rest = f"{percent(self.rest)} on the other {self.n_rest:,} tokens" if self.n_rest else ""
+        rest = f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
         return "\n".join(filter(None, [lines(rows), rest]))
 
     def headline(self) -> str:
         """The three likeliest, and the rest's share."""
         best = [f"{visible(piece)} {percent(p)}" for piece, p in zip(self.pieces[:3], self.probs)]
-        rest = f"; {percent(self.rest)} on the {self.n_rest:,} tokens not shown" if self.n_rest else ""
+        rest = f"; {percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
         return f"Likeliest next tokens: {', '.join(best)}{rest}"
 
     @traitlets.observe("selected", "ids")

@@ -67,7 +67,7 @@ def marked_label(text: str) -> str:
 
 
 def visible_label(text: str) -> str:
-    """`visible` for a label that may be a piece or plain words: "layer 3" stays as it is, " that" is "·that"."""
+    """`visible` for a label that may be a piece or plain words: "layer 3" stays unchanged, " that" is "·that"."""
     return marked_label(text).replace(_OPEN, "").replace(_CLOSE, "")
 
 

@@ -27,7 +27,7 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
 
 
 class PipelineMap(Picture):
-    """The stages in order: the current one solid, the others links to the notebooks that lie beside this one.
+    """The stages in order: the current one solid, the others links to the notebooks in the same folder.
 
     source: a text's trace, or a view with a `trace`: the sizes are those of its text. here: the stage of this notebook,
     or None. links=False: clicking a stage sets the trait `picked` instead.
@@ -43,7 +43,7 @@ class PipelineMap(Picture):
     names = traitlets.List(traitlets.Unicode(), list(NAMES.values())).tag(sync=True)
     shapes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bracket = traitlets.Unicode().tag(sync=True)
-    # stage, or "loop" → file beside this notebook
+    # stage, or "loop" → file in this notebook's folder
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
     def __init__(
@@ -57,7 +57,7 @@ class PipelineMap(Picture):
         self._config, n = model.config, model.config.n_layers
         super().__init__(
             here=here,
-            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers, each'} adds to the residual stream",
+            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the residual stream",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
@@ -73,7 +73,7 @@ class PipelineMap(Picture):
         where = f": you are at {NAMES[self.here]}" if self.here else ""
         return (
             f"Map of the pipeline{where}\n{lines(rows)}\nAttention and FFN: {self.bracket}. Position works inside "
-            "attention. At the end the picked token joins the text, and the loop runs again."
+            "attention. At the end the token joins the text, and the loop starts again."
         )
 
 

@@ -26,7 +26,7 @@ from llmviz.views.kit.view import Scene, View, on, part, shared
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
 Tell = Callable[[Any, Any], str]
-EARLIER = "This was about an earlier text. Guess again to be asked about the one that is there now."
+EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
 HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
@@ -72,7 +72,7 @@ class GuessCard(Picture):
         if self.committed:
             rows += [line for line in (self.verdict, self.explained) if line]
         else:
-            rows.append("(The answer comes after you commit to a guess, or ask to be shown.)")
+            rows.append("(Lock in a guess, or press Show me, to see the answer.)")
         return "\n".join(rows)
 
 
@@ -110,7 +110,7 @@ class Asked:
         explain: str = "",
         tell: Tell | None = None,
     ) -> dict:
-        """Draw a `GuessCard`; `answer` is None while it is computed. What is no answer, or raises, is said."""
+        """Draw a `GuessCard`; `answer` is None while it is computed. The verdict says so if there is no answer."""
         options = None if self.options is None else [*self.options]
         drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
         if not committed or answer is None:
@@ -119,12 +119,12 @@ class Asked:
             right = self.settled(answer() if callable(answer) else answer)
             return {**drawn, **self._compared(guess, right, tell), "explained": explain}
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            return {**drawn, "verdict": f"There is no answer: {error}"}
+            return {**drawn, "verdict": _no_answer(error)}
 
     def settled(self, answer: Answer | None) -> tuple[float, ...] | str:
-        """Return the number, or the indices of the right options; a text that is none of them as it is."""
+        """Return the number, or the indices of the right options; a text that isn't an option is returned unchanged."""
         if answer is None:
-            raise ValueError("nothing was given")
+            raise ValueError("the card was given none")
         answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
             return tuple(map(float, answers))
@@ -140,14 +140,14 @@ class Asked:
         value = None if isinstance(answer, str) else guess if guess in answer else answer[0]
         if self.options is None:
             said, right, text = guess, value, amount(value, self.unit)
-            usual = f"It is {text}." if guess is None else how_far(guess, value, self.unit)
+            usual = f"The answer is {text}." if guess is None else how_far(guess, value, self.unit)
         else:
             said = None if guess is None else self.options[int(guess)]
             right = text = answer if isinstance(answer, str) else self.options[int(value)]
             usual = _which(said, right, value is not None)
             if value is not None and len(answer) > 1:
                 text = " and ".join(f"“{self.options[i]}”" for i in answer)
-                usual = f"{f'You said “{said}”. ' if said else ''}It is a tie: {text}."
+                usual = f"{f'You guessed “{said}”. ' if said else ''}It's a tie between {text}."
         return {
             "answer": value if value is not None and np.isfinite(value) else None,
             "answer_text": text,
@@ -170,8 +170,8 @@ class Answered:
 class Predict(View):
     """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
 
-    options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
-    said as it is), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
+    options: texts to choose from; `answer` is then the index or the text of one (a text that isn't among them
+    is shown unchanged), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
     `low` to `high` where both are given.
     answer: the value, or a function that computes it, which is called now: what the page does to names later changes
     no answer. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
@@ -228,7 +228,7 @@ class Predict(View):
         return [self.card, self.parts["reveal"]]
 
     def follow(self, source: Any, show: Callable) -> None:
-        """Follow a text whose box stands above the picture; of this view, only the card is pale with it."""
+        """Follow a text whose box is above the picture; only this view's card is dimmed with it."""
         Closable.follow(self, source, show)
         if isinstance(source, Closable):
             source.dims(self.card)
@@ -279,8 +279,8 @@ class Predict(View):
         if answered is None:
             return scene.asked.card(scene.guess, False, None)
         if answered.problem:
-            verdict = f"There is no answer: {answered.problem}"
-            return answered.asked.card(answered.guess, True, None) | {"verdict": verdict}
+            verdict = {"verdict": _no_answer(answered.problem)}
+            return answered.asked.card(answered.guess, True, None) | verdict
         explain = answered.explain
         if answered.about() is not (self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
@@ -306,25 +306,33 @@ def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, 
 
 
 def how_far(guess: float, answer: float, unit: str = "") -> str:
-    """ "You said 20%. It is 67.5%: you were 47.5 percentage points too low." """
-    said = f"You said {amount(guess, unit)}. It is {amount(answer, unit)}"
+    """Say how far a guess was off: "You guessed 20%. It's 67.5%, so you were 47.5 percentage points too low." """
+    if (shown := amount(guess, unit)) == amount(answer, unit):
+        return f"You guessed {shown}, and that's right."
+    both = f"You guessed {shown}. It's {amount(answer, unit)}"
     if not np.isfinite(answer):
-        return f"{said}."
+        return f"{both}."
     off = guess - answer
     close = 0.005 if unit == "%" else 0
     if abs(off) <= max(close, 0.005 * max(abs(answer), abs(guess))):
-        return f"{said}: spot on."
+        return f"{both}, so you were spot on."
     distance = amount(abs(off), "percentage points" if unit == "%" else unit)
-    sentence = f"{said}: you were {distance} too {'high' if off > 0 else 'low'}"
+    sentence = f"{both}, so you were {distance} too {'high' if off > 0 else 'low'}"
     if guess > 0 and answer > 0 and not 1 / 3 < guess / answer < 3:
         factor = float(f"{max(guess / answer, answer / guess):.2g}")
-        sentence += f", a factor of {amount(factor)}"
+        sentence += f" (a factor of {amount(factor)})"
     return f"{sentence}."
 
 
 def _which(guess: str | None, answer: str, listed: bool) -> str:
     if guess is None:
-        return f"It is “{answer}”."
+        return f"The answer is “{answer}”."
     if not listed:
-        return f"You said “{guess}”. It is none of these, but “{answer}”."
-    return f"It is “{answer}”, as you said." if guess == answer else f"You said “{guess}”. It is “{answer}”."
+        return f"You guessed “{guess}”. It's none of the options: it's “{answer}”."
+    if guess == answer:
+        return f"You guessed “{guess}”, and that's right."
+    return f"You guessed “{guess}”. The answer is “{answer}”."
+
+
+def _no_answer(problem: object) -> str:
+    return f"Couldn't compute the answer: {str(problem).removesuffix('.')}."

@@ -1,4 +1,4 @@
-"""Where the reader types a text, and what is said where it cannot be used as it is."""
+"""Where the reader types a text, and what the page says if it can't use all of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import traitlets
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.picture import CLOSED, STATIC
-from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.pieces import as_sentence, clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.view import Scene, View, part
@@ -32,12 +32,16 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
     """The tokens of whatever somebody typed: characters that cannot be written are left out, and so is all that
     comes after the first `limit` tokens; `message` says so. No tokens where nothing is left."""
     writable, dropped = drop_unwritable(text, tokenizer.ranks)
-    problems = [describe_unwritable(dropped)] if dropped else []
+    problems = (
+        [f"{as_sentence(describe_unwritable(dropped))} The model reads your text without that."]
+        if dropped
+        else []
+    )
     tokens = tokenizer.encode(writable)
     if not tokens:
-        problems.append("Type something: the model needs at least one token to go on from.")
+        problems.append("Type something. The model needs at least one token to start from.")
     if len(tokens) > limit:
-        problems.append(f"This text has {len(tokens):,} tokens; the first {limit} are used.")
+        problems.append(f"This text has {len(tokens):,} tokens, so only the first {limit} are used.")
     return Reading(tokens[:limit], " ".join(problems))
 
 
@@ -157,7 +161,7 @@ class Prompt(TextBox):
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
-    """A page's own prompt as it is; for a text a new one, which goes with the view that follows it."""
+    """Return a page's own prompt unchanged; for a text, a new prompt, which closes with the view that follows it."""
     if isinstance(text, Prompt):
         return text
     prompt = Prompt(model, text, **options)

@@ -50,9 +50,9 @@ class Turns(View):
         """Say why no token can follow; nothing where one can."""
         model, tokens = scene.run.model, ids(scene.written)
         if tokens and tokens[-1] == model.tokenizer.eos_token:
-            return "The last one is the end token: the program ends the loop here."
+            return "This is the end token, so the loop stops here."
         if len(scene.run.tokens) + len(tokens) >= (most := most_tokens(model)):
-            return f"{most} tokens are as many as there is room for: start again."
+            return f"This page draws at most {most} tokens. Start again, or shorten your text."
         return ""
 
     def turn(self, state: State) -> State:
@@ -68,14 +68,14 @@ class Turns(View):
         return type(self).turn if state.more else None
 
     # The buttons stay enabled where they do nothing: one that is disabled loses the focus of the keyboard.
-    @press("write 30 more", "thirty turns of the loop")
+    @press("Write 30 more", "Let the loop turn by itself")
     def write(self, state: State) -> State:
         return state if state.more or self.scene(state).end else replace(state, more=AT_ONCE)
 
-    @press("stop", "stop writing")
+    @press("Stop", "Stop writing")
     def stop(self, state: State) -> State:
         return replace(state, more=0)
 
-    @press("start again", "back to your own text")
+    @press("Start again", "Go back to your text and reset the random draws")
     def start_again(self, state: State) -> State:
         return replace(state, written=(), more=0)

@@ -222,7 +222,7 @@ def job(
             running = status == "running"
             before = start(view) if callable(start) else start
             return {
-                "description": "stop" if running else before or "go on",
+                "description": "Stop" if running else before or "Continue",
                 "disabled": not running and not when(view, scene),
                 "hidden": not start and status not in ("running", "stopped"),
             }
@@ -244,7 +244,7 @@ def _bar(view: View, scene: Scene) -> dict:
     for name in view._jobs:
         if scene.status(name) == "running":
             share, seconds = scene.progress(name)
-            left = "" if seconds is None else f"{seconds:.0f} s left"
+            left = "" if seconds is None else f"{max(1, seconds):.0f} s left"
             return {"value": share, "description": left, "hidden": False}
     return {"value": 0.0, "description": "", "hidden": True}
 

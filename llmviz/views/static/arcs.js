@@ -34,7 +34,7 @@ export function render({ model, el }) {
   const list = keyed(
     "listbox",
     "lv-chips lv-line-of-chips",
-    "tokens; up and down step through what the selected one looks at",
+    "tokens; the up and down keys step through what the selected token attends to",
   );
   view.body.append(over, list);
   const MOST = 1500; // arcs drawn at once, the strongest; more would be a carpet
@@ -47,18 +47,18 @@ export function render({ model, el }) {
   const at = (from, to) => weights.data[from * weights.shape[1] + to];
   const current = () => model.get("selected") ?? -1;
   const sentence = ({ from, to, weight }) =>
-    `from ${quoted(model.get("pieces")[from])} to ${quoted(model.get("pieces")[to])} · share ${percent(weight)}`;
+    `from ${quoted(model.get("pieces")[from])} to ${quoted(model.get("pieces")[to])} · attention weight ${percent(weight)}`;
   const tell = (arc = cursor) => {
     if (arc) return view.note(sentence(arc));
     const from = current();
     if (!weights || from < 0 || from >= weights.shape[0])
-      return view.note(chips.length ? "Select a token to see where it looks." : "");
+      return view.note(chips.length ? "Select a token to see what it attends to." : "");
     const best = arcs
       .toReversed()
       .filter((a) => a.from === from)
       .slice(0, 4);
     view.note(
-      `${quoted(model.get("pieces")[from])} looks at ${best.map((a) => `${quoted(model.get("pieces")[a.to])} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
+      `${quoted(model.get("pieces")[from])} attends to ${best.map((a) => `${quoted(model.get("pieces")[a.to])} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
     );
   };
   const select = (index) => {
@@ -182,13 +182,14 @@ export function render({ model, el }) {
         });
       }),
     );
-    const left = `arcs under ${percent(model.get("threshold"))} are left out`;
+    const left = `arcs below ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       tooLong(pieces.length),
-      "thicker arc = larger share",
-      one !== null && scaleLegend(inPercent(scale), "shade = share"),
-      one === null ? left : `${left}: ${percent(chosen.rest)} in all`,
-      chosen.dropped && h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`),
+      "thicker arc = larger attention weight",
+      one !== null && scaleLegend(inPercent(scale), "shade = attention weight"),
+      one === null ? left : `${left} (${percent(chosen.rest)} in total)`,
+      chosen.dropped &&
+        h("b", {}, `Only the strongest ${count(MOST)} of ${count(MOST + chosen.dropped)} arcs are drawn.`),
       ...markLegend(pieces),
     );
     tell();

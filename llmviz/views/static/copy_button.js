@@ -17,15 +17,15 @@ async function copy(text, button) {
 }
 
 function render({ model, el }) {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "copy as code" });
-  button.title = "the line that makes this view as it stands";
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy as code" });
+  button.title = "Copy the line of Python that makes this view in its present state";
   const answer = document.createElement("span");
   answer.setAttribute("role", "status");
   let timer;
   button.addEventListener("click", async () => {
     const line = model.get("line");
     const copied = await copy(line, button);
-    answer.textContent = copied ? `copied: ${line}` : `this browser does not let a page copy: ${line}`;
+    answer.textContent = copied ? `Copied: ${line}` : `This browser does not let a page copy. Copy this line: ${line}`;
     clearTimeout(timer);
     if (copied) timer = setTimeout(() => (answer.textContent = ""), 6000);
   });

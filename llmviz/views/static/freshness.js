@@ -1,6 +1,6 @@
 // Under a text box: while the text in it is not the one that the pictures show, they are dimmed, and this says so.
 
-const OLD = "These pictures do not show this text yet. Enter, or a click beside the box, runs it.";
+const OLD = "These pictures still show your previous text. Press Enter to update them.";
 const RUNS = "Computing …"; // where it takes long enough to be read
 
 function render({ model, el }) {

@@ -22,6 +22,7 @@ import {
   pointIn,
   quoted,
   rgb,
+  saveBlob,
   scaleLegend,
   setText,
   shorten,
@@ -32,18 +33,19 @@ import {
 
 const SCENES = [
   // room: share of the slider in per cent; time itself would leave scenes 2 to 4 too little
-  { key: "cut", name: "cut", stage: "tokenization", room: 10 },
+  { key: "cut", name: "tokenize", stage: "tokenization", room: 10 },
   { key: "look", name: "look up", stage: "embeddings", room: 11 },
   { key: "stand", name: "stand up", stage: "embeddings", room: 12 },
-  { key: "place", name: "place", stage: "position", room: 10 },
+  { key: "place", name: "position", stage: "position", room: 10 },
   { key: "layers", name: "layers", stage: "attention", room: 33 },
-  { key: "match", name: "compare", stage: "sampling", room: 12 },
+  { key: "match", name: "score", stage: "sampling", room: 12 },
   { key: "pick", name: "pick", stage: "sampling", room: 12 },
 ];
 const ROOM_BEFORE = SCENES.map((_, i) => SCENES.slice(0, i).reduce((sum, scene) => sum + scene.room, 0) / 100);
 const AGAIN = 6.3; // seconds: where the next journey takes up, its text being cut already
 const FAST = 0.45; // seconds of a layer that is passed
 const SPEEDS = [1, 2, 0.5];
+const CLIP_SPEED = 4; // of a film that is saved
 
 /** Seconds that a layer takes: the first and the telling one are shown at leisure, the others are passed. */
 const paceOf = (data, layer) => (layer === data.telling ? 7.5 : layer === 0 ? 7 : FAST);
@@ -145,54 +147,55 @@ function captionAt(data, moment) {
   const { layer, u, scene, picking } = moment;
   const last = { piece: data.pieces.at(-1) };
   const strong = (words) => ({ strong: words });
-  if (scene === 0) return ["The model cuts your text into ", strong("tokens"), " and knows each one by a number."];
-  if (scene === 1)
-    return ["Each number picks ", strong("one row"), ` of a table with ${count(data.sizes.n_vocab)} rows.`];
+  if (scene === 0) return ["The model cuts your text into ", strong("tokens"), ". It knows each one only by a number."];
+  if (scene === 1) return ["Each number picks ", strong("one row"), ` from a table of ${count(data.sizes.n_vocab)}.`];
   if (scene === 2)
-    return [`Each row, ${count(data.sizes.d_model)} numbers long, stands up: the token’s own `, strong("column"), "."];
+    return [
+      `Each row, ${count(data.sizes.d_model)} numbers long, stands up as the token’s own `,
+      strong("column"),
+      ".",
+    ];
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
-      ? [strong("Clock hands"), " would turn with every place. They are switched off: nothing tells the order."]
-      : [strong("Clock hands"), " turn a step further at every place; attention reads them, in every layer."];
+      ? [strong("Clock hands"), " would turn at each position, but they’re switched off, so nothing marks the order."]
+      : [strong("Clock hands"), " turn a little further at each position. Attention reads them in every layer."];
   if (scene === 4) {
     if (!moment.rising)
-      return ["The columns rise through ", strong(`${data.layers} layers`), "; each adds something to them."];
-    if (moment.calm > 0.5)
-      return [
-        strong(`Layer ${layer}`),
-        ": attention and FFN add to the columns; the best guess here is ",
-        { piece: data.guesses[layer][0] },
-        ".",
-      ];
+      return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
+    if (moment.calm > 0.5) return [strong(`Layer ${layer}`), ": attention and the FFN add to the columns."];
     if (u >= 0.56)
-      return [`Layer ${layer}, `, strong("FFN"), ": each column by itself; what its neurons write is added."];
+      return [
+        `Layer ${layer}, `,
+        strong("FFN"),
+        ": each column is processed on its own, and its neurons’ output is added.",
+      ];
     const look = data.strongest[layer];
-    if (data.n === 1) return [`Layer ${layer}, `, strong("attention"), ": a single token can look only at itself."];
+    if (data.n === 1) return [`Layer ${layer}, `, strong("attention"), ": a single token can attend only to itself."];
     return look && look.weight >= 0.3
       ? [
           `Layer ${layer}, `,
           strong("attention"),
           ": ",
           last,
-          " looks at ",
+          " attends to ",
           { piece: look.piece },
           ` (head ${look.head}, ${share(look.weight)}) and takes in what it finds.`,
         ]
-      : [`Layer ${layer}, `, strong("attention"), ": each token looks at earlier ones and takes in what it finds."];
+      : [`Layer ${layer}, `, strong("attention"), ": each token attends to earlier ones and takes in what it finds."];
   }
   if (scene === 5)
     return [
-      "The last column meets ",
+      "The last column is compared with ",
       strong("every row"),
       data.tied ? " of the table" : " of a second table",
-      ": a better match, a likelier next token.",
+      ". The better the match, the likelier the token.",
     ];
   if (picking < 6.4)
-    return ["All tokens lie end to end, each as long as it is likely, and ", strong("a dart"), " picks one."];
+    return ["All tokens lie end to end, and likelier ones are longer. ", strong("A random number"), " picks one."];
   const drawn = { piece: data.drawn.piece };
   return data.ends
-    ? [drawn, " was picked: the text is at its ", strong("end"), "."]
-    : [drawn, " joins the text, and the journey begins ", strong("again"), "."];
+    ? [drawn, " was picked. It means that the text ", strong("ends"), " here."]
+    : [drawn, " joins the text, and everything starts ", strong("again"), "."];
 }
 const wordsOf = (parts) =>
   parts.map((part) => (part.piece !== undefined ? quoted(part.piece) : (part.strong ?? part))).join("");
@@ -214,10 +217,10 @@ function legendAt(data, moment, layout, theme) {
     const lastOnes = layout.shown.length - 1;
     say(h("b", {}, `Drawn: the first token and the last ${lastOnes} of ${count(data.n)}.`));
   }
-  if (scene === 1) say("the table’s rows on a square-root scale (√): small numbers get more room");
+  if (scene === 1) say("the table is drawn on a square-root scale (√), which gives small numbers more room");
   if ((scene >= 2 && scene <= 4) || (scene === 1 && moment.t > 12)) {
     const limit = Number(data.scales[state].toPrecision(2));
-    const what = `a column’s numbers (each ${data.every}th)`;
+    const what = data.every > 1 ? `numbers of a column (one in ${data.every} is drawn)` : "numbers of a column";
     nodes.push(scaleLegend(colorScale("signed", theme, limit), what));
   }
   if (scene === 4 && moment.rising) {
@@ -225,14 +228,17 @@ function legendAt(data, moment, layout, theme) {
     if (long.length) {
       const longest = Math.max(...long.map((i) => lengthOf(data, state, i)));
       const usual = short(data.usual[state]);
-      say(h("b", {}, "pale"), `: off the scale, for its length is ${short(longest)}, the usual one ${usual}`);
+      say(h("b", {}, "pale"), `: off the scale (length ${short(longest)}; usually ${usual})`);
     }
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
-      say(h("b", {}, "dotted"), `: ${share(data.restShares[layer])} of the looks rest on pale columns`);
+      say(
+        h("b", {}, "dotted"),
+        `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks)`,
+      );
   }
   if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))
     say(h("b", {}, "nbsp"), ": a no-break space");
-  if (scene === 6) say("in the order of the table, so the likeliest need not come first");
+  if (scene === 6) say("tokens are in the order of the table, so the likeliest may be anywhere");
   if (moment.t < 7 || scene === 6) nodes.push(...markLegend([...data.pieces, data.drawn.piece]));
   return nodes;
 }
@@ -984,7 +990,7 @@ function drawAttention(at) {
       mark(
         at,
         [x - 12, y - 7, 24, 14],
-        () => `head ${head}: ${quoted(data.pieces[from])} looks at ${quoted(data.pieces[to])}, ${share(weight)}`,
+        () => `head ${head}: ${quoted(data.pieces[from])} attends to ${quoted(data.pieces[to])}, ${share(weight)}`,
       );
     }
     if (!strongest) return;
@@ -1017,7 +1023,7 @@ function drawAttention(at) {
       at,
       box,
       () =>
-        `the last token’s strongest look in layer ${layer}, but for pale columns and itself: ` +
+        `the last token’s largest attention weight in layer ${layer}, not counting pale columns and itself: ` +
         `head ${strongest.head} puts ${share(strongest.weight)} on ${quoted(strongest.piece)}`,
     );
   });
@@ -1136,8 +1142,8 @@ function drawClockHands(at) {
           at,
           boxOf({ x: layout.lanes.at[k].x, y, w: 2 * r, h: 2 * r }),
           () =>
-            `place ${count(data.shown[i])}: this hand goes round once in ${short(tokens)} tokens; ` +
-            "attention turns what it compares by such hands",
+            `position ${count(data.shown[i])}: this hand goes round once in ${short(tokens)} tokens; ` +
+            "attention rotates what it compares, as these hands show",
         );
       });
       const x = layout.lanes.at[n - 1].x + Math.max(radius, layout.lanes.at[n - 1].w / 2) + 18;
@@ -1147,7 +1153,7 @@ function drawClockHands(at) {
     });
     layout.shown.forEach((i, k) => {
       if (!layout.tall)
-        write(at, `place ${count(data.shown[i])}`, layout.lanes.at[k].x, layout.bottom + 16, {
+        write(at, `position ${count(data.shown[i])}`, layout.lanes.at[k].x, layout.bottom + 16, {
           size: 13,
           color: look.position,
           align: "center",
@@ -1234,7 +1240,7 @@ function drawTower(at) {
         mark(
           at,
           [tower.x, y - tower.floor / 2, width, tower.floor],
-          () => `after layer ${i} the likeliest next token would be ${quoted(piece)}, ${share(prob)}`,
+          () => `prediction after layer ${i}: ${quoted(piece)}, ${share(prob)}`,
         );
       }
       const around = [tower.x - 3, y - tower.floor / 2 - 1, width + 6, tower.floor + 2];
@@ -1291,7 +1297,7 @@ function drawTag(at, piece, x, y, size, strong) {
 }
 function drawBestGuess(at, layer) {
   const { data, layout, look } = at;
-  const title = layout.wide ? "best guess" : "guess";
+  const title = layout.wide ? "prediction here" : "prediction";
   const [piece, prob] = layer >= 0 ? data.guesses[layer] : ["", 0];
   const size = layout.wide ? 17 : 15;
   const tag = layer >= 0 ? pieceWidth(layout, shorten(piece, 6), size) + 12 : 0;
@@ -1401,7 +1407,7 @@ function drawMatches(at) {
         2 + matchWidth(layout) * clamp((data.matches[j] - low) / (high - low)),
         each * 0.8,
       );
-    const words = layout.wide ? "best match" : "match";
+    const words = "match";
     write(at, words, from, strip.y - 12, {
       size: 14,
       bold: true,
@@ -1437,7 +1443,7 @@ function drawLineWords(at, line, gone, hit) {
   const here = during(moment.picking, 1.8, 2.6) * (1 - gone);
   if (here <= 0) return;
   const words = layout.wide
-    ? `all ${count(data.sizes.n_vocab)} tokens in the order of the table, each as long as it is likely`
+    ? `all ${count(data.sizes.n_vocab)} tokens, each as long as it is likely`
     : "all tokens, each as long as it is likely";
   write(at, words, layout.width / 2, line.y - 22, {
     size: 15,
@@ -1551,7 +1557,7 @@ const NO_MOTION = window.matchMedia("(prefers-reduced-motion: reduce)");
 export function render({ model, el }) {
   const view = frame(model, el, "journey");
   const player = { t: null, playing: false, goal: null, calm: 0, speed: SPEEDS[0], fresh: true, before: 0 };
-  let [data, times, layout, look, marks, said, legendSaid] = [null, null, null, null, [], "", ""];
+  let [data, times, layout, look, marks, said, legendSaid, clip] = [null, null, null, null, [], "", "", null];
 
   // -- elements
   const badge = h("b", { class: "lv-j-badge", "aria-hidden": "true" });
@@ -1561,7 +1567,7 @@ export function render({ model, el }) {
     h("button", { type: "button", class: `lv-j-button ${extra}`, "aria-label": name, title: name, onclick }, label);
   const play = button("Play", "▶", () => pressPlay(), "lv-j-play");
   const speed = button("Speed", "1×", () => changeSpeed());
-  const slider = h("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "where in the journey" });
+  const slider = h("input", { type: "range", min: 0, max: 1, step: "any", "aria-label": "time in the film" });
   const placed = ({ room, stage: color }, i) => `left:${100 * ROOM_BEFORE[i]}%;width:${room}%;--now:var(--lv-${color})`;
   const parts = SCENES.map((scene, i) =>
     h(
@@ -1581,12 +1587,15 @@ export function render({ model, el }) {
   const stage = keyed(
     "group",
     "lv-j-stage",
-    "the journey of the text: Space plays, arrow keys step, Page Up and Down change the scene",
+    "your text on its way through the model: Space plays, arrow keys step, Page Up and Down change the scene",
     h("div", { class: "lv-j-caption" }, badge, sentence),
     canvas,
     bar,
   );
   view.body.append(stage);
+  const film = h("button", { type: "button", title: "Save the film of this text", onclick: () => record() }, "Film");
+  if (window.MediaRecorder && HTMLCanvasElement.prototype.captureStream)
+    view.root.querySelector(".lv-save").append(film);
 
   // -- going through time
   const still = () => NO_MOTION.matches;
@@ -1658,6 +1667,36 @@ export function render({ model, el }) {
   function askForNext() {
     if (!data.ends && model.get("turn") !== data.written + 1) view.set({ turn: data.written + 1 });
   }
+  /** Play from the beginning, fast, and save what is seen, the caption above it, as a clip to send. */
+  function record() {
+    if (clip || !data || still()) return;
+    const [width, height] = [canvas.width, 1.1 * canvas.height].map((size) => 2 * Math.ceil(size / 2)); // MP4 asks for it
+    const shown = h("canvas", { width, height });
+    const kind = MediaRecorder.isTypeSupported("video/mp4") ? "mp4" : "webm";
+    const recorder = new MediaRecorder(shown.captureStream(30), { mimeType: `video/${kind}`, videoBitsPerSecond: 4e6 });
+    recorder.ondataavailable = ({ data: bytes }) => saveBlob(bytes, `llmviz.${kind}`);
+    clip = { shown, recorder, before: player.speed };
+    film.disabled = true;
+    Object.assign(player, { t: 0, goal: null, playing: true, fresh: false, speed: CLIP_SPEED });
+    recorder.start();
+    wake();
+  }
+  function addToClip() {
+    const { shown, recorder, before } = clip;
+    const pen = shown.getContext("2d");
+    const top = shown.height - canvas.height;
+    pen.fillStyle = look.page;
+    pen.fillRect(0, 0, shown.width, shown.height);
+    pen.drawImage(canvas, 0, top);
+    pen.fillStyle = look.ink;
+    pen.font = `${Math.round(0.42 * top)}px ${fontOf(view, "ui")}`;
+    pen.fillText(said, 0.4 * top, 0.7 * top, shown.width - 0.8 * top);
+    if (player.playing && player.t < times.end - 0.5) return;
+    recorder.stop(); // at the end, or where the reader has stopped it
+    clip = null;
+    film.disabled = false;
+    Object.assign(player, { playing: false, speed: before });
+  }
   let waiting = false;
   function wake() {
     if (waiting) return;
@@ -1683,6 +1722,7 @@ export function render({ model, el }) {
     if (Math.abs(calm - player.calm) < 0.01) player.calm = calm;
     if (player.t > times.pick + 2.6) askForNext();
     show();
+    if (clip) addToClip();
     if (player.playing || player.goal !== null || player.calm !== calm) {
       waiting = true;
       requestAnimationFrame(frameAt);
@@ -1782,7 +1822,7 @@ function inWords(data) {
       `${tokens.length < data.n ? `, of which the first and the last ${tokens.length - 1} are drawn` : ""}: ` +
       `${tokens.join(", ")}.`,
     `The likeliest next token after each layer: ${guesses.join("; ")}.`,
-    `The last token’s strongest look in each layer, but for resting places (pale columns) and itself: ${looks.join("; ")}.`,
+    `The last token’s largest attention weight in each layer, not counting attention sinks (pale columns) and itself: ${looks.join("; ")}.`,
     `Likeliest next tokens: ${likeliest.join(", ")}.`,
     `Drawn: ${plain(data.drawn.piece)}.`,
   ];

@@ -301,7 +301,7 @@ export function frame(model, el, name, { card = true } = {}) {
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
 
-  view.wider.append("Wider than its place: scroll sideways.");
+  view.wider.append("This picture is wider than the page: scroll sideways to see the rest.");
 
   let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
   view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
@@ -392,7 +392,7 @@ export function frame(model, el, name, { card = true } = {}) {
     const media = window.matchMedia("(prefers-color-scheme: dark)");
     const ended = () => {
       view.root.classList.add("lv-ended");
-      view.note("The kernel that drew this has ended. Run the cell again.");
+      view.note("This picture's kernel has stopped. Run the cell again.");
     };
     view.paint = paint;
     paint();
@@ -676,7 +676,7 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
 export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 /** For the legend; null where all of them are drawn. */
 export const tooLong = (n, what = "tokens") =>
-  n > KIT.maxTokens ? h("b", {}, `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.`) : null;
+  n > KIT.maxTokens ? h("b", {}, `Only the first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.`) : null;
 
 // ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
 
@@ -963,10 +963,11 @@ async function saveAs(view, name, kind) {
     canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
     blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   }
-  const link = h("a", {
-    href: URL.createObjectURL(blob),
-    download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`,
-  });
+  saveBlob(blob, `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`);
+}
+
+export function saveBlob(blob, name) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
   document.body.append(link);
   link.click();
   link.remove();

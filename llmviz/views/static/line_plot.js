@@ -31,6 +31,7 @@ const BESIDE = {
   training: ["tokenization", "sampling", "attention", "embeddings", "ffn"], // it is grey itself
 };
 
+const LOG = " (log scale)";
 const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "down", "waiting", "stage"];
 const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "log_y", "y_min", "y_max"];
 
@@ -264,15 +265,14 @@ export function render({ model, el }) {
       return [axisText(px, BOTTOM + 19, plain(text))];
     });
     const middle = (TOP + BOTTOM) / 2;
-    const factors = inner < 400 ? " (by factors)" : " (each step of the axis multiplies)";
     grid.replaceChildren(
       ...axis.marks.flatMap((v) => [
         s("line", { x1: left, x2: width - RIGHT, y1: py(v), y2: py(v), class: v === 0 ? "lv-zero" : "lv-gridline" }),
         axisText(left - 9, py(v) + 5, tick(v), "end"),
       ]),
       ...under,
-      axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? factors : "")),
-      axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""), "middle", {
+      axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? LOG : "")),
+      axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? LOG : ""), "middle", {
         transform: `rotate(-90 15 ${middle})`,
       }),
       ...model.get("marks").flatMap(([where, text]) => {
@@ -315,7 +315,7 @@ export function render({ model, el }) {
       ),
       !bars &&
         runs.some(([from, to]) => to - from > 1) &&
-        "where points crowd: line = their mean, band = from lowest to highest",
+        "where points are too close to draw: line = mean, band = lowest to highest",
     );
   }
 

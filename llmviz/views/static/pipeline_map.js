@@ -40,7 +40,7 @@ export function render({ model, el }) {
       i ? h("span", { class: `lv-join lv-join-${i}`, "aria-hidden": "true" }) : null,
       h("span", { class: `lv-cell lv-cell-${i}`, role: "listitem" }, box),
     ]);
-    const words = "the picked token joins the text, and the loop runs again";
+    const words = "the token joins the text, and the loop starts again";
     const loop = model.get("links") && model.get("here") ? model.get("notebooks").loop : null;
     map.replaceChildren(
       brace("inside", "inside attention"),

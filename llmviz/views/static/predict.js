@@ -2,7 +2,7 @@
 
 import { clamp, frame, h, minus, uid } from "./kit.js";
 
-const SECOND_TAP = 700; // ms: "Guess again" comes where "Commit" was, and a double tap is not meant for it
+const SECOND_TAP = 700; // ms: "Guess again" comes where "Lock in my guess" was, and a double tap is not meant for it
 
 export function render({ model, el }) {
   const view = frame(model, el, "predict");
@@ -11,7 +11,7 @@ export function render({ model, el }) {
   const form = h("form", { class: "lv-form", "aria-labelledby": `${group}-q` });
   const reveal = h("div", { class: "lv-reveal", "aria-live": "polite" });
 
-  const commit = h("button", { type: "submit", class: "lv-commit" }, "Commit");
+  const commit = h("button", { type: "submit", class: "lv-commit" }, "Lock in my guess");
   const show = h(
     "button",
     {
@@ -47,15 +47,15 @@ export function render({ model, el }) {
   /** Why the guess cannot be taken; empty where it can. */
   const problem = () => {
     const [options, low, high, guess] = ["options", "low", "high", "guess"].map((trait) => model.get(trait));
-    if (options) return guess === null ? "Choose one first." : "";
-    if (inputs[0].validity.badInput) return "That is not a number yet.";
-    if (guess === null) return "Type a number first.";
-    if (model.get("whole") && !Number.isInteger(guess)) return "Give a whole number.";
+    if (options) return guess === null ? "Please choose an option." : "";
+    if (inputs[0].validity.badInput || guess === null) return "Please type a number.";
+    if (model.get("whole") && !Number.isInteger(guess)) return "Please type a whole number.";
     const [least, most] = [low ?? -Infinity, high ?? Infinity];
     if (guess >= least && guess <= most) return "";
-    return high === null
-      ? `Give a number from ${short(low)} on.`
-      : `Give a number from ${short(low)} to ${short(high)}.`;
+    if (high === null) return `Please type ${short(low)} or more.`;
+    return low === null
+      ? `Please type ${short(high)} or less.`
+      : `Please type a number from ${short(low)} to ${short(high)}.`;
   };
 
   const choices = (options) => {
@@ -86,7 +86,7 @@ export function render({ model, el }) {
           min: low,
           max: high,
           step,
-          "aria-label": "your guess on a line",
+          "aria-label": "your guess, on a line",
         })
       : null;
     typed.addEventListener("input", () => view.set({ guess: typed.value === "" ? null : Number(typed.value) }));
@@ -167,7 +167,7 @@ export function render({ model, el }) {
     if (committed && hadFocus && !form.contains(document.activeElement)) again.focus(); // stays on the card
     const verdict = model.get("verdict");
     reveal.hidden = !committed;
-    if (committed && !verdict) reveal.replaceChildren(h("div", { class: "lv-sentences" }, "computing …"));
+    if (committed && !verdict) reveal.replaceChildren(h("div", { class: "lv-sentences" }, "Computing …"));
     else if (committed)
       reveal.replaceChildren(
         ...[

@@ -1,4 +1,4 @@
-// Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
+// Every part of the model as a switch: some that hold in every layer, and a grid of heads, attention blocks and FFNs.
 
 import { axisText, clamp, frame, h, keyed, onKeys, pointIn, s, setAttributes, sizePlot } from "./kit.js";
 
@@ -55,8 +55,9 @@ export function render({ model, el }) {
   grid.addEventListener("pointermove", (event) => {
     const [row, layer] = place(event);
     if (row >= 0 && row < rows() && layer >= 0 && layer < layers()) tell(row, layer);
-    else if (layer < 0 && row >= 0 && row < rows()) view.note(`click: ${rowName(row)} of every layer`);
-    else if (row < 0 && layer >= 0 && layer < layers()) view.note(`click: attention and FFN of layer ${layer}`);
+    else if (layer < 0 && row >= 0 && row < rows()) view.note(`Click to switch ${rowName(row)} in every layer`);
+    else if (row < 0 && layer >= 0 && layer < layers())
+      view.note(`Click to switch attention and FFN in layer ${layer}`);
   });
   const move = (dr, dl) => {
     cursor = [clamp(cursor[0] + dr, 0, rows() - 1), clamp(cursor[1] + dl, 0, layers() - 1)];
@@ -149,7 +150,7 @@ export function render({ model, el }) {
     grid.replaceChildren(s("svg", { "aria-hidden": "true" }, shapes, words, pick));
     sizePlot(grid, width, height);
     point();
-    view.setLegend("filled: on · crossed out: off · click a name or a number for a whole row or layer");
+    view.setLegend("Filled: on · Crossed out: off · Click a name or number to switch a whole row or layer");
   }
   return view.start(draw);
 }

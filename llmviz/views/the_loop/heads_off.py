@@ -1,4 +1,4 @@
-"""Every attention head off alone: for how many does the likeliest next token change, and how many can go together?"""
+"""Every attention head switched off on its own: for how many does the likeliest next token change?"""
 
 from __future__ import annotations
 
@@ -18,12 +18,9 @@ from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
 
-TOGETHER = (10, 40, 100)  # heads off at once, each number in DRAWS draws
-DRAWS = 10
-
 
 class HeadsOff(GuessFirst):
-    """First a guess, then a run of the model for each head, with that head off; then spare heads off together."""
+    """First a guess, then a run of the model for each head without it, and one without all that changed nothing."""
 
     experiment, stage, unit = "each", "attention", "heads"
     as_it_comes = ("map",)
@@ -40,17 +37,20 @@ class HeadsOff(GuessFirst):
         super().__init__(as_prompt(model, text), **state)
 
     def question(self, scene: Scene) -> str:
-        off = f"Each of the {self.high} heads is switched off alone."
-        return f"{off} For how many of them does another token come first?"
+        off = f"We switch off each of the {self.high} heads in turn, one at a time."
+        return f"{off} For how many does the likeliest token change?"
 
     def answer(self, scene: Scene) -> int:
         return int(scene.outcome[1].sum())
 
-    begin = starts(lambda view, _: f"Switch off each of the {view.high} heads alone")
+    begin = starts(lambda view, _: f"Switch off {view.high} heads, one at a time")
 
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and what is likelier."""
+        """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and whether it changes.
+
+        With the last ones comes whether it changes without all the spare heads, those that changed nothing, together.
+        """
         first, config = int(scene.run.logits.argmax()), self.config
         left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
         changes = np.ones(left.shape, bool)
@@ -60,40 +60,24 @@ class HeadsOff(GuessFirst):
             after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
             if after is not None:
                 left[head, layer], changes[head, layer] = after[1], after[0] != first
-            shown = done % 9 == 0 or done == left.size
-            yield done / left.size, (left.copy(), changes.copy()) if shown else None
-
-    @job(start="Switch off spare heads together", when=lambda view, scene: scene.is_known)
-    def together(self, scene: Scene) -> Iterator[tuple[float, dict[int, int] | None]]:
-        """Yield in how many draws of spare heads the likeliest token stays, by their number; the last is all."""
-        model, tokens = scene.run.model, scene.run.tokens
-        spare = [(int(layer), int(head)) for head, layer in np.argwhere(~scene.outcome[1])]
-        stays = dict.fromkeys((n for n in TOGETHER if n < len(spare)), 0)
-        draws = experiments.ablate_together(model, tokens, spare, [*stays], DRAWS, seed=1)
-        for done, (n, stayed) in enumerate(draws, start=1):
-            stays[n] += stayed
-            yield done / (len(stays) * DRAWS + 1), None
-        lost = experiments.likeliest_changes(model, tokens, Edits(head=dict.fromkeys(spare, 0.0)))
-        yield 1.0, stays | {len(spare): DRAWS * (not lost)}
+            if done < left.size:
+                yield done / left.size, (left.copy(), changes.copy(), None) if done % 9 == 0 else None
+        spare = {(int(layer), int(head)): 0.0 for head, layer in np.argwhere(~changes)}
+        together = experiments.likeliest_changes(scene.run.model, scene.run.tokens, Edits(head=spare))
+        yield 1.0, (left, changes, together)
 
     # --- parts ---
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (left, changes), (piece, whole) = scene.outcome, _first(scene.run)
-        lines = [
-            f"Without {changes.sum()} of the {left.size} heads, each off alone, another token than {piece} comes "
-            f"first. Its probability, {whole} in the whole model, lies between {percent(left.min())} and "
-            f"{percent(left.max())}."
+        (_, changes, together), (piece, _) = scene.outcome, _first(scene.run)
+        n = changes.size - changes.sum()
+        if n < 2:
+            return []
+        together = "that makes another token the likeliest" if together else f"{piece} is still the likeliest"
+        return [
+            f"On their own, the other {n} heads look spare. With all {n} switched off together, {together}."
         ]
-        if stays := scene.result("together"):
-            *sizes, n = stays
-            draws = "; ".join(f"with {size} off, in {stays[size]} of {DRAWS} draws" for size in sizes)
-            lines.append(
-                f"{n} heads are spare, each by itself. Some of them off together, drawn at random: {piece} stayed "
-                f"first {draws}. With all {n} off it {'stayed first as well' if stays[n] else 'did not stay first'}."
-            )
-        return lines
 
     @part(
         lambda view: HeatMap(
@@ -102,18 +86,19 @@ class HeadsOff(GuessFirst):
             [str(layer) for layer in range(view.config.n_layers)],
             kind="prob",
             row_axis="",
-            col_axis="layer of the head that is off",
+            col_axis="layer of the head that is switched off",
             stage="attention",
         )
     )
     def map(self, scene: Scene) -> dict:
-        (left, changes), (piece, whole) = scene.outcome, _first(scene.run)
+        (left, changes, _), (piece, whole) = scene.outcome, _first(scene.run)
         return {
             "values": left,
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
             "limit": float(np.nanmax(left)),
-            "caption": f"Probability of {piece} with one head off (whole model: {whole}); ≠: another token comes first",
+            "caption": f"Probability of {piece} with one head switched off (unchanged model: {whole}). "
+            "≠: another token is likelier",
         }
 
 

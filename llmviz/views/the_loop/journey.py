@@ -1,8 +1,6 @@
-"""The journey of a text through the model, as one continuous picture.
+"""A text's way through the model, as a film: cut, look up, rise through the layers, score, pick, and again.
 
-The text is cut, each id picks a row of the table, the rows stand up as columns and rise through the layers, the last
-column is held against the table, a dart picks a token, and it joins the text. The numbers are an
-`experiments.journey.Turn`.
+Its numbers are an `experiments.journey.Turn`.
 """
 
 from __future__ import annotations
@@ -121,7 +119,7 @@ def _sent(turn: Turn | None, _picture: Film) -> dict | None:
 
 
 class Film(Picture):
-    """One turn of the loop as a picture that plays: cut, look up, stand up, place, layers, compare, pick; and again.
+    """One turn of the loop as a picture that plays: tokenize, look up, stand up, position, layers, score, pick.
 
     Arrow keys go from stop to stop, Page Up and Down from scene to scene, Space plays.
     """
@@ -143,27 +141,24 @@ class Film(Picture):
         n = self.numbers
         if n is None:
             return ""
-        return (
-            f"The journey of {_count(len(n.tokens))} through {n.sizes['n_layers']} layers to the next one, "
-            "as a picture that plays; what it shows stands behind it in words."
-        )
+        return f"A film of {_count(len(n.tokens))} on the way through {n.sizes['n_layers']} layers; its numbers follow."
 
     def text(self) -> str:
         n = self.numbers
         if n is None:
             return "no journey yet"
         pieces = ", ".join(f"{_visible(piece)} {token}" for piece, token in zip(n.pieces, n.tokens))
-        head = ("layer", "likeliest next", "probability", "strongest look of the last token (*)")
+        head = ("layer", "likeliest next", "probability", "largest weight of the last token (*)")
         depths = (
             (layer, _visible(piece), percent(p), _in_words(look))
             for layer, ((piece, p), look) in enumerate(zip(n.depths, n.strongest))
         )
         likeliest = lines((_visible(token.piece), percent(token.prob)) for token in n.likeliest)
         return (
-            f"{_count(len(n.tokens))}, each with its number:\n{pieces}\n\n{lines([head, *depths])}\n(*) not counting "
-            "itself and resting places, whose columns are far longer than the others\n\n"
+            f"{_count(len(n.tokens))}, each with its id:\n{pieces}\n\n{lines([head, *depths])}\n(*) not counting "
+            "itself and attention sinks, whose columns are far longer than the others\n\n"
             f"likeliest next tokens:\n{likeliest}\nall others: {percent(n.others)}\n\n"
-            f"the dart (seed {n.seed}): {n.random:.4f} picks {_quote(n.drawn.piece)}, {percent(n.drawn.prob)}"
+            f"the random number {n.random:.4f} (seed {n.seed}) picks {_quote(n.drawn.piece)}, {percent(n.drawn.prob)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The map, alive: a click on a stage opens its real picture for the sentence at hand."""
+"""The six stages as a map: a click on one opens its picture for the text at hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import embeddings, experiments, ops
+from llmviz import embeddings, experiments, ops, position
 from llmviz.model import Model, Trace
-from llmviz.position import pair_scores
-from llmviz.views import position, provenance
+from llmviz.views import provenance
 from llmviz.views.kit import state_fields
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.next_token_bars import chosen_token, empty_bars, next_tokens
@@ -27,7 +26,7 @@ from llmviz.views.kit.view import Scene, View, explains, part, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.the_loop import TEXTS
 
-MAX_VECTORS = 12  # as many tokens' vectors fit on a page
+MAX_VECTORS = 12  # as many fit on a screen
 
 
 def of_stage(stage: str, make: Callable[..., ipywidgets.Widget], *arguments: Any) -> Callable:
@@ -65,13 +64,11 @@ class StageTour(View):
         super().__init__(source, **state)
 
     @shared
-    def keenest(self, scene: Scene) -> tuple[int, int, int]:
-        """Return layer, head and key of the last token's largest weight on another token than itself and the first."""
+    def sharpest(self, scene: Scene) -> tuple[int, int]:
+        """Return layer and head of the last token's largest weight on another token than itself and the first."""
         weights = experiments.attention_from(scene.run, -1)[:, :, 1:-1]
-        if not weights.size:
-            return 0, 0, 0
-        layer, head, key = np.unravel_index(weights.argmax(), weights.shape)
-        return int(layer), int(head), int(key) + 1
+        layer, head, *_ = np.unravel_index(weights.argmax(), weights.shape) if weights.size else (0, 0)
+        return int(layer), int(head)
 
     @part(
         lambda view: PipelineMap(
@@ -91,63 +88,53 @@ class StageTour(View):
 
     @of_stage("tokenization", TokenStrip, [])
     def tokenization(self, scene: Scene) -> dict:
-        n = len(scene.run.tokens)
-        caption = f"Your text as {n} token{'s' * (n != 1)}, with their numbers"
+        caption = "Your text as tokens, with their ids"
         return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "caption": caption}
 
     @of_stage("embeddings", VectorPicture, [])
     def embeddings(self, scene: Scene) -> dict:
         run, tokens = scene.run, scene.run.tokens[-MAX_VECTORS:]
-        which = "Your tokens" if len(tokens) == len(run.tokens) else f"Your last {MAX_VECTORS} tokens"
+        which = "Your tokens’" if len(tokens) == len(run.tokens) else f"Your last {MAX_VECTORS} tokens’"
         return {
             "values": embeddings.embed(tokens, run.model.weights.W_E),
             "labels": run.pieces[-MAX_VECTORS:],
-            "caption": f"{which} as rows of the table: {run.model.config.d_model} numbers each, all of them",
+            "caption": f"{which} rows in the embedding table ({run.model.config.d_model} numbers each)",
         }
 
     @explains("embeddings")
     def explain_embedding(self, scene: Scene, row: int, i: int) -> Explanation:
         return provenance.embedding(scene.run.model, scene.run.tokens[-MAX_VECTORS:][row], i)
 
-    @of_stage(
-        "position",
-        lambda view: position.RopeDial(stage="position", periods=position.periods(view.run.model.config)),
-    )
+    @of_stage("position", lambda _: VectorPicture([], index_name="number", stage="position"))
     def position(self, scene: Scene) -> dict:
-        """Draw the last token's query and the key it looks at hardest, in the head of the attention picture."""
-        run, (layer, head, at) = scene.run, scene.keenest
-        block, pieces = run.blocks[layer], [run.pieces[-1], run.pieces[at]]
-        q, k = block.q[head, -1], block.k[run.model.config.kv_head_of(head), at]
-        scores = pair_scores(q, k)
+        """Draw the last token's query in the head of the attention picture as it would be at every position."""
+        run, (layer, head) = scene.run, scene.sharpest
+        query, base = run.blocks[layer].q[head, -1:], run.model.config.rope_base
+        turns = position.rotation_angles(
+            np.arange(len(run.tokens)) - len(run.tokens) + 1, query.size, base=base
+        )
         return {
-            "q_hands": q.reshape(-1, 2),
-            "k_hands": k.reshape(-1, 2),
-            "parts": scores,
-            "limit": float(np.sort(np.abs(scores))[-3:].min()) or 1.0,
-            "score": float(scores.sum()),
-            "q_name": pieces[:1],
-            "k_name": pieces[1:],
-            "q_position": len(run.tokens) - 1,
-            "k_position": at,
-            "caption": f"The query of {quote(pieces[0])} and the key of {quote(pieces[1])} (layer {layer}, head "
-            f"{head}): {len(scores)} clocks, turned by the tokens' positions, fast ones first",
+            "values": position.rotate(query.repeat(len(turns), axis=0), turns)[-MAX_VECTORS:],
+            "labels": [f"position {at}" for at in range(len(run.tokens))][-MAX_VECTORS:],
+            "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}), rotated for each position: "
+            "fast pairs on the left, slow ones on the right",
         }
 
     @of_stage("attention", Arcs, [], np.zeros((0, 0)))
     def attention(self, scene: Scene) -> dict:
-        run, (layer, head, _) = scene.run, scene.keenest
+        run, (layer, head) = scene.run, scene.sharpest
         n = len(run.tokens)
         return {
             "pieces": run.pieces,
             "weights": np.where(np.tri(n, dtype=bool), run.blocks[layer].attention.pattern[head], np.nan),
             "ids": run.tokens,
             "selected": scene.token,
-            "caption": f"Layer {layer}, head {head}: where each token looks. Choose a token by click or arrow keys",
+            "caption": f"Attention weights in layer {layer}, head {head}. Click a token, or use the arrow keys",
         }
 
     @explains("attention")
     def explain_weight(self, scene: Scene, row: int, col: int) -> Explanation:
-        return provenance.pattern(scene.run, *scene.keenest[:2], row, col)
+        return provenance.pattern(scene.run, *scene.sharpest, row, col)
 
     @of_stage("ffn", lambda _: VectorPicture([], index_name="neuron", stage="ffn"))
     def ffn(self, scene: Scene) -> dict:
@@ -156,14 +143,14 @@ class StageTour(View):
         here = quote(scene.run.pieces[-1])
         return {
             "values": hidden,
-            "caption": f"The {hidden.size:,} neurons of layer {layer} at {here}: how strongly each fires",
+            "caption": f"Activations of the {hidden.size:,} neurons in layer {layer} at {here}",
         }
 
     @of_stage("sampling", lambda view: empty_bars(view.run.model, n=10))
     def sampling(self, scene: Scene) -> dict:
         probs = ops.softmax(scene.run.logits)
         drawn = next_tokens(scene.run.model.tokenizer, probs, n=10, chosen=scene.chosen)
-        return drawn | {"caption": f"What comes after {quote(scene.run.pieces[-1])}?"}
+        return drawn | {"caption": f"Next-token probabilities after {quote(scene.run.pieces[-1])}"}
 
     @explains("sampling")
     def explain_probability(self, scene: Scene, row: int) -> Explanation:

@@ -1,4 +1,4 @@
-"""The switchboard: any part of the model off, and what that does to its prediction and to what it writes."""
+"""The switchboard: any part of the model switched off, and what that does to its prediction and to what it writes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ from llmviz.views.provenance import Explanation
 from llmviz.views.the_loop import TEXTS
 
 N_WRITTEN = 20
-NO_EXPERIMENT = "choose an experiment …"
+NO_EXPERIMENT = "Choose an experiment …"
 
-# The knobs of `Edits` that hold in every layer, and what single layers have: names, and what a part is for.
-PARTS, SINGLE = TEXTS["parts"], TEXTS["single"]
+# The knobs of `Edits` that hold in every layer: a name for people, and what the part is for.
+PARTS = TEXTS["parts"]
 
-# What can become of the first choice; the experiments' answers are computed.
+# What can happen to the likeliest token; the experiments' answers are computed.
 OUTCOMES = (
-    "it stays first, with at least half of its probability",
-    "it stays first, but with less than half of it",
-    "something else comes first",
-    "the numbers overflow: there is no next token",
+    "It stays the likeliest and keeps at least half of its probability",
+    "It stays the likeliest but loses more than half of its probability",
+    "Another token becomes the likeliest",
+    "The numbers overflow, and there is no next token",
 )
 
+NOW_LOOK = "The switches below are set for this experiment, so compare the bars and the text."
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -71,17 +72,11 @@ class SwitchedOff:
         rows = [row for row, _ in self.cells]
         whole = {row for row in rows if rows.count(row) == self.config.n_layers}
         names = [PARTS[name][0] for name in PARTS if name in self.parts]
-        names += [f"{self._name(row)} of every layer" for row in sorted(whole)]
+        names += [f"{self._name(row)} in every layer" for row in sorted(whole)]
         single = [
             f"{self._name(row)} of layer {layer}" for row, layer in sorted(self.cells) if row not in whole
         ]
         return names + (single if len(single) <= 6 else [*single[:5], f"{len(single) - 5} more"])
-
-    def purposes(self) -> list[str]:
-        """Return what each kind of thing that is off was for."""
-        kinds = {self._name(row).split()[0] for row, _ in self.cells}
-        of_parts = [PARTS[name][1] for name in PARTS if name in self.parts]
-        return of_parts + [purpose for kind, purpose in SINGLE.items() if kind in kinds]
 
     def __str__(self) -> str:
         return f"Switched off: {', '.join(self.names()) or 'nothing'}"
@@ -100,18 +95,17 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
         return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
 
     return {
-        **{f"{label} off, everywhere": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
-        "the first FFN off": off(ffn, 0),
-        f"one FFN in the middle off (layer {middle})": off(ffn, middle),
-        f"one attention block in the middle off (layer {middle})": off(attention, middle),
-        "all attention off": off(attention, *layers),
-        "all FFNs off": off(ffn, *layers),
-        "the upper half of attention off": off(attention, *layers[(len(layers) + 1) // 2 :]),
+        **{f"No {label}, in any layer": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
+        "No FFN in the first layer": off(ffn, 0),
+        f"No FFN in layer {middle}": off(ffn, middle),
+        f"No attention in layer {middle}": off(attention, middle),
+        "No FFN in any layer": off(ffn, *layers),
+        "No attention in any layer": off(attention, *layers),
     }
 
 
 def outcome(run: Trace, edits: Edits) -> int:
-    """Say what happens to the first choice with these edits, as an index of `OUTCOMES`."""
+    """Say what happens to the likeliest token with these edits, as an index of `OUTCOMES`."""
     after = likeliest_after(run, edits)
     if after is None:
         return 3
@@ -196,7 +190,7 @@ class Switchboard(EditedRun):
     def edits(self, scene: Scene) -> tuple[str, Edits]:
         return str(scene.off), scene.off.edits
 
-    @press("everything on")
+    @press("Switch everything on")
     def everything_on(self, state: State) -> State:
         return replace(state, off_parts=(), off_cells=())
 
@@ -220,18 +214,17 @@ class Switchboard(EditedRun):
             return {"hidden": True}
         run, edits = scene.run, self.experiments[scene.experiment].edits
         first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
-        asked = Asked(
-            f"Experiment: {scene.experiment}. The whole model's first choice is {first} with "
-            f"{percent(ops.softmax(run.logits).max())}. What becomes of {first}?",
-            OUTCOMES,
+        whole = (
+            f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
-        return asked.card(scene.guess, scene.committed, lambda: outcome(run, edits), tell=_answer)
+        asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
+        return asked.card(scene.guess, scene.committed, lambda: outcome(run, edits), NOW_LOOK)
 
     # --- the model as it is switched ---
 
     @part(
         lambda view: Switches(
-            view.run.model, caption="Switch off what you like: the real model runs without it"
+            view.run.model, caption="Click any part to switch it off. The model then runs without it"
         )
     )
     def switches(self, scene: Scene) -> dict:
@@ -243,8 +236,8 @@ class Switchboard(EditedRun):
         if problem:
             return [f"{scene.off}: {problem}."]
         if not scene.off.names():
-            return ["Everything is on: this is the whole model."]
-        return [" ".join([f"{scene.off}.", self.change(scene), *scene.off.purposes()])]
+            return ["Everything is on, so this is the unchanged model."]
+        return [f"{scene.off}. {self.change(scene)}"]
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
@@ -261,20 +254,17 @@ class Switchboard(EditedRun):
 
     @job("off_parts", "off_cells")
     def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write(scene.run, scene.off.edits, N_WRITTEN)
+        yield from write(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
 
     @parts(
         {
-            "before": f"The next {N_WRITTEN} tokens, whole model (always the likeliest)",
-            "after": f"The next {N_WRITTEN} tokens, with your switches",
+            "before": f"The next {N_WRITTEN} tokens from the unchanged model (always the likeliest)",
+            "after": f"The next {N_WRITTEN} tokens with your switches",
         },
         TokenStrip,
         [],
     )
     def strip(self, scene: Scene, when: str) -> dict:
         tokens, _ = scene.result(f"write_{when}") or ([], "")
-        return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens}
-
-
-def _answer(guess: str, answer: str) -> str:
-    return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
+        hidden = when == "after" and not scene.off.names()
+        return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens, "hidden": hidden}

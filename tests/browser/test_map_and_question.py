@@ -1,7 +1,6 @@
-"""The map, the question and the loop in a real JupyterLab, by mouse and by keyboard."""
+"""The map and the question in a real JupyterLab, by mouse and by keyboard."""
 
 import re
-from statistics import median
 
 import pytest
 from playwright.sync_api import expect
@@ -24,21 +23,11 @@ QUESTIONS = [
     "views.Predict('How likely?', answer=lambda: 67.5, unit='%', low=0, high=100, stage='sampling')",
     "views.Predict('Broken?', answer=lambda: 1 / 0, stage='ffn')",
 ]
-LOOP = [
-    "from llmviz.views.the_loop.loop_picture import LoopPicture\n"
-    "loop = LoopPicture(trace.pieces[:4], n_prompt=3)\n"
-    "slider = ipywidgets.IntSlider(description='turn', max=4)\n"
-    "phases = [None, 'read', 'guess', 'pick', 'append']\n"
-    "def turn(change):\n"
-    "    loop.change(phase=phases[change.new], picked=' saw', pieces=trace.pieces[:4 + (change.new == 4)])\n"
-    "slider.observe(turn, 'value')\n"
-    "ipywidgets.VBox([slider, loop])",
-]
 
 
 @pytest.fixture(scope="module")
 def lab(open_lab, lab_server):
-    lab_server.write("scratch", SETUP, *MAPS, *QUESTIONS, *LOOP)
+    lab_server.write("scratch", SETUP, *MAPS, *QUESTIONS)
     lab = open_lab("scratch")
     lab.run_all()
     assert lab.errors() == []
@@ -84,7 +73,7 @@ def test_arrow_keys_walk_along_the_map_and_pick(lab):
 
 def test_a_question_by_mouse(lab):
     question = lab.picture("predict")
-    commit = question.get_by_role("button", name="Commit")
+    commit = question.get_by_role("button", name="Lock in my guess")
     commit.click()
     expect(question.locator(".lv-refusal")).not_to_be_empty()
     expect(question.locator(".lv-sentences")).to_have_count(0)
@@ -126,36 +115,20 @@ def test_a_number_by_the_slider(lab):
     question.get_by_role("slider").focus()
     lab.page.keyboard.press("ArrowRight")
     expect(question.get_by_role("spinbutton")).to_have_value("51")
-    question.get_by_role("button", name="Commit").click()
+    question.get_by_role("button", name="Lock in my guess").click()
     expect(question.locator(".lv-dot-answer")).to_be_visible()
 
 
 def test_an_answer_that_fails_is_a_sentence(lab):
     question = lab.picture("predict", 2)
     question.get_by_role("spinbutton").fill("3")
-    question.get_by_role("button", name="Commit").click()
+    question.get_by_role("button", name="Lock in my guess").click()
     expect(question.locator(".lv-sentences")).to_contain_text("division by zero")
     assert lab.errors() == []
 
 
-def test_the_loop_follows_python(lab):
-    loop = lab.picture("loop_picture")
-    expect(loop.locator(".lv-text .lv-prompt")).to_have_count(3)
-    expect(loop.locator(".lv-text .lv-written")).to_have_count(1)
-    handle = lab.page.locator(".noUi-handle").first
-    times = lab.latencies(handle, ["ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight"], loop)
-    expect(loop.locator(".lv-text .lv-written")).to_have_count(2)
-    expect(loop.locator(".lv-text .lv-newest")).to_have_text("·saw")
-    expect(loop.locator(".lv-way-append")).to_have_class(re.compile("lv-on"))
-    expect(loop.locator(".lv-picked")).to_have_text("·saw")
-    times += lab.latencies(handle, ["ArrowLeft", "ArrowRight"] * 2, loop)
-    print(
-        f"loop, key to changed picture through Python: median {median(times):.0f} ms, worst {max(times):.0f} ms"
-    )
-
-
 def test_another_theme_reaches_every_picture(lab):
-    assert len(lab.pictures()) == 6
+    assert len(lab.pictures()) == 5
     lab.switch_theme("dark")
 
 
