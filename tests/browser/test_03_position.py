@@ -138,20 +138,6 @@ def test_the_map_opens_on_the_strongest_head(lab):
     expect(around(arcs).locator(".lv-sentences", has_text=re.compile("L17·H0.*%"))).to_be_visible()
 
 
-def test_the_curves_follow_head_and_cursor(lab):
-    waves, curve = shown(lab, "line_plot", 0), shown(lab, "line_plot", 1)
-    plot = curve.locator(".lv-plot")
-    plot.press("Home")
-    expect(curve.locator(".lv-readout")).to_contain_text(re.compile(r"\b0\b"))
-    path = curve.locator(".lv-line-0").first
-    drawn = path.get_attribute("d")
-    slider("Head", curve).press("ArrowLeft")
-    expect(path).not_to_have_attribute("d", drawn)
-    expect(waves.locator(".lv-legend")).to_contain_text("position 20")
-    around(waves).locator("figure.lv-heat_map").locator("[tabindex='0']").first.press("ArrowDown")
-    expect(waves.locator(".lv-legend")).to_contain_text("position 21")
-
-
 def test_positions_are_switched_and_thirty_tokens_written(lab):
     bars = shown(lab, "next_token_bars", 0)
     box = around(bars)
@@ -159,17 +145,12 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
     expect(bars.locator(".lv-piece").first).to_have_text("·a")
     box.get_by_role("button", name="moved by 1,000").click()
     typed = box.locator("input[type=text]").first
-    for text, first in (("<script>window.hacked = 1</script>", None), ("The capital of France is", "·Paris")):
+    for text in ("<script>window.hacked = 1</script>", "", "The capital of France is"):
         typed.fill(text)
         typed.press("Enter")
-        expect(bars.locator(".lv-piece").first).not_to_have_text("·a")
-        if first:
-            expect(bars.locator(".lv-piece").first).to_have_text(first)
-    typed.fill("")
-    typed.press("Enter")
-    expect(lab.page.get_by_text(NO_TEXT).first).to_be_visible()
-    typed.fill("The capital of France is")
-    typed.press("Enter")
+        if not text:
+            expect(lab.page.get_by_text(NO_TEXT).first).to_be_visible()
+    expect(bars.locator(".lv-piece").first).to_have_text("·Paris")
     box.get_by_role("button", name="Write 30 tokens").click()
     strips = box.locator("figure.lv-token_strip")
     expect(strips.nth(1).locator(".lv-chip").first).to_be_visible(timeout=60_000)  # the first is done
