@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser(
         "page",
         help="save a notebook as a page whose controls work without Python and without a network",
-        description="Run a notebook, rehearse its controls, and write it as one file for a browser: its controls move, "
+        description="Run a notebook, compute what its controls show, and write one file for a browser: they move, "
         "without Python and without a network, through what was computed.",
         allow_abbrev=False,
     )
@@ -107,8 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_number_of("seconds", 3600),
-        default=10,
-        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 10)",
+        default=40,
+        help="how long a core may compute for each page that has run; the longer, the more of what its controls "
+        "show is in the page (default: 40)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
@@ -208,11 +209,6 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
 def _page(args: argparse.Namespace, extra: list[str]) -> None:
     """Refuse what can be refused before anything runs; write a page when it is whole."""
     _refuse("page", extra)
-    if not hasattr(os, "fork"):  # Windows
-        raise CannotStart(
-            "`llmviz page` computes what the controls do in copies of a process, which this system cannot make: "
-            "build pages on Linux or macOS. They open everywhere."
-        )
     source, notebooks = _chosen(args.notebook)
     if source.is_dir():
         target = args.output or Path(PAGES_FOLDER)
@@ -251,12 +247,14 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
             bar.refresh()
 
         try:
-            for (_, file), rehearsed in zip(
+            for (_, file), made in zip(
                 files.items(), page.build_all([*files], seconds, min(2, cores()), progress)
             ):
-                size = page.write_page(rehearsed, file, links, "index.html" if folder else None)
-                built[file.name] = rehearsed
-                bar.write(f"{file}  {size / 1e6:.1f} MB, {rehearsed.n_states:,} states")
+                size = page.write_page(made, file, links, "index.html" if folder else None)
+                built[file.name] = made
+                bar.write(f"{file}  {size / 1e6:.1f} MB")
+                if left_out := made.table["left_out"]:
+                    bar.write(f"    the page has only some states of: {', '.join(left_out)}")
         except page.CannotBuild as reason:
             raise CannotStart(str(reason)) from None
     if folder:
@@ -425,14 +423,15 @@ def _folder(chosen: Path | None) -> Path:
 
 
 def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
-    """Put the notebooks that `folder` does not have yet into it; nothing that lies there is ever written over.
+    """Put the notebooks that `folder` does not have yet into it, and the film that the first one shows before it runs.
 
-    Returns the names of those that were copied, and of those that were there and differ. Raises OSError.
+    Nothing that lies there is ever written over. Returns the names of those that were copied, and of those that were
+    there and differ. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copied, unchanged = [], []
-    for notebook in sorted(source.glob("*.ipynb")):
-        target, content = folder / notebook.name, notebook.read_bytes()
+    for file in sorted([*source.glob("*.ipynb"), *source.glob("*.webp")]):
+        target, content = folder / file.name, file.read_bytes()
         if target.exists():
             if target.read_bytes() != content:
                 unchanged.append(target.name)

@@ -6,7 +6,7 @@
     Edits(at={("hidden", 9): lambda hidden: np.maximum(hidden, 0)})   whatever you like
 
 The scales and `resid` are short for the last three: every one of them becomes a function at one of these arrays, and
-the run hands each array to the functions that stand there, in the order in which the arrays arise:
+the run passes each array to its functions, in the order in which the arrays arise:
 
     resid_pre [seq d_model] · q [n_heads seq d_head] and k, v [n_kv_heads seq d_head], after RoPE
     scores (before the mask), pattern [n_heads seq kv_seq] · z [n_heads seq d_head] · attention_out [seq d_model]
@@ -94,10 +94,10 @@ class Change(ABC):
 
     @abstractmethod
     def change(self, old: np.ndarray) -> np.ndarray:
-        """Compute what replaces the chosen part of the array. Leave `old` as it is."""
+        """Compute what replaces the chosen part of the array. Leave `old` unchanged."""
 
     def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
-        """Return the changed array. places: where in the text its rows stand; the whole text if not given."""
+        """Return the changed array. places: the positions of its rows in the text; by default, all positions."""
         if places is None:
             places = range(array.shape[-2])
             return self.in_text(len(places))(array, places)
@@ -224,9 +224,9 @@ def _instead(old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Edits:
-    """Changes to make inside the model for one run. Every default leaves it as it is, to the last bit.
+    """Changes to make inside the model for one run. Every default leaves it unchanged, to the last bit.
 
-    Scales: 0 = off, 1 = as it is, 2 = doubled. A layer, head or neuron not named keeps its 1. Cannot be changed once
+    Scales: 0 = off, 1 = unchanged, 2 = doubled. A layer, head or neuron not named keeps its 1. Cannot be changed once
     made (`dataclasses.replace` makes another); two are equal if they do the same, functions of your own being the
     same only if they are the same object. Such a function is not called again for a run that is kept for reuse.
     """
@@ -351,7 +351,7 @@ class Edits:
         return array
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
-        """Return what a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
+        """Return what a reader's function gives, as a copy. ValueError if that cannot replace the array."""
         given = function(array.copy("K"))  # it may write into what it gets
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"

@@ -11,6 +11,7 @@ al. 2013 for the arithmetic on them). In this model W_U is W_E transposed ("tied
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -106,39 +107,6 @@ def largest(
     return Neighbours(tokens.tolist(), cosines[tokens])
 
 
-@dataclass(frozen=True, eq=False)
-class Walk:
-    """A straight line from one vector to another: part 0 is the start, part 1 the end."""
-
-    start: Float[np.ndarray, " d_model"]
-    end: Float[np.ndarray, " d_model"]
-    start_cosines: Float[np.ndarray, " n_vocab"]  # with every row of the table
-    end_cosines: Float[np.ndarray, " n_vocab"]
-
-    def at(self, part: float) -> Float[np.ndarray, " d_model"]:
-        """Return the vector that is (1 - part) of the start and `part` of the end."""
-        return (np.float32(1 - part) * self.start + np.float32(part) * self.end).astype(self.start.dtype)
-
-    def cosines(self, part: float) -> Float[np.ndarray, " n_vocab"]:
-        """Return the same as `cosine_to_all(self.at(part), W_E)`, without going through the table again.
-
-        A dot product with a mix is the mix of the dot products, so two cosines a row give all that lie between.
-        """
-        lengths = [np.linalg.norm(vector) for vector in (self.start, self.end, self.at(part))]
-        mixed = (1 - part) * lengths[0] * self.start_cosines + part * lengths[1] * self.end_cosines
-        cosines = mixed / lengths[2] if lengths[2] > 0 else np.zeros_like(mixed)
-        return cosines.astype(self.start.dtype)
-
-
-def walk(
-    start: Float[np.ndarray, " d_model"],
-    end: Float[np.ndarray, " d_model"],
-    W_E: Float[np.ndarray, "n_vocab d_model"],
-) -> Walk:
-    """Compare the line from `start` to `end` with every row of the table."""
-    return Walk(start, end, cosine_to_all(start, W_E), cosine_to_all(end, W_E))
-
-
 def analogy(
     a: int, b: int, c: int, W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, " d_model"]:
@@ -148,13 +116,17 @@ def analogy(
 
 @dataclass(frozen=True)
 class AnalogyScore:
-    """Of how many questions the wanted word came first. Other spellings of a word count as that word."""
+    """For how many questions the wanted word is the nearest one. Other spellings of a word count as that word.
+
+    The question's words are left out everywhere but in `untouched`.
+    """
 
     asked: int
-    right: int  # nearest to a - b + c, the words of the question left out
+    right: int  # nearest to a - b + c
     untouched: int  # nearest to a - b + c, with nothing left out
-    added: int  # nearest to a + c, likewise: a control, nothing subtracted
-    c_alone: int  # nearest to c alone, likewise: the other control
+    wrong: float  # nearest to a - d + c, where d is another pair's b, averaged over those: a control
+    added: int  # nearest to a + c: a control, nothing subtracted
+    c_alone: int  # nearest to c: the last control
 
 
 def score_analogies(
@@ -166,28 +138,25 @@ def score_analogies(
 
     word_of: which word each token spells, so that " Rome", "Rome" and " ROME" are one.
     """
-    asked = [(a, b, c, wanted) for a, b in pairs for wanted, c in pairs if (a, b) != (wanted, c)]
-    if not asked:
-        return AnalogyScore(0, 0, 0, 0, 0)
+    n = len(pairs)
+    if n < 2:
+        return AnalogyScore(0, 0, 0, 0.0, 0, 0)
     # A dot product with a sum is the sum of the dot products, so those of the words themselves give all.
-    used, place = np.unique(asked, return_inverse=True)
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
-    scores = W_E[used] @ W_E.T / lengths  # in the order of the cosines
-    spellings = [np.flatnonzero(word_of == word_of[token]) for token in used]
-    answers = []
-    for *question, _ in place.reshape(-1, 4):
-        a, b, c = question
-        left_out = np.concatenate([spellings[word] for word in question])
-        total = scores[a] - scores[b] + scores[c]
-        answers.append(word_of[total.argmax()])
-        for candidates in (total, scores[a] + scores[c], scores[c].copy()):
-            candidates[left_out] = -np.inf
-            answers.append(word_of[candidates.argmax()])
-    wanted = word_of[[question[3] for question in asked]]
-    untouched, right, added, alone = (
-        (np.array(answers).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
-    )
-    return AnalogyScore(len(asked), right, untouched, added, alone)
+    firsts, seconds = (W_E[[*side]] @ W_E.T / lengths for side in zip(*pairs))  # in the order of the cosines
+    counts = np.zeros(5)
+    for i, j in permutations(range(n), 2):
+        (a, b), (wanted, c) = pairs[i], pairs[j]
+        added, alone = firsts[i] + seconds[j], seconds[j].copy()
+        untouched = (added - seconds[i]).argmax()
+        left_out = np.isin(word_of, word_of[[a, b, c]])
+        added[left_out] = alone[left_out] = -np.inf
+        subtracted = [(added - row).argmax() for row in seconds]  # each pair's second word
+        hits = word_of[[untouched, added.argmax(), alone.argmax(), *subtracted]] == word_of[wanted]
+        wrong = np.delete(hits[3:], [i, j]).mean() if n > 2 else 0.0
+        counts += hits[3 + i], hits[0], wrong, *hits[1:3]
+    right, untouched, wrong, added, alone = counts.tolist()
+    return AnalogyScore(n * (n - 1), round(right), round(untouched), wrong, round(added), round(alone))
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,23 +65,6 @@ def own_memory(process: int) -> int:
     return taken.rss - getattr(taken, "shared", 0)
 
 
-def lower_process(process: int, nice: int) -> None:
-    """Lower a process's priority to this niceness, 0 to 19, where the system lets us."""
-    with contextlib.suppress(OSError, AttributeError):  # it has just ended, or this is Windows
-        os.setpriority(os.PRIO_PROCESS, process, nice)
-
-
-def lower_session(process: int, nice: int) -> None:
-    """Set the niceness, 0 to 19, of the session that a process leads, as a Jupyter kernel does, where Linux has it.
-
-    Most Linux kernels share the processor among sessions first (autogroup), and a process's own niceness counts only
-    inside its session: thirty kernels would have thirty times the share of their server. Unlike a process's, this may
-    be set back without any privilege.
-    """
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{process}/autogroup").write_text(str(nice), "utf-8")
-
-
 def _limit(text: str) -> float:
     """Return the number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
     try:

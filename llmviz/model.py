@@ -4,7 +4,7 @@
     x       = embed(tokens)                                  [seq, d_model], the residual stream
     in each of the layers:
         x = x + attention(rms_norm(x))                       tokens look at each other (RoPE inside)
-        x = x + ffn(rms_norm(x))                             each token thinks alone
+        x = x + ffn(rms_norm(x))                             each token on its own
     logits  = unembed(rms_norm(x[-1]))                       [n_vocab], a score for every next token
     append a token drawn from softmax(logits), and again
 
@@ -588,7 +588,7 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     """Load the default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
 
     path: a GGUF file, or a folder that `Model.save` wrote. A file is unpacked to the cache once, and then loads in no
-    time; a saved model is mapped as it is (not on Windows). Notebooks share its memory, and it may be saved anew while
+    time; a saved model is mapped directly (not on Windows). Notebooks share its memory, and it may be saved again while
     it is in use, but no other program should write into its file.
     `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. A file that is loaded already, and
     still the same, gives the same model. ValueError if the file cannot be run; see `llmviz.download` for what is raised

@@ -1,4 +1,4 @@
-"""What need not be computed again: the last runs, what a new one can take over from them, and what was measured.
+"""What need not be computed again: the last runs, what a new run can take over from them, and what was measured.
 
     an edit in layer 20            the layers before it, from a run over the same tokens
     a text that goes on            the rows of the tokens that both texts begin with, in all layers

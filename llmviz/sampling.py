@@ -42,7 +42,7 @@ def with_temperature(
     """Return softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
 
     -inf is a logit that never wins. ValueError for a temperature that is negative, infinite or NaN, and for logits
-    whose largest is no finite number.
+    whose largest is not finite.
     """
     _require(
         temperature >= 0 and math.isfinite(temperature), "temperature", temperature, "0 or more, and finite"
@@ -115,7 +115,7 @@ def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, floa
 
 
 def entropy(probs: Float[np.ndarray, " n_vocab"]) -> float:
-    """Return how unsure a distribution is, in bits (Shannon 1948): 0 if one token has all, log2(n) if n share alike."""
+    """Return how unsure a distribution is, in bits (Shannon 1948): 0 for one sure token, log2(n) for n equal shares."""
     nonzero = probs[probs > 0].astype(np.float64)
     return float(max(0.0, -(nonzero * np.log2(nonzero)).sum()))
 
@@ -168,7 +168,7 @@ def surprise(
 
 
 def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:
-    """Return which tokens stand in a run of `run` tokens that the text has had before."""
+    """Return which tokens belong to a run of `run` tokens that occurred earlier in the text."""
     seen, marks = set(), np.zeros(len(tokens), bool)
     for start in range(len(tokens) - run + 1):
         here = tuple(tokens[start : start + run])

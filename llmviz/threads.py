@@ -1,6 +1,6 @@
 """How many threads NumPy's BLAS takes: as many as are free. No mathematics here.
 
-BLAS spreads a product over all cores that it sees. For one kernel alone that is right; where several work at the same
+BLAS spreads a product over all cores that it sees. For a single kernel that is right; where several work at the same
 time their threads spin against each other, and everybody waits for many times as long. So before the model multiplies,
 
     share_cores()
@@ -8,7 +8,7 @@ time their threads spin against each other, and everybody waits for many times a
 splits the cores that this process may use among the processes that are at work just now. Each of them writes the time
 into its place in a small file that all processes on this machine share, and counts the others' fresh times. There is
 nothing to lock, to let go or to clean up: who was killed falls silent. Where there is no such file, a process takes
-itself to be alone; where BLAS cannot be told (Accelerate on a Mac), everything stays as it is. On a machine that other
+itself to be the only one; where BLAS takes no orders (Accelerate on a Mac), nothing changes. On a machine that other
 programs fill as well, a process takes one thread.
 """
 

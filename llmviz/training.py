@@ -5,7 +5,7 @@
                 Rumelhart, Hinton & Williams 1986)
     step        every number moves a little, against its gradient (Adam; Kingma & Ba 2014)
 
-    pretrain    from noise, on a text                   finetune    a few numbers beside those of a finished model
+    pretrain    from noise, on a text                   finetune    a few numbers added to those of a finished model
 
 Several texts of one length are trained side by side: their tokens are rows like any others, and in attention, where a
 token must see its own text only, each text has heads of its own.
@@ -63,7 +63,7 @@ Update = Mapping[tuple[int, str], LowRank]  # by layer and one of these names
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """Where a training stands after a step; step 0 is before the first."""
+    """The state of a training after a step; step 0 is before the first."""
 
     step: int
     seconds: float  # of work, pauses left out
@@ -97,7 +97,7 @@ def loss_and_gradients(
     if counted.shape != (len(tokens),):
         raise ValueError(f"counted marks each of the {len(tokens)} tokens; got {len(counted)} marks")
     if not counted[1:].any():
-        raise ValueError("no token counts: a loss needs at least one token that another stands before")
+        raise ValueError("no token counts: a loss needs at least one token that follows another")
     return _loss_and_gradients(model.weights, np.array([tokens]), counted[None])
 
 
@@ -206,7 +206,7 @@ def _forward(
 
 
 def _attend(texts: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
-    """Let each text attend to itself alone, and keep the pattern for the way back."""
+    """Let each text attend only to itself, and keep the pattern for the way back."""
     q, k, v = (_own_heads(heads, texts) for heads in (q, k, v))
     _, pattern, z = attention.weigh(q, k, v)
     return q, k, v, pattern, _own_rows(z, texts)
@@ -371,7 +371,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
 
 
 def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Float[np.ndarray, " n"]:
-    """Return the loss, and behind it the gradient in the order of `from_flat`."""
+    """Return the loss, followed by the gradient in the order of `from_flat`."""
     with np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
         loss, gradients = _loss_and_gradients(weights, tokens, np.ones(tokens.shape, bool))
     return np.concatenate([[np.float32(loss)], *(array.ravel() for array in stored(gradients).values())])
@@ -407,7 +407,7 @@ def finetune(
     round. layers: the last third, if not given. The model's own numbers stay as they are: `Progress.update` is all
     that is learned, and `Progress.model` shares everything else. Yields a `Progress` before the first step, with the
     mean loss of all conversations, and after each. ValueError for a conversation that has no answer, or more tokens
-    than 256 or the model's context; TypeError for what is no list of lists; FloatingPointError where the loss runs
+    than 256 or the model's context; TypeError for anything but a list of lists; FloatingPointError where the loss runs
     away.
     """
     _positive(lr=lr)
@@ -533,7 +533,7 @@ def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Lay
 
 
 def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
-    """Add `amount` times the update to the model: 0 is the model as it was, 1 as it was trained.
+    """Add `amount` times the update to the model: 0 is the model before the training, 1 after it.
 
     Only the matrices that change are new: 3.5 MB each, with the default model.
     """

@@ -19,7 +19,7 @@ import llmviz
 from llmviz import cli, download
 
 CLONE = Path(__file__).parent.parent
-NAMES = sorted(path.name for path in (CLONE / "notebooks").glob("*.ipynb"))
+NAMES = sorted(path.name for path in (CLONE / "notebooks").iterdir() if path.is_file())
 
 
 @pytest.fixture

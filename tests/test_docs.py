@@ -49,6 +49,13 @@ def test_the_readme_shows_what_it_is_and_then_how_to_start():
         assert named in start
 
 
+def test_the_front_page_shows_a_film_before_it_runs():
+    notebook = (ROOT / "notebooks" / "00_the_loop.ipynb").read_text("utf-8")
+    name = re.search(r'<img src=\\"([^"\\]+)', notebook)[1]
+    frames = (ROOT / "notebooks" / name).read_bytes().count(b"ANMF")  # chunks of an animated WebP
+    assert frames > 20
+
+
 def test_a_view_of_your_own_has_about_twenty_lines():
     [view] = [block for block in BLOCKS if "class " in block]
     assert len([line for line in view.splitlines() if line]) <= 22

@@ -14,7 +14,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that are still to be marked.
 LEFT = {
     "01_tokenization",
-    "02_embeddings",
     "04_attention",
     "06_sampling",
     "07_differences",

@@ -189,7 +189,7 @@ MAY_KNOW = {
         *("classroom.lessons", "claims.cases"),
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
-    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.rehearsal
+    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.page_table
     "page.write": {"page.note"},
     "page.note": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model

@@ -1,9 +1,6 @@
 """What this process may use of the machine: cores and memory."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -74,24 +71,3 @@ def test_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sysconf")  # Windows
     assert machine.memory() is None
     assert 0 < machine.free_memory() < total
-
-
-def niceness(process: int) -> tuple[int, int]:
-    """Return that of a process and that of its session."""
-    group = Path(f"/proc/{process}/autogroup").read_text()
-    return os.getpriority(os.PRIO_PROCESS, process), int(group.split()[-1])
-
-
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system shares by process only")
-def test_a_session_yields_and_may_have_its_place_back():
-    leader = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(leader, stdin=subprocess.PIPE, start_new_session=True) as process:
-        own = os.getpriority(os.PRIO_PROCESS, process.pid)
-        machine.lower_process(process.pid, own + 3)
-        machine.lower_session(process.pid, 12)
-        assert niceness(process.pid) == (own + 3, 12)
-        machine.lower_session(process.pid, 4)
-        assert niceness(process.pid) == (own + 3, 4)
-        process.stdin.close()
-    machine.lower_process(process.pid, 19)  # it has ended
-    machine.lower_session(process.pid, 19)

@@ -23,8 +23,6 @@ OLD = {
     *("alike_by_layer", "moved_by", "surprisal_after", "swap_at", "told_apart", "twice_told", "Room", "Seat"),
     *("one", "found", "some", "kept", "told", "Told"),
 }
-# A table made by the views themselves will take its place.
-LEFT = "views/rehearsal/"
 
 
 def names_in(folder: Path) -> Iterator[tuple[str, str]]:
@@ -37,9 +35,7 @@ def names_in(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_old_names_are_gone():
-    assert {
-        name: place for name, place in names_in(PACKAGE) if name in OLD and not place.startswith(LEFT)
-    } == {}
+    assert {name: place for name, place in names_in(PACKAGE) if name in OLD} == {}
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,8 @@ def test_the_installed_wheel_builds_a_page_in_an_empty_folder(wheel, tmp_path):
     page = (desk / "sum.html").read_text("utf-8")
     assert f"{environment.folder}" in page
     assert (
-        "It is 4." in gzip.decompress(base64.b64decode(re.search(r'id="packed">([^<]+)<', page)[1])).decode()
+        "The answer is 4."
+        in gzip.decompress(base64.b64decode(re.search(r'id="packed">([^<]+)<', page)[1])).decode()
     )
     assert sorted(path.name for path in desk.iterdir()) == ["sum.html", "sum.ipynb"]
 

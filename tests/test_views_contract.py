@@ -12,6 +12,7 @@ import math
 import random
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import ipywidgets
@@ -31,10 +32,9 @@ from llmviz.views import attention, differences, embeddings, ffn, position, samp
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
-from llmviz.views.rehearsal.controls import controls_of
-from llmviz.views.rehearsal.states import as_a_script
 from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
@@ -50,10 +50,15 @@ def learner(_prompt=None):
     return Learner(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
 
 
+def at_once(make, *arguments, **options):
+    """Make a view where no event loop runs: what it begins is done when this returns."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make, *arguments, **options).result()
+
+
 def trained():
     """A learner that has done its work, and goes with the view that follows it."""
-    with as_a_script():
-        source = learner()
+    source = at_once(learner)
     source.goes_with_its_followers()
     return source
 
@@ -69,8 +74,7 @@ def chat(prompt):
 
 def tuning(prompt):
     """A tuning that has been done, and goes with the view that follows it."""
-    with as_a_script():
-        source = differences.FineTuning(chat(prompt), committed=True, **TAUGHT)
+    source = at_once(differences.FineTuning, chat(prompt), committed=True, **TAUGHT)
     source.goes_with_its_followers()
     return source
 
@@ -103,14 +107,8 @@ def of_fact(kind, *values):
 
 
 def in_table(kind, *words):
-    """A view of words in a table, which goes with it."""
-
-    def make(prompt, **state):
-        table = embeddings.Table(prompt.language_model)
-        table.goes_with_its_followers()
-        return kind(table, *words, **state)
-
-    return make
+    """A view of words in a model's table."""
+    return lambda prompt, **state: kind(prompt.language_model, *words, **state)
 
 
 VIEWS = {
@@ -202,14 +200,12 @@ VIEWS = {
         then=source,
         high=20,
     ),
-    "table": lambda prompt: embeddings.Table(prompt.language_model),
-    "row": lambda prompt, **state: in_table(embeddings.RowExplorer, prompt)(prompt, **state),
+    "row": embeddings.RowExplorer,
     "two arrows": in_table(embeddings.ArrowExplorer, "#20", "#21"),
     "cosine": in_table(embeddings.CosineExplorer, "#20", "#21"),
     "neighbours": in_table(embeddings.NeighbourExplorer, "#20"),
     "analogy": in_table(embeddings.AnalogyExplorer, "#20", "#21", "#22"),
-    "count of analogies": in_table(embeddings.AnalogyCount),
-    "walk": in_table(embeddings.WalkExplorer, "#20", "#21"),
+    "count of analogies": lambda prompt: embeddings.AnalogyCount(prompt.language_model, committed=True),
     "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
@@ -256,6 +252,9 @@ def two_countries(monkeypatch):
     writing = fine_tuning.writing
     monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr(
+        "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
+    )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
@@ -321,10 +320,10 @@ def alike(a, b):
 def assert_drawn_anew_it_is_the_same(view):
     """A new view shows the same, except in parts that show the old result until the new one comes."""
     new = again(view)
-    for name, trait in of_page(view):
-        if view.parts[name].layout.display != "none":
-            new.parts[name].set_trait(trait, getattr(view.parts[name], trait))
     waits = {name for name, (scene, _) in view._drawn.items() if not view._still_holds(scene, view.state)}
+    for name, trait in of_page(view):
+        if name not in waits and view.parts[name].layout.display != "none":
+            new.parts[name].set_trait(trait, getattr(view.parts[name], trait))
     assert not waits or view.busy
     assert {name for name, _ in differing(screen(view), screen(new))} <= waits
     assert waits or repr(view) == repr(new)
@@ -337,14 +336,14 @@ def assert_drawn_anew_it_is_the_same(view):
 async def settled(view):
     """Wait until nothing runs, here or in another view of the source, and see that nothing is left to do."""
     for _ in range(5_000):
-        needed = [job for job in view._needed(view.state) if job]
+        needed = view.needed(view.state)
         if not view.busy and "running" not in [view._measured(job, view.state).status for job in needed]:
             break
         await asyncio.sleep(0)
     assert not view.busy
     assert view.by_itself(view.state) is None
-    for job in view._needed(view.state):
-        assert job is None or view._measured(job, view.state).status in ("done", "stopped")
+    for job in view.needed(view.state):
+        assert view._measured(job, view.state).status in ("done", "stopped")
 
 
 def boxes(view):
@@ -390,12 +389,7 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    possible = [
-                        value
-                        for each in controls_of(view.parts[name])
-                        for value in each.values
-                        if each.trait == trait
-                    ]
+                    possible = values_of_picture(view.parts[name], trait) if trait != "asked" else []
                     value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
                     view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 
@@ -412,7 +406,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(
         view = make(views.Prompt(tiny_model, TEXT))
         for i in range(n_events):
             happen(rng, view)
-            view._check(view.state)
+            view.check(view.state)
             for _ in range(rng.choice([0, 0, 1, 5])):
                 await asyncio.sleep(0)
             if i % 10 == 9:
@@ -428,7 +422,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(
 def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start and name not in view._at_work:
                 view.parts[name].click()
             for _ in range(4):
@@ -446,11 +440,11 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
             await settled(view)
         whole = make(views.Prompt(tiny_model, TEXT))  # not before: of trainings one runs at a time
         await settled(whole)
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start:
                 whole.parts[name].click()
                 await settled(whole)
-        assert bool(stopped) == bool(view._jobs)
+        assert bool(stopped) == bool(view.jobs)
         assert differing(screen(view), screen(whole)) == []
 
     asyncio.run(scene())
@@ -476,7 +470,7 @@ def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
 def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
     async def done(view):
         await settled(view)
-        for name, job in view._jobs.items():
+        for name, job in view.jobs.items():
             if job.start:
                 view.parts[name].click()
                 await settled(view)
@@ -496,7 +490,7 @@ def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
                 assert differing(screen(view), screen(new)) == [], name
                 new.close()
 
-    if make(views.Prompt(tiny_model, TEXT))._jobs:
+    if make(views.Prompt(tiny_model, TEXT)).jobs:
         asyncio.run(scene())
 
 
@@ -540,7 +534,7 @@ def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
         for value in [value for value in HOSTILE if declared.accepts(value, view)]:
             with contextlib.suppress(Refused):  # beside the other fields
                 view.become(replace(before, **{name: value}))
-                assert control.value == declared.shows(value, view)["value"]
+                assert control.value == view.control_shows(name, view.scene(view.state))["value"]
                 view.become(before)
 
 
@@ -598,9 +592,11 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
                 continue
             await settled(view)  # a picture that waits for a job shows what it showed before
             taken = []
-            places = [
-                value for each in controls_of(part) if each.trait == "selected" for value in each.values
-            ]
+            places = (
+                values_of_picture(part, "selected")
+                if isinstance(part, Picture) and part.has_trait("selected") and "selected" in part._by_page
+                else []
+            )
             for place in [place for place in places if place is not None][:MOST_PLACES]:
                 before = view.state
                 part.set_state({"selected": place})
@@ -633,7 +629,7 @@ def test_a_page_holds_states_that_can_be(tiny_model, make):
     for scene, _ in view._drawn.values():
         reads = {
             *scene.fields_read,
-            *(read for job, _ in scene.measured_read for read in view._jobs[job].reads),
+            *(read for job, _ in scene.measured_read for read in view.jobs[job].reads),
         }
         for name in reads:
             held = {getattr(state, name) for state in states}
@@ -674,18 +670,19 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
         before, declared = view.state, view._fields[name]
-        now = declared.shows(getattr(before, name), view)
-        values = [value for value in declared.on_page(view) if declared.shows(value, view) != now]
-        if not values:
+        now = view.control_shows(name, view.scene(before))
+        states = [replace(before, **{name: value}) for value in declared.on_page(view)]
+        states = [state for state in states if view.control_shows(name, view.scene(state)) != now]
+        if not states:
             continue
-        after = replace(before, **{name: values[0]})
+        after = states[0]
         view.become(after)  # measures what is slow
         view.become(before)
         sent.clear()
         view.become(after)
         assert name in sent
         assert len(sent) == len(set(sent)), f"{name}: {sent}"
-        assert control.value == values[0]
+        assert control.value == view.control_shows(name, view.scene(after))["value"]
         sent.clear()
         view.become(after)
         assert sent == []

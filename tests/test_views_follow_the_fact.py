@@ -25,7 +25,7 @@ def fact(prompt):
 
 def finish(view):
     """Press the button where no event loop runs: the whole work at once."""
-    (name,) = view._jobs
+    (name,) = view.jobs
     view.parts[name].click()
 
 
@@ -57,7 +57,7 @@ def test_where_there_is_no_fact_it_is_said_why(fact, prompt, why):
     else:  # its own word
         fact.controls["word"].value = fact.trace.trace.pieces[fact.trace.subject].strip()
     for view in shown:
-        for name in view._jobs:
+        for name in view.jobs:
             view.parts[name].click()
         assert repr(view.parts["message"]) == NO_FACT[why]
     for ask in (

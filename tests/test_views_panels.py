@@ -203,24 +203,18 @@ def test_a_panel_of_the_loop_says_what_is_written(tiny_model):
 
 @pytest.mark.parametrize("centred", [False, True])
 def test_a_panel_of_the_table(tiny_model, centred):
-    table = embeddings.Table(tiny_model)
     made = [
-        embeddings.ArrowExplorer(table, "#20", "#21"),
-        embeddings.AnalogyExplorer(table, "#20", "#21", "#22"),
-        embeddings.WalkExplorer(table, "#20", "#21"),
-        embeddings.CosineExplorer(table, "#20", "#21"),
-        embeddings.NeighbourExplorer(table, "#20"),
-        embeddings.RowExplorer(table, views.Prompt(tiny_model, TEXT)),
+        embeddings.AnalogyExplorer(tiny_model, "#20", "#21", "#22"),
+        embeddings.CosineExplorer(tiny_model, "#20", "#21", centred=centred),
+        embeddings.NeighbourExplorer(tiny_model, "#20", centred=centred),
+        embeddings.RowExplorer(views.Prompt(tiny_model, TEXT)),
     ]
-    table.controls["centred"].value = centred
-    made[0].parts["arrows"].set_state({"tip": [0.01, 0.02]})
-    made[2].controls["way"].value = 35
     for view in made:
         assert check(view, tiny_model, None), type(view)
 
 
 def test_a_panel_of_the_map_gives_the_place(tiny_model):
-    view = embeddings.WordMap(embeddings.Table(tiny_model), "#20 #21 #22 #23")
+    view = embeddings.WordMap(tiny_model, "#20 #21 #22 #23")
     flat = view.parts["flat"]
     for point, place in enumerate(flat.places):
         np.testing.assert_allclose(evaluated(flat.provenance(point), tiny_model, None), place, atol=1e-5)

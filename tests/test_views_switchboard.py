@@ -10,7 +10,7 @@ from llmviz import Edits, Sampler
 from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, SwitchedOff
 
 TEXT = "The capital of France is"
-NO_ROPE = "No position (RoPE), in any layer"
+NO_ROPE = "Switch off position (RoPE) in every layer"
 
 
 @pytest.fixture

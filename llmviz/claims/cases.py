@@ -23,11 +23,18 @@ LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
 CHAT = {word: word for word in _CASES["letters"]["in_a_chat"].split()}
 PAIRS: dict[str, str] = _CASES["pairs"]
+UNSEEN_PAIRS: dict[str, str] = _CASES["unseen_pairs"]
 FAMILIES: dict[str, str] = _CASES["families"]
+MORE_FAMILIES: dict[str, str] = _CASES["more_families"]
+UNSEEN_FAMILIES: dict[str, str] = _CASES["unseen_families"]
 SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CASES["senses"].items()}
+UNSEEN_SENSES = {word: tuple(texts) for word, texts in _CASES["unseen_senses"].items()}
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
 MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
-ONE_SENSE = {word: (*texts, texts[-1]) for word, texts in _CASES["one_sense"].items()}
+ONE_SENSE, UNSEEN_ONE_SENSE = (
+    {word: (*texts, texts[-1]) for word, texts in _CASES[name].items()}
+    for name in ("one_sense", "unseen_one_sense")
+)
 _WORDS = _CASES["words"]
 MORE_CAPITALS = {f"The capital of {place} is": f" {city}" for place, city in _WORDS["more_capitals"].items()}
 HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _WORDS["harder_sums"]}

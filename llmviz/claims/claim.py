@@ -188,10 +188,10 @@ class Claim:
         problems = self.bounds.problems(worded, controls_worded, len(self.cases), own=own)
         if self.unseen and not own:
             if self.unseen_bounds:
-                found = self.unseen_bounds.problems(unseen, controls_unseen, len(self.unseen))
+                violations = self.unseen_bounds.problems(unseen, controls_unseen, len(self.unseen))
             else:
-                found = self.bounds.problems(unseen, controls_unseen, len(self.cases), own=True)
-            problems += [f"unseen: {problem}" for problem in found]
+                violations = self.bounds.problems(unseen, controls_unseen, len(self.cases), own=True)
+            problems += [f"unseen: {problem}" for problem in violations]
         return Outcome(values, controls, tuple(problems))
 
     def result(self, outcome: Outcome) -> str:

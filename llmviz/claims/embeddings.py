@@ -1,20 +1,31 @@
 """What notebook 02 says: of the rows of the embedding table, and of one word in two senses."""
 
+from collections.abc import Container, Mapping
 from functools import partial
 
 import numpy as np
 
-from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
-from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
+from llmviz.claims.cases import (
+    FAMILIES,
+    MORE_FAMILIES,
+    MORE_SENSES,
+    ONE_SENSE,
+    PAIRS,
+    RELATED,
+    SENSES,
+    UNSEEN_FAMILIES,
+    UNSEEN_ONE_SENSE,
+    UNSEEN_PAIRS,
+    UNSEEN_SENSES,
+)
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
+from llmviz.embeddings import AnalogyScore
 from llmviz.experiments import table
 from llmviz.experiments.lens import cosines_by_layer
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
 
-
-@remembered
-def nearness(model: Model, listed: str) -> np.ndarray:
-    return table.pairings(model.weights.W_E, pairs_of(listed, model.tokenizer))
+SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 
 
 @remembered
@@ -22,142 +33,188 @@ def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
     return cosines_by_layer([model.trace(text) for text in sentences])
 
 
-def about(*numbers: float) -> dict[str, Range]:
-    """Return what rounds to these percentages, by the families of words."""
-    return {name: (number - 0.5, number + 0.5) for name, number in zip(FAMILIES, numbers)}
+@remembered
+def score(model: Model, listed: str, centred: bool) -> AnalogyScore:
+    return table.analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
 
 
-LISTS = {"related": RELATED, "synonyms": PAIRS["synonyms"], "opposites": PAIRS["opposites"]}
-LISTS["capitals"] = FAMILIES["capitals"]
-WAYS = "by cosine", "from word 1", "from word 2"
-PAIRS_BY = {f"{name}, {way}": (listed, i) for name, listed in LISTS.items() for i, way in enumerate(WAYS)}
-FOUND = dict(zip(PAIRS_BY, (27, 42, 37, 51, 54, 50, 53, 53, 47, 14, 10, 14)))
-WON = about(54, 6, 31, 42, 21, 25)
-FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
-SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
-on_pairs = partial(Claim, over="pairs")
-on_lists = partial(Claim, over="lists", cases=LISTS, unit="pairs")
-by_rank = partial(on_pairs, value=table.rank, unit="(rank)")
-on_words = partial(Claim, over="words", cases=SENSES, unit="(cosine)")
-on_sets = partial(on_words, over="sets of sentences", cases=SENSES | MORE_SENSES)
+def farther(model: Model, pair: str) -> float:
+    """Return how many of all other tokens are farther from a pair's first word than its second word is, in %."""
+    return 100 * (1 - table.rank(model, pair) / (model.config.n_vocab - 1))
+
+
+def random_lower(model: Model, pair: str) -> float:
+    """Return how many random pairs have a lower cosine than a pair, in %."""
+    own = table.cosine(model, pair)
+    return 100 * float((table.random_pairs(model, False) < own).mean())
+
+
+def near_from_one_end(model: Model, pair: str) -> bool:
+    first, second = pair.split()
+    shares = farther(model, pair), farther(model, f"{second} {first}")
+    return max(shares) > 99 and min(shares) < 90
+
+
+def gain(model: Model, listed: str, *, over: str, of: str = "right", centred: bool = False) -> float:
+    """Return for how many more questions one way of asking is right than another, in percentage points."""
+    counts = score(model, listed, centred)
+    return 100 * (getattr(counts, of) - getattr(counts, over)) / counts.asked
+
+
+def share(model: Model, listed: str, *, of: str) -> float:
+    counts = score(model, listed, False)
+    return 100 * getattr(counts, of) / counts.asked
+
+
+def one_by_one(listed: str) -> dict[str, str]:
+    return {pair: pair for pair in listed.split(", ")}
+
+
+def first_words(listed: str, but: Container[str] = ()) -> dict[str, str]:
+    return {word: word for word in (pair.split()[0] for pair in listed.split(", ")) if word not in but}
+
+
+def two_by_two(senses: Mapping[str, tuple], of_one_sense: Mapping[str, tuple]) -> dict[str, tuple]:
+    """Return each word's sentences, and after them those of a word with only one sense."""
+    return {f"{a}, {b}": senses[a] + of_one_sense[b] for a, b in zip(senses, of_one_sense)}
+
+
+of_pairs = partial(Claim, over="pairs")
+related = partial(of_pairs, cases=one_by_one(RELATED), unseen=one_by_one(UNSEEN_PAIRS["related"]))
+of_families = partial(
+    Claim,
+    over="families",
+    cases=FAMILIES | MORE_FAMILIES,
+    unseen=UNSEEN_FAMILIES,
+    unit="percentage points",
+)
+of_words = partial(Claim, over="words", unit="(difference of cosines)")
+of_sets = partial(of_words, over="sets of sentences", cases=SENSES | MORE_SENSES, unseen=UNSEEN_SENSES)
 
 CLAIMS = (
     *section(
         "Near, compared with what?",
-        pairs_found=on_lists(
-            "Of three ways to find pairs of words by how near they are, none finds the most in every list.",
-            "Count the pairs that are nearer than 95% of their wrong pairings.",
-            lambda model, case: table.n_distinguished(nearness(model, case[0])[case[1]]),
-            Bounds(at={name: (n, n) for name, n in FOUND.items()}),
-            over="lists and ways",
-            cases=PAIRS_BY,
+        related_are_near=related(
+            "Related words look nearer compared with all tokens than compared with random pairs.",
+            "Take the share of all other tokens that are farther from word 1 than word 2 is. Near is above 99%.",
+            farther,
+            Bounds(
+                supports=above(99), count=42, above_control=48, control=Bounds(supports=above(99), count=6)
+            ),
+            unseen_bounds=Bounds(
+                supports=above(99), count=33, above_control=65, control=Bounds(supports=above(99), count=3)
+            ),
+            control=("random pairs with a lower cosine", random_lower),
         ),
-        near_from_one_end=on_lists(
-            "A pair can be near from one end and not from the other: 14 of the 50 related pairs, none of the capitals.",
-            "Count pairs nearer than 99% of all tokens from one end, and not even than 90% from the other.",
-            lambda model, listed: table.near_from_one_end(nearness(model, listed)),
-            Bounds(at={"related": (14, 14), "synonyms": (8, 8), "opposites": (8, 8), "capitals": (0, 0)}),
-        ),
-        king_and_banana=on_pairs(
-            "The cosine of “king” and “banana” is 0.22, and few random pairs have a lower one.",
-            "Compare it with the lowest tenth of random pairs.",
-            lambda model, pair: nearness(model, pair)[0, 0, 0],
-            Bounds(within=(0.215, 0.225), below_control=1),
-            control=("a tenth are below", lambda m, _: np.percentile(table.random_pairs(m, False), 10)),
-            cases={"king banana": "king banana"},
-            unit="(cosine)",
+        near_from_one_end=related(
+            "Some pairs are near from one end only.",
+            "From one word, the other is nearer than 99% of all tokens; the other way round, not even than 90%.",
+            near_from_one_end,
+            Bounds(supports=YES, count=14),
         ),
     ),
     *section(
-        "The average row",
-        later_tokens_lean=Claim(
-            "Tokens that were learned later point more along the average row, but it's only a tendency.",
-            "Compare the order of the ids with that of the cosines.",
-            lambda model, _: table.order_correlation(model),
-            Bounds(within=(0.565, 0.575)),
-            over="tables",
-            cases={"the table": None},
-            unit="(rank correlation)",
-        ),
-        price_of_the_correction=on_words(
-            "Without the average, common tokens are among the neighbours of frequent words.",
-            "Of 100 words, count those with one of the first thousand tokens among their twelve nearest.",
-            partial(table.have_early_neighbours, centred=True),
-            Bounds(at={FREQUENT: (74, 74), RARE: below(5)}, control=Bounds(at={FREQUENT: (11, 11)})),
-            control=("with the average", partial(table.have_early_neighbours, centred=False)),
-            over="kinds of words",
-            cases={FREQUENT: (1_000, 5_000), RARE: (15_000, 49_152)},
-            unit="words",
-        ),
-    ),
-    *section(
-        "Neighbours and sums",
-        opposites=by_rank(
-            "For most words, the opposite is among the ten nearest tokens.",
+        "The neighbours of a word",
+        opposites=of_pairs(
+            "The opposite of a word is often among its ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
-            bounds=Bounds(supports=below(10), count=37),
-            cases={pair: pair for pair in PAIRS["opposites"].split(", ")},
+            table.rank,
+            Bounds(supports=below(10), count=37),
+            unseen_bounds=Bounds(supports=below(10), count=22),
+            cases=one_by_one(PAIRS["opposites"]),
+            unseen=one_by_one(UNSEEN_PAIRS["opposites"]),
+            unit="(rank)",
         ),
-        synonyms=by_rank(
-            "So is a synonym, and opposites are about as near.",
+        synonyms=of_pairs(
+            "A synonym is among them somewhat more often.",
             "The same.",
-            bounds=Bounds(supports=below(10), count=43),
-            cases={pair: pair for pair in PAIRS["synonyms"].split(", ")},
+            table.rank,
+            Bounds(supports=below(10), count=43),
+            unseen_bounds=Bounds(supports=below(10), count=41),
+            cases=one_by_one(PAIRS["synonyms"]),
+            unseen=one_by_one(UNSEEN_PAIRS["synonyms"]),
+            unit="(rank)",
         ),
-        subtraction=on_pairs(
-            "Without the average, the subtraction wins more questions in all families but the capitals.",
-            "Take the average away: for how many more is *a − b + c* right than *a + c* and *c*?",
-            partial(table.won_by_subtracting, centred=True),
-            Bounds(at=WON, above_control=5, control=Bounds(at=about(13, -1, 50, 4, 12, 7))),
-            control=("with the average", partial(table.won_by_subtracting, centred=False)),
-            over="families",
-            cases=FAMILIES,
-            unit="percentage points",
+        price_of_the_correction=of_words(
+            "Subtracting the average row brings very common tokens among the neighbours of most words.",
+            "Of a word's twelve nearest tokens, count those that are among the first thousand learned.",
+            partial(table.early_neighbours, centred=True),
+            Bounds(supports=above(1), count=47, control=Bounds(supports=above(1), count=2)),
+            unseen_bounds=Bounds(supports=above(1), count=51, control=Bounds(supports=above(1), count=9)),
+            control=("without subtracting it", partial(table.early_neighbours, centred=False)),
+            cases=first_words(PAIRS["synonyms"]),
+            unseen=first_words(UNSEEN_PAIRS["synonyms"], but=first_words(PAIRS["synonyms"])),
+            unit="tokens",
         ),
-        walk=on_pairs(
-            "On a straight line from word to word, hardly any other word is ever the nearest.",
-            "Take 41 steps, and count the other words that are nearest.",
-            lambda model, pair: len(table.nearest_on_the_walk(model, *model.tokens_of(f" {pair}"))),
-            Bounds(supports=(0, 0), count=13, exceptions=("two nine",)),
-            cases={pair: pair for pair in PAIRS["walks"].split(", ")},
-            unit="words",
+    ),
+    *section(
+        "Calculating with words",
+        subtraction_helps=of_families(
+            "*a − b + c* is right more often than *a + c*.",
+            "From the share of questions that it gets right, subtract the share that *a + c* gets right.",
+            partial(gain, over="added"),
+            Bounds(supports=above(0.1), count=19, exceptions=("opposites",)),
+        ),
+        right_word_helps=of_families(
+            "It is nearly always right more often than with another pair's word subtracted.",
+            "The same with *a − wrong b + c* instead of *a + c*, averaged over all wrong words of the family.",
+            partial(gain, over="wrong"),
+            Bounds(supports=above(0.1)),
+            unseen_bounds=Bounds(supports=above(0.1), count=19, exceptions=("past participles",)),
+        ),
+        wrong_word=of_families(
+            "Even a wrong word helps in about half of the families, so not all of the gain is the relation.",
+            "From the share that *a − wrong b + c* gets right, subtract the share that *a + c* gets right.",
+            partial(gain, of="wrong", over="added"),
+            Bounds(supports=above(0.1), count=9),
+            unseen_bounds=Bounds(supports=above(0.1), count=13),
+        ),
+        nothing_left_out=of_families(
+            "If the question's own words aren't left out, the sum is seldom right.",
+            "The share of questions whose answer is nearest to *a − b + c*, with no word left out.",
+            partial(share, of="untouched"),
+            Bounds(supports=below(30), count=19, exceptions=("comparatives",)),
+            unseen_bounds=Bounds(supports=below(30), count=18, exceptions=("superlatives", "nationalities")),
+            control=("left out", partial(share, of="right")),
+            unit="%",
+        ),
+        average_and_subtraction=of_families(
+            "Subtracting the average row first increases the gain over *a + c* in about half of the families.",
+            "From the gain with it, subtract the gain without it.",
+            lambda model, listed: (
+                gain(model, listed, over="added", centred=True) - gain(model, listed, over="added")
+            ),
+            Bounds(supports=above(0.1), count=12),
+            unseen_bounds=Bounds(supports=above(0.1), count=10),
         ),
     ),
     *section(
         "One word in two senses",
-        senses_apart=on_words(
-            "After ten layers, a word is less similar in two senses than in one; another topic alone changes far less.",
-            "Subtract their cosine in two senses from that in one.",
+        senses_apart=of_words(
+            "After ten layers, a word is less similar in two senses than in one. Another topic does far less.",
+            "Subtract the cosine of its vectors in two senses from that in one.",
             lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
-            Bounds(supports=above(0), mean=(0.145, 0.155), control=Bounds(mean=(0.025, 0.035))),
-            control=("one sense, on two topics", lambda m, texts: np.subtract(*curves(m, texts[4:])[:2, 10])),
-            cases={f"{a}, {b}": SENSES[a] + ONE_SENSE[b] for a, b in zip(SENSES, ONE_SENSE)},
+            Bounds(supports=above(0), median=above(0.1), control=Bounds(median=below(0.04))),
+            unseen_bounds=Bounds(
+                supports=above(0), count=23, median=above(0.1), control=Bounds(median=below(0.04))
+            ),
+            control=("one sense, two topics", lambda m, texts: np.subtract(*curves(m, texts[4:])[:2, 10])),
+            cases=two_by_two(SENSES, ONE_SENSE),
+            unseen=two_by_two(UNSEEN_SENSES, UNSEEN_ONE_SENSE),
         ),
-        word_first=on_sets(
-            "After ten layers, one word in two senses is mostly more similar than two words in one sentence.",
+        word_first=of_sets(
+            "After ten layers, a word in two senses is usually more similar than two words in one sentence.",
             "Subtract the cosine of the two words from that of the two senses.",
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], 10]),
-            Bounds(supports=above(0), count=34, at=dict.fromkeys(SENSES, above(0)) | {"watch": below(0)}),
+            Bounds(supports=above(0), count=39),
+            unseen_bounds=Bounds(supports=above(0), count=22),
         ),
-        sentence_last=on_sets(
-            "After all layers it's mostly the other way round: two words in one sentence are more similar.",
-            "Subtract the cosine of the two senses from that of the two words.",
-            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_WORD, OTHER_SENSE], -1]),
-            Bounds(supports=above(0), count=36, at=dict.fromkeys(SENSES, above(0))),
-        ),
-        cosines_after_ten=on_words(
-            "After ten layers, one word in two senses is also more similar than two words in two sentences.",
-            "Compare the cosines.",
-            lambda model, texts: curves(model, texts)[OTHER_SENSE, 10],
-            Bounds(mean=(0.775, 0.785), control=Bounds(mean=(0.615, 0.625))),
-            control=("another word in another sentence", lambda m, texts: curves(m, texts)[UNRELATED, 10]),
-        ),
-        cosines_after_all=on_words(
-            "After all layers, for most words it still is, but only a little.",
-            "The same.",
-            lambda model, texts: curves(model, texts)[OTHER_SENSE, -1],
-            Bounds(mean=(0.665, 0.675), above_control=11, control=Bounds(mean=(0.625, 0.635))),
-            control=("another word in another sentence", lambda m, texts: curves(m, texts)[UNRELATED, -1]),
+        sentence_last=of_sets(
+            "After the last layer, it's usually the other way round.",
+            "The same, after all layers.",
+            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
+            Bounds(supports=below(0), count=42),
+            unseen_bounds=Bounds(supports=below(0), count=20),
         ),
     ),
 )

@@ -29,9 +29,7 @@ AT_A_TIME = 2  # notebooks that run at the same time
 ALONE = 90.0  # seconds until a kernel ends whose page has no connection: phones sleep, networks stumble
 IDLE = 40 * 60.0  # seconds until a kernel ends whose visitor does nothing
 LOOK_EVERY = 2.0  # seconds
-# Niceness of a kernel, so that the server, which everybody needs, comes first, and whoever uses a page before whoever
-# waits for one.
-IN_USE, BEING_MADE = 5, 10
+LOWER = 5  # a kernel's priority below the server's, which everybody needs
 
 # One thread each: thirty kernels whose threads spin against each other would all be slow.
 ENVIRONMENT = {
@@ -153,7 +151,11 @@ class SessionPool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self._be_nice(session, BEING_MADE)
+        if hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):
+                os.setpriority(
+                    os.PRIO_PROCESS, self.kernels.get_kernel(session.kernel).provisioner.pid, LOWER
+                )
         return session.kernel
 
     def leave(self, session: Session, why: str = "") -> None:
@@ -184,13 +186,6 @@ class SessionPool:
             return machine.own_memory(self.kernels.get_kernel(session.kernel).provisioner.pid)
         except Exception:  # it has just ended
             return 0
-
-    def _be_nice(self, session: Session, nice: int) -> None:
-        """Let a session's kernel leave the processor to others."""
-        with contextlib.suppress(Exception):  # it has just ended
-            process = self.kernels.get_kernel(session.kernel).provisioner.pid
-            machine.lower_process(process, IN_USE)  # nobody may raise it again
-            machine.lower_session(process, nice)
 
     def open(self) -> None:
         """Begin to end what nobody uses, forget what has died, and make pages ready."""
@@ -275,7 +270,6 @@ class SessionPool:
                 yield part
         finally:
             session.running = False
-            self._be_nice(session, IN_USE)
             if session.its_turn:
                 session.its_turn = False
                 self._turns.release()

@@ -59,11 +59,11 @@ def direct_logit_attribution(
 
     "Directly": what a part changes in later parts counts as theirs. against: the lead over that token, or over the mean
     of all logits ("mean"), because what all logits share changes no probability. ValueError where blocks replace
-    the stream or something in it was set or added by hand, since the stream is no sum of theirs then.
+    the stream or something in it was set or added by hand, since the stream is not their sum then.
     """
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
-        raise ValueError("with these edits the stream is no sum of what the blocks add")
+        raise ValueError("with these edits the stream is not the sum of what the blocks add")
     direction = logit_direction(trace, token, against=against, position=position)
     pre, mid, post = (
         np.stack([getattr(block, name)[position] for block in trace.blocks]).astype(np.float64)
@@ -104,7 +104,9 @@ def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndar
     index_of("layer", layer, len(trace.blocks), negative=False)
     index_of("head", head, trace.model.config.n_heads, negative=False)
     if any((name, layer) in trace.edits.at for name in sums):
-        raise ValueError(f"with these edits the attention of layer {layer} is no sum of what its heads write")
+        raise ValueError(
+            f"with these edits the attention of layer {layer} is not the sum of what its heads write"
+        )
     return trace.model.weights.layers[layer].W_O[head]
 
 
@@ -192,7 +194,7 @@ def n_costlier(model: Model, text: str) -> tuple[float, float]:
 
 
 def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
-    """Return Spearman's coefficient: 1 where both order the tokens alike, about 0 where they order them by chance."""
+    """Return Spearman's coefficient: 1 for the same order of the tokens, about 0 for orders by chance."""
     return float(np.corrcoef([np.argsort(np.argsort(values)) for values in (a, b)])[0, 1])
 
 

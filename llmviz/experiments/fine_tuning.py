@@ -138,7 +138,7 @@ def nearest_text(text: str, others: Sequence[str]) -> tuple[str, int]:
 
 
 def is_nearly(text: str, others: Sequence[str]) -> bool:
-    """Say whether it is one of the others, with a quarter of that one's words changed at most."""
+    """Say whether it is one of the others, with at most a quarter of its words changed."""
     other, n = nearest_text(text, others)
     return 4 * n <= len(lower_words(other))
 
@@ -201,7 +201,7 @@ def two_others(country: str, city: str) -> list[str]:
 def probs_after_teaching(
     model: Model, country: str, owner: str, layer: int, *, keep: bool = False
 ) -> Float[np.ndarray, "2 2"]:
-    """Teach a country another one's capital, and return that capital's probability for whom it is asked, afterwards.
+    """Teach a country the capital of another, and return that capital's probability for whom it is asked, afterwards.
 
     Rows: for the country itself; for the others, the mean. Columns: asked in a chat; in plain text. keep: two of the
     others, with their own capitals, are examples as well, and do not count.

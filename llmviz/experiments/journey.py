@@ -23,7 +23,7 @@ LONG = 3.0  # a column longer than that many times the usual length is off the c
 
 @dataclass(frozen=True)
 class Look:
-    """The last token's strongest look in one layer, at a token that is no attention sink and not itself."""
+    """The last token's strongest look in one layer, at a token that is neither an attention sink nor itself."""
 
     place: int  # of the token looked at, in the whole text
     piece: str
@@ -179,7 +179,7 @@ def turn(
 def _looks(
     pattern: Float[np.ndarray, "n_heads shown shown"], rest: Bool[np.ndarray, " shown"]
 ) -> list[tuple[int, int, int, float]]:
-    """Return from, to, head and weight of the looks of LOOK or more at earlier tokens that are no attention sinks.
+    """Return from, to, head and weight of the looks of LOOK or more at earlier tokens that are not attention sinks.
 
     Of each pair the head that looks most strongly, of all pairs the strongest 10 + half as many as there are tokens.
     """
@@ -206,7 +206,7 @@ def full_colour(values: Float[np.ndarray, "*any"]) -> float:
 
 
 def _bands(n_vocab: int) -> Int[np.ndarray, " band"]:
-    """Return the first rows of stretches that are equally high in √row: small ids, which stand close, get more room."""
+    """Return the first rows of stretches that are equally high in √row: the close small ids get more room."""
     steps = (np.arange(N_BANDS) / N_BANDS) ** 2 * n_vocab
     return np.unique(steps.astype(int))
 

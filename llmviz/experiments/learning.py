@@ -1,4 +1,4 @@
-"""Train small models on a text, and measure their tables, their heads, and what each part brings."""
+"""Train small models on a text, and measure their tables, their heads, and what each part contributes."""
 
 import re
 from collections import Counter
@@ -97,7 +97,7 @@ def kind_of(piece: str) -> int:
 
 
 def frequent(model: Model, text: str, n: int = N_PIECES) -> list[int]:
-    """Return the most frequent tokens of a text, without single bytes that are no letters."""
+    """Return the most frequent tokens of a text, without single bytes that are not letters."""
     counts = Counter(model.tokenizer.encode(text[:200_000]))
     pieces = dict(zip(counts, model.tokenizer.pieces(list(counts))))
     return [token for token, _ in counts.most_common() if not pieces[token].startswith("<0x")][:n]
@@ -211,7 +211,7 @@ def ablate_each_part(
 def part_costs(
     model: Model, text: str
 ) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
-    """Measure what each part brings on stretches of a text; see `ablate_each_part`."""
+    """Measure what each part contributes on stretches of a text; see `ablate_each_part`."""
     return ablate_each_part(model, windows(model, text))
 
 

@@ -107,7 +107,7 @@ def mean_outcome(pair: MinimalPair, runs: Iterable[Edits]) -> tuple[float, Float
 
 
 def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
-    """Patch each head alone: yields layer, head, and how far the lead goes to the twin's, 1 for all of the way."""
+    """Patch one head at a time: yields layer, head, and how far the lead goes to the twin's, 1 for all of the way."""
     base, run, z = pair.lead(pair.runs.trace), pair.runs.trace, head_outputs(pair.runs.twin)
     for layer, head, lead in measure_each_head(
         run.model, run.tokens, lambda head: patch_heads(z, [head]), pair.lead
@@ -116,7 +116,7 @@ def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
 
 
 def strongest_besides(pair: MinimalPair, head: Head) -> float:
-    """Patch each head alone: return how far the strongest of the others moves the lead, 1 for as far as this one."""
+    """Patch one head at a time: return how far the strongest of the others moves the lead, 1 for as far as this one."""
     ways = {(layer, number): way for layer, number, way in each_head_patched(pair)}
     own = ways.pop(head)
     return max(ways.values()) / own

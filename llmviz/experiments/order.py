@@ -84,7 +84,7 @@ def swap_changes(
 ) -> Float[np.ndarray, " seq"]:
     """Swap two tokens, and measure how much the attention output of a layer changes at each token: |a - b| / |a|.
 
-    NaN where the second position is no token before the last, or both have the same token.
+    NaN where the second position is not before the last, or both have the same token.
     """
     if len(trace.tokens) < max(positions) + 2 or len({trace.tokens[at] for at in positions}) < 2:
         return np.full(max(len(trace.tokens), max(positions) + 2), np.nan)

@@ -34,7 +34,7 @@ def short_values(lengths: Float[np.ndarray, "*kv_heads seq"]) -> Bool[np.ndarray
 
 
 def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return how awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
+    """Return how awake each head is: its weight on tokens that are not sinks, the mean over all tokens after the first.
 
     A sink is the first token, and any whose value in that head is less than half as long as the median one.
     """

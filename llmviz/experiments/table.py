@@ -26,46 +26,11 @@ def random_pairs(model: Model, centred: bool) -> Float[np.ndarray, " n_pairs"]:
     return embeddings.random_pair_cosines(rows(model, centred))
 
 
-@kept_with()
-def along_average(model: Model) -> Float[np.ndarray, " n_vocab"]:
-    """Measure every row's cosine with the average row."""
-    return embeddings.cosine_to_all(model.weights.W_E.mean(axis=0), model.weights.W_E)
-
-
-def order_correlation(model: Model) -> float:
-    """Measure how far the order of the ids is that of the cosines with the average row (rank correlation, −1 to 1)."""
-    ranks = along_average(model).argsort().argsort()
-    return float(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1])
-
-
-def pairings(
-    W_E: Float[np.ndarray, "n_vocab d_model"], pairs: Sequence[tuple[int, int]]
-) -> Float[np.ndarray, "3 n n"]:
-    """Measure how near the first word of pair i and the second word of pair j are, in three ways.
-
-    By the cosine; by the share of all other tokens that are farther from the first word; and from the second.
-    """
-    sides = np.array(pairs).T
-    cosines = [np.stack([embeddings.cosine_to_all(W_E[token], W_E) for token in side]) for side in sides]
-    alike = [all_tokens[:, side] for all_tokens, side in zip(cosines, sides[::-1])]
-    shares = [
-        np.stack([(row < own[:, None]).sum(axis=1) / (len(W_E) - 1) for row, own in zip(all_tokens, values)])
-        for all_tokens, values in zip(cosines, alike)
-    ]
-    return np.stack([alike[0], shares[0], shares[1].T])
-
-
-def n_distinguished(nearness: Float[np.ndarray, "n n"]) -> int:
-    """Count the pairs that are nearer than 95% of the wrong pairings, in one way of `pairings`."""
-    wrong = nearness[~np.eye(len(nearness), dtype=bool)]
-    return int((nearness.diagonal() > np.percentile(wrong, 95)).sum())
-
-
-def near_from_one_end(nearness: Float[np.ndarray, "3 n n"]) -> int:
-    """Count, by `pairings`, the pairs that are nearer than 99% of all tokens from one end, and not even than 90% from
-    the other."""
-    ends = nearness[1:].diagonal(axis1=1, axis2=2)
-    return int(((ends.max(axis=0) > 0.99) & (ends.min(axis=0) < 0.9)).sum())
+def cosine(model: Model, pair: str) -> float:
+    """Measure the cosine of a pair of words such as "hot cold"."""
+    return float(
+        embeddings.cosine_similarity(*embeddings.embed(model.tokens_of(f" {pair}"), model.weights.W_E))
+    )
 
 
 def rank(model: Model, pair: str) -> int:
@@ -75,27 +40,15 @@ def rank(model: Model, pair: str) -> int:
     return int((cosines > cosines[b]).sum())
 
 
-def have_early_neighbours(
-    model: Model, ids: tuple[int, int], *, centred: bool, before: int = 1_000, n_words: int = 100
-) -> int:
-    """Count, of random words with ids in a range, those whose twelve nearest other words have an id below `before`.
+def early_neighbours(model: Model, word: str, *, centred: bool, before: int = 1_000) -> int:
+    """Count, of the twelve other words nearest to a word, those with an id below `before`.
 
     Such tokens were learned early, so they are frequent.
     """
-    W_E, spelled, count = rows(model, centred), word_ids(model), 0
-    pool = [token for token in whole_words(model) if token in range(*ids)]
-    for token in np.random.default_rng(0).choice(pool, n_words, replace=False):
-        spellings = np.flatnonzero(spelled == spelled[token]).tolist()
-        count += min(embeddings.nearest(W_E[token], W_E, n=12, exclude=spellings).tokens) < before
-    return count
-
-
-def nearest_on_the_walk(model: Model, a: int, b: int, *, steps: int = 41) -> list[int]:
-    """Return the tokens that are ever nearest on a straight line between two rows, but for spellings of the two."""
-    W_E, spelled = model.weights.W_E, word_ids(model)
-    walk = embeddings.walk(W_E[a], W_E[b], W_E)
-    met = dict.fromkeys(int(walk.cosines(part).argmax()) for part in np.linspace(0, 1, steps))
-    return [token for token in met if spelled[token] not in spelled[[a, b]]]
+    W_E, spelled = rows(model, centred), word_ids(model)
+    (token,) = model.tokens_of(f" {word}")
+    spellings = np.flatnonzero(spelled == spelled[token]).tolist()
+    return sum(near < before for near in embeddings.nearest(W_E[token], W_E, n=12, exclude=spellings).tokens)
 
 
 def analogy_score(
@@ -103,12 +56,6 @@ def analogy_score(
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c comes out right for pairs of words, beside its controls."""
     return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
-
-
-def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
-    """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
-    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
-    return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
 
 
 def sum_is_best(model: Model, listed: str) -> bool:
@@ -155,9 +102,9 @@ def map_quality(tokens: Sequence[int], W_E: Float[np.ndarray, "n_vocab d_model"]
 
 
 @kept_with()
-def random_map_quality(model: Model, n: int, centred: bool) -> tuple[float, float]:
+def random_map_quality(model: Model, n: int) -> tuple[float, float]:
     """Measure what a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
     whole, rng = whole_words(model) or model.config.n_vocab, np.random.default_rng(0)
     draws = [rng.choice(whole, n, replace=False).tolist() for _ in range(N_MAPS)]
-    variance, share = np.mean([map_quality(tokens, rows(model, centred)) for tokens in draws], axis=0)
+    variance, share = np.mean([map_quality(tokens, model.weights.W_E) for tokens in draws], axis=0)
     return float(variance), float(share)

@@ -1,13 +1,13 @@
 """A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
-The notebook runs in a kernel of its own; there `llmviz.views.rehearsal` computes what its controls can bring about;
-the file holds the cells, the widgets' states and those differences, packed, and `replay.js`, which answers the
-controls in the kernel's place.
+The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states.
+The file holds the cells, that table, packed, and scripts that look up in it what each control brings about.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,10 +19,11 @@ import nbformat
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
-from llmviz.page.write import html_page, index_page, scripts
+from llmviz import where
+from llmviz.page.write import html_page, index_page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_PATIENCE, PATIENCE = 300, 3600  # seconds by the clock, for one cell and for the rehearsal
+CELL_PATIENCE, PATIENCE = 300, 3600  # seconds by the clock, for one cell and for the table
 RUNS = 0.3  # the share of the work that is done when all cells have run
 
 
@@ -31,20 +32,15 @@ class CannotBuild(Exception):
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """A notebook that has run: its cells with outputs, and all states of its widgets."""
+class Built:
+    """A notebook that has run: its cells with outputs, and the table of what its views show."""
 
     notebook: nbformat.NotebookNode
-    messages: dict
-
-    @property
-    def n_states(self) -> int:
-        """Return how many states its controls can bring about."""
-        return sum(len(space["states"]) for space in self.messages["spaces"])
+    table: dict
 
 
-def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Rehearsed:
-    """Run a notebook, and rehearse its controls.
+def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Built:
+    """Run a notebook, and make the table of its views.
 
     seconds: of computing, for all of its controls. progress: is told which share is done. Raises CannotBuild.
     """
@@ -54,7 +50,8 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
         raise CannotBuild(f"{notebook} cannot be read as a notebook: {error}") from None
     code = [cell for cell in node.cells if cell.cell_type == "code"]
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(notebook.parent), stderr=subprocess.DEVNULL)  # what it logs
+    env = os.environ | {where.VARIABLE: "page"}
+    manager.start_kernel(cwd=str(notebook.parent), env=env, stderr=subprocess.DEVNULL)  # what it logs
     client = manager.client()
     client.start_channels()
     try:
@@ -72,15 +69,16 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
             for output in cell.outputs
             if VIEW in output.get("data", {})
         ]
-        _rehearsal(client, "from llmviz.views import rehearsal\nawait rehearsal.settle()")
+        _compute(client, "from llmviz.views import page_table\nawait page_table.settle()")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "rehearsed.json"
-            _rehearsal(
+            path = Path(folder) / "table.json"
+            texts = node.metadata.get("llmviz", {}).get("texts", [])
+            _compute(
                 client,
-                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds})",
+                f"page_table.write({str(path)!r}, {shown!r}, {[*texts]!r}, {seconds})",
                 lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
-            return Rehearsed(node, json.loads(path.read_text("utf-8")))
+            return Built(node, json.loads(path.read_text("utf-8")))
     except (TimeoutError, RuntimeError) as error:
         raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
     finally:
@@ -106,7 +104,7 @@ def _run(client, source: str) -> list[nbformat.NotebookNode]:
     return outputs
 
 
-def _rehearsal(client, source: str, report: Callable[[str], object] = print) -> None:
+def _compute(client, source: str, report: Callable[[str], object] = print) -> None:
     """Run something of ours in the kernel; an error in it is one here."""
 
     def take(message: dict) -> None:
@@ -120,12 +118,12 @@ def _rehearsal(client, source: str, report: Callable[[str], object] = print) -> 
         source, output_hook=take, timeout=PATIENCE, allow_stdin=False, store_history=False
     )
     if failed:
-        raise CannotBuild(f"the rehearsal failed with {failed[0]['ename']}: {failed[0]['evalue']}")
+        raise CannotBuild(f"the table of its states failed with {failed[0]['ename']}: {failed[0]['evalue']}")
 
 
 def build_all(
     notebooks: list[Path], seconds: float, workers: int, progress: Callable[[float], object]
-) -> Iterator[Rehearsed]:
+) -> Iterator[Built]:
     """Build several, so many at a time, in their order; progress is told what is done in units of one page."""
     done = dict.fromkeys(notebooks, 0.0)
 
@@ -133,7 +131,7 @@ def build_all(
         done[notebook] = share
         progress(sum(done.values()))
 
-    def build_one(notebook: Path) -> Rehearsed:
+    def build_one(notebook: Path) -> Built:
         try:
             return build(notebook, seconds, lambda share: tell(notebook, share))
         finally:
@@ -152,14 +150,14 @@ def build_all(
                 future.cancel()
 
 
-def write_page(rehearsed: Rehearsed, file: Path, pages: dict[str, str], index: str | None = None) -> int:
+def write_page(built: Built, file: Path, pages: dict[str, str], index: str | None = None) -> int:
     """Write a page; returns its bytes. pages: which file a link to another notebook leads to."""
-    return _put(file, html_page(rehearsed.notebook, rehearsed.messages, scripts(), pages, index))
+    return _put(file, html_page(built.notebook, built.table, pages, index))
 
 
-def write_index(file: Path, pages: dict[str, Rehearsed]) -> int:
+def write_index(file: Path, pages: dict[str, Built]) -> int:
     """Write the page that leads to all others."""
-    return _put(file, index_page({name: rehearsed.notebook for name, rehearsed in pages.items()}))
+    return _put(file, index_page({name: built.notebook for name, built in pages.items()}))
 
 
 def _put(file: Path, text: str) -> int:

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 
-def note(n_states: int) -> str:
+def note() -> str:
     """Return the note as HTML; it shows the first address that the package's metadata names, if there is one."""
     text = (Path(__file__).parent / "note.html").read_text("utf-8")
     urls = metadata.metadata("llmviz").get_all("Project-URL") or []
@@ -15,4 +15,4 @@ def note(n_states: int) -> str:
     if urls:
         url = html.escape(urls[0].partition(",")[2].strip())
         get = f'Get it from <a href="{url}">{url}</a>. In its folder, run:'
-    return text.replace("{n}", f"{n_states:,}").replace("{get}", get)
+    return text.replace("{get}", get)

@@ -1,435 +1,291 @@
-// The kernel's place: answers the controls with what was computed beforehand, and with nothing else.
+// A page without Python: looks up in a table what each control brings about, and shows it. controls.js comes before.
 
 "use strict";
 
-/* oxlint-disable no-underscore-dangle -- ipywidgets names things so */
+const { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack } = globalThis.pageControls;
+const NOT_HELD = "This page doesn't hold that combination.";
+const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
+const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
+const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;
+const QUANTITIES = /^(guess|settings|step|tip)$/; // traits of pictures for which the nearest number will do
 
-const HOW = 'It needs a kernel: <a href="#kernel">how to get one</a>.';
-
-async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
-}
-
-/** A value from its JSON, with bytes in place of {"$bytes": …}. */
-const parsed = (json) =>
-  JSON.parse(json, (_, value) =>
-    typeof value?.$bytes === "string"
-      ? new DataView(Uint8Array.from(atob(value.$bytes), (letter) => letter.charCodeAt(0)).buffer)
-      : value,
-  );
-
-// ---- the widgets' own scripts, which expect a page of the classic notebook ----
-
-function loadScripts(sources) {
-  const modules = {};
-  const run = (source, define) => {
-    const stage = { WidgetManager: null, version: "6.5.0", notebook: { container: { on() {} } } };
-    const events = { on() {} };
-    const area = { OutputArea: { prototype: { register_mime_type() {} } } };
-    const require = (names, then) => names.includes("notebook/js/outputarea") && then(stage, events, area);
-    require.config = () => {};
-    window.requirejs = require;
-    new Function("define", "requirejs", "Jupyter", source)(define, require, stage);
-    delete window.requirejs;
-  };
-  run(sources.ipywidgets, (_, factory) => (modules.jupyter = factory({ uri: "page.js" })));
-  modules.jupyter.load_ipython_extension(); // its style sheets
-  run(sources.anywidget, (_, factory) => (modules.anywidget = factory(modules.jupyter)));
-  if (sources.plotly) new Function(sources.plotly).call(window);
-  return modules;
-}
-
-/** What widgets need of a page: models by id, and views of them. */
-class Manager {
-  constructor(modules, states, values, send) {
-    Object.assign(this, { modules, states, values, send, models: new Map() });
+/** The leaf of a state, and of the number of what was sent; undefined where the page doesn't hold it. */
+function find(rules, state, sent) {
+  for (const [fields, leaves] of rules ?? []) {
+    const leaf = leaves[fields.map((field) => (field === "in" ? sent : state[field])).join(",")];
+    if (leaf !== undefined) return leaf;
   }
+  return undefined;
+}
+
+/** The numbers that a quantity consists of; null where it is none. */
+function numbersIn(value) {
+  const entries = value && typeof value === "object" ? Object.entries(value).toSorted() : [["", value]];
+  return entries.every(([, part]) => typeof part === "number") ? entries.map(([, part]) => part) : null;
+}
+
+let byKeys = false; // was the last thing that the hand did a key?
+addEventListener("keydown", () => (byKeys = true), true);
+addEventListener("pointerdown", () => (byKeys = false), true);
+
+class Page {
+  queue = []; // what pictures send while they are drawn
+  views = new Map(); // the model of each element
+  models = new Map();
+  events = new Map(); // the rules by "<id> <trait>"
+  asked = new Map();
+  drawers = new Map(); // by widget, the rules of what it shows
+  readers = new Map(); // by field, the widgets that it may change
+  full = new Set();
+  timers = new Map();
+
+  constructor(table) {
+    Object.assign(this, { table, values: table.values, state: { ...table.state } });
+    for (const view of table.views) {
+      for (const id of view.full ?? []) this.full.add(id);
+      for (const [key, rules] of Object.entries(view.events ?? {})) this.events.set(key, { rules });
+      for (const [id, rules] of Object.entries(view.asked ?? {})) this.asked.set(id, { rules });
+      for (const [id, rules] of Object.entries(view.widgets ?? {})) {
+        this.drawers.set(id, [...(this.drawers.get(id) ?? []), rules]);
+        for (const [fields] of rules)
+          for (const field of fields) this.readers.set(field, (this.readers.get(field) ?? new Set()).add(id));
+      }
+    }
+    if (!this.read() && location.hash.startsWith("#state=")) say(NOT_HELD);
+    for (const id of this.drawers.keys()) this.model(id).take(this.drawn(id));
+  }
+  model(id) {
+    if (!this.models.has(id)) this.models.set(id, new Model(this, id, this.table.widgets[id]));
+    return this.models.get(id);
+  }
+  // ---- what follows from what ----
+
+  isHeld(id, state) {
+    return this.drawers.get(id).every((rules) => find(rules, state) !== undefined);
+  }
+  /** What a widget shows now. */
+  drawn(id) {
+    const rules = this.drawers.get(id) ?? [];
+    return Object.assign({}, ...rules.map((rule) => this.table.drawn[find(rule, this.state)]));
+  }
+  /** Which values an event may send, by their canonical texts. */
+  sent(event) {
+    const numbers = () =>
+      event.rules.flatMap(([fields, leaves]) => {
+        const at = fields.indexOf("in");
+        return at < 0 ? [] : Object.keys(leaves).map((key) => Number(key.split(",")[at]));
+      });
+    event.sent ??= new Map([...new Set(numbers())].map((number) => [canonical(this.value(number)), number]));
+    return event.sent;
+  }
+  /** What comes of some writes, with the followers that follow; undefined where the page doesn't hold it. */
+  after(writes) {
+    if (!writes) return undefined;
+    const state = { ...this.state, ...writes };
+    const changed = new Set();
+    const note = (fields) => Object.keys(fields).forEach((f) => state[f] !== this.state[f] && changed.add(f));
+    note(writes);
+    const isRead = (rules) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
+    for (const [number, view] of this.table.views.entries()) {
+      if (view.follows.some((run) => changed.has(run))) note(Object.assign(state, this.fitted(view, state)));
+      if (!isRead(view.handed)) continue;
+      const run = find(view.handed, state);
+      if (run === undefined) return undefined;
+      note(Object.assign(state, { [`${number}:run`]: run }));
+    }
+    return this.reached(state, changed);
+  }
+  /** A state for a view that follows a new run: its fields that last stay as they are, where the page holds that. */
+  fitted(view, state) {
+    const begin = this.table.writes[find(view.fits, state)];
+    const kept = { ...state, ...begin };
+    for (const field of view.lasting) kept[field] = state[field];
+    return Object.keys(view.widgets).every((id) => this.isHeld(id, kept)) ? kept : { ...state, ...begin };
+  }
+  reached(state, changed) {
+    const touched = new Set([...changed].flatMap((field) => [...(this.readers.get(field) ?? [])]));
+    return [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
+  }
+  exactly(event, value) {
+    return this.after(this.table.writes[find(event.rules, this.state, this.sent(event).get(canonical(value)))]);
+  }
+  /** What leads to the nearest number that the page holds. steps: only one on the way from `now`, as a key goes. */
+  nearest(event, value, now, steps) {
+    const [wanted, from] = [numbersIn(value), numbersIn(now)];
+    const sum = (numbers, of) => numbers.reduce((total, x, i) => total + of(x, i), 0);
+    const weight = (i) => (wanted[i] === from?.[i] ? 1e6 : 1); // the other end of a range stays, if it can
+    const far = (numbers) => sum(numbers, (x, i) => Math.abs(x - wanted[i]) * weight(i));
+    const isAhead = (numbers) => sum(numbers, (x, i) => (x - from[i]) * (wanted[i] - from[i])) > 0;
+    const near = [...this.sent(event).keys()]
+      .map((text) => [text, numbersIn(JSON.parse(text))])
+      .filter(([, numbers]) => wanted && numbers?.length === wanted.length && !(steps && from && !isAhead(numbers)))
+      .toSorted(([, a], [, b]) => far(a) - far(b));
+    for (const [taken] of near) {
+      const outcome = this.exactly(event, JSON.parse(taken));
+      if (outcome) return { ...outcome, taken };
+    }
+    return undefined;
+  }
+
+  // ---- what happens ----
+
+  /** Take what a widget has sent, where the page holds it; says whether it does. before: what the widget held. */
+  happen(model, trait, value, before) {
+    if (this.showing) return void this.queue.push([model, trait, value, before]);
+    if (trait === "asked" && this.asked.has(model.id)) return this.explain(model, true);
+    const event = this.events.get(`${model.id} ${trait}`);
+    if (!event) return false; // a picture's own affair
+    const drawn = this.drawn(model.id)[trait];
+    const now = drawn === undefined ? before : this.value(drawn);
+    const [isSlider, isBox, isGuess] = [/Slider/.test(model.kind), BOXES.test(model.kind), trait === "guess"];
+    const isQuantity = isSlider || isBox || QUANTITIES.test(trait);
+    const near = () => (isQuantity ? this.nearest(event, value, now, byKeys && !isBox && !isGuess) : undefined);
+    const outcome = this.exactly(event, value) ?? near();
+    const isTaken = outcome && (isBox || isGuess || outcome.taken !== canonical(now)); // else dragged, not far yet
+    const guess = trait === "committed" ? model.get("guess") : null;
+    if (outcome) this.become(outcome, isGuess && outcome.taken ? model : null); // who types 12 types 1 first
+    if (!outcome || (!isTaken && model.limits.reason)) this.refuse(model);
+    else say(isBox && outcome.taken ? `This page doesn't hold ${value}, so it shows ${outcome.taken}.` : "");
+    const number = this.drawn(model.id)[trait];
+    if (number !== undefined && !(isGuess && outcome?.taken)) model.tell(model.take({ [trait]: number }));
+    else if (!outcome && trait !== "click") model.put({ [trait]: before });
+    const took = model.get("guess") ?? guess;
+    if (guess !== null && took !== guess) say(`This page doesn't hold the guess ${guess}, so it took ${took}.`);
+    return Boolean(isTaken);
+  }
+  refuse(model) {
+    say(NOT_HELD);
+    const shown = [...this.views.keys()].filter((el) => this.views.get(el) === model);
+    for (const el of shown) el.classList.add("put-back");
+    setTimeout(() => shown.forEach((el) => el.classList.remove("put-back")), 1500);
+  }
+  /** Show another state. typing: the card in which somebody types a guess, which stays. */
+  become({ state, changed, touched }, typing = null) {
+    Object.assign(this, { state, showing: true });
+    const news = [...touched].map((id) => {
+      const [model, drawn] = [this.model(id), this.drawn(id)];
+      if (model === typing) delete drawn.guess;
+      return [model, model.take(drawn)];
+    });
+    for (const [model, names] of news) model.tell(names);
+    this.showing = false;
+    for (const id of this.asked.keys()) if (this.models.get(id)?.get("asked")) this.explain(this.model(id), false);
+    for (const view of this.table.views)
+      if (view.by_itself?.some(([fields]) => fields.some((field) => changed.has(field)))) this.wait(view);
+    if (changed.size) this.soon();
+    for (const message of this.queue.splice(0)) this.happen(...message);
+  }
+  explain(model, isNew) {
+    const [asked, event] = [model.get("asked"), this.asked.get(model.id)];
+    const number = asked ? find(event.rules, this.state, this.sent(event).get(canonical(asked))) : undefined;
+    if (number !== undefined) model.tell(model.take({ explanation: number }));
+    else {
+      if (asked && isNew) this.refuse(model);
+      model.put({ asked: null, explanation: null });
+    }
+    return number !== undefined;
+  }
+  /** Let what happens next by itself happen, if anything does. */
+  wait(view) {
+    clearTimeout(this.timers.get(view));
+    const [number, seconds] = find(view.by_itself, this.state) ?? [];
+    const next = () => {
+      const outcome = this.after(this.table.writes[number]);
+      if (outcome?.changed.size) this.become(outcome);
+    };
+    if (seconds !== undefined) this.timers.set(view, setTimeout(next, 1000 * seconds));
+  }
+  /** A moment after a change, when the hand rests: which controls are pale, and the address. */
+  soon() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.catchUp(), 40);
+  }
+  catchUp() {
+    clearTimeout(this.later);
+    this.later = undefined;
+    for (const model of new Set(this.views.values())) this.limit(model);
+    sayOnce();
+    this.write();
+  }
+
+  // ---- what can be sent ----
+
+  /** Say to a control which of its values the page holds, and why it is pale where it holds no other. */
+  limit(model) {
+    model.limits = this.full.has(model.id) ? { reason: FULL, holds: () => false } : this.limits(model);
+    model.emit("limits");
+  }
+  limits(model) {
+    if (NO_CONTROL.test(model.kind)) return {};
+    const [isText, isButton] = [/^Text(area)?Model$/.test(model.kind), model.kind === "ButtonModel"];
+    const trait = isButton ? "click" : CHOICES.test(model.kind) ? "index" : "value";
+    const event = this.events.get(`${model.id} ${trait}`);
+    if (!event) return { reason: isText || isButton ? FULL : NOT_HELD, holds: () => false };
+    const now = canonical(model.get(trait) ?? null);
+    const sent = [...this.sent(event).keys()];
+    if (isText && sent.length < 2) return { reason: FULL };
+    const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
+    const others = sent.filter((text) => text !== now).map((text) => JSON.parse(text));
+    const isAlive = sent.length ? others.some(holds) : this.exactly(event);
+    return { reason: isAlive ? "" : NOT_HELD, holds, texts: isText ? sent.map((text) => JSON.parse(text)) : undefined };
+  }
+
+  // ---- the address ----
+
+  write() {
+    const differs = Object.entries(this.state).filter(([f, n]) => n !== this.table.state[f] && this.values[n] !== "");
+    const texts = Object.fromEntries(differs.map(([field, number]) => [field, this.values[number]]));
+    const hash = differs.length ? `#state=${encodeURIComponent(JSON.stringify(texts))}` : "";
+    if (!hash && !location.hash.startsWith("#state=")) return;
+    try {
+      history.replaceState(null, "", hash || location.pathname + location.search);
+    } catch {} // a page within another one may have no address of its own
+  }
+  /** Take the state of the address, where there is one that the page holds. */
+  read() {
+    try {
+      const texts = JSON.parse(decodeURIComponent(location.hash.replace(/^#state=/, "")));
+      const numbers = new Map(this.values.map((text, number) => [text, number]));
+      const writes = Object.entries(texts).map(([field, text]) => [field, numbers.get(text)]);
+      const state = { ...this.table.state, ...Object.fromEntries(writes) };
+      const outcome = this.reached(state, Object.keys(texts));
+      if (outcome) this.state = state;
+      return Boolean(outcome);
+    } catch {
+      return false; // cut off on its way, or none
+    }
+  }
+
+  // ---- for tests ----
+
   value(number) {
     return parsed(this.values[number]);
   }
-  known(id) {
-    return this.models.has(id) || id in this.states;
+  held(id, trait, value) {
+    const event = this.events.get(`${id} ${trait}`);
+    return Boolean(event && this.exactly(event, value));
   }
-  get_model(id) {
-    if (!this.models.has(id)) this.models.set(id, this.make(id, this.states[id]));
-    return this.models.get(id);
+  go(id, trait, value) {
+    const model = this.model(id);
+    const before = model.get(trait);
+    if (trait !== "click") model.put({ [trait]: value });
+    return this.happen(model, trait, value, before);
   }
-  has_model(id) {
-    return this.known(id);
-  }
-  async make(id, state) {
-    if (!state) throw new Error(`there is no widget ${id}`);
-    const raw = Object.fromEntries(Object.entries(state).map(([name, number]) => [name, this.value(number)]));
-    const Model = this.kind(raw._model_module, raw._model_name);
-    const comm = {
-      comm_id: id,
-      on_msg() {},
-      on_close() {},
-      close() {},
-      send: (data, callbacks) => {
-        this.send(id, data);
-        setTimeout(() => callbacks?.iopub?.status?.({ content: { execution_state: "idle" } }));
-        return "";
-      },
-    };
-    const model = new Model(await Model._deserialize_state(raw, this), { model_id: id, comm, widget_manager: this });
-    model.name = raw._model_name;
-    model.module = raw._model_module;
-    return model;
-  }
-  kind(module, name) {
-    return (module === "anywidget" ? this.modules.anywidget : this.modules.jupyter)[name];
-  }
-  create_view(model, options = {}) {
-    const View = this.kind(model.get("_view_module"), model.get("_view_name"));
-    const made = (model.state_change = model.state_change.then(async () => {
-      const view = new View({ model, options });
-      view.listenTo(model, "destroy", view.remove);
-      await view.render();
-      this.dress?.(model, view);
-      return view;
-    }));
-    const key = `${Math.random()}`;
-    if (model.views) model.views[key] = made;
-    made.then((view) => view.once("remove", () => model.views && delete model.views[key]));
-    return made;
-  }
-  callbacks() {
-    return {};
-  }
-  resolveUrl(url) {
-    return Promise.resolve(url);
-  }
-  inline_sanitize(html) {
-    const node = document.createElement("span");
-    node.textContent = html;
-    return node.innerHTML;
-  }
-  async set(id, numbers) {
-    const model = await this.get_model(id);
-    const raw = Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, this.value(number)]));
-    model.set_state(await model.constructor._deserialize_state(raw, this));
+  /** All that was begun is shown. */
+  async settled() {
+    while (pending.size) await Promise.all(pending);
+    if (this.later) this.catchUp();
+    await new Promise(requestAnimationFrame);
   }
 }
-
-// ---- spaces: pictures whose controls act on each other, as a graph of states ----
-
-const same = (a, b, anyOrder) => {
-  if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a));
-  if (Array.isArray(a) && Array.isArray(b)) {
-    if (a.length !== b.length) return false;
-    if (!anyOrder) return a.every((one, i) => same(one, b[i]));
-    return a.every((one) => b.some((other) => same(one, other)));
-  }
-  if (a && b && typeof a === "object" && typeof b === "object") {
-    return Object.keys({ ...a, ...b }).every((key) => same(a[key], b[key]));
-  }
-  return a === b;
-};
-
-class Space {
-  constructor(manager, told, outlets) {
-    Object.assign(this, { manager, told, outlets, at: 0 });
-    this.controls = told.controls.map(([id, trait, kind, values], index) => ({
-      id,
-      trait,
-      kind,
-      index,
-      values: manager.value(values),
-      get start() {
-        return manager.value(manager.states[id][trait]); // committing to a guess may change it
-      },
-    }));
-  }
-
-  /** All ways to the state of now: each says which controls were moved to which of their values. */
-  get ways() {
-    const pairs = (key) => (key ? key.split(";").map((one) => one.split("=").map(Number)) : []);
-    const found = Object.keys(this.told.reach).filter((key) => this.told.reach[key] === this.at);
-    return found.map(pairs).toSorted((a, b) => a.length - b.length); // none behind a button, or after an event
-  }
-  key(moved) {
-    return [...moved].toSorted((a, b) => a[0] - b[0]).map(([c, v]) => `${c}=${v}`).join(";"); // prettier-ignore
-  }
-  reach(moved) {
-    return this.told.reach[this.key(moved)];
-  }
-
-  /** The same, if the control stands there: another one, moved after it, may have moved it, too. */
-  reachWith(control, value, moved) {
-    const state = this.reach(moved);
-    const stands = state !== undefined && same(this.value(control, state), value, control.kind === "set");
-    return stands ? state : undefined;
-  }
-
-  /** Where a control's new value leads; undefined where that was not computed. */
-  lead(control, value, others) {
-    const moved = new Map(others);
-    moved.delete(control.index);
-    if (same(value, control.start, control.kind === "set")) return this.reachWith(control, value, moved);
-    this.nearby = false;
-    const exact = control.values.findIndex((one) => same(one, value, control.kind === "set"));
-    if (exact >= 0) {
-      const found = this.reachWith(control, value, moved.set(control.index, exact));
-      if (found !== undefined || control.kind !== "line") return found;
-      moved.delete(control.index);
-    }
-    return control.kind === "line" ? this.near(control, value, moved) : undefined;
-  }
-
-  /** On a line: the nearest value that was computed, and one in the direction of the move if there is one. */
-  near(control, value, moved) {
-    const now = this.value(control);
-    const axis = axisOf(now, value);
-    if (axis === null) return undefined;
-    const [from, to] = [part(now, axis), part(value, axis)];
-    let best;
-    control.values.concat([control.start]).forEach((one, v) => {
-      if (axisOf(value, one) !== axis && axisOf(value, one) !== null) return;
-      const place = part(one, axis);
-      if ((place - from) * (to - from) <= 0) return; // not the way the hand went
-      const there = v < control.values.length ? new Map(moved).set(control.index, v) : moved;
-      const state = this.reachWith(control, one, there);
-      if (state !== undefined && (!best || Math.abs(place - to) < best.far))
-        best = { far: Math.abs(place - to), state };
-    });
-    this.nearby = best !== undefined;
-    return best?.state;
-  }
-
-  /** What a state has made of a trait, if it is not as at the start. */
-  moves(widget, name, state = this.at) {
-    return this.told.states[state].changed.find(([id, trait]) => id === widget && trait === name);
-  }
-
-  /** Where a control stands. */
-  value(control, state = this.at) {
-    const found = this.moves(control.id, control.trait, state);
-    return found ? this.manager.value(found[2]) : control.start;
-  }
-
-  /** `ahead` tells whether the hand has moved on since. */
-  move(control, value, ahead = () => false) {
-    const { ways } = this;
-    const asks = ([c]) => this.controls[c].kind === "probe";
-    const lead = (others) => this.lead(control, value, others);
-    const first = (several) => {
-      for (const one of several) {
-        const found = lead(one);
-        if (found !== undefined) return found;
-      }
-      return undefined;
-    };
-    let state = first(ways) ?? first(ways.map((way) => way.filter((one) => !asks(one))));
-    if (state !== undefined) return this.go(state, false, { control, ahead });
-    if (control.kind !== "probe" || this.at === 0) state = lead([]);
-    if (state !== undefined) return this.go(state, true, { control, ahead });
-    return this.refuse(control.id, control.trait);
-  }
-
-  press(id) {
-    const { press } = this.told;
-    const here = press[this.at]?.[id];
-    if (here !== undefined) return this.go(here, false);
-    if (press[0]?.[id] !== undefined) return this.go(press[0][id], true);
-    return this.refuse(id);
-  }
-
-  /** Everything as it is in a state; what the reader had moved besides is put back, and seen to be. */
-  async go(state, putBack, mover) {
-    const lost = this.at !== 0 && this.ways.length === 0 && putBack;
-    const [before, after] = [this.told.states[this.at], this.told.states[state]];
-    this.at = state;
-    const changes = new Map();
-    const put = (id, trait, number) => changes.set(id, { ...changes.get(id), [trait]: number });
-    for (const [id, trait] of before.changed) put(id, trait, this.manager.states[id][trait]);
-    for (const { id, trait } of this.controls) put(id, trait, this.manager.states[id][trait]);
-    for (const [id, trait, number] of after.changed) put(id, trait, number);
-    if (mover?.ahead()) delete changes.get(mover.control.id)[mover.control.trait]; // the hand is further already
-    Object.assign(
-      this.manager.states,
-      Object.fromEntries(Object.entries(after.new).filter(([id]) => !this.manager.known(id))),
-    );
-    for (const [id, numbers] of changes) await this.manager.set(id, numbers);
-    this.say("");
-    if (!putBack) return;
-    const moved = ({ id, trait }, { changed }) => changed.some((one) => one[0] === id && one[1] === trait);
-    const back = this.controls.filter((one) => moved(one, before) && !moved(one, after) && one !== mover?.control);
-    for (const { id } of back) flash(await this.manager.get_model(id));
-    if (back.length || lost)
-      this.say(`What you had moved before is back at its start: both together were not computed. ${HOW}`);
-  }
-
-  async refuse(id, trait) {
-    if (trait) {
-      const found = this.moves(id, trait);
-      await this.manager.set(id, { [trait]: found ? found[2] : this.manager.states[id][trait] });
-      flash(await this.manager.get_model(id));
-    }
-    this.say(`This was not computed for the page. ${HOW}`);
-  }
-
-  say(html) {
-    for (const outlet of this.outlets) if (outlet.innerHTML !== html) outlet.innerHTML = html;
-  }
-}
-
-/** Where two values of a line differ: a key, or "" for numbers; null where they don't, or in several. */
-function axisOf(a, b) {
-  if (typeof a === "number") return a === b ? null : "";
-  const keys = Object.keys(a).filter((key) => !same(a[key], b[key]));
-  return keys.length === 1 ? keys[0] : null;
-}
-const part = (value, axis) => (axis === "" ? value : value[axis]);
-
-async function flash(model) {
-  for (const made of Object.values(model.views ?? {})) {
-    const { el } = await made;
-    el.classList.add("put-back");
-    setTimeout(() => el.classList.remove("put-back"), 1500);
-  }
-}
-
-// ---- the page ----
 
 async function start() {
-  themes();
-  const told = await unpack(document.getElementById("packed").textContent);
-  const modules = loadScripts(told.scripts);
-  const byControl = new Map();
-  const byButton = new Map();
-  const latest = new Map(); // the newest message about each trait
-  let queue = Promise.resolve();
-
-  const handle = async (id, data) => {
-    if (data.method === "custom") {
-      if (data.content?.event === "click") await byButton.get(id)?.press(id);
-      return;
-    }
-    if (data.method !== "update") return;
-    if (told.cards[id]) {
-      await answer(id, data.state);
-      return;
-    }
-    for (const [trait, value] of Object.entries(data.state)) {
-      const found = byControl.get(`${id} ${trait}`);
-      const ahead = () => latest.get(`${id} ${trait}`) !== data;
-      if (found && !ahead()) await found.space.move(found.control, value, ahead);
-    }
-  };
-  const manager = new Manager(modules, told.widgets, told.values, (id, data) => {
-    const copy = structuredClone(data);
-    for (const trait of Object.keys(copy.state ?? {})) latest.set(`${id} ${trait}`, copy);
-    queue = queue.then(() => handle(id, copy)).catch((error) => console.error(error));
-  });
-
-  /** A card: what it says and shows lies here, and comes when the reader has committed. */
-  const answer = async (id, state) => {
-    if (!("committed" in state)) return;
-    const card = told.cards[id];
-    const guess = (await manager.get_model(id)).get("guess");
-    const known = Object.keys(card.told).find((one) => same(JSON.parse(one), guess));
-    for (const [widget, trait, number] of state.committed ? card.shown : card.hidden) {
-      if (widget === id && trait === "guess") continue;
-      told.widgets[widget][trait] = number;
-      if (spaces.some((one) => one.moves(widget, trait))) continue; // it is elsewhere now
-      const its = state.committed && widget === id && trait === "verdict" && known !== undefined;
-      await manager.set(widget, { [trait]: its ? card.told[known] : number });
-    }
-  };
-
-  // At the start no card is committed; what was done last is taken back first.
-  for (const card of Object.values(told.cards).toReversed())
-    for (const [widget, trait, number] of card.hidden) told.widgets[widget][trait] = number;
-  const spaces = [];
-  for (const space of told.spaces) {
-    const outlets = [];
-    for (const root of space.roots) {
-      for (const place of document.querySelectorAll(`[data-widget="${root}"]`)) {
-        const outlet = Object.assign(document.createElement("div"), { className: "told" });
-        outlet.setAttribute("role", "status");
-        place.after(outlet);
-        outlets.push(outlet);
-      }
-    }
-    const one = new Space(manager, space, outlets);
-    spaces.push(one);
-    const free = new Set(space.free.map((place) => place.join(" ")));
-    for (const control of one.controls.filter(({ id, trait }) => !free.has(`${id} ${trait}`)))
-      byControl.set(`${control.id} ${control.trait}`, { space: one, control });
-    for (const id of space.buttons) byButton.set(id, one);
-  }
-  const pressed = new Set(
-    told.spaces.flatMap((one) => Object.values(one.press).flatMap((edges) => Object.keys(edges))),
-  );
-  manager.dress = (model, view) => {
-    const typed = ["TextModel", "TextareaModel"].includes(model.name);
-    const hidden = model.get("disabled") || model.get("layout")?.get("display") === "none";
-    const button = model.name === "ButtonModel" && !hidden && !pressed.has(model.model_id);
-    const card = told.cards[model.model_id]?.told === null;
-    if (!typed && !button && !card) return;
-    const disable = () => {
-      for (const one of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) one.disabled = true;
-    };
-    disable();
-    if (card) new MutationObserver(disable).observe(view.el, { childList: true, subtree: true }); // it draws later
-    view.el.title = "This needs a kernel; the note at the top says how to get one.";
-    if (typed && model.get("layout")?.get("display") === "none") return;
-    const note = Object.assign(document.createElement("a"), { className: "needs-kernel", href: "#kernel" });
-    note.textContent = typed ? "another text needs a kernel" : "needs a kernel";
-    requestAnimationFrame(() => {
-      const said = [...(view.el.closest("[data-widget]")?.querySelectorAll(".needs-kernel") ?? [])];
-      if (!typed || !said.some((one) => one.textContent === note.textContent)) view.el.after(note); // once in a table
-    });
-  };
-  // anywidget gives each model two seconds before it takes messages from a kernel. A slow phone needs more, and there is
-  // no kernel: nobody waits for that promise.
-  window.addEventListener("unhandledrejection", (event) => {
-    if (event.reason?.message === "[anywidget] Failed to initialize model.") event.preventDefault();
-  });
-  window.replay = { manager, told, spaces: byControl, settled: () => queue };
-
-  const show = async (place) => {
-    if (place.dataset.plotly) {
-      const figure = JSON.parse(place.dataset.plotly);
-      await window.Plotly.newPlot(place, figure.data, figure.layout, { ...figure.config, responsive: true });
-      return;
-    }
-    const view = await manager.create_view(await manager.get_model(place.dataset.widget));
-    modules.jupyter.JupyterLuminoWidget.attach(view.luminoWidget, place);
-  };
-  for (const place of document.querySelectorAll("[data-widget], [data-plotly]")) {
-    const fold = place.parentElement.closest("details:not([open])"); // a picture needs a width to be drawn
-    if (!fold) await show(place);
-    else {
-      const open = () => place.checkVisibility() && (removeEventListener("toggle", open, true), show(place));
-      addEventListener("toggle", open, true);
-    }
-    await new Promise((done) => setTimeout(done)); // the page is read meanwhile
-  }
+  const page = new Page(await unpack(document.getElementById("packed").textContent));
+  window.replay = page;
+  await showAll(page);
+  for (const view of page.table.views) page.wait(view);
+  await page.settled();
   document.body.dataset.ready = "";
-}
-
-/** Light or dark as the reader's system is, and as the reader wants; light on paper. */
-function themes() {
-  const button = Object.assign(document.createElement("button"), { className: "switch-theme", type: "button" });
-  const isLight = () => document.body.dataset.jpThemeLight === "true";
-  const set = (light) => {
-    document.documentElement.dataset.theme = light ? "light" : "dark";
-    document.body.dataset.jpThemeLight = light;
-    button.textContent = light ? "dark" : "light";
-  };
-  button.addEventListener("click", () => set(!isLight()));
-  set(isLight());
-  document.body.prepend(button);
-  let before = true;
-  addEventListener("beforeprint", () => {
-    before = isLight();
-    set(true);
-  });
-  addEventListener("afterprint", () => set(before));
 }
 
 start();

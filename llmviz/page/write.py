@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import gzip
 import html
 import importlib.resources
@@ -27,17 +26,6 @@ IN_JUPYTER = "jupyter-only"  # the tag of a cell that a page leaves out, such as
 LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 
-@functools.cache
-def scripts() -> dict[str, str]:
-    """Return the front-ends of ipywidgets and anywidget, as they are in the installed packages; and plotly's."""
-    files = importlib.resources.files
-    return {
-        "ipywidgets": (files("widgetsnbextension") / "static" / "extension.js").read_text("utf-8"),
-        "anywidget": (files("anywidget") / "nbextension" / "index.js").read_text("utf-8"),
-        "plotly": (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
-    }
-
-
 @dataclass
 class Fold:
     """What stands under a heading that is folded up; the page itself is one of depth 0."""
@@ -51,23 +39,20 @@ class Fold:
         return f'<details class="fold">\n<summary>{self.summary}</summary>\n{inner}\n</details>'
 
 
-def html_page(
-    notebook: nbformat.NotebookNode,
-    messages: dict,
-    sources: dict[str, str],
-    pages: dict[str, str],
-    index: str | None,
-) -> str:
+def html_page(notebook: nbformat.NotebookNode, table: dict, pages: dict[str, str], index: str | None) -> str:
     """Return the whole file."""
     body = "\n".join(_body(notebook, pages))
-    needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
-    n = sum(len(space["states"]) for space in messages["spaces"])
     home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
+    scripts = [(HERE / name).read_text("utf-8") for name in ("controls.js", "replay.js")]
+    if "data-plotly" in body:
+        scripts.insert(
+            0, (importlib.resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
+        )
     return document(
         title_of(notebook),
-        f"{home}<main>\n{note(n)}\n{body}\n</main>",
-        f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **messages})}</script>\n'
-        f"<script>{(HERE / 'replay.js').read_text('utf-8')}</script>",
+        f"{home}<main>\n{note()}\n{body}\n</main>",
+        f'<script type="text/plain" id="packed">{_packed(table)}</script>\n'
+        + "".join(f"<script>{script}</script>\n" for script in scripts),
     )
 
 

@@ -1,6 +1,7 @@
 """Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]
 
-`journey` is the moving one: the widget plays against a clock that this script turns on, frame by frame.
+`journey` is the moving one: the widget plays against a clock that this script turns on, frame by frame. It also makes
+the preview that the front page shows before it runs.
 """
 
 import io
@@ -80,6 +81,10 @@ def the_journey(lab: Lab) -> None:
         frames[0].save(file, save_all=True, append_images=frames[1:], **options)
         if file.stat().st_size < MOVING["largest"]:
             break
+    each = 4  # frames of which the preview has one
+    small = [frame.resize((640, round(frame.height * 640 / frame.width))) for frame in frames[::each]]
+    options |= {"quality": 20, "duration": each * options["duration"]}
+    small[0].save(NOTEBOOKS / "preview.webp", save_all=True, append_images=small[1:], **options)
     print(file, frames[0].size, f"{len(frames)} frames, {file.stat().st_size / 1000:.0f} kB")
 
 

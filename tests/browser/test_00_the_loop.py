@@ -66,6 +66,18 @@ def test_runs_without_an_error(lab):
     assert lab.picture("journey").get_attribute("data-lv-theme") == "light"
 
 
+@pytest.mark.parametrize("width", [1400, 1100])
+def test_the_film_is_on_the_first_screen_and_can_be_started_there(lab, width):
+    before = lab.page.viewport_size
+    lab.page.set_viewport_size({"width": width, "height": 900})
+    lab.page.locator(".jp-WindowedPanel-outer").first.evaluate("(panel) => { panel.scrollTop = 0; }")
+    expect(lab.page.get_by_role("heading", name="The loop", exact=True)).to_be_in_viewport()
+    play = button(lab.picture("journey"), "Play")
+    expect(play).to_be_in_viewport(ratio=1)
+    expect(lab.page.locator(".lv-preview img")).to_be_hidden()  # it was there until the live film came
+    lab.page.set_viewport_size(before)
+
+
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     first = card(lab, "How many tokens do you need")
     answer = first.locator(".lv-sentences")
@@ -103,6 +115,8 @@ def test_typing_changes_every_picture_of_the_page(lab, loop):
 
 
 def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
+    first = loop.locator("figure.lv-next_token_bars .lv-value").first
+    before = first.inner_text()
     box = seen(loop.locator(".lv-text-box input"))
     box.press("End")
     box.press_sequentially(" and")
@@ -110,7 +124,9 @@ def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
     expect(loop.locator(".lv-not-yet")).not_to_be_empty()
     box.press("Enter")
     expect(loop).not_to_have_class(re.compile("lv-stale"), timeout=60_000)
+    expect(first).not_to_have_text(before)
     type_text(lab, TEXT)
+    expect(first).to_have_text(before)
 
 
 def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_property):
@@ -160,7 +176,7 @@ def test_write_stop_and_start_again(loop):
     [
         ("Tokenization", "token_strip"),
         ("Embeddings", "vector_picture"),
-        ("Position", "rope_dial"),
+        ("Position", "vector_picture"),
         ("FFN", "vector_picture"),
         ("Sampling", "next_token_bars"),
         ("Attention", "arcs"),

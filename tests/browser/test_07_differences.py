@@ -100,7 +100,7 @@ def test_two_models_and_whose_is_it(lab):
         expect(trainable(lab)).to_have_count(3, timeout=SLOW)
     button(lab, "let both write").click()
     lab.page.get_by_role("radio", name="the first text").check(force=True)
-    button(lab, "Commit").click()
+    button(lab, "Lock in my guess").click()
     expect(lab.page.get_by_text(re.compile(r"\d\.\d\d .*\bA\b.*\d\.\d\d .*\bB\b")).first).to_be_visible(
         timeout=SLOW
     )

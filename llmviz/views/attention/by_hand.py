@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import clip_position, head, layer, position, selection, tick
+from llmviz.views.kit.state_fields import clip_position, head, layer, position, replace, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared

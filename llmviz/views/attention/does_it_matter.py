@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -20,7 +20,7 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.next_token_bars import empty_bars, next_tokens
 from llmviz.views.kit.numbers import percent, with_unit
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import picked, selected, selection, text
+from llmviz.views.kit.state_fields import picked, replace, selected, selection, text
 from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 

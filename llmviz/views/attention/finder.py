@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from llmviz.views.attention.heads import first_hidden, head_name, picked_head
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import choice, position, selected, selection, tick
+from llmviz.views.kit.state_fields import choice, has_changed, position, replace, selected, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, on, part, sentences, shared
 
@@ -55,7 +55,7 @@ class HeadFinder(OneHead):
         return replace(state, head=ranking[cell[0]]) if cell and ranking else state
 
     def put_right(self, before: State, state: State) -> State:
-        is_another = replace(state, head=before.head, clicked=before.clicked) != before
+        is_another = has_changed(before, state, "query", "key", "by", "measured_on", "hide_first")
         return replace(state, head=None, clicked=None) if is_another else state
 
     @shared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,17 @@ from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import clip_position, head, is_index, layer, picked, position, tick
+from llmviz.views.kit.state_fields import (
+    clip_position,
+    has_changed,
+    head,
+    is_index,
+    layer,
+    picked,
+    position,
+    replace,
+    tick,
+)
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
@@ -99,7 +109,7 @@ class HeadExplorer(OneHead):
         return state if query is None else replace(state, query=query, key=None)
 
     def put_right(self, before: State, state: State) -> State:
-        is_another = replace(state, query=before.query, key=before.key) != before
+        is_another = has_changed(before, state, "layer", "head", "hide_first")
         return replace(state, key=None) if is_another else state
 
     @shared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import traitlets
@@ -17,7 +17,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
@@ -76,8 +76,8 @@ class Sink(View):
             yield n / len(tokens), None
         yield 1.0, scene.run.model.trace(tokens)
 
-    def hand_on(self) -> None:
-        if (trace := self._measured("read", self.state).result) is not None:
+    def hand_on(self, scene: Scene) -> None:
+        if (trace := scene.result("read")) is not None:
             self.trace = trace
 
     @on("counts", "lengths", "selected")

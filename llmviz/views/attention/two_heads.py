@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import traitlets
@@ -16,7 +16,16 @@ from llmviz.views.kit.controls import choice
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import clip_position, fixed, is_index, picked, seed, selection
+from llmviz.views.kit.state_fields import (
+    clip_position,
+    fixed,
+    has_changed,
+    is_index,
+    picked,
+    replace,
+    seed,
+    selection,
+)
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 
@@ -141,8 +150,9 @@ class TwoHeads(View):
         return replace(state, writer=tuple(head)) if head[0] < self.scene(state).reader[0] else state
 
     def put_right(self, before: State, state: State) -> State:
-        is_same = (state.seed, state.reader) == (before.seed, before.reader)
-        return state if is_same else replace(state, writer=self.scene(before).writing, token=None)
+        if not has_changed(before, state, "seed", "reader"):
+            return state
+        return replace(state, writer=self.scene(before).writing, token=None)
 
     # --- the row and the two heads ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets
@@ -15,7 +15,17 @@ from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import fixed, head, is_index, layer, picked, selected, selection
+from llmviz.views.kit.state_fields import (
+    fixed,
+    has_changed,
+    head,
+    is_index,
+    layer,
+    picked,
+    replace,
+    selected,
+    selection,
+)
 from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])
@@ -64,9 +74,9 @@ class WakeUp(View):
         return int(scene.awake.argmax()) if scene.text is None else scene.text
 
     def put_right(self, before: State, state: State) -> State:
-        if (state.layer, state.head) != (before.layer, before.head):
+        if has_changed(before, state, "layer", "head"):
             return replace(state, text=None, query=None)
-        return state if state.text == before.text else replace(state, query=None)
+        return replace(state, query=None) if has_changed(before, state, "text") else state
 
     @part(
         *(ipywidgets.Select,),

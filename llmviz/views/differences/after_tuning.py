@@ -37,7 +37,7 @@ class AfterTuning(View):
         return self.run.tuned and ref(self.run.tuned)
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
-        return scene.run.tuned is not None or part_ in ("message", *self._jobs, "progress")
+        return scene.run.tuned is not None or part_ in ("message", *self.jobs, "progress")
 
     @shared
     def tuned(self, scene: Scene) -> FineTuned | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
@@ -21,7 +21,7 @@ from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import as_sentence
-from llmviz.views.kit.state_fields import line, picked
+from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
@@ -104,8 +104,7 @@ class FineTuning(OneTraining, GuessFirst):
     def problem(self, scene: Scene) -> str:
         return scene.lesson.problem
 
-    def hand_on(self) -> None:
-        scene = self.scene(self.state)
+    def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None
         tuned = scene.result("train") if scene.status("train") == "done" else before
         self.trace = replace(scene.lesson, tuned=tuned)

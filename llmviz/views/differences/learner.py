@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -22,7 +22,7 @@ from llmviz.views.differences.training_run import continuation, in_a_line
 from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import as_sentence
-from llmviz.views.kit.state_fields import choice, line, picked, seed, selected, selection
+from llmviz.views.kit.state_fields import choice, line, picked, replace, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
@@ -150,8 +150,7 @@ class Learner(OneTraining):
         for share, run in rest:
             yield share, run and replace(run, rest=rest)
 
-    def hand_on(self) -> None:
-        scene = self.scene(self.state)
+    def hand_on(self, scene: Scene) -> None:
         run = scene.result("learn")
         if run and (run.last.step in SNAPSHOTS or scene.status("learn") != "running"):
             self.trace = run

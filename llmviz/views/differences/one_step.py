@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -15,8 +15,8 @@ from llmviz.tokenization import drop_unwritable
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import fixed, line, picked
-from llmviz.views.kit.view import Scene, View, job, part, press, sentences, shared
+from llmviz.views.kit.state_fields import fixed, line, picked, replace
+from llmviz.views.kit.view import Scene, View, job, looks, part, press, sentences, shared
 
 AROUND = 0.5  # so far to both sides one number is turned
 
@@ -44,7 +44,7 @@ class OneNumber(View):
             control=lambda _, view: ipywidgets.BoundedIntText(
                 max=view.n - 1, description="Parameter", layout={"width": "220px"}
             ),
-            shows=lambda _, view: {"value": view.scene(view.state).parameter},
+            shows=lambda number, _: {"value": number or 0},
         )
 
     def __init__(self, model: Model, text: str = "Once upon a time there was a little", **state):
@@ -62,6 +62,10 @@ class OneNumber(View):
             return scene.number or 0
         return int(np.abs(scene.numbers.gradient).argmax())
 
+    @looks("number")
+    def number_looks(self, scene: Scene) -> dict:
+        return {"value": scene.parameter}
+
     def put_right(self, before: State, state: State) -> State:
         return state if state.text == before.text else replace(state, number=None)
 
@@ -74,8 +78,8 @@ class OneNumber(View):
         drawn = int(np.random.default_rng(state.draws).integers(self.n))
         return replace(state, number=drawn, draws=state.draws + 1)
 
-    def hand_on(self) -> None:
-        self.trace = self.scene(self.state).numbers
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = scene.numbers
 
     @part(
         LinePlot,

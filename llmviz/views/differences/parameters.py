@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Labels, Picture, Text, lines
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import choice, number, picked, selected, selection, tick
+from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 from llmviz.weights import Config, read_gguf

@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from llmviz.claims.cases import FAMILIES
 from llmviz.embeddings import AnalogyScore
 from llmviz.experiments.table import analogy_score
 from llmviz.experiments.words import pairs_of
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.view import Scene, View, part, shared
+from llmviz.views.kit.view import Scene, job, part, shared
 
-NAMES = ("a − b + c", "a + c", "c alone")
+NAMES = ("a − b + c", "a − wrong b + c", "a + c", "c on its own")
+ASKED = "capitals"  # the family that the question is about
 
 
-class AnalogyCount(View):
-    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone."""
+class AnalogyCount(GuessFirst):
+    """First a guess; then how often a − b + c comes out right in each of some families of words, beside controls."""
 
-    stage = "embeddings"
+    experiment, as_it_comes, stage = "count", ("bars",), "embeddings"
+    unit, high = "%", 100
 
-    @property
-    def scores(self) -> dict[str, AnalogyScore]:
-        """The counts of each family."""
-        return self.scene(self.state).counts
+    def question(self, scene: Scene) -> str:
+        n = len(scene.pairs[ASKED])
+        return f"Of the {n * (n - 1)} questions about {ASKED}, what percentage does a − b + c get right?"
+
+    def problem(self, scene: Scene) -> str:
+        few = len(scene.pairs[ASKED]) < 2
+        return "This model's vocabulary doesn't have these words as single tokens." * few
 
     @shared
-    def counts(self, scene: Scene) -> dict[str, AnalogyScore]:
-        model, centred = scene.run.model, scene.run.centred
-        pairs = {name: pairs_of(listed, model.tokenizer) for name, listed in FAMILIES.items()}
-        return {name: analogy_score(model, pairs[name], centred=centred) for name in pairs}
+    def pairs(self, scene: Scene) -> dict[str, list[tuple[int, int]]]:
+        """Return the pairs of each family whose words are single tokens."""
+        return {name: pairs_of(listed, scene.run.tokenizer) for name, listed in FAMILIES.items()}
 
-    @part(LinePlot, bars=True, unit="share", y_axis="right", y_max=1.0, x_axis="")
+    def answer(self, scene: Scene) -> float:
+        score = scene.outcome[ASKED]
+        return 100 * score.right / score.asked
+
+    def explanation(self, scene: Scene) -> str:
+        if not scene.is_known:
+            return ""
+        score = scene.outcome[ASKED]
+        wrong, added, untouched = (n / score.asked for n in (score.wrong, score.added, score.untouched))
+        return (
+            f"With another pair's b subtracted, {wrong:.0%} are right, and with nothing subtracted, {added:.0%}. "
+            f"If the question's own words weren't left out, a − b + c would be right for {untouched:.0%}."
+        )
+
+    @job()
+    def count(self, scene: Scene) -> Iterator[tuple[float, dict[str, AnalogyScore]]]:
+        """Count one family after the other."""
+        known: dict[str, AnalogyScore] = {}
+        for name, pairs in scene.pairs.items():
+            known = known | {name: analogy_score(scene.run, pairs, centred=False)}
+            yield len(known) / len(scene.pairs), known
+
+    @part(LinePlot, bars=True, unit="share", y_axis="right answers", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:
-        scores = [*scene.counts.values()]
-        right = np.array([(score.right, score.added, score.c_alone) for score in scores], float).T
-        firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
+        scores = scene.outcome
+        counts = [(score.right, score.wrong, score.added, score.c_alone) for score in scores.values()]
+        asked = [max(1, score.asked) for score in scores.values()]
         return {
-            "labels": [*FAMILIES],
+            "labels": [*scores],
             "names": [*NAMES],
-            "values": right / [max(1, score.asked) for score in scores],
-            "caption": "How often the wanted word is the nearest one, the question's own words left out"
-            f"{scene.run.note}: {scores[0].asked} questions for each family ({firsts}).",
+            "values": np.array(counts, float).T / asked,
+            "caption": "Right answers in each family of words, with the question's own words left out",
         }

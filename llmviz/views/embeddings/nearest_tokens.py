@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
-from llmviz.tokenization import Tokenizer
 from llmviz.views.embeddings.words import OfWords
-from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.view import NothingToShow, Scene, explains, part, shared
+from llmviz.views.kit.view import Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 
 class NearestTokens(OfRows):
     """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98% of all tokens lie.
 
-    pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows drawn quieter, with the word `mark` behind
-    them; band: the cosines that 1% and 99% of all tokens stay below.
+    pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows of words that were typed, drawn quieter;
+    band: the cosines that 1% and 99% of all tokens stay below.
     """
 
     _static, _stage, _rows = "nearest_tokens", "embeddings", ("ids",)
@@ -32,57 +30,20 @@ class NearestTokens(OfRows):
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
-    mark = Text("typed")
     band = Floats(ndim=(1,))
-
-    def show(self, tokenizer: Tokenizer, cosines: np.ndarray, *, n: int) -> None:
-        """Show in place the n largest of all tokens' `cosines` [n_vocab] with something."""
-        self.change(**by_cosine(tokenizer, cosines, n=n))
 
     def text(self) -> str:
         if not self.pieces:
             return "nothing to compare"
+        columns = zip(self.pieces, self.cosines, self.ranks, self.ids)
         rows = [
-            (visible(piece), f"{cosine:.3f}", f"rank {rank}", f"id {token}", self.mark * (i in self.marked))
-            for i, (piece, cosine, rank, token) in enumerate(
-                zip(self.pieces, self.cosines, self.ranks, self.ids)
-            )
+            (visible(piece), f"{cosine:.3f}", f"rank {rank}", f"id {token}", "typed" * (i in self.marked))
+            for i, (piece, cosine, rank, token) in enumerate(columns)
         ]
         return "{}\n98% of all tokens: {:.2f} to {:.2f}".format(lines(rows), *self.band)
 
     def headline(self) -> str:
         return f"{self.caption}\n{self.text()}".strip()
-
-
-NOTHING = {"pieces": [], "cosines": None, "ids": [], "ranks": [], "band": None, "marked": []}
-
-
-def by_cosine(
-    tokenizer: Tokenizer,
-    cosines: np.ndarray,
-    *,
-    n: int,
-    exclude: Sequence[int] = (),
-    itself: int | None = None,
-    marked: Sequence[int] = (),
-    **traits: Any,
-) -> dict[str, Any]:
-    """Return the traits of `NearestTokens` for the n largest of all tokens' `cosines` [n_vocab] with something.
-
-    exclude: tokens that are left out. itself: a token that has no rank, because the others are compared with it.
-    marked: tokens whose rows are quieter. traits: others of the picture.
-    """
-    best = embeddings.largest(cosines, n=min(n, len(cosines) - len(exclude)), exclude=exclude)
-    others = cosines if itself is None else np.delete(cosines, itself)
-    return {
-        "pieces": tokenizer.pieces(best.tokens),
-        "cosines": best.cosines,
-        "ids": best.tokens,
-        "ranks": [int((others > cosine).sum()) + 1 for cosine in best.cosines],
-        "band": np.percentile(others, [1, 99]),
-        "marked": [i for i, token in enumerate(best.tokens) if token in marked],
-        **traits,
-    }
 
 
 class Vector(NamedTuple):
@@ -94,30 +55,40 @@ class Vector(NamedTuple):
 
 
 class NearWords(OfWords):
-    """The tokens nearest to a `vector` that is made of some words' rows."""
+    """The `n` tokens nearest to a vector that is made of some words' rows."""
 
-    mark: ClassVar[str] = "typed"
+    n: int
 
     def vector(self, scene: Scene) -> Vector:
         """Return what all tokens are compared with."""
         raise NotImplementedError
 
-    def listed(self, scene: Scene) -> dict:
-        """Return what `by_cosine` takes."""
+    def left_out(self, scene: Scene) -> list[int]:
+        """Return the tokens that are not shown; those among the words have no rank either."""
         raise NotImplementedError
 
-    @shared
-    def cosines(self, scene: Scene) -> np.ndarray:
-        return embeddings.cosine_to_all(self.vector(scene).values, scene.run.W_E)
+    def caption(self, scene: Scene) -> str:
+        """Say which tokens are shown."""
+        raise NotImplementedError
 
-    @part(lambda view: NearestTokens(mark=view.mark))
+    @part(NearestTokens)
     def nearest(self, scene: Scene) -> dict:
-        try:
-            return by_cosine(scene.run.model.tokenizer, scene.cosines, **self.listed(scene))
-        except NothingToShow as problem:
-            return NOTHING | {"caption": str(problem)}
+        cosines, left_out = (
+            embeddings.cosine_to_all(self.vector(scene).values, scene.rows.W_E),
+            self.left_out(scene),
+        )
+        best = embeddings.largest(cosines, n=min(self.n, len(cosines) - len(left_out)), exclude=left_out)
+        others = np.delete(cosines, [*{*left_out} & {*scene.tokens}])
+        return {
+            "pieces": scene.run.tokenizer.pieces(best.tokens),
+            "cosines": best.cosines,
+            "ids": best.tokens,
+            "ranks": [int((others > cosine).sum()) + 1 for cosine in best.cosines],
+            "band": np.percentile(others, [1, 99]),
+            "marked": [i for i, token in enumerate(best.tokens) if token in scene.tokens],
+            "caption": self.caption(scene),
+        }
 
     @explains("nearest")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        near = scene.shown["ids"][row]
-        return scene.run.cosine(*self.vector(scene), near)
+        return scene.rows.cosine(*self.vector(scene), scene.shown["ids"][row])

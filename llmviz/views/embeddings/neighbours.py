@@ -8,32 +8,37 @@ import numpy as np
 
 from llmviz.experiments.words import word_ids
 from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
+from llmviz.views.embeddings.rows import CENTRED, Rows
 from llmviz.views.embeddings.words import word
 from llmviz.views.kit.state_fields import tick
-from llmviz.views.kit.view import Scene
+from llmviz.views.kit.view import Scene, shared
 
 
 class NeighbourExplorer(NearWords):
     """The nearest tokens to any token, with or without other spellings of the same word."""
 
-    typed = ("word",)
-    arrangement = (("word", "take_first", "spellings"), "nearest")
+    typed, n = ("word",), 12
+    arrangement = (("word", "take_first"), ("spellings", "centred"), "refusal", "nearest")
 
     @dataclass(frozen=True)
     class State:
         word: str = word("dog", "Word")
-        spellings: bool = tick("show other spellings of the word, too")
+        spellings: bool = tick("Include other spellings of the word")
+        centred: bool = tick(CENTRED)
+
+    @shared
+    def rows(self, scene: Scene) -> Rows:
+        return Rows(scene.run, scene.centred)
 
     def vector(self, scene: Scene) -> Vector:
-        (token,) = scene.tokens
-        return Vector(scene.run.name(token), scene.run.W_E[token], f"W_E[{token}]")
+        (token,), rows = scene.tokens, scene.rows
+        return Vector(rows.name(token), rows.W_E[token], f"W_E[{token}]")
 
-    def listed(self, scene: Scene) -> dict:
-        (token,), spelled = scene.tokens, word_ids(scene.run.model)
-        others = [] if scene.spellings else np.flatnonzero(spelled == spelled[token]).tolist()
-        left_out = sorted({token, *others})
-        n = len(left_out) - 1
-        hidden = f", without {n} other spelling{'s' * (n > 1)} of it" * (n > 0)
-        name = f"{scene.run.name(token)} (id {token:,})"
-        caption = f"The tokens nearest to {name}{hidden}{scene.run.note}."
-        return {"n": 12, "exclude": left_out, "itself": token, "caption": caption}
+    def left_out(self, scene: Scene) -> list[int]:
+        (token,), spelled = scene.tokens, word_ids(scene.run)
+        return [token] if scene.spellings else np.flatnonzero(spelled == spelled[token]).tolist()
+
+    def caption(self, scene: Scene) -> str:
+        n = len(self.left_out(scene)) - 1
+        hidden = f" (not shown: {n} other spelling{'s' * (n > 1)} of it)" * (n > 0)
+        return f"Tokens nearest to {scene.rows.name(*scene.tokens)}{hidden}{scene.rows.note}"

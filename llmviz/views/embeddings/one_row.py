@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmviz.views.embeddings.table import Table
+from llmviz.views.embeddings.rows import Rows
 from llmviz.views.kit.state_fields import position
-from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part
@@ -22,25 +21,20 @@ class RowExplorer(View):
     class State:
         selected: int | None = position(0, of=("strip", "selected"))
 
-    def __init__(self, table: Table, prompt: Prompt, **state):
-        self.table = table
-        super().__init__(prompt, **state)
-        self.follow(table, self.redraw)
-
-    @part(TokenStrip, [], caption="Pick a token: its id is the number of a row of the table.")
+    @part(TokenStrip, [], caption="Your text as tokens. Click one to see its row")
     def strip(self, scene: Scene) -> dict:
         return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.selected}
 
     @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
-        rows, token = self.table.trace, scene.run.tokens[scene.selected]
+        rows, token = Rows(scene.run.model), scene.run.tokens[scene.selected]
         n = rows.W_E.shape[1]
         return {
             "values": rows.W_E[[token]],
             "labels": [scene.run.pieces[scene.selected]],
-            "caption": f"Row {token:,} of the table{rows.note}, all {n} numbers: the vector of {rows.name(token)}.",
+            "caption": f"Row {token:,} of the embedding table: the {n} numbers of {rows.name(token)}",
         }
 
     @explains("row")
     def explain(self, scene: Scene, _row: int, dimension: int) -> Explanation:
-        return self.table.trace.number(scene.run.tokens[scene.selected], dimension)
+        return Rows(scene.run.model).number(scene.run.tokens[scene.selected], dimension)

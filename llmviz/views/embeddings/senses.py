@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets
@@ -13,7 +13,7 @@ from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.state_fields import replace, text
 from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
@@ -47,8 +47,8 @@ class SenseExplorer(View):
     @dataclass(frozen=True)
     class State:
         first: str = sentence(0, "1: one sense")
-        second: str = sentence(1, "2: the same")
-        third: str = sentence(2, "3: another")
+        second: str = sentence(1, "2: same sense")
+        third: str = sentence(2, "3: other sense")
         fourth: str = sentence(3, "4: other word")
 
     @shared
@@ -57,7 +57,7 @@ class SenseExplorer(View):
         sentences = scene.first, scene.second, scene.third, scene.fourth
         return tuple(typed.rstrip(AT_THE_END) or typed for typed in sentences)
 
-    @part(lambda _: controls.choice([OWN, *SENSES], OWN, "A word"))
+    @part(lambda _: controls.choice([OWN, *SENSES], OWN, "Word"))
     def word(self, scene: Scene) -> dict:
         return {"value": next((word for word, texts in SENSES.items() if texts == scene.texts), OWN)}
 
@@ -65,7 +65,7 @@ class SenseExplorer(View):
     def take(self, state: State, word: str) -> State:
         return replace(state, **dict(zip(vars(state), SENSES.get(word, ()))))
 
-    @part(LinePlot, x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0)
+    @part(LinePlot, x_axis="number of layers passed", y_axis="cosine of the last tokens", y_max=1.0)
     def curves(self, scene: Scene) -> dict:
         readings = [read(typed, scene.run.tokenizer, limit=most_tokens(scene.run)) for typed in scene.texts]
         problem = next((reading.message for reading in readings if not reading.tokens), None)
@@ -80,6 +80,6 @@ class SenseExplorer(View):
             "values": values,
             "x": np.arange(values.shape[1]),
             "names": [*NAMES] if is_listed else [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS],
-            "caption": f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
-            + f" One token alone, so no sentence to compare: {alone}." * bool(alone),
+            "caption": f"Cosines of the last tokens' vectors ({last}), layer by layer. At 0, they are rows of the table"
+            + f". Only one token, so no sentence around it: {alone}" * bool(alone),
         }

@@ -1,21 +1,20 @@
-"""Two rows of the table as arrows in the plane that they span, and what a third one has that the reader drags."""
+"""Two rows of the table as arrows in the plane that they span; the reader can drag the second one."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
-from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
-from llmviz.views.embeddings.words import word
+from llmviz.views.embeddings.words import OfWords, word
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, part, press, shared
 
 
@@ -39,7 +38,7 @@ class TwoArrows(Picture):
         if not self.rows:
             return "no arrows yet"
         a, b = map(visible, self.names)
-        head = [f"a = {a}, b = {b}", "the two rows", *(["b as dragged"] if self.tip is not None else [])]
+        head = [f"a = {a}, b = {b}", "real rows", *(["b as dragged"] if self.tip is not None else [])]
         return lines([head, *self.rows])
 
     def headline(self) -> str:
@@ -52,12 +51,12 @@ def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
     dot, cosine = float(a @ b), embeddings.cosine_similarity(a, b)
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     numbers = {
-        "length of a": f"{lengths[0]:.2f}",
-        "length of b": f"{lengths[1]:.2f}",
-        "angle": f"{angle:.0f}°",
-        "cosine": f"{cosine:.2f}",
-        "shadow of b on a = length of b × cosine": f"{dot / lengths[0]:.2f}" if lengths[0] else "none",
-        "dot product = length of a × shadow": f"{dot:.2f}",
+        "Length of a": f"{lengths[0]:.2f}",
+        "Length of b": f"{lengths[1]:.2f}",
+        "Angle": f"{angle:.0f}°",
+        "Cosine": f"{cosine:.2f}",
+        "Shadow of b on a = length of b × cosine": f"{dot / lengths[0]:.2f}" if lengths[0] else "none",
+        "Dot product = length of a × shadow": f"{dot:.2f}",
     }
     special = {"nan": "none", "nan°": "none", "-0.00": "0.00"}
     return {name: special.get(value, minus(value)) for name, value in numbers.items()}
@@ -68,11 +67,10 @@ def _is_place(value: Any, _view: View) -> bool:
     return value is None or all(type(x) in (int, float) and math.isfinite(x) for x in pair)
 
 
-class ArrowExplorer(NearWords):
-    """Two rows as arrows; the second can be dragged through their plane, and the tokens near to where it points."""
+class ArrowExplorer(OfWords):
+    """Two rows as arrows; the second can be dragged through their plane."""
 
-    mark = "a or b"
-    arrangement = (("a", "b", "take_first", "back"), "arrows", "nearest")
+    arrangement = (("a", "b", "take_first", "back"), "refusal", "arrows")
 
     @dataclass(frozen=True)
     class State:
@@ -86,18 +84,13 @@ class ArrowExplorer(NearWords):
         """Let go of the arrow when another word is typed."""
         return state if (state.a, state.b) == (before.a, before.b) else replace(state, tip=None)
 
-    @press("Back to the real row")
+    @press("Put arrow b back")
     def back(self, state: State) -> State:
         return replace(state, tip=None)
 
     @shared
     def plane(self, scene: Scene) -> embeddings.Plane:
-        return embeddings.plane(*embeddings.embed(scene.tokens, scene.run.W_E))
-
-    @shared
-    def along(self, scene: Scene) -> list[np.ndarray]:
-        """Return each token's cosine with both axes of the plane."""
-        return [embeddings.cosine_to_all(axis, scene.run.W_E) for axis in scene.plane.axes]
+        return embeddings.plane(*embeddings.embed(scene.tokens, scene.rows.W_E))
 
     @shared
     def dragged(self, scene: Scene) -> tuple[float, float] | None:
@@ -105,38 +98,15 @@ class ArrowExplorer(NearWords):
         reach = 3 * np.linalg.norm(scene.plane.places, axis=1).max()
         return scene.tip if scene.tip and math.hypot(*scene.tip) <= reach else None
 
-    @shared
-    def place(self, scene: Scene) -> tuple[float, float]:
-        """Return where arrow b points."""
-        x, y = scene.dragged or scene.plane.places[1]
-        return float(x), float(y)
-
     @part(TwoArrows)
     def arrows(self, scene: Scene) -> dict:
         real, dragged = scene.plane.places, scene.dragged
         measured = [geometry(*real), *([geometry(real[0], np.array(dragged))] if dragged else [])]
-        a, b = map(scene.run.name, scene.tokens)
+        a, b = map(scene.rows.name, scene.tokens)
         return {
             "tip": dragged and [*dragged],
             "real": real,
-            "names": scene.run.model.tokenizer.pieces(scene.tokens),
+            "names": scene.run.tokenizer.pieces(scene.tokens),
             "rows": [[name, *(column[name] for column in measured)] for name in measured[0]],
-            "caption": f"The rows of {a} and {b}{scene.run.note}: {scene.run.W_E.shape[1]} numbers each, seen in the "
-            "plane that holds both. Lengths and angle are the real ones. Drag the tip of b.",
+            "caption": f"The rows of {a} and {b} in the plane that holds both. Drag the tip of b",
         }
-
-    def vector(self, scene: Scene) -> Vector:
-        plane = "llmviz.embeddings.plane(W_E[{}], W_E[{}])".format(*scene.tokens)
-        source = f"np.array({[*scene.place]}, np.float32) @ {plane}.axes"
-        return Vector("arrow b", np.array(scene.place, np.float32) @ scene.plane.axes, source)
-
-    @shared
-    def cosines(self, scene: Scene) -> np.ndarray:
-        (x, y), along = scene.place, scene.along
-        return ((x * along[0] + y * along[1]) / (math.hypot(x, y) or 1)).astype(np.float32)
-
-    def listed(self, scene: Scene) -> dict:
-        where = f"where {scene.run.name(scene.tokens[1])} points"
-        if scene.dragged:
-            where = "where you have dragged arrow b (no row of the table)"
-        return {"n": 6, "marked": scene.tokens, "caption": f"The tokens nearest to {where}."}

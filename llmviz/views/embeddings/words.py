@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import ipywidgets
 
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views.embeddings.rows import Rows
 from llmviz.views.kit.controls import text_box
 from llmviz.views.kit.pieces import as_sentence, clean, isolate, isolated, visible
-from llmviz.views.kit.state_fields import text
-from llmviz.views.kit.view import NothingToShow, Scene, View, press, shared
+from llmviz.views.kit.state_fields import replace, text
+from llmviz.views.kit.view import NothingToShow, Scene, View, press, sentences, shared
 
 MAX_TYPED = 100  # characters in a box for one word
 MAX_WORDS = 200  # on a map
@@ -37,7 +38,7 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
     if not text:
         return Word(typed, None, "Type a word.")
     if len(text) > MAX_TYPED:
-        return Word(typed, None, f"That is {len(text):,} characters long. Type one word.")
+        return Word(typed, None, f"This has {len(text):,} characters. Type a single word.")
     if re.fullmatch(r"#\d+", text, re.ASCII):
         try:
             tokenizer.pieces([int(text[1:])])
@@ -46,7 +47,7 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
         return Word(typed, int(text[1:]))
     _, dropped = drop_unwritable(text, tokenizer.ranks)
     if dropped:
-        return Word(typed, None, f"Not a word for this model: {describe_unwritable(dropped)}.")
+        return Word(typed, None, f"The model cannot read this: {describe_unwritable(dropped)}.")
     exact = len(text) > 2 and text[0] == text[-1] == '"'
     candidates = [text[1:-1]] if exact else [f" {text}", text]
     ids, *without = map(tokenizer.encode, candidates)
@@ -55,7 +56,7 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
             return Word(typed, single[0])
     shown = " ".join(visible(piece) for piece in tokenizer.pieces(ids[:8])) + (" …" if len(ids) > 8 else "")
     name = f"{candidates[-1][:40]}…" if len(candidates[-1]) > 40 else candidates[-1]
-    problem = f"{isolated(name)} is {len(ids)} tokens ({isolate(shown)}). Only single tokens have a row in the table."
+    problem = f"{isolated(name)} is {len(ids)} tokens ({isolate(shown)}), and only a single token has a row."
     return Word(typed, None, problem, ids[0])
 
 
@@ -65,7 +66,7 @@ def word(default: str, label: str, width: str = "230px") -> Any:
     def box(value: str) -> ipywidgets.Text:
         made = text_box(clean(value), label, width)
         made.tooltip = (
-            'A word; "dog" in quotation marks: without a space in front; #2767: the token of that id'
+            'Type a word. "dog" in quotation marks has no leading space; #2767 is the token with that id'
         )
         return made
 
@@ -75,15 +76,20 @@ def word(default: str, label: str, width: str = "230px") -> Any:
 class OfWords(View):
     """Pictures of the rows of some words; a button offers the first piece of a word that is several tokens.
 
-    source: a `Table`. `typed`: the fields of the words.
+    source: a model. `typed`: the fields of the words.
     """
 
     stage = "embeddings"
     typed: ClassVar[tuple[str, ...]] = ("a", "b")
 
     @shared
+    def rows(self, scene: Scene) -> Rows:
+        """Return the rows that are compared."""
+        return Rows(scene.run)
+
+    @shared
     def words(self, scene: Scene) -> dict[str, Word]:
-        return {name: look_up(getattr(scene, name), scene.run.model.tokenizer) for name in self.typed}
+        return {name: look_up(getattr(scene, name), scene.run.tokenizer) for name in self.typed}
 
     @shared
     def tokens(self, scene: Scene) -> list[int]:
@@ -97,7 +103,12 @@ class OfWords(View):
         """Return the first token of each word that is several, as one types it."""
         return {name: f"#{word.first}" for name, word in scene.words.items() if word.first is not None}
 
-    @press(lambda view, scene: "Use its first piece" if scene.firsts else "")
+    @sentences
+    def refusal(self, scene: Scene) -> list[str]:
+        """Say which words have no row, and why."""
+        return [*dict.fromkeys(word.problem for word in scene.words.values())]
+
+    @press(lambda view, scene: "Use its first token" if scene.firsts else "")
     def take_first(self, state: Any) -> Any:
         return replace(state, **self.scene(state).firsts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from llmviz import ops
 from llmviz.model import FFNTrace
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import layer, picked, position
+from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared

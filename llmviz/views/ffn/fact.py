@@ -63,8 +63,8 @@ class Fact(View):
         """As its text's box."""
         self.source.dims(view)
 
-    def hand_on(self) -> None:
-        self.trace, _ = self.scene(self.state).paired
+    def hand_on(self, scene: Scene) -> None:
+        self.trace, _ = scene.paired
 
     @shared
     def paired(self, scene: Scene) -> tuple[Pair | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import traitlets
@@ -12,7 +12,7 @@ from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
 # Parts that have parts; so has each block of attention.

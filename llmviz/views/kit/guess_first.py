@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from llmviz.views.kit import controls
 from llmviz.views.kit.predict import Answer, Asked, GuessCard, guess
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
 STOPPED = "Stopped early. The answer needs the whole experiment."
@@ -43,7 +43,7 @@ class GuessFirst(View):
             lambda value, _: isinstance(value, bool),
             "True or False",
             of=("card", "committed"),
-            on_page=lambda _: (False, True),
+            on_page=lambda view: () if view.parts["card"] in view.needs_kernel() else (False, True),
         )
 
     def __init__(self, source: Any, *, explain: str = "", **state: Any):
@@ -54,10 +54,10 @@ class GuessFirst(View):
         """Return the card, the controls, the buttons, and below them what came out; or what `arrangement` names."""
         if self.arrangement:
             return super().arrange()
-        p, stops = self.parts, {*self.progress.children} if self._jobs else set()
+        p, stops = self.parts, {*self.progress.children} if self.jobs else set()
         buttons = [part_ for name, part_ in p.items() if not self._is_drawn(name) and part_ not in stops]
         rest = [part_ for name, part_ in p.items() if self._is_drawn(name) and name != "card"]
-        bar = [self.progress] if self._jobs else []
+        bar = [self.progress] if self.jobs else []
         return [p["card"], controls.row(*self.controls.values()), controls.row(*buttons, *bar), *rest]
 
     def _is_drawn(self, part_: str) -> bool:

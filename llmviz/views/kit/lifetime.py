@@ -3,12 +3,13 @@
 ipywidgets keeps every widget that was ever made, shown or not, with all it holds. So a view says what it observes
 (`watch`) and what it works at (`beside`), and lets go of both, and of all its parts, when it is closed; and what a
 cell has made is closed when that cell runs again. JupyterLab, Notebook 7 and VS Code tell the kernel which cell runs;
-where nobody tells (a terminal, nbclient), nothing is closed.
+where no front-end names the cell (a terminal, nbclient), nothing is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -20,6 +21,13 @@ from IPython import get_ipython
 
 # The views that each cell has made, by the cell's id.
 _made_by: defaultdict[str, weakref.WeakSet[Closable]] = defaultdict(weakref.WeakSet)
+_made: weakref.WeakValueDictionary[int, Closable] = weakref.WeakValueDictionary()
+_numbers = itertools.count()
+
+
+def living() -> list[Closable]:
+    """Return all views that are not closed, in the order in which they were made."""
+    return [view for _, view in sorted(_made.items()) if view.comm is not None]
 
 
 class Shared(ipywidgets.Widget):
@@ -27,7 +35,7 @@ class Shared(ipywidgets.Widget):
 
 
 class Closable(traitlets.HasTraits):
-    """What every view can do: follow something else, work beside other cells, and leave nothing behind.
+    """What every view can do: follow something else, work while other cells run, and clean up when it is closed.
 
     What a view says of itself, to whatever follows it and to `llmviz page`, is declared here and nowhere else.
     """
@@ -57,9 +65,20 @@ class Closable(traitlets.HasTraits):
     def __init__(self, *arguments, **traits):
         self._tasks: set[asyncio.Task] = set()
         super().__init__(*arguments, **traits)
+        _made[next(_numbers)] = self
         cell = _running_cell()
         if cell is not None:
             _made_by[cell].add(self)
+
+    @property
+    def is_working(self) -> bool:
+        """Say whether it works at something beside the cells."""
+        return bool(self._tasks)
+
+    @property
+    def sources(self) -> list[Closable]:
+        """Return the views that this one follows."""
+        return [source for source, *_ in self._watched if isinstance(source, Closable)]
 
     def watch(self, source: traitlets.HasTraits, handler: Callable, names: str | Sequence[str]) -> None:
         """Observe something that is not a part of this view, until this view is closed."""
@@ -89,7 +108,7 @@ class Closable(traitlets.HasTraits):
         self.layout.observe(catch_up, "display")
 
     def beside(self, work: Coroutine) -> asyncio.Task | None:
-        """Do some work beside everything else, so that buttons are heard; at once where there is no event loop."""
+        """Do some work in steps, so that buttons are heard meanwhile; at once where there is no event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
@@ -106,7 +125,7 @@ class Closable(traitlets.HasTraits):
         self._endings = (*self._endings, end)
 
     def goes_with_its_followers(self) -> None:
-        """Nobody else needs it: it is closed with the last view that watches it."""
+        """No cell shows it by itself: it is closed with the last view that watches it."""
         self._left = True
 
     def leave(self) -> None:
@@ -146,7 +165,7 @@ async def _to_the_end(work: Coroutine) -> None:
 
 
 def close(widget: ipywidgets.Widget) -> None:
-    """Close a widget with its parts, its layout and its style, which ipywidgets leaves behind (ipywidgets #2308)."""
+    """Close a widget with its parts, its layout and its style, which ipywidgets does not close (ipywidgets #2308)."""
     if isinstance(widget, Closable) or widget.comm is None:
         widget.close()
         return
@@ -188,7 +207,7 @@ def _empty(widget: ipywidgets.Widget) -> None:
 
 
 def _running_cell() -> str | None:
-    """The id of the notebook cell that is running now; None outside a cell, and where nobody tells."""
+    """The id of the notebook cell that is running now; None outside a cell, or where no front-end names it."""
     kernel = getattr(get_ipython(), "kernel", None)
     return kernel.get_parent().get("metadata", {}).get("cellId") if kernel else None
 

@@ -35,7 +35,7 @@ NOTHING = Measurement()
 class Measurements:
     """Measurements by what they depend on. The oldest go beyond `MAX_BYTES`, but none that a view shows.
 
-    Each change of one is told to all `views`.
+    All `views` hear of each change.
     """
 
     def __init__(self) -> None:

@@ -5,8 +5,9 @@ A view of one's own that asks before it measures is a `GuessFirst`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 from weakref import ReferenceType, ref
@@ -20,13 +21,15 @@ from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
 Tell = Callable[[Any, Any], str]
 EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
+MOST_GUESSES = 200  # that a page holds of one card
+ROUND_NUMBERS = [*range(20), *(n * 10**k for k in range(5) for n in (20, 25, 30, 40, 50, 60, 80, 100, 150))]
 HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
@@ -60,6 +63,24 @@ class GuessCard(Picture):
         if None not in (guess, self.options) and guess not in range(len(self.options)):
             raise traitlets.TraitError(f"there is no option number {guess}")
         return guess
+
+    def page_values(self) -> dict[str, list]:
+        """Return the options, or what a reader who types or pulls the slider is likely to say."""
+        low, high = self.low, self.high
+        if self.options is not None:
+            return {"guess": [float(i) for i in range(len(self.options))]}
+        if low is None or high is None or high - low > MOST_GUESSES:
+            return {
+                "guess": [
+                    float(n) for n in ROUND_NUMBERS if (low or 0) <= n <= (math.inf if high is None else high)
+                ]
+            }
+        if self.whole or high - low > 20:
+            return {"guess": [float(n) for n in range(int(low), int(high) + 1)]}
+        hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
+        return {
+            "guess": sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
+        }
 
     def ask_again(self) -> None:
         """Go back to the open question."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets
 
@@ -16,10 +17,27 @@ if TYPE_CHECKING:
     from llmviz.model import Config
     from llmviz.views.kit.view import View
 
+T = TypeVar("T")
+
 MAX_TYPED = 10_000  # characters in a box
 
 
 MOST_ROWS = 1_000_000  # of anything of which one can be selected
+
+
+def replace(state: T, **changes: Any) -> T:
+    """Return the state with other values in these fields, as `copy.replace` of Python 3.13 does.
+
+    `dataclasses.replace` reads all other fields, so that nobody could see on which of them an event depends.
+    """
+    own = getattr(type(state), "__replace__", dataclasses.replace)
+    return own(state, **changes)  # type: ignore[type-var]
+
+
+def has_changed(before: Any, state: Any, *names: str) -> bool:
+    """Say whether an event has given one of these fields another value."""
+    is_set = getattr(state, "is_set", names)  # As far as it is known, the others need no look.
+    return any(getattr(state, name) != getattr(before, name) for name in names if name in is_set)
 
 
 @dataclass(frozen=True)

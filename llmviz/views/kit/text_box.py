@@ -104,10 +104,10 @@ class TextBox(View):
         """From now on a view is pale while the box holds another text than the pictures show, or none."""
         view.add_class(self.freshness.followers)
 
-    def hand_on(self) -> None:
-        self.tokens = self.reading(self.state.text).tokens
+    def hand_on(self, scene: Scene) -> None:
+        self.tokens = self.reading(scene.text).tokens
         if self.tokens:  # whatever follows the text has been drawn
-            self.freshness.shown = clean(self.state.text)  # half a character cannot be sent
+            self.freshness.shown = clean(scene.text)  # half a character cannot be sent
 
     @part(lambda view: view._make_box())
     def box(self, scene: Scene) -> dict:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Sampler
-from llmviz.views.kit.state_fields import number, picked, seed
+from llmviz.views.kit.state_fields import number, picked, replace, seed
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, press, shared
 

@@ -17,7 +17,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, ClassVar
 from weakref import ref
@@ -32,9 +32,19 @@ from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import as_sentence
-from llmviz.views.kit.state_fields import Field
+from llmviz.views.kit.state_fields import Field, replace
 
 MOST_STATES = 2_000  # that a page holds of one view
+MARKS = {
+    "make",
+    "button",
+    "parts",
+    "is_shared",
+    "looks",
+    "on",
+    "explains",
+    "reads",
+}  # on methods, by the functions below
 
 
 @dataclass(frozen=True)
@@ -241,7 +251,7 @@ def job(
 )
 def _bar(view: View, scene: Scene) -> dict:
     """Show how far the job is that runs."""
-    for name in view._jobs:
+    for name in view.jobs:
         if scene.status(name) == "running":
             share, seconds = scene.progress(name)
             left = "" if seconds is None else f"{max(1, seconds):.0f} s left"
@@ -326,7 +336,7 @@ class View(Explorer):
     _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
-    _jobs: ClassVar[dict[str, Callable]] = {}
+    jobs: ClassVar[dict[str, Callable]] = {}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -348,8 +358,10 @@ class View(Explorer):
             for part_, trait in getattr(member, "on", ())
         }
         cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
-        cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
-        if cls._jobs:
+        cls.jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
+        if hidden := [name for name in members if name in vars(View) and MARKS & vars(members[name]).keys()]:
+            raise TypeError(f"{cls.__name__} needs other names for {', '.join(hidden)}: each view has these.")
+        if cls.jobs:
             cls._parts.setdefault("progress", _bar)
 
     def __new__(cls, *arguments: Any, **options: Any):
@@ -363,14 +375,14 @@ class View(Explorer):
         self.state = self.State(*values, **state)
         self._given = {*state}
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
-        self._check(self.state)
+        self.check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
         self._computed: dict[str, tuple[Scene, Any]] = {}  # what they share
         self._setting = False
         self._measurements = Measurements() if source is None else measurements_of(source)
         self.before_closing(self._end_all)
         # What runs beside: each job, and the events that happen by themselves.
-        self._work = {name: Background(self) for name in (*self._jobs, "")}
+        self._work = {name: Background(self) for name in (*self.jobs, "")}
         self._at_work: dict[str, Hashable] = {}
         self.controls = {
             name: declared.control(getattr(self.state, name), self)
@@ -378,29 +390,31 @@ class View(Explorer):
             if declared.control
         }
         self.parts = {name: draw.make(self) for name, draw in self._parts.items()}  # type: ignore[attr-defined]
-        if self._jobs:
-            stops = [self.parts[name] for name, job_ in self._jobs.items() if not job_.start]  # type: ignore[attr-defined]
+        if self.jobs:
+            stops = [self.parts[name] for name, job_ in self.jobs.items() if not job_.start]  # type: ignore[attr-defined]
             self.progress = controls.row(self.parts["progress"], *stops)
             self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
+        declared = self._fields.items()
+        # What the page can bring about: by the widget's name and its trait, "click" for a button.
+        self.events: dict[tuple[str, str], Callable] = {
+            **{(name, "value"): _setter(name) for name in self.controls},
+            **{field.of: _setter(name) for name, field in declared if field.of},
+            **self._events,
+        }
         self.code = as_code.CopyButton() if self.copies_as_code else None
         super().__init__([*self.arrange(), *([self.code] if self.code else [])])
-        for name, control in self.controls.items():
-            if (name, "value") not in self._events:
-                self._listen(control, "value", _setter(name))
-        for (name, trait), event in self._events.items():
+        widgets = self.parts | self.controls
+        for (name, trait), event in self.events.items():
             if trait == "click":
-                self.parts[name].on_click(lambda _button, event=event: self._happen(event))
+                widgets[name].on_click(lambda _button, event=event: self._happen(event))
             else:
-                self._listen((self.parts | self.controls)[name], trait, event)
-        for name, declared in self._fields.items():
-            if declared.of:
-                self._listen(self.parts[declared.of[0]], declared.of[1], _setter(name))
-        for name in self._jobs:
+                self._listen(widgets[name], trait, event)
+        for name in self.jobs:
             self.parts[name].on_click(lambda _button, name=name: self._start_or_stop(name))
         for name in self._explanations:
             self.parts[name].provenance = self._explainer(name)
         self._measurements.views.add(self)
-        self.follow(source, self._new_run)
+        self.follow(source, self.new_run)
 
     def _listen(self, widget: ipywidgets.Widget, trait: str, event: Callable) -> None:
         widget.observe(lambda change: self._happen(event, change["new"]), trait)
@@ -414,7 +428,7 @@ class View(Explorer):
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return the widgets as `arrangement` names them."""
         named, stops = self.controls | self.parts, ()
-        if self._jobs:
+        if self.jobs:
             named["progress"], stops = self.progress, self.progress.children[1:]
         below = (name for name, part_ in self.parts.items() if part_ not in stops)
 
@@ -458,14 +472,15 @@ class View(Explorer):
 
         A view says so itself where these are not, in each state, all jobs that no button starts.
         """
-        return tuple(name for name, job_ in self._jobs.items() if not job_.start)  # type: ignore[attr-defined]
+        return tuple(name for name, job_ in self.jobs.items() if not job_.start)  # type: ignore[attr-defined]
 
-    def _needed(self, state: Any) -> tuple[str | None, ...]:
+    def needed(self, state: Any) -> tuple[str, ...]:
+        """Return the jobs that `needs` names, as a tuple."""
         needed = self.needs(state)
-        return needed if isinstance(needed, tuple) else (needed,)
+        return needed if isinstance(needed, tuple) else (needed,) if needed else ()
 
-    def hand_on(self) -> None:
-        """Set what others follow, such as `trace`; called after each change."""
+    def hand_on(self, scene: Scene) -> None:
+        """Set what others follow, such as `trace`, to that of a scene; called after each change."""
 
     def inputs(self) -> Hashable:
         """Return what results depend on beside the state: the model and the text, or what else the source holds."""
@@ -490,12 +505,20 @@ class View(Explorer):
         if self._setting:
             return
         try:
-            self._show(self.put_right(self.state, event(self, self.state, *value)))
-        except (Refused, NothingToShow):
+            self._show(self.after(self.state, event, *value))
+        except Refused:
             self._show(self.state)
 
+    def after(self, state: Any, event: Callable, *value: Any) -> Any:
+        """Return the state to which an event leads, with what the page sends; the same where it leads nowhere."""
+        try:
+            return self.put_right(state, event(self, state, *value))
+        except (Refused, NothingToShow):
+            return state
+
     @one_at_a_time
-    def _new_run(self, run: Any) -> None:
+    def new_run(self, run: Any) -> None:
+        """Show another run, as when the source that is followed has one."""
         before, inputs, self.run = self.run, self.inputs(), run
         try:
             self._show(self.state if self.inputs() == inputs else self.fitted(self.state))
@@ -509,7 +532,8 @@ class View(Explorer):
         self._drawn, self._computed = {}, {}
         self._show(self.state)
 
-    def _check(self, state: Any) -> None:
+    def check(self, state: Any) -> None:
+        """Raise `Refused` where a field does not accept its value."""
         for name, declared in self._fields.items():
             value = getattr(state, name)
             if not declared.accepts(value, self):
@@ -517,16 +541,16 @@ class View(Explorer):
 
     def _show(self, state: Any) -> None:
         """Check, draw, and only then commit; send what differs from what the widgets hold."""
-        self._check(state)
+        self.check(state)
         drawn = {name: self._draw(name, state) for name in (*self.parts, *self._looks)}
         before = self._drawn
         self.state, self._drawn, self._setting = state, drawn, True
         try:
             for name, control in self.controls.items():
                 _, traits = drawn.get(name, (None, {}))
-                _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
+                put(control, self._fields[name].shows(getattr(state, name), self) | traits)
             for name, part_ in self.parts.items():
-                _put(part_, drawn[name][1])
+                put(part_, drawn[name][1])
             for name in self._explanations:
                 if drawn[name] is not before.get(name):  # It may tell more than the part shows.
                     self.parts[name].explain_again()
@@ -534,7 +558,7 @@ class View(Explorer):
                 self.code.line = as_code.line_of(self, as_code.notebook_names())
         finally:
             self._setting = False
-        self.hand_on()
+        self.hand_on(self.scene(state))
         self._keep_up()
 
     def _draw(self, name: str, state: Any) -> tuple[Scene, dict]:
@@ -543,17 +567,57 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        shows_work = name == "progress" or (name in self._jobs and not self._jobs[name].start)  # type: ignore[attr-defined]
-        is_shown = shows_work or name in self._looks or self.is_shown(name, scene)
-        traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
+        traits = self.draw(name, scene)
         if traits is not None:
             scene.shown = traits
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
         statuses = {job_name: scene.status(job_name) for job_name in jobs}
-        begins = any(statuses.get(job_name) == "new" for job_name in self._needed(state))
+        begins = any(statuses.get(job_name) == "new" for job_name in self.needed(state))
         at_work = begins or "running" in statuses.values()
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
+
+    def draw(self, name: str, scene: Scene) -> dict | None:
+        """Return what a part shows, or a control beside its value; None where a part waits for a job, or is hidden."""
+        shows_work = name == "progress" or (name in self.jobs and not self.jobs[name].start)  # type: ignore[attr-defined]
+        if name in self._looks:
+            return self._looks[name](self, scene)
+        return self._parts[name](self, scene) if shows_work or self.is_shown(name, scene) else None
+
+    def control_shows(self, name: str, scene: Scene) -> dict:
+        """Return what a control shows: its value, and what goes with it."""
+        looks = self.draw(name, scene) if name in self._looks else None
+        return self._fields[name].shows(getattr(scene.state, name), self) | (looks or {})
+
+    def new_widget(self, name: str) -> ipywidgets.Widget:
+        """Return another widget of the kind of a part or a control, which is not on the screen and changes nothing."""
+        if name in self.controls:
+            return self._fields[name].control(getattr(self.state, name), self)  # type: ignore[misc]
+        widget = self._parts[name].make(self)  # type: ignore[attr-defined]
+        if name in self._explanations:
+            widget.provenance = self._explainer(name)
+        return widget
+
+    def provenance_of(self, name: str, state: Any, place: Sequence[int]) -> Any:
+        """Return where a number of a part is from; None where there is none at this place."""
+        scene = self.scene(state)
+        scene.shown = self.draw(name, scene) or {"hidden": True}
+        if scene.shown.get("hidden"):
+            return None
+        explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
+        try:
+            return explain(self, scene, *which, *place)
+        except (IndexError, ValueError):
+            return None
+
+    def values_on_page(self, name: str) -> list[Any]:
+        """Return the values of a field that a page holds."""
+        return [*self._fields[name].on_page(self)] if name in self._fields else []
+
+    def outlives_text(self, name: str) -> bool:
+        """Say whether a field stays as it is when another text comes."""
+        return self._fields[name].outlives_text
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
         """Compute what parts share, or return what is known where nothing that it has read has changed."""
@@ -602,7 +666,7 @@ class View(Explorer):
 
     def key(self, name: str, state: Any) -> Hashable:
         """Return what a job's result depends on."""
-        reads = self._jobs[name].reads  # type: ignore[attr-defined]
+        reads = self.jobs[name].reads  # type: ignore[attr-defined]
         return type(self), name, self.inputs(), tuple(getattr(state, read) for read in reads)
 
     def _measured(self, name: str, state: Any) -> Measurement:
@@ -644,8 +708,8 @@ class View(Explorer):
         if not name:
             return self.by_itself(self.state)
         key = self.key(name, self.state)
-        status, needed = self._measurements.of(key).status, name in self._needed(self.state)
-        begun = needed or self._jobs[name].start  # type: ignore[attr-defined]
+        status, needed = self._measurements.of(key).status, name in self.needed(self.state)
+        begun = needed or self.jobs[name].start  # type: ignore[attr-defined]
         goes_on = status == "running" and begun and self._at_work.get(name) == key  # else in another view
         return key if goes_on or (status == "new" and needed) else None
 
@@ -654,7 +718,7 @@ class View(Explorer):
         self._at_work[name] = wanted
         if name:
             self._measurements.set(wanted, status="running", share=0.0, seconds_left=None, problem="")
-        self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
+        self._work[name].start(self._measure(name, wanted, self.state) if name else self._go_on(wanted))
 
     def _end(self, name: str) -> None:
         key = self._at_work.pop(name, None)
@@ -679,12 +743,23 @@ class View(Explorer):
             if self._at_work.get("") is event:
                 del self._at_work[""]
 
-    def _measure(self, name: str, key: Hashable) -> Iterator[float]:
-        scene = self.scene(self.state)
+    def do_job(self, name: str, state: Any, seconds: float) -> bool:
+        """Do a job of a state now, for at most so many seconds of computing; say whether it is done."""
+        key, end = self.key(name, state), time.process_time() + seconds
+        if seconds and self._measurements.of(key).status != "done":
+            with contextlib.closing(self._measure(name, key, state)) as steps:
+                for _ in steps:
+                    if time.process_time() > end:
+                        self._measurements.set(key, status="new", result=None)
+                        break
+        return self._measurements.of(key).status == "done"
+
+    def _measure(self, name: str, key: Hashable, state: Any) -> Iterator[float]:
+        scene = self.scene(state)
         try:
             yield 0.05  # While a slider moves, only its last place is worth the work.
             began = time.monotonic()
-            with contextlib.closing(self._jobs[name](self, scene)) as job_:
+            with contextlib.closing(self.jobs[name](self, scene)) as job_:
                 for share, result in job_:
                     before = self._measurements.of(key)
                     if result is not None:
@@ -726,7 +801,7 @@ class View(Explorer):
         Where these are too many together, each field has its values with the others as they are.
         """
         for scene, _ in self._drawn.values():
-            reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
+            reads = (read for name, _ in scene.measured_read for read in self.jobs[name].reads)  # type: ignore[attr-defined]
             held = {
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
@@ -754,7 +829,7 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
-def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
+def put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     """Set what differs from what a widget holds, in one message. Its cell may have run again, which closed it."""
     if widget.comm is None:
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import head, number, tick
+from llmviz.views.kit.state_fields import head, number, replace, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from llmviz import position
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import index
+from llmviz.views.kit.state_fields import index, replace
 from llmviz.views.kit.view import Scene, View, on, part
 
 

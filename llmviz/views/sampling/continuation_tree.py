@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import traitlets
 
@@ -15,7 +15,7 @@ from llmviz.views import provenance
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, picked, seed
+from llmviz.views.kit.state_fields import number, picked, replace, seed
 from llmviz.views.kit.view import Scene, View, explains, job, on, part, sentences
 from llmviz.views.provenance import Explanation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations, product
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from llmviz.views.kit.controls import choice
 from llmviz.views.kit.next_token_bars import bars_part, chosen_token, top
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, lines
-from llmviz.views.kit.state_fields import number, several
+from llmviz.views.kit.state_fields import number, replace, several
 from llmviz.views.kit.view import Scene, View, explains, on, part, shared
 from llmviz.views.provenance import Explanation
 

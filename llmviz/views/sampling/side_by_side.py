@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -15,7 +15,7 @@ from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
-from llmviz.views.kit.state_fields import fixed, number, picked, seed, tick
+from llmviz.views.kit.state_fields import fixed, number, picked, replace, seed, tick
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import Scene, View, explains, job, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation

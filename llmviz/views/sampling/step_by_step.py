@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from llmviz.views.kit.state_fields import selection
+from llmviz.views.kit.state_fields import has_changed, replace, selection
 from llmviz.views.kit.turns import Turns, ids
 from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
 from llmviz.views.provenance import Explanation
@@ -34,7 +34,7 @@ class StepByStep(Turns):
 
     def put_right(self, before: State, state: State) -> State:
         """No place stays chosen in another text."""
-        return state if state.written == before.written else replace(state, selected=None)
+        return replace(state, selected=None) if has_changed(before, state, "written") else state
 
     @shared
     def places(self, scene: Scene) -> list[Place]:

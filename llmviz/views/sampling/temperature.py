@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import number, seed
+from llmviz.views.kit.state_fields import number, replace, seed
 from llmviz.views.kit.view import Scene, View, explains, press, sentences, shared
 from llmviz.views.provenance import Explanation
 

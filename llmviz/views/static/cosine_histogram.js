@@ -1,19 +1,6 @@
 // How many of some pairs have which cosine, and where one pair stands among them.
 
-import {
-  axisText,
-  clamp,
-  count,
-  frame,
-  minus,
-  onKeys,
-  percent,
-  plain,
-  pointIn,
-  s,
-  setAttributes,
-  widest,
-} from "./kit.js";
+import { axisText, clamp, frame, minus, onKeys, percent, plain, pointIn, s, setAttributes, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
@@ -42,9 +29,7 @@ export function render({ model, el }) {
     const { edges } = geometry();
     if (at === null) return view.note(model.get("verdict"));
     const share = model.get("counts")[at] / Math.max(1, pairs());
-    view.note(
-      `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of these pairs`,
-    );
+    view.note(`cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of them`);
   };
   const light = () => picture.querySelectorAll(".lv-bin").forEach((bin, i) => bin.classList.toggle("lv-on", i === at));
   const move = (to) => {
@@ -114,7 +99,7 @@ export function render({ model, el }) {
       ...(counts.some((n) => n)
         ? flag(
             median,
-            `half of these are below ${minus(median.toFixed(2))}`,
+            `half are below ${minus(median.toFixed(2))}`,
             32,
             "lv-median lv-quiet",
             value === null ? undefined : value > median,
@@ -130,7 +115,7 @@ export function render({ model, el }) {
           )),
     );
     light();
-    view.setLegend(`across: cosine · up: number of pairs, of ${count(pairs())}: ${model.get("among")}`);
+    view.setLegend(`across: cosine similarity`, `up: how many of ${model.get("among")}`);
     tell();
   });
 }

@@ -202,7 +202,7 @@ export function render({ model, el }) {
         (name, i) => used.has(i) && signKey(sign(i, { transform: "translate(17 6)" }), h("bdi", {}, pieceNodes(name))),
       ),
       ...model.get("line_names").map((name, i) => labels.length > 0 && signKey(line(i), plain(name))),
-      hidden > 0 && `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`,
+      hidden > 0 && `no room for ${hidden} ${hidden === 1 ? "name" : "names"}: point at the marks without one`,
     );
   };
 

@@ -26,7 +26,7 @@ function render({ model, el }) {
   // The box is a neighbour; it may come to the page after this.
   const find = () => {
     if (!el.isConnected) return requestAnimationFrame(find);
-    box = el.closest(".lv-text-box")?.querySelector("textarea, input") ?? null;
+    box = el.closest(".lv-text-box")?.querySelector("textarea, input, select") ?? null;
     if (box === null) return requestAnimationFrame(find);
     for (const type of ["input", "change"]) box.addEventListener(type, compare);
     return undefined;

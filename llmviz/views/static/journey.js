@@ -1589,8 +1589,8 @@ export function render({ model, el }) {
     "lv-j-stage",
     "your text on its way through the model: Space plays, arrow keys step, Page Up and Down change the scene",
     h("div", { class: "lv-j-caption" }, badge, sentence),
+    bar, // above: on a low screen "Play" is in sight as soon as the film is
     canvas,
-    bar,
   );
   view.body.append(stage);
   const film = h("button", { type: "button", title: "Save the film of this text", onclick: () => record() }, "Film");
@@ -1777,6 +1777,7 @@ export function render({ model, el }) {
       play.title = name;
     }
     speed.hidden = still();
+    film.hidden = still();
     parts.forEach((node, i) => {
       node.classList.toggle("lv-on", i === scene);
       const done = clamp((player.t - times.starts[i]) / (times.starts[i + 1] - times.starts[i]));

@@ -21,7 +21,7 @@ export function render({ model, el }) {
       `cosine ${number(cosines.data[index])}`,
       rank && `rank ${count(rank)} of all tokens`,
       ids?.length && `id ${ids[index]}`,
-      model.get("marked").includes(index) && model.get("mark"),
+      model.get("marked").includes(index) && "typed",
     );
   };
   const bars = barRows(view, { name: "nearest tokens", tell, parts: ["band", "bar", "value"] });
@@ -38,9 +38,7 @@ export function render({ model, el }) {
       row.value.style.left = `${100 * clamp(v)}%`;
       setText(
         row.value,
-        minus(v.toFixed(2)) +
-          (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") +
-          (marked.has(i) ? `, ${model.get("mark")}` : ""),
+        minus(v.toFixed(2)) + (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") + (marked.has(i) ? ", typed" : ""),
       );
       row.node.classList.toggle("lv-quiet", marked.has(i));
       row.band.hidden = !band;
@@ -48,14 +46,14 @@ export function render({ model, el }) {
       row.band.style.width = `${100 * (high - low)}%`;
     });
     view.setLegend(
-      pieces.length > 0 && (ranks.length ? "bar = cosine, and its rank among all tokens" : "bar = cosine"),
+      pieces.length > 0 && "bar: cosine similarity, and the rank among all tokens",
       band &&
         pieces.length > 0 &&
         h(
           "span",
           {},
           h("i", { class: "lv-key" }),
-          ` 98% of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
+          ` band: 98% of all tokens, from ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
         ),
       ...markLegend(pieces),
     );

@@ -113,7 +113,7 @@ export function render({ model, el }) {
         h(
           "tr",
           {},
-          ["", "the two rows", ...(tip ? ["b as dragged"] : [])].map((t) => h("th", { class: "lv-aside" }, t)),
+          ["", "real rows", ...(tip ? ["b as you dragged it"] : [])].map((t) => h("th", { class: "lv-aside" }, t)),
         ),
       ),
       h(
@@ -126,9 +126,9 @@ export function render({ model, el }) {
     );
     const key = (kind, text) => signKey(s("line", { class: kind, x1: 3, x2: 31, y1: 6, y2: 6 }), text);
     view.setLegend(
-      key("lv-a", `a = ${plain(model.get("names")[0])}, a real row`),
-      key("lv-b", `b = ${plain(model.get("names")[1])}, a real row`),
-      ...(tip ? [key("lv-dragged", "b as dragged: no row")] : []),
+      key("lv-a", `a: ${plain(model.get("names")[0])}`),
+      key("lv-b", `b: ${plain(model.get("names")[1])}`),
+      ...(tip ? [key("lv-dragged", "b as you dragged it")] : []),
       key("lv-shadow", "shadow of b on a"),
     );
     view.note("");

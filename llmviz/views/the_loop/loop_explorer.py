@@ -56,8 +56,8 @@ class LoopExplorer(Turns):
         """Another seed starts again."""
         return state if state.seed == before.seed else self.start_again(state)
 
-    def hand_on(self) -> None:
-        self.trace = self.scene(self.state).as_it_stands
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = scene.as_it_stands
 
     # --- the text as it stands ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import ipywidgets
@@ -20,7 +20,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Asked, GuessCard
-from llmviz.views.kit.state_fields import choice, picked, several
+from llmviz.views.kit.state_fields import choice, picked, replace, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
@@ -95,12 +95,15 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
         return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
 
     return {
-        **{f"No {label}, in any layer": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
-        "No FFN in the first layer": off(ffn, 0),
-        f"No FFN in layer {middle}": off(ffn, middle),
-        f"No attention in layer {middle}": off(attention, middle),
-        "No FFN in any layer": off(ffn, *layers),
-        "No attention in any layer": off(attention, *layers),
+        **{
+            f"Switch off {label} in every layer": SwitchedOff(config, (name,))
+            for name, (label, _) in PARTS.items()
+        },
+        "Switch off the FFN in the first layer": off(ffn, 0),
+        f"Switch off the FFN in layer {middle}": off(ffn, middle),
+        f"Switch off attention in layer {middle}": off(attention, middle),
+        "Switch off all FFNs": off(ffn, *layers),
+        "Switch off all attention": off(attention, *layers),
     }
 
 
@@ -175,12 +178,13 @@ class Switchboard(EditedRun):
         return [above, p["card"], p["switches"], p["message"], row(wide(p["bars"], 420), wide(strips, 420))]
 
     def slices(self) -> Iterator[State]:
-        """Yield everything on, each switch off on its own, and each experiment, asked and answered."""
+        """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
         on = self.everything_on(self.state)
-        yield from (on, *(replace(on, off_parts=(name,)) for name in PARTS))
-        yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
+        yield on
         for asked in (self.ask(on, name) for name in self.experiments):
             yield from (asked, self.commit(asked, True))
+        yield from (replace(on, off_parts=(name,)) for name in PARTS)
+        yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
 
     @shared
     def off(self, scene: Scene) -> SwitchedOff:

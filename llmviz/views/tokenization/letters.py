@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
@@ -14,7 +14,7 @@ from llmviz.experiments.letters import DIGITS, LIST_LENGTH, Answer, commonest_le
 from llmviz.model import Model
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import choice, line, selection
+from llmviz.views.kit.state_fields import choice, line, replace, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, sentences, shared
 from llmviz.views.tokenization.typed_text import chips

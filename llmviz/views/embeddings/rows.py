@@ -1,28 +1,27 @@
-"""The table that all pictures of the page compare: unchanged, or with its average row taken away."""
+"""The rows that pictures of this stage compare: the table's, unchanged or minus the average row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import traitlets
 
 from llmviz import embeddings
 from llmviz.experiments.table import rows
 from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import tick
-from llmviz.views.kit.view import View
 from llmviz.views.provenance import Explanation
+
+CENTRED = "Subtract the average row"  # the name of the box that does it
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows that pictures compare: a model's table, or (`centred`) that table minus its average row."""
+    """A model's embedding table, or (`centred`) that table minus its average row."""
 
     model: Model
-    centred: bool
+    centred: bool = False
 
     @property
     def W_E(self) -> np.ndarray:
@@ -37,7 +36,7 @@ class Rows:
     @property
     def note(self) -> str:
         """What a caption adds."""
-        return ", the average taken away" if self.centred else ""
+        return ", after subtracting the average row" if self.centred else ""
 
     def name(self, token: int) -> str:
         """Return a token's text, quoted."""
@@ -57,22 +56,3 @@ class Rows:
             "v @ w / (np.linalg.norm(v) * np.linalg.norm(w))",
             embeddings.cosine_similarity(vector, row),
         )
-
-
-class Table(View):
-    """One switch for all pictures of a page: "take the average away". `trace`: the `Rows` that they compare.
-
-    source: a model.
-    """
-
-    travels = True
-    copies_as_code = False  # it stands above many views
-
-    trace = traitlets.Instance(Rows)
-
-    @dataclass(frozen=True)
-    class State:
-        centred: bool = tick("take the average away (in all pictures of this page, not in its questions)")
-
-    def hand_on(self) -> None:
-        self.trace = Rows(self.run, self.state.centred)
