@@ -10,12 +10,11 @@ from widget_tree import inside
 
 import llmviz
 from llmviz import views
-from llmviz.views import attention, embeddings, ffn, position, sampling, tokenization
+from llmviz.views import attention, embeddings, ffn, sampling, tokenization
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.kit.picture import Picture
-from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.sampling.continuation_tree import ContinuationTree
 from llmviz.views.sampling.written_text import WrittenText
@@ -39,8 +38,6 @@ def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float]]:
         yield from (((row,), picture.probs[row]) for row in range(len(picture.ids)))
     elif isinstance(picture, NearestTokens):
         yield from (((row,), picture.cosines[row]) for row in range(len(picture.ids)))
-    elif isinstance(picture, RopeDial):
-        yield from (((pair,), picture.parts[pair]) for pair in range(len(picture.parts)))
     elif isinstance(picture, CosineHistogram):
         yield (), picture.value
     elif isinstance(picture, views.Arcs):
@@ -89,7 +86,6 @@ FOLLOWING = {
     "lens": lambda prompt: ffn.LensGrid(prompt, "dog"),
     "norms": ffn.StreamNorms,
     "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
-    "dial": lambda prompt: position.DialExplorer(prompt, layer=1, head=1),
     "temperature": sampling.TemperatureExplorer,
     "draws": lambda prompt: sampling.Draws(prompt, 50),
     "chain": sampling.SamplerChain,
@@ -100,7 +96,6 @@ FOLLOWING = {
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "tokens": tokenization.TextTokens,
     "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
-    "waves": lambda _: position.SinusoidPattern(n_positions=10, d_model=8),
     "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
 }
 

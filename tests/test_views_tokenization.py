@@ -279,9 +279,7 @@ def test_a_word_of_ones_own_is_asked_about_after_any_example(model, monkeypatch)
         *_, choice, percent = numbers(repr(message))[:4]
         assert (choice, percent) == (int(answer.choice), round(100 * float(answer.probs.max()), 1))
         assert "".join(strip.pieces).endswith(questions("window")[kind].text)
-        assert "".join(strip.pieces).startswith(
-            "How many times" if in_front == "potato" else "How"
-        )
+        assert "".join(strip.pieces).startswith("How many times" if in_front == "potato" else "How")
     assert bars.counts == before
     for typed in ("two words", "aaaaaaaa", "x", "שלום"):
         view.controls["word"].value = typed

@@ -11,6 +11,7 @@ MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LISTS: dict[str, str] = _CASES["lists"]
 UNSEEN_TEXTS: dict[str, str] = _CASES["unseen_texts"]
 UNSEEN_SPACES: dict[str, str] = _CASES["unseen_spaces"]
+UNSEEN_SENTENCES: tuple[str, ...] = tuple(_CASES["unseen_sentences"]["whole"])
 LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
 SENTENCES = {f"{name}, {i + 1}": text for name, pair in ARTICLES.items() for i, text in enumerate(pair)}

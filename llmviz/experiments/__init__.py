@@ -95,7 +95,6 @@ from .probabilities import (
     mean_surprise,
     probability,
     probability_moved,
-    surprise_by_context,
     surprise_in_window,
     token_probs,
     token_surprise,

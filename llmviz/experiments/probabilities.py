@@ -1,6 +1,6 @@
 """Measure how likely each token was, and how far apart two predictions are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -71,19 +71,6 @@ def surprise_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Fl
     """Measure how surprising each token but the first is after only the `n_before` tokens before it, in bits."""
     windows = (tokens[max(0, end - n_before - 1) : end] for end in range(2, len(tokens) + 1))
     return np.array([token_surprise(model.trace(window), last=1)[0] for window in windows])
-
-
-def surprise_by_context(
-    model: Model, tokens: Sequence[int], n_last: int, contexts: Iterable[int], edits: Edits | None = None
-) -> Iterator[float]:
-    """Yield the mean surprise at the last `n_last` tokens in bits, after so many of the tokens before them.
-
-    No run is kept for reuse: one over 2,048 tokens holds several hundred megabytes.
-    """
-    for context in contexts:
-        mean = mean_surprise(model.trace(tokens[-(context + n_last) :], edits), last=n_last)
-        model.forget()
-        yield mean
 
 
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:

@@ -17,12 +17,18 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, part, parts, sente
 from llmviz.views.position.shuffled_head import beginning, cut
 
 
-def shares_one_back(trace: Trace) -> Float[np.ndarray, "n_heads n_layers"]:
-    """Return what each head gives to the token before, in the beginning of the text where that is long."""
-    return experiments.previous_token_scores(beginning(trace)).T
+def previous_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Return each head's mean attention weight for the token before, in the beginning of the text where it is long."""
+    return experiments.previous_token_scores(beginning(trace))
 
 
-ARCS = {"own": ": where each token looks", "unturned": ", its hands not turned: all else as it was"}
+def strongest_head(trace: Trace) -> tuple[int, int]:
+    """Return (layer, head) of the head that gives most to the token before; the very first for a single token."""
+    strongest = experiments.strongest_heads(previous_token_weights(trace), 1)
+    return strongest[0] if strongest else (0, 0)
+
+
+ARCS = {"own": "in the unchanged model", "unturned": "with RoPE switched off in this head only"}
 
 
 class OneBack(View):
@@ -33,22 +39,28 @@ class OneBack(View):
 
     @dataclass(frozen=True)
     class State:
-        cell: tuple[int, int] | None = selection("map")
+        cell: tuple[int, int] | None = selection("map")  # None: the strongest head
 
     @shared
     def used(self, scene: Scene) -> Trace:
         if len(scene.run.tokens) < 2:
-            raise NothingToShow("A single token has no token before it. Write one more.")
+            raise NothingToShow("A single token has no token before it. Type at least two.")
         return beginning(scene.run)
 
     @shared
-    def shares(self, scene: Scene) -> np.ndarray:
-        return shares_one_back(scene.used)
+    def weights(self, scene: Scene) -> np.ndarray:
+        return previous_token_weights(scene.used).T
+
+    @shared
+    def chosen(self, scene: Scene) -> tuple[int, int]:
+        """Return head and layer."""
+        cell = selected(scene.cell, *scene.weights.shape)
+        return (cell[0], cell[1]) if cell else strongest_head(scene.used)[::-1]
 
     @shared
     def head(self, scene: Scene) -> tuple[str, dict[str, np.ndarray]]:
         """Return the name of the chosen head, and its pattern with RoPE and without."""
-        head, layer = selected(scene.cell, *scene.shares.shape) or (0, 0)
+        head, layer = scene.chosen
         own = scene.used.blocks[layer].patterns(slice(head, head + 1))[0]
         unturned = experiments.pattern_without_rope(scene.used, layer, head)
         return f"L{layer}·H{head}", {"own": own, "unturned": unturned}
@@ -59,19 +71,21 @@ class OneBack(View):
         [0],
         row_axis="head",
         col_axis="layer",
-        numbers="never",
-        quantity="mean share for the token before",
-        caption="All heads: how much of its attention each gives to the token just before. Click one",
+        numbers="always",
+        quantity="mean attention weight for the token before",
+        caption="Mean attention weight for the token before, in every head. A dot marks more than half.",
     )
     def map(self, scene: Scene) -> dict:
-        shape = n_heads, n_layers = scene.shares.shape
-        labels = {"row_labels": range(n_heads), "col_labels": range(n_layers)}
-        return {"values": scene.shares, **labels, "selected": selected(scene.cell, *shape) or [0, 0]}
+        n_heads, n_layers = scene.weights.shape
+        dots = [["●" if weight > 0.5 else "" for weight in row] for row in scene.weights]
+        labels = {"row_labels": range(n_heads), "col_labels": range(n_layers), "cell_text": dots}
+        return {"values": scene.weights, **labels, "selected": [*scene.chosen]}
 
     @parts(ARCS, Arcs, [], np.zeros((0, 0)), threshold=0.1)
     def arcs(self, scene: Scene, which: str) -> dict:
         name, patterns = scene.head
-        return {"pieces": scene.used.pieces, "weights": patterns[which], "caption": name + ARCS[which]}
+        caption = f"Attention weights in {name}, {ARCS[which]}. Thicker arcs are larger."
+        return {"pieces": scene.used.pieces, "weights": patterns[which], "caption": caption}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -79,8 +93,7 @@ class OneBack(View):
         own, unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
         even = experiments.even_previous_token_score(len(scene.used.tokens))
         return [
-            f"{name} gives {own} of its attention to the token before; its hands not turned, {unturned}. A head that "
-            f"looks at everything alike would give {percent(even)}.",
-            f"Of {scene.shares.size} heads, {(scene.shares > 0.5).sum()} give it more than half.",
+            f"{name} gives the token before {own} of its attention. Without RoPE in this head, it gives {unturned}; "
+            f"even attention would give {percent(even)}.",
             cut(scene.run),
         ]

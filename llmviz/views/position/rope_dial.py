@@ -13,18 +13,20 @@ from llmviz.views.kit.pieces import visible
 class RopeDial(OfRows):
     """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
 
-    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. `selected` is a pair, by click or arrow keys.
-    With `turns` in place of `parts` it shows the query alone: k_hands are then its own hands before RoPE.
+    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts` it shows
+    just the query. With `turns` a player moves all hands on by 1, 2, 3 … positions (`step`).
     """
 
     _static, _rows = "rope_dial", ("q_hands",)
-    _data = ("q_hands", "k_hands", "parts", "turns", "q_name", "k_name", "q_position", "k_position")
+    _by_page = ("selected", "step")
+    _data = ("q_hands", "k_hands", "parts", "step", "q_name", "k_name", "q_position", "k_position")
 
     q_hands = Floats(ndim=(2,))
     k_hands = Floats(ndim=(2,))
     parts = Floats(ndim=(1,))  # what each pair adds to the score
-    turns = Floats(ndim=(1,))  # how often each pair has been turned round
+    turns = Floats(ndim=(2,))  # of each pair after each step [n_steps + 1, n_pairs]
     periods = Floats(ndim=(1,))  # tokens for one full turn
+    step = traitlets.Int(0).tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)  # where the bars end
     score = traitlets.Float(0.0).tag(sync=True)
     q_name = Pieces()
@@ -32,29 +34,43 @@ class RopeDial(OfRows):
     q_position = traitlets.Int(0).tag(sync=True)
     k_position = traitlets.Int(0).tag(sync=True)
 
+    @traitlets.validate("step")
+    def _a_step(self, proposal):
+        if not 0 <= proposal["value"] < (1 if self.turns is None else len(self.turns)):
+            raise traitlets.TraitError(f"there is no step {proposal['value']}")
+        return proposal["value"]
+
     def text(self) -> str:
-        """What is shown, then a line a pair: how fast it turns, both angles, and what it adds, or its turns."""
+        """What is shown, then a line a pair: how fast it turns, its angles at this step, what it adds, or its turns."""
         if self.q_hands is None:
             return self.headline()
-        alone = self.parts is None
-        rows: list = [["pair", "tokens a turn", "query's hand"]]
-        rows[0] += ["before", "turns"] if alone else ["key's hand", "adds"]
-        last = self.turns if alone else self.parts
-        for i, (q, k, value, period) in enumerate(zip(self.q_hands, self.k_hands, last, self.periods)):
-            rows.append([i, f"{period:,.3g}", degrees(q), degrees(k), digits(value)])
-        return f"{self.headline()}\n{lines(rows)}"
+        turns = np.zeros(len(self.q_hands)) if self.turns is None else self.turns[self.step]
+        only_query = self.k_hands is None
+        rows: list = [["pair", "tokens per turn", "query's hand"]]
+        rows[0] += ["turns"] if only_query else ["key's hand", "adds"]
+        for i, (q, turn, period) in enumerate(zip(self.q_hands, turns, self.periods)):
+            rows.append([i, f"{period:,.3g}", degrees(q, turn)])
+            rows[-1] += (
+                [digits(turn)] if only_query else [degrees(self.k_hands[i], turn), digits(self.parts[i])]
+            )
+        return f"{self.headline()}, {self.step:,} positions on\n{lines(rows)}"
 
     def headline(self) -> str:
         if self.q_hands is None:
             return "no query yet"
         q, k = (visible(name[0]) if name else "" for name in (self.q_name, self.k_name))
-        score = f", key {k} at {self.k_position:,}: score {self.score:.2f}"
-        return f"Query {q} at {self.q_position:,}{'' if self.parts is None else score}"
+        query = f"Query {q} at {self.q_position:,}"
+        return (
+            query
+            if self.k_hands is None
+            else f"{query}, key {k} at {self.k_position:,}: score {self.score:.2f}"
+        )
 
 
-def degrees(hand: np.ndarray) -> str:
-    """Return the angle of a hand (a, b), from −180° to 180°."""
-    return minus(f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°")
+def degrees(hand: np.ndarray, turns: float) -> str:
+    """Return the angle of a hand (a, b) that is turned on, from −180° to 180°."""
+    angle = np.degrees(np.arctan2(hand[1], hand[0])) + 360 * turns
+    return minus(f"{(angle + 180) % 360 - 180:.0f}°")
 
 
 def digits(value: float | np.floating) -> str:

@@ -9,7 +9,7 @@ from llmviz.model import Edits, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import head, number, replace, tick
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, parts, press, sentences, shared
+from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
 N_USED = 64  # tokens of a text, at most, in the pictures of this page that take several runs
 
@@ -21,12 +21,11 @@ def beginning(trace: Trace) -> Trace:
 
 def cut(trace: Trace) -> str:
     """Return a sentence for a text of which only the beginning is used."""
-    return f"Only the first {N_USED} tokens are used here." if len(trace.tokens) > N_USED else ""
+    return f"This picture uses the first {N_USED} tokens." if len(trace.tokens) > N_USED else ""
 
 
 class ShuffledHead(View):
-    """What one head of the first layer passes on to the last token: the text in its order, and shuffled; without RoPE
-    or with it."""
+    """What the last token attends to in one head of the first layer, without RoPE or with it, in any order."""
 
     stage = "position"
 
@@ -34,49 +33,48 @@ class ShuffledHead(View):
     class State:
         head: int = head(0, "Head of layer 0")
         rope: bool = tick("RoPE on")
-        seed: int = number(0, None, 9)
+        order: int = number(0, None, 9)  # 0: the text's own; else the seed of a shuffle
 
-    arrangement = (("head", "rope", "again"), "in_order", "shuffled", "message")
+    arrangement = (("shuffle", "in_order", "rope", "head"), "strip", "message")
 
-    @press("shuffle again")
-    def again(self, state: State) -> State:
-        return replace(state, seed=(state.seed + 1) % 10)
+    @press("Shuffle", look="primary")
+    def shuffle(self, state: State) -> State:
+        return replace(state, order=state.order % 9 + 1)
+
+    @press("Back in order")
+    def in_order(self, state: State) -> State:
+        return replace(state, order=0)
 
     @shared
-    def runs(self, scene: Scene) -> dict[bool, dict[str, Trace]]:
-        """Return the runs over both orders without RoPE and, where it is on, with it."""
-        model, tokens = scene.run.model, scene.run.tokens[:N_USED]
-        orders = {"in_order": tokens, "shuffled": experiments.shuffle_tokens(tokens, scene.seed)}
-        settings = {False, scene.rope}
-        return {
-            rope: {name: model.trace(order, Edits(rope=rope)) for name, order in orders.items()}
-            for rope in settings
-        }
+    def runs(self, scene: Scene) -> tuple[Trace, Trace]:
+        """Return the run over the text, and that over the order that is chosen."""
+        tokens = scene.run.tokens[:N_USED]
+        order = experiments.shuffle_tokens(tokens, scene.order) if scene.order else tokens
+        own, other = (scene.run.model.trace(ids, Edits(rope=scene.rope)) for ids in (tokens, order))
+        return own, other
 
-    @parts(
-        {"in_order": "In order: what the last token looks at", "shuffled": "Shuffled, all but the last"},
+    @part(
         TokenStrip,
         [],
-        quantity="share that the last token gives it",
-        highlight_name="the last token",
+        quantity="attention weight from the last token",
+        highlight_name="the last token, which stays",
+        caption="Attention weights from the last token. A stronger colour is a larger weight.",
     )
-    def order(self, scene: Scene, name: str) -> dict:
-        run = scene.runs[scene.rope][name]
+    def strip(self, scene: Scene) -> dict:
+        _, run = scene.runs
         weights = run.blocks[0].attention_at(-1).pattern[scene.head, 0]
         return {"pieces": run.pieces, "weights": weights, "highlight": [len(weights) - 1]}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        changes = {
-            rope: experiments.head_change(*runs.values(), 0)[scene.head] for rope, runs in scene.runs.items()
-        }
-        rounding = " (rounding)" if 0 < changes[False] < 1e-5 else ""
-        on = f", by {percent(changes[True])} with RoPE" if scene.rope else ""
+        if len(scene.run.tokens) < 3:
+            return ["There is nothing to shuffle: that takes two tokens before the last."]
+        if not scene.order:
+            return ["Press Shuffle to put the tokens in another order.", cut(scene.run)]
+        change = experiments.head_change(*scene.runs, 0)[scene.head]
+        rounding = ", which is rounding" if 0 < change < 1e-5 else ""
+        rope = "with RoPE" if scene.rope else "without RoPE"
         return [
-            f"Head {scene.head}: shuffled, what it hands over changes by {percent(changes[False])} without RoPE"
-            f"{rounding}{on}.",
-            ""
-            if len(scene.run.tokens) > 2
-            else "Here is nothing to shuffle: that takes two tokens before the last.",
+            f"Shuffled, {rope}: the output of head {scene.head} changed by {percent(change)}{rounding}.",
             cut(scene.run),
         ]

@@ -9,9 +9,8 @@ import numpy as np
 from llmviz import position
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import index, picked, replace
-from llmviz.views.kit.view import Scene, View, explains, on, part
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.state_fields import index, replace
+from llmviz.views.kit.view import Scene, View, on, part
 
 
 class SinusoidPattern(View):
@@ -22,9 +21,6 @@ class SinusoidPattern(View):
     @dataclass(frozen=True)
     class State:
         row: int = index(20, "Position", lambda view: len(view.encoding))
-        column: int = picked(
-            0, lambda value, view: value in range(view.encoding.shape[1]), "the index of a column"
-        )
 
     def __init__(self, *, n_positions: int = 100, d_model: int = 128, **state):
         self.encoding = position.sinusoidal_encoding(np.arange(n_positions), d_model)
@@ -32,7 +28,7 @@ class SinusoidPattern(View):
 
     @on("map", "selected")
     def select(self, state: State, cell: list[int] | None) -> State:
-        return replace(state, row=cell[0], column=cell[1]) if cell else state
+        return replace(state, row=cell[0]) if cell else state
 
     @part(
         lambda view: HeatMap(
@@ -45,26 +41,13 @@ class SinusoidPattern(View):
             limit=1.0,
             numbers="never",
             stage="position",
-            caption=f"A line for each position, {view.encoding.shape[1]} numbers long: fast waves on the left, slow "
-            "ones on the right",
+            caption=f"The pattern for each position, {view.encoding.shape[1]} numbers in a row: fast waves on the left",
         )
     )
     def map(self, scene: Scene) -> dict:
-        return {"selected": [scene.row, scene.column]}
+        return {"selected": [scene.row, 0]}
 
-    @explains("map")
-    def explain(self, scene: Scene, at: int, column: int) -> Explanation:
-        d_model = self.encoding.shape[1]
-        wave = "sin" if column % 2 == 0 else "cos"
-        return Explanation(
-            f"Number {column} of position {at}",
-            f"{wave} of position / 10000^(2i / d_model), with 2i = {column - column % 2}",
-            [Operand("position", at), Operand("column", column - column % 2), Operand("d_model", d_model)],
-            f"np.{wave}(position / 10_000 ** (column / d_model))",
-            self.encoding[at, column],
-        )
-
-    @part(LinePlot, x_axis="distance from the chosen position", y_axis="dot product")
+    @part(LinePlot, x_axis="distance from the chosen position (positions)", y_axis="dot product")
     def lines(self, scene: Scene) -> dict:
         reach = len(self.encoding) - 1
         values = np.full(2 * reach + 1, np.nan, np.float32)
@@ -74,5 +57,5 @@ class SinusoidPattern(View):
             "values": values[None],
             "y_max": self.encoding.shape[1] / 2,
             "names": [f"position {scene.row} with each other position"],
-            "caption": f"Line {scene.row} times every line: the further away, the smaller on the whole",
+            "caption": f"Dot product of row {scene.row} with every row",
         }

@@ -1,18 +1,32 @@
-// RoPE's pairs of one query and one key as clocks with two hands each, or those of a query alone, turned and not.
-// Python turned the hands; here they are drawn.
+// RoPE's pairs of one query and one key as clocks with two hands each, or those of a query on its own. Python says how far
+// each step turns them; here they are drawn.
 
-import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, pointIn, s } from "./kit.js";
+import {
+  clamp,
+  colorScale,
+  count,
+  floats,
+  frame,
+  h,
+  minus,
+  number,
+  onKeys,
+  pieceNodes,
+  player,
+  pointIn,
+  s,
+} from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
   const sum = h("div", { class: "lv-dial-sum" });
   const large = makeFace();
   const between = s("path", { class: "lv-dial-angle" });
-  const apart = s("text", { "text-anchor": "middle", x: 80, y: 172 });
+  const label = s("text", { "text-anchor": "middle", x: 80, y: 172 });
   const head = h(
     "div",
     { class: "lv-dial-head", "aria-hidden": "true" },
-    s("svg", { width: 160, height: 180 }, ...Object.values(large), between, apart),
+    s("svg", { width: 160, height: 180 }, ...Object.values(large), between, label),
     sum,
   );
   const dials = s("g", {});
@@ -27,7 +41,12 @@ export function render({ model, el }) {
     },
     svg,
   );
-  view.body.append(head, plot);
+  const bar = player(view, {
+    steps: () => (model.get("turns")?.shape[0] ?? 1) - 1,
+    name: "move on, position by position",
+    pace: 120,
+  });
+  view.body.append(bar.node, head, plot);
   let clocks = [];
   let layout = null;
 
@@ -38,30 +57,30 @@ export function render({ model, el }) {
     view.set({ selected: to });
     ask ? view.ask(to) : view.follow(to);
   };
-  const radians = ([a, b]) => Math.atan2(b, a);
-  const pair = (hands, i) => [hands.data[2 * i], hands.data[2 * i + 1]];
+  const FULL = 2 * Math.PI;
+  const arrays = () => ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) => floats(model.get(name)));
+  /** How often pair i has been turned since step 0. */
+  const turnsOf = (turns, i) => (turns ? turns.data[model.get("step") * turns.shape[1] + i] : 0);
+  const length = (hands, i) => Math.hypot(hands.data[2 * i], hands.data[2 * i + 1]);
+  const radians = (hands, i, turn) => Math.atan2(hands.data[2 * i + 1], hands.data[2 * i]) + FULL * turn;
   /** From the key's hand to the query's, the short way. */
   const angle = (q, k, i) => {
-    const way = radians(pair(q, i)) - radians(pair(k, i));
+    const way = radians(q, i, 0) - radians(k, i, 0);
     return Math.atan2(Math.sin(way), Math.cos(way));
   };
-  const wide = (radian) => `${Math.round((Math.abs(radian) * 180) / Math.PI)}°`;
+  const apart = (q, k, i) => `${Math.round((Math.abs(angle(q, k, i)) * 180) / Math.PI)}° apart`;
   const signed = (v) => (v > 0 ? "+" : "") + number(v);
-  const turn = (period) =>
+  const perTurn = (period) =>
     period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
-  const arrays = () => ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) => floats(model.get(name)));
-  const turned = (turns) => {
-    const [amount, unit] = turns < 1 ? [360 * turns, "°"] : [turns, " turns"];
-    return amount.toFixed(amount < 10 ? 1 : 0) + unit;
-  };
+  const turned = (turns) => (turns < 1 ? `turned by ${Math.round(360 * turns)}°` : `${turns.toFixed(1)} turns`);
   const tell = (index) => {
     const [q, k, parts, turns, periods] = arrays();
     if (!q || index < 0 || index >= q.shape[0]) return view.note("Point at a clock, or go to one with the arrow keys.");
-    const outcome = parts
-      ? `hands ${wide(angle(q, k, index))} apart · adds ${signed(parts.data[index])} to the score`
-      : `turned by ${turned(turns.data[index])} so far`;
+    const outcome = k
+      ? `hands ${apart(q, k, index)} · adds ${signed(parts.data[index])} to the score`
+      : turned(turnsOf(turns, index));
     view.note(
-      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · ${outcome}`,
+      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${perTurn(periods.data[index])} tokens · ${outcome}`,
     );
   };
   const indexOf = (event) => {
@@ -106,8 +125,6 @@ export function render({ model, el }) {
       ...makeFace(),
       axis: s("line", { class: "lv-dial-axis" }),
       bar: s("rect", { height: 9 }),
-      name: s("text", { class: "lv-quiet", "text-anchor": "middle" }),
-      part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
       cut: s("path", { class: "lv-dial-cut" }), // across a bar that is longer than there is room
     };
     one.node = s("g", { "data-index": i }, ...Object.values(one));
@@ -118,16 +135,18 @@ export function render({ model, el }) {
   };
 
   return view.start(() => {
-    const [q, k, parts, turns, periods] = arrays();
-    const below = parts ?? turns;
-    const n = below?.data.length ?? 0;
-    if (!n || !q || !k || q.shape[0] !== n || k.shape[0] !== n) return; // more traits are on their way
+    const [q, k, parts, turns] = arrays();
+    const n = q?.shape[0] ?? 0;
+    if (!n || (k && (k.shape[0] !== n || parts?.data.length !== n))) return; // more traits are on their way
+    const step = model.get("step");
+    bar.node.hidden = !turns;
+    bar.show(step);
     const width = Math.max(300, view.width());
-    const rows = Math.ceil(n / clamp(Math.floor(width / 84), 2, 16)); // so that "438,000" has room over a clock
+    const rows = Math.ceil(n / clamp(Math.floor(width / 64), 2, 16));
     const columns = Math.ceil(n / rows);
     const w = width / columns;
     const r = Math.min(0.43 * w, 38);
-    const hgt = 2 * r + (parts ? 72 : 54);
+    const hgt = 2 * r + (k ? 34 : 16);
     layout = { columns, w, h: hgt };
     const height = rows * hgt;
     put(svg, { width, height });
@@ -137,66 +156,76 @@ export function render({ model, el }) {
       dials.replaceChildren(...clocks.map((one) => one.node));
     }
     const scale = colorScale("signed", view.theme, 1);
-    const longest = (hands) => Math.max(1e-9, ...Array.from({ length: n }, (_, i) => Math.hypot(...pair(hands, i))));
-    const [qMax, kMax] = [longest(q), longest(k)];
+    const longest = (hands) => Math.max(1e-9, ...Array.from({ length: n }, (_, i) => length(hands, i)));
+    const second = k ?? q; // without a key, where the query's hand was before RoPE
+    const [qMax, kMax] = [longest(q), longest(second)];
     const limit = model.get("limit") || 1;
+    const chosen = Math.min(current(), n - 1);
     const drawFace = (one, i, cx, cy, radius) => {
-      put(one.face, { cx, cy, r: radius, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
-      for (const [way, line, hands, most] of [
-        [one.qWay, one.q, q, qMax],
-        [one.kWay, one.k, k, kMax],
+      const turn = turnsOf(turns, i);
+      const marks = `${i === chosen ? " lv-clock-on" : ""}${!k && turn >= 1 ? " lv-clock-round" : ""}`;
+      put(one.face, { cx, cy, r: radius, class: `lv-clock${marks}` });
+      for (const [way, line, hands, most, by] of [
+        [one.qWay, one.q, q, qMax, turn],
+        [one.kWay, one.k, second, kMax, k ? turn : 0],
       ]) {
-        const [a, b] = pair(hands, i);
-        const length = Math.max(1e-9, Math.hypot(a, b));
-        const to = (reach) => ({ x1: cx, y1: cy, x2: cx + (a / length) * reach, y2: cy + (b / length) * reach });
+        const at = radians(hands, i, by);
+        const to = (reach) => ({ x1: cx, y1: cy, x2: cx + Math.cos(at) * reach, y2: cy + Math.sin(at) * reach });
         put(way, to(radius - 1));
-        put(line, to((radius - 3) * Math.sqrt(length / most)));
+        put(line, to((radius - 3) * Math.sqrt(length(hands, i) / most)));
       }
       put(one.hub, { cx, cy });
     };
-    const chosen = Math.min(current(), n - 1);
     drawFace(large, chosen, 80, 78, 74);
-    const [gap, from] = [angle(q, k, chosen), radians(pair(k, chosen))];
-    const on = (way) => `${80 + 30 * Math.cos(way)} ${78 + 30 * Math.sin(way)}`;
-    put(between, { d: `M${on(from)}A30 30 0 0 ${gap > 0 ? 1 : 0} ${on(from + gap)}` });
-    apart.textContent = `pair ${chosen}: ${parts ? `${wide(gap)} apart` : turned(turns.data[chosen])}`;
+    // The way from the dashed hand to the other: between two hands the short one, else all that it has turned, as a
+    // spiral of at most three rounds.
+    const turn = turnsOf(turns, chosen);
+    const way = k ? angle(q, k, chosen) : FULL * (turn > 3 ? 2 + (turn % 1) : turn);
+    const from = k ? radians(k, chosen, turn) : radians(q, chosen, 0);
+    const points = Array.from({ length: 1 + Math.ceil(Math.abs(way) / 0.1) }, (_, i) => {
+      const gone = Math.min(0.1 * i, Math.abs(way));
+      const reach = 24 + (k ? 0 : (12 * gone) / FULL);
+      const at = from + Math.sign(way) * gone;
+      return `${(80 + reach * Math.cos(at)).toFixed(1)} ${(78 + reach * Math.sin(at)).toFixed(1)}`;
+    });
+    put(between, { d: `M${points.join("L")}` });
+    label.textContent = `pair ${chosen}: ${k ? apart(q, k, chosen) : turned(turn)}`;
     clocks.forEach((one, i) => {
-      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
+      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 6];
       drawFace(one, i, cx, cy, r);
+      for (const node of [one.axis, one.bar, one.cut]) node.style.display = k ? "" : "none";
+      if (!k) return;
       const y = cy + r + 8;
-      if (parts) {
-        const part = clamp(parts.data[i] / limit, -1, 1);
-        const reach = Math.abs(part) * (w / 2 - 5);
-        put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
-        put(one.bar, {
-          x: part < 0 ? cx - reach : cx,
-          y,
-          width: Math.max(0.01, reach),
-          fill: scale.css(part < 0 ? -0.66 : 0.66),
-        });
-        const x = cx + Math.sign(part) * (reach - 9);
-        put(one.cut, { d: Math.abs(parts.data[i]) > limit ? `M${x - 4} ${y + 11}l5 -13m4 0l-5 13` : "" });
-      }
-      const label = turn(periods.data[i]);
-      put(one.name, { x: cx, y: cy - r - 7 });
-      put(one.part, { x: cx, y: y + (parts ? 27 : 9) });
-      const told = parts ? `${parts.data[i] > 0 ? "+" : ""}${parts.data[i].toFixed(2)}` : turned(turns.data[i]);
-      if (one.name.textContent !== label) one.name.textContent = label;
-      if (one.part.textContent !== minus(told)) one.part.textContent = minus(told);
+      const part = clamp(parts.data[i] / limit, -1, 1);
+      const reach = Math.abs(part) * (w / 2 - 5);
+      put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
+      put(one.bar, {
+        x: part < 0 ? cx - reach : cx,
+        y,
+        width: Math.max(0.01, reach),
+        fill: scale.css(part < 0 ? -0.66 : 0.66),
+      });
+      const x = cx + Math.sign(part) * (reach - 9);
+      put(one.cut, { d: Math.abs(parts.data[i]) > limit ? `M${x - 4} ${y + 11}l5 -13m4 0l-5 13` : "" });
     });
     const at = (name) =>
       h(
         "span",
         {},
         h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")),
-        ` at ${count(model.get(`${name}_position`))}`,
+        ` at position ${count(model.get(`${name}_position`) + step)}`,
       );
+    const round = clocks.filter((_, i) => turnsOf(turns, i) >= 1).length;
     sum.replaceChildren(
-      ...(parts
-        ? [h("b", {}, `score ${minus((model.get("score") > 0 ? "+" : "") + model.get("score").toFixed(2))}`)]
-        : []),
+      h(
+        "b",
+        {},
+        k
+          ? `score ${minus((model.get("score") > 0 ? "+" : "") + model.get("score").toFixed(2))}`
+          : `${round} of ${n} all the way round`,
+      ),
       h("span", {}, "query ", at("q")),
-      ...(parts
+      ...(k
         ? [
             h("span", {}, "key ", at("k")),
             h("span", {}, `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`),
@@ -215,17 +244,10 @@ export function render({ model, el }) {
         text,
       );
     view.setLegend(
-      key("q", parts ? "hand of the query" : "hand of the query, turned"),
-      key("k", parts ? "hand of the key" : "before RoPE"),
-      h("span", {}, "above: tokens for one full turn"),
-      h(
-        "span",
-        {},
-        parts
-          ? `below: what the pair adds to the score (a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))})`
-          : "below: how far it has turned",
-      ),
-      h("span", {}, "thick part of a hand: its length, on a square-root scale"),
+      key("q", k ? "query" : "query at this position"),
+      key("k", k ? "key" : "at position 0"),
+      h("span", {}, "long hands are long pairs of numbers (square-root scale)"),
+      k && h("span", {}, `a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))}`),
     );
     tell(current());
   });

@@ -60,7 +60,9 @@ export function render({ model, el }) {
 
   return view.start(() => {
     const [pieces, ids] = [model.get("pieces"), model.get("ids")];
-    if (pieces !== drawn.pieces || ids !== drawn.ids) {
+    if (pieces !== drawn.pieces && isReordered(pieces, drawn.pieces)) {
+      chips = reorder(list, chips, drawn.pieces, pieces);
+    } else if (pieces !== drawn.pieces || ids !== drawn.ids) {
       // most keys change the end of a text: the chips before it stay
       const old = chips;
       const same = (piece, i) => old[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
@@ -88,4 +90,32 @@ export function render({ model, el }) {
     drawn = { pieces, ids };
     tell(current());
   });
+}
+
+const isReordered = (pieces, before) =>
+  pieces.length === before?.length &&
+  pieces.some((piece, i) => piece !== before[i]) &&
+  JSON.stringify([...pieces].sort()) === JSON.stringify([...before].sort());
+
+/** Let the chips move to their places in another order of the same pieces. */
+function reorder(list, chips, before, pieces) {
+  const was = new Map(chips.map((node) => [node, node.getBoundingClientRect()]));
+  const left = new Map();
+  chips.forEach((node, i) => left.set(before[i], [...(left.get(before[i]) ?? []), node]));
+  const moved = pieces.slice(0, KIT.maxTokens).map((piece, i) => {
+    const node = left.get(piece)?.shift() ?? chip(piece, null, i);
+    node.dataset.index = i;
+    return node;
+  });
+  list.replaceChildren(...moved);
+  if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return moved;
+  for (const node of moved) {
+    const [from, to] = [was.get(node), node.getBoundingClientRect()];
+    if (from)
+      node.animate(
+        [{ transform: `translate(${from.left - to.left}px, ${from.top - to.top}px)` }, { transform: "none" }],
+        { duration: 700, easing: "ease-in-out" },
+      );
+  }
+  return moved;
 }
