@@ -207,7 +207,7 @@ class Walk:
                         if not same(
                             self.page.value(said), json.loads(page_table.encoded(explained.as_dict()))
                         ):
-                            found[name, "asked"] = place
+                            found[name, "asked"] = place, self.page.value(said), explained.as_dict()
         return found
 
     def go(self, new, by_itself):

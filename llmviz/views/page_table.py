@@ -322,6 +322,8 @@ class ViewTable:
             return
         if isinstance(widget, Picture):
             values = values_of_picture(widget, trait)
+        elif isinstance(widget, _Selection):
+            values = values_of_control(widget)  # in the order of its options, as the page sends an index
         else:
             values = self.view.values_on_page(name) or values_of_control(widget)
         for number, value in enumerate(values):
