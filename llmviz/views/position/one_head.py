@@ -103,8 +103,8 @@ class TwoHands(View):
         q, k = tokens = last_two(scene.run)
         home = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
         own, now = (digits(position.pair_scores(*turned).sum()) for turned in (home, scene.turned))
-        moved = f" With only the query moved on by {scene.by}, it's {now}." if scene.by else ""
-        return [f"At their own positions, the score is {own}.{moved}"]
+        change = f" With only the query moved on by {scene.by}, it's {now}." if scene.by else ""
+        return [f"At their own positions, the score is {own}.{change}"]
 
 
 class ScoreByDistance(View):
