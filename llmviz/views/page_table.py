@@ -371,10 +371,16 @@ class ViewTable:
 
     def written(self) -> dict:
         """Return the rules as a page takes them."""
-        ids = {name: widget.model_id for name, widget in self.widgets.items()}
+        # A view that others follow need not be on the page, and not all of its parts are.
+        ids = {
+            name: widget.model_id
+            for name, widget in self.widgets.items()
+            if widget.model_id in self.page.reachable
+        }
         starts = {
             f"{ids[name]} click": [[[], {"": self.page.writes({flag: self.page.numbers.of(True)})}]]
             for name, flag in self.flags.items()
+            if name in ids
         }
         return {
             "follows": [*self.page.begin_runs(self)],
@@ -385,14 +391,15 @@ class ViewTable:
                 if self.view.outlives_text(name.split(".")[1])
             ],
             "handed": self.handed.written(),
-            "widgets": {ids[name]: rules.written() for name, rules in self.shown.items()},
+            "widgets": {ids[name]: rules.written() for name, rules in self.shown.items() if name in ids},
             "events": {
                 f"{ids[name]} {'index' if isinstance(self.widgets[name], _Selection) else trait}": rules.written()
                 for (name, trait), rules in self.events.items()
+                if name in ids
             }
             | starts,
             "by_itself": self.by_itself.written(),
-            "asked": {ids[name]: rules.written() for name, rules in self.asked.items()},
+            "asked": {ids[name]: rules.written() for name, rules in self.asked.items() if name in ids},
             "full": [*self.full],
         }
 
