@@ -147,7 +147,7 @@ CLAIMS = (
             "Real tokens in front do change scores, because they change the tokens after them.",
             "Put 100 tokens of a story in front: the change of that score in the median head above the first layer.",
             lambda model, text: np.median(changed_by_a_story(model, text)[1:]),
-            Bounds(within=(0.235, 1.65), control=Bounds(within=below(1e-4))),
+            Bounds(within=(0.1, 1.65), control=Bounds(within=below(1e-4))),
             control=(
                 "any head of the first layer",
                 lambda model, text: changed_by_a_story(model, text)[0].max(),
@@ -208,6 +208,7 @@ CLAIMS = (
             "Switch RoPE off and count the changes.",
             lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
             Bounds(supports=YES, count=5),
+            unseen_bounds=Bounds(supports=YES, count=3),
             over="sentences",
             cases=SENTENCES,
             unseen=WHOLE,
@@ -248,9 +249,7 @@ CLAIMS = (
             "In short texts, the fast pairs of numbers matter and the slow pairs hardly do.",
             "Leave the 8 fastest of the 32 pairs unturned in every head: how many bits more does each token cost?",
             partial(unturned, pairs=FAST),
-            Bounds(
-                supports=above(0.15), count=17, exceptions=SPARED[1:], control=Bounds(within=below(0.035))
-            ),
+            Bounds(supports=above(0.15), count=17, exceptions=SPARED[1:], control=Bounds(within=below(0.1))),
             control=("the 20 slowest", partial(unturned, pairs=SLOW)),
         ),
         slow_in_long_texts=in_bits(
@@ -290,14 +289,15 @@ CLAIMS = (
     *section(
         "Who has what",
         right_thing_leads=on_sentences(
-            "The model usually names the right thing for the first person, but rarely for the second.",
-            "Compare the odds of the two things, also with the things swapped, and take the lower. Above 0 is right.",
+            "Asked for the first person, the model is right in both orders more often than for the second.",
+            "Compare the odds of the two things, also with both swapped, and take the lower: above 0, both are right.",
             lambda model, case: min(odds(model, case, 0, Edits())),
             Bounds(supports=above(0), count=56, control=Bounds(supports=above(0), count=17)),
+            unseen_bounds=Bounds(supports=above(0), count=10, control=Bounds(supports=above(0), count=3)),
             control=("asked for the second person", lambda model, case: min(odds(model, case, 1, Edits()))),
         ),
         swap_turns_the_odds=on_sentences(
-            "Swapping the things moves the odds the right way for the first person, but usually not for the second.",
+            "Swapping the things nearly always moves the odds the right way for the first person, not for the second.",
             "Swap the two things: by how much do the odds move?",
             lambda model, case: sum(odds(model, case, 0, Edits())),
             Bounds(supports=above(0), count=81, lowest=above(-0.5), highest=below(6.65), control=SECOND),
@@ -308,6 +308,7 @@ CLAIMS = (
             "Swap them with RoPE switched off: by how much do the odds move?",
             lambda model, case: sum(odds(model, case, 0, NO_ROPE)),
             Bounds(below_control=73, at={"Tom Anna, dog cat": below(0)}),
+            unseen_bounds=Bounds(below_control=17),
             control=("half of the move with RoPE", lambda m, case: sum(odds(m, case, 0, Edits())) / 2),
         ),
     ),

@@ -95,7 +95,7 @@ export function render({ model, el }) {
 const isReordered = (pieces, before) =>
   pieces.length === before?.length &&
   pieces.some((piece, i) => piece !== before[i]) &&
-  JSON.stringify([...pieces].sort()) === JSON.stringify([...before].sort());
+  JSON.stringify(pieces.toSorted()) === JSON.stringify(before.toSorted());
 
 /** Let the chips move to their places in another order of the same pieces. */
 function reorder(list, chips, before, pieces) {
