@@ -276,7 +276,7 @@ class ViewTable:
             )
             for (of, trait), rules in self.events.items():
                 for sent, value in self._values(name, trait, drawn) if of == name else ():
-                    after = functools.partial(self._after, view.events[of, trait], value)
+                    after = functools.partial(self._after, name, view.events[of, trait], value)
                     yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent))
             if name in self.asked and state == self.start:
                 self._explain(name, state, context)
@@ -285,7 +285,10 @@ class ViewTable:
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
-    def _after(self, event: Callable, value: tuple, state: Any) -> Any:
+    def _after(self, name: str, event: Callable, value: tuple, state: Any) -> Any:
+        is_list = isinstance(self.widgets[name], _Selection)
+        if is_list and (name in self.view.parts or name in self.view._looks):
+            self._traits(name, state)  # Which option an index means depends on what is read for it.
         return self.view.after(state, event, *value)
 
     def _traits(self, name: str, state: Any) -> dict:
