@@ -78,12 +78,20 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
                 f"page_table.write({str(path)!r}, {shown!r}, {[*texts]!r}, {seconds})",
                 lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
-            return Built(node, json.loads(path.read_text("utf-8")))
+            table = json.loads(path.read_text("utf-8"))
+        for cell in code:  # A bar that showed how far something was is no longer there.
+            cell.outputs = [o for o in cell.outputs if _is_there(o, table)]
+        return Built(node, table)
     except (TimeoutError, RuntimeError) as error:
         raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def _is_there(output: nbformat.NotebookNode, table: dict) -> bool:
+    view = output.get("data", {}).get(VIEW)
+    return view is None or view["model_id"] in table["widgets"]
 
 
 def _run(client, source: str) -> list[nbformat.NotebookNode]:

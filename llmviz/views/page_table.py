@@ -519,7 +519,7 @@ class PageTable:
             "drawn": [*map(json.loads, self._drawn)],
             "writes": [*map(json.loads, self._writes)],
             "views": views,
-            "shown": self.shown,
+            "shown": [key for key in self.shown if key in self.reachable],
             "values": self.numbers.texts,
             "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
         }
