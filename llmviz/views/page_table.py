@@ -238,12 +238,20 @@ class ViewTable:
             return [*map(self.view.State, dict.fromkeys([self.start.text, *self.page.texts]))]
         return self.view.states()
 
-    def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
-        buttons = {name: self.view.draw(name, self.view.scene(state)) or {"hidden": True} for name in begun}
-        allowed = [
-            name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
-        ]
-        return [*self.view.needed(state), *allowed]
+    def _jobs(self, state: Any, begun: Sequence[str]) -> Iterator[str]:
+        """Yield the jobs of a state, one after the other: which ones may depend on the results before."""
+        done: list[str] = []
+        while True:
+            scene = self.view.scene(state)
+            buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in begun}
+            allowed = [
+                n for n, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
+            ]
+            left = [name for name in (*self.view.needed(state), *allowed) if name not in done]
+            if not left:
+                return
+            done.append(left[0])
+            yield left[0]
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job, if there is time for it; say whether it is done. What was too slow once is not tried again."""
