@@ -238,12 +238,20 @@ class ViewTable:
             return [*map(self.view.State, dict.fromkeys([self.start.text, *self.page.texts]))]
         return self.view.states()
 
-    def _jobs(self, state: Any, begun: Sequence[str]) -> list[str]:
-        buttons = {name: self.view.draw(name, self.view.scene(state)) or {"hidden": True} for name in begun}
-        allowed = [
-            name for name, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
-        ]
-        return [*self.view.needed(state), *allowed]
+    def _jobs(self, state: Any, begun: Sequence[str]) -> Iterator[str]:
+        """Yield the jobs of a state, one after the other: which ones may depend on the results before."""
+        done: list[str] = []
+        while True:
+            scene = self.view.scene(state)
+            buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in begun}
+            allowed = [
+                n for n, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
+            ]
+            left = [name for name in (*self.view.needed(state), *allowed) if name not in done]
+            if not left:
+                return
+            done.append(left[0])
+            yield left[0]
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job, if there is time for it; say whether it is done. What was too slow once is not tried again."""
@@ -276,7 +284,7 @@ class ViewTable:
             )
             for (of, trait), rules in self.events.items():
                 for sent, value in self._values(name, trait, drawn) if of == name else ():
-                    after = functools.partial(self._after, view.events[of, trait], value)
+                    after = functools.partial(self._after, name, view.events[of, trait], value)
                     yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent))
             if name in self.asked and state == self.start:
                 self._explain(name, state, context)
@@ -285,7 +293,10 @@ class ViewTable:
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
-    def _after(self, event: Callable, value: tuple, state: Any) -> Any:
+    def _after(self, name: str, event: Callable, value: tuple, state: Any) -> Any:
+        is_list = isinstance(self.widgets[name], _Selection)
+        if is_list and (name in self.view.parts or name in self.view._looks):
+            self._traits(name, state)  # Which option an index means depends on what is read for it.
         return self.view.after(state, event, *value)
 
     def _traits(self, name: str, state: Any) -> dict:
