@@ -161,7 +161,7 @@ CLAIMS = (
             "Count the heads that give the token before more than half of their attention.",
             lambda model, text: (previous(model, text) > 50).sum(),
             Bounds(
-                supports=(3, 11), count=43, exceptions=VERY_SHORT, at=dict.fromkeys(VERY_SHORT, (15, 256))
+                supports=(3, 11), count=45, exceptions=VERY_SHORT, at=dict.fromkeys(VERY_SHORT, (15, 256))
             ),
             unit="heads",
             cases=WORDED | SENTENCES | OTHERS | SHORT,
@@ -170,7 +170,7 @@ CLAIMS = (
             "The strongest is usually head 0 of layer 16. The exceptions are lists, digits and repetitions.",
             "Compare how much attention each head gives to the token before.",
             lambda model, text: previous(model, text)[HEAD],
-            Bounds(supports=(72.5, 94.5), count=45, exceptions=("the same word",), above_control=43),
+            Bounds(supports=(72.5, 94.5), count=47, exceptions=("the same word",), above_control=43),
             control=("the strongest other head", lambda m, text: np.delete(previous(m, text), 16 * 9).max()),
             cases=WORDED | SENTENCES | OTHERS | {"the digits of π": "3.14159265358979323846264338327950288"},
         ),
