@@ -18,8 +18,8 @@ MUTANTS = {
     "any state is shown": (VIEW, "if not declared.accepts(value, self):", "if False:"),
     "the page is not put right": (
         VIEW,
-        "        except (Refused, NothingToShow):\n            self._show(self.state)",
-        "        except (Refused, NothingToShow):\n            pass",
+        "        except Refused:\n            self._show(self.state)",
+        "        except Refused:\n            pass",
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
@@ -36,7 +36,7 @@ MUTANTS = {
         "        drawn = {name: self._draw(name, state)",
         "        self.state = state\n        drawn = {name: self._draw(name, state)",
     ),
-    "controls stay where they were": (VIEW, "_put(control, ", "(lambda *_: 0)(control, "),
+    "controls stay where they were": (VIEW, "put(control, ", "(lambda *_: 0)(control, "),
     "another text is not drawn": (VIEW, "scene.run is self.run\n", "True\n"),
     "another state is not drawn": (
         VIEW,

@@ -64,7 +64,7 @@ def sent(held, widget, trait):
 
 
 def test_it_holds_all_that_its_views_show(held):
-    assert len(held["shown"]) == 8
+    assert len(held["shown"]) == 7
     for view in held["views"]:
         assert all(held["widgets"][widget] for widget in view["widgets"])
         assert view["widgets"]
