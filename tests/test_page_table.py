@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 import time
 from dataclasses import dataclass, fields
 from dataclasses import replace as made_anew
@@ -29,6 +30,7 @@ from llmviz.views.kit.view import View, job, part, press
 
 TEXT, OTHER = "The cat sat on the mat", "the dog"
 STEPS = 30
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 SECONDS = 0.4  # of computing, for the table of a view
 
 pytestmark = pytest.mark.usefixtures("unchecked", "nothing_measured")
@@ -153,6 +155,10 @@ def alone():
         view.close()
 
 
+def numbers_in(text):
+    return [float(number) for number in NUMBER.findall(text)]
+
+
 def forget(view):
     """Forget what was measured for the table."""
     view._measurements._measurements.clear()
@@ -204,10 +210,10 @@ class Walk:
                     if (said := self.page.find(rules, self.page.state, sent)) is not None:
                         place = self.page.value(sent)
                         explained = new.provenance_of(name, new.state, place)
-                        if not same(
-                            self.page.value(said), json.loads(page_table.encoded(explained.as_dict()))
-                        ):
-                            found[name, "asked"] = place, self.page.value(said), explained.as_dict()
+                        texts = self.page.table["values"][said], page_table.encoded(explained.as_dict())
+                        words = [NUMBER.sub("", text) for text in texts]
+                        if words[0] != words[1] or not np.allclose(*map(numbers_in, texts), rtol=1e-3):
+                            found[name, "asked"] = place, *texts
         return found
 
     def go(self, new, by_itself):

@@ -43,7 +43,11 @@ async def _show(states):
                 table.view.parts[job].click()
     await page_table.settle(600)
     shown = [
-        {{name: one.get_state() | {{"hidden": one.layout.display == "none"}} for name, one in table.widgets.items()}}
+        {{
+            name: one.get_state() | {{"hidden": one.layout.display == "none"}}
+            for name, one in table.widgets.items()
+            if one.model_id in _page.reachable
+        }}
         for table in _page.tables
     ]
     print(page_table.encoded(shown))
