@@ -228,7 +228,7 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess).to_contain_text("Computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="stop", exact=True).click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="Switch off 270 heads, one at a time")).to_be_visible()
     expect(guess).to_contain_text("Stopped")
     expect(guess.get_by_role("button", name="Guess again")).to_be_visible()
