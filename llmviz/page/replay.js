@@ -102,7 +102,8 @@ class Page {
     for (const field of view.lasting) kept[field] = state[field];
     return Object.keys(view.widgets).every((id) => this.isHeld(id, kept)) ? kept : { ...state, ...begin };
   }
-  reached(state, changed) {
+  reached(state, fields) {
+    const changed = new Set(fields);
     const touched = new Set([...changed].flatMap((field) => [...(this.readers.get(field) ?? [])]));
     return [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
   }

@@ -64,7 +64,9 @@ def lab_server(browser, model, tmp_path_factory):
 def voila_server(browser, model, tmp_path_factory):
     """One Voilà in its dark theme on a copy of the notebooks."""
     folder = tmp_path_factory.mktemp("voila") / "served"
-    with serve(folder, kind="voila", options=("--theme=dark",)) as server:
+    # Voilà serves no other kind of file by itself; `llmviz class` leaves that cell out.
+    allowed = r"--VoilaConfiguration.file_allowlist=['.*\.(png|jpg|gif|svg|webp)']"
+    with serve(folder, kind="voila", options=("--theme=dark", allowed)) as server:
         yield server
 
 

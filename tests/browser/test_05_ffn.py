@@ -138,7 +138,7 @@ def test_the_map_has_every_step_that_was_tested(lab):
 
 
 def test_ten_countries_by_a_button_that_stops(lab):
-    asked = card(lab, "For how many of ten")
+    asked = card(lab, "how many of the ten countries")
     output = lab.page.locator(".jp-OutputArea-output").filter(has=asked)
     asked.scroll_into_view_if_needed()
     expect(output.get_by_role("button", name="Stop")).to_have_count(0)  # nothing runs before a guess
