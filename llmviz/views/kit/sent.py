@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from ipywidgets.widgets.widget_selection import _Selection
 
-from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.picture import OfRows, Picture
 
 MOST_IN_A_LIST, MOST_ROWS = 512, 64  # indices into a picture
 
@@ -43,7 +43,8 @@ def values_of_picture(picture: Picture, name: str) -> list:
         case traitlets.Enum(), _:
             return list(trait.values)
         case traitlets.Int(), _:
-            return [*nothing, *range(_extent(picture))]
+            n = picture.n_rows if isinstance(picture, OfRows) else _extent(picture)
+            return [*nothing, *range(int(min(n, MOST_IN_A_LIST)))]
         case traitlets.List(), traitlets.Enum() as choice if len(choice.values) <= 7:
             several = [itertools.combinations(choice.values, k) for k in range(len(choice.values) + 1)]
             return [list(subset) for subset in itertools.chain(*several)]
