@@ -202,6 +202,7 @@ class ViewTable:
         context: what the view depends on beside its state. begun: the jobs that the reader has started. with_jobs:
         include the states for which jobs must be done.
         """
+        self.view.layout.display = ""  # Behind an open card it would not follow.
         if context == self.page.begin_runs(self):
             self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
         self.fits.add(context, self.page.writes(self.numbered(vars(self.view.state))))
@@ -447,7 +448,6 @@ class PageTable:
         begin = time.process_time()
         groups: dict[tuple[int, ...], list[ViewTable]] = {}
         for table in self.tables:
-            table.view.layout.display = ""  # Else it would not follow.
             sources = tuple(self._number_of(source) for source in table.view.sources)
             groups.setdefault(sources, []).append(table)
         # First what takes no job, then what does, then what a reader has to start: it was not measured before.
