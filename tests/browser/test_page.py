@@ -307,13 +307,11 @@ def test_the_small_page_shows_what_a_kernel_shows(opened, built, notebook):  # n
     assert compare(opened(built), built, notebook, 25) > 15
 
 
-@pytest.mark.xfail(reason="It failed in its last run, and why is not known yet: issue 26.", strict=False)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_page_shows_what_a_kernel_shows(opened, quick, name):
     assert compare(opened(quick[name]), quick[name], NOTEBOOKS / f"{name}.ipynb", 12) > 8
 
 
-@pytest.mark.xfail(reason="It failed in its last run, and why is not known yet: issue 26.", strict=False)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_page_is_played_through_as_by_a_reader(opened, quick, name):
     assert play(opened(quick[name])) > 10
