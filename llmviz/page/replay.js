@@ -145,7 +145,8 @@ class Page {
     const isTaken = outcome && (isBox || isGuess || outcome.taken !== canonical(now)); // else dragged, not far yet
     const guess = trait === "committed" ? model.get("guess") : null;
     if (outcome) this.become(outcome, isGuess && outcome.taken ? model : null); // who types 12 types 1 first
-    if (!outcome || (!isTaken && model.limits.reason)) this.refuse(model);
+    const isAtItsEnd = !outcome && isSlider && !model.limits.reason; // it holds others, but none that way
+    if ((!outcome && !isAtItsEnd) || (!isTaken && model.limits.reason)) this.refuse(model);
     else say(isBox && outcome.taken ? `This page doesn't hold ${value}, so it shows ${outcome.taken}.` : "");
     const number = this.drawn(model.id)[trait];
     if (number !== undefined && !(isGuess && outcome?.taken)) model.tell(model.take({ [trait]: number }));
@@ -213,8 +214,14 @@ class Page {
 
   /** Say to a control which of its values the page holds, and why it is pale where it holds no other. */
   limit(model) {
-    model.limits = this.full.has(model.id) ? { reason: FULL, holds: () => false } : this.limits(model);
+    const isFull = this.full.has(model.id) || this.hasNoAnswer(model);
+    model.limits = isFull ? { reason: FULL, holds: () => false } : this.limits(model);
     model.emit("limits");
+  }
+  /** A card that is open, and whose experiment took too long for the page. */
+  hasNoAnswer(model) {
+    const isOpen = model.get("committed") === false && (model.get("guess") ?? null) === null;
+    return isOpen && this.events.has(`${model.id} committed`) && !this.held(model.id, "committed", true);
   }
   limits(model) {
     if (NO_CONTROL.test(model.kind)) return {};

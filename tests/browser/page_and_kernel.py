@@ -240,8 +240,10 @@ def play(one) -> int:
                 move(control)
                 settle(one)
                 n += 1
-                assert one.locator(".told").all_inner_texts() in ([], [""]), control.evaluate(
-                    "el => el.outerHTML"
+                told = one.locator(".told").all_inner_texts()
+                assert told in ([], [""]), (
+                    told,
+                    control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText"),
                 )
                 assert one.locator(".put-back").count() == 0
     return n

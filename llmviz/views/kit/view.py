@@ -397,9 +397,17 @@ class View(Explorer):
         declared = self._fields.items()
         # What the page can bring about: by the widget's name and its trait, "click" for a button.
         self.events: dict[tuple[str, str], Callable] = {
-            **{(name, "value"): _setter(name) for name in self.controls},
-            **{field.of: _setter(name) for name, field in declared if field.of},
-            **self._events,
+            **self._events,  # A page explores these first: an answer comes before all other guesses.
+            **{
+                (name, "value"): _setter(name)
+                for name in self.controls
+                if (name, "value") not in self._events
+            },
+            **{
+                field.of: _setter(name)
+                for name, field in declared
+                if field.of and field.of not in self._events
+            },
         }
         self.code = as_code.CopyButton() if self.copies_as_code else None
         super().__init__([*self.arrange(), *([self.code] if self.code else [])])
