@@ -177,11 +177,15 @@ def settle(one) -> None:
     one.evaluate("replay.settled()")
 
 
-def show_all(one) -> None:
-    """Ask every card for its answer."""
-    for _ in range(one.get_by_role("button", name="Show me", disabled=False).count()):
-        one.get_by_role("button", name="Show me", disabled=False).first.click()
-        settle(one)
+def show_all(place) -> int:
+    """Ask every card for its answer, those behind others as well; return how many there were."""
+    n = 0
+    while (buttons := place.get_by_role("button", name="Show me", disabled=False)).count():
+        buttons.first.click()
+        getattr(place, "page", place).evaluate("replay.settled()")
+        n += 1
+        assert n < 100
+    return n
 
 
 @contextlib.contextmanager
@@ -231,10 +235,7 @@ def play(one) -> int:
         fold.click()
     settle(one)
     for cell in one.locator("[data-widget]").all():
-        for _ in range(cell.get_by_role("button", name="Show me", disabled=False).count()):
-            cell.get_by_role("button", name="Show me", disabled=False).first.click()
-            settle(one)
-            n += 1
+        n += show_all(cell)
         for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
             if control.is_visible() and control.is_enabled():
                 move(control)
