@@ -46,7 +46,6 @@ ANY = re.compile("|".join(PHRASES.values()), re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # of JavaScript
 # Files that have more, and how many: lower these as you rewrite, never raise them.
 CEILINGS = {
-    "docs/teaching.md": 23,
     "llmviz/claims/__main__.py": 1,
     "llmviz/classroom/fairness.py": 2,
     "llmviz/classroom/lessons.py": 11,
