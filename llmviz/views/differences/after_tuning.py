@@ -50,10 +50,10 @@ class AfterTuning(View):
 
 
 class BeforeAfter(AfterTuning):
-    """A tuned model's answers, each beside that of the model before and beside the nearest taught answer: to taught
-    questions, to others, to the reader's own.
+    """A tuned model's answers to taught questions, to others and to the reader's own, next to the answers of the model
+    before, and to the nearest taught answer.
 
-    note: what is said under them.
+    note: the sentence under them.
     """
 
     @dataclass(frozen=True)
