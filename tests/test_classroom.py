@@ -119,10 +119,11 @@ async def empty(served) -> None:
 
 
 def kernel_process(served, reader: Visitor) -> psutil.Process:
+    """Return the process of a visitor's kernel. One that ends meanwhile has no command line any more."""
     (process,) = (
         process
         for process in psutil.Process(served.process.pid).children()
-        if any(reader.kernel in part for part in process.cmdline())
+        if any(reader.kernel in part for part in process.as_dict(["cmdline"], ad_value=[])["cmdline"])
     )
     return process
 

@@ -91,6 +91,21 @@ of_families = partial(
 of_words = partial(Claim, over="words", unit="(difference of cosines)")
 of_sets = partial(of_words, over="sets of sentences", cases=SENSES | MORE_SENSES, unseen=UNSEEN_SENSES)
 
+
+def ranked(kind: str, statement: str, method: str, *, count: int, unseen: int) -> Claim:
+    """Return what is claimed of the ranks of one kind of pairs. count, unseen: how many pairs rank below 10."""
+    return of_pairs(
+        statement,
+        method,
+        table.rank,
+        Bounds(supports=below(10), count=count),
+        unseen_bounds=Bounds(supports=below(10), count=unseen),
+        cases=one_by_one(PAIRS[kind]),
+        unseen=one_by_one(UNSEEN_PAIRS[kind]),
+        unit="(rank)",
+    )
+
+
 CLAIMS = (
     *section(
         "Near, compared with what?",
@@ -115,25 +130,19 @@ CLAIMS = (
     ),
     *section(
         "The neighbours of a word",
-        opposites=of_pairs(
+        opposites=ranked(
+            "opposites",
             "The opposite of a word is often among its ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
-            table.rank,
-            Bounds(supports=below(10), count=37),
-            unseen_bounds=Bounds(supports=below(10), count=22),
-            cases=one_by_one(PAIRS["opposites"]),
-            unseen=one_by_one(UNSEEN_PAIRS["opposites"]),
-            unit="(rank)",
+            count=37,
+            unseen=22,
         ),
-        synonyms=of_pairs(
+        synonyms=ranked(
+            "synonyms",
             "A synonym is among them somewhat more often.",
             "The same.",
-            table.rank,
-            Bounds(supports=below(10), count=43),
-            unseen_bounds=Bounds(supports=below(10), count=41),
-            cases=one_by_one(PAIRS["synonyms"]),
-            unseen=one_by_one(UNSEEN_PAIRS["synonyms"]),
-            unit="(rank)",
+            count=43,
+            unseen=41,
         ),
         price_of_the_correction=of_words(
             "Subtracting the average row brings very common tokens among the neighbours of most words.",

@@ -88,6 +88,9 @@ class Page {
     const isRead = (rules) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
     for (const [number, view] of this.table.views.entries()) {
       if (view.follows.some((run) => changed.has(run))) note(Object.assign(state, this.fitted(view, state)));
+      const begun = this.begun(view, state);
+      Object.assign(state, begun);
+      note(begun);
       if (!isRead(view.handed)) continue;
       const run = find(view.handed, state);
       if (run === undefined) return undefined;
@@ -100,7 +103,13 @@ class Page {
     const begin = this.table.writes[find(view.fits, state)];
     const kept = { ...state, ...begin };
     for (const field of view.lasting) kept[field] = state[field];
+    Object.assign(kept, this.begun(view, kept));
     return Object.keys(view.widgets).every((id) => this.isHeld(id, kept)) ? kept : { ...state, ...begin };
+  }
+  /** For each job of a view, whether the reader has begun it with the values that it reads in a state. */
+  begun(view, state) {
+    const starts = ([flag, of, reads]) => [flag, state[`${of} ${reads.map((field) => state[field])}`]];
+    return Object.fromEntries(view.flags.map(starts).map(([flag, number]) => [flag, number ?? this.table.state[flag]]));
   }
   reached(state, fields) {
     const changed = new Set(fields);

@@ -170,12 +170,13 @@ class ViewTable:
         self.reads, self.start = Reads(view.State), view.state
         self.full = {widget.model_id for widget in view.needs_kernel()}
         self.widgets = view.parts | view.controls
-        # A start by the reader is a field of the page's state.
+        # Whether the reader has started a job with the present values of what it reads is a field of the page's state.
         self.flags = {
-            name: page.flag(view, name)
+            name: f"{self.number}:{name}"
             for name, job in view.jobs.items()
             if job.start and view.parts[name].model_id not in self.full  # type: ignore[attr-defined]
         }
+        self.starts = {name: Rules() for name in self.flags}
         self.shown = {name: Rules() for name in self.widgets}
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
         self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
@@ -277,6 +278,12 @@ class ViewTable:
         def led_to(writes: int) -> Any:
             return view.State(**{**vars(state), **self._sets[writes]})
 
+        for name, rules in self.starts.items():
+            read = self._read_by_job(name, state, context)
+            started = {
+                f"{self._starts_of(name)} {','.join(map(str, read.values()))}": self.page.numbers.of(True)
+            }
+            rules.add(read, self.page.writes(started))
         for name in self.widgets:
             drawn = rule(
                 self.shown[name],
@@ -293,6 +300,17 @@ class ViewTable:
         yield led_to(writes)
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
+
+    def _read_by_job(self, name: str, state: Any, context: Numbered) -> Numbered:
+        """Return the fields on which a job's result depends: of the state, and which runs the view follows."""
+        reads = self.numbered({read: getattr(state, read) for read in self.view.jobs[name].reads})  # type: ignore[attr-defined]
+        return {**reads, **{run: context[run] for run in self.page.begin_runs(self)}}
+
+    def _starts_of(self, name: str) -> str:
+        """Return whose starts of a job count: those of all views that share its results."""
+        kind, source = type(self.view), self.view.source
+        first = next(t for t in self.page.tables if type(t.view) is kind and t.view.source is source)
+        return f"{first.number}:{name}"
 
     def _after(self, name: str, event: Callable, value: tuple, state: Any) -> Any:
         is_list = isinstance(self.widgets[name], _Selection)
@@ -389,14 +407,18 @@ class ViewTable:
             for name, widget in self.widgets.items()
             if widget.model_id in self.page.reachable
         }
-        starts = {
-            f"{ids[name]} click": [[[], {"": self.page.writes({flag: self.page.numbers.of(True)})}]]
-            for name, flag in self.flags.items()
-            if name in ids
-        }
+        starts = {f"{ids[name]} click": rules.written() for name, rules in self.starts.items() if name in ids}
         return {
             "follows": [*self.page.begin_runs(self)],
             "fits": self.fits.written(),
+            "flags": [
+                [
+                    flag,
+                    self._starts_of(name),
+                    [*self._read_by_job(name, self.start, self.page.begin_runs(self))],
+                ]
+                for name, flag in self.flags.items()
+            ],
             "lasting": [
                 name
                 for name in self.numbered(vars(self.start))
@@ -500,14 +522,6 @@ class PageTable:
     def is_followed(self, view: View) -> bool:
         """Say whether other views follow this one."""
         return any(view is source for source in self.followed)
-
-    def flag(self, view: View, job: str) -> str:
-        """Return the field of the page that says whether a reader has started a job: one for all that share results."""
-        of = next(
-            (t.number for t in self.tables if type(t.view) is type(view) and t.view.source is view.source),
-            len(self.tables),
-        )
-        return f"{of}:{job}"
 
     def drawn(self, shown: Numbered) -> int:
         """Return the number of what a widget shows."""

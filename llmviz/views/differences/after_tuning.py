@@ -17,13 +17,14 @@ from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import line, number
+from llmviz.views.kit.state_fields import fixed, line, number, replace
 from llmviz.views.kit.text_box import Reading, read
-from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
+from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this part."
 WIDTH = "min(700px, 98%)"
+LIMIT = 200  # tokens of a question
 BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
 WAYS = ("in its own answer", "begun your way", "begun the old way", "in plain text")
 
@@ -46,7 +47,7 @@ class AfterTuning(View):
     @shared
     def reading(self, scene: Scene) -> Reading:
         """Return what can be read of the reader's question."""
-        return read(scene.question, scene.run.model.tokenizer, limit=200)
+        return read(scene.question, scene.run.model.tokenizer, limit=LIMIT)
 
 
 class BeforeAfter(AfterTuning):
@@ -58,9 +59,10 @@ class BeforeAfter(AfterTuning):
 
     @dataclass(frozen=True)
     class State:
-        """The reader's own question."""
+        """The reader's own question, and those before it, the latest first."""
 
         question: str = line("", "Your own question (Enter asks it)", WIDTH)
+        earlier: tuple[str, ...] = fixed((), lambda asked: isinstance(asked, tuple), "a tuple of questions")
 
     def __init__(self, tuning: FineTuning, note: str = "", **state):
         self.note = note
@@ -76,12 +78,19 @@ class BeforeAfter(AfterTuning):
             answers[question] = scene.tuned.ask(question)
             yield len(answers) / 3, dict(answers)
 
-    @job("question")
-    def own(self, scene: Scene) -> Iterator[tuple[float, tuple[str, tuple[str, str]]]]:
-        if scene.reading.tokens:
-            question = scene.run.model.tokenizer.decode(scene.reading.tokens)
-            short = question if len(question) <= 80 else f"{question[:80]} …"
-            yield 1.0, (short, scene.tuned.ask(question))
+    @on("question", "value")
+    def ask(self, state: State, question: str) -> State:
+        before = [one for one in (state.question, *state.earlier) if one not in ("", question)]
+        return replace(state, question=question, earlier=tuple(before))
+
+    @job("question", "earlier")
+    def own(self, scene: Scene) -> Iterator[tuple[float, dict]]:
+        questions, answers = (scene.question, *scene.earlier), {}
+        for n, question in enumerate(questions, start=1):
+            if tokens := read(question, scene.run.model.tokenizer, limit=LIMIT).tokens:
+                text = scene.run.model.tokenizer.decode(tokens)
+                answers[text if len(text) <= 80 else f"{text[:80]} …"] = scene.tuned.ask(text)
+            yield n / len(questions), dict(answers)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -98,7 +107,7 @@ class BeforeAfter(AfterTuning):
             return before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
 
         groups = {
-            "Yours": dict(scene.results("own")[::-1]),
+            "Yours": scene.result("own") or {},
             "Taught": scene.result("taught") or {},
             "Not taught": scene.tuned.answers,
         }

@@ -46,7 +46,7 @@ class FactMap(Picture):
 
 
 class FollowTheFact(OfFact):
-    """One step, with a switch and a control each, and what it tells; or all four, and the map of what was tested."""
+    """One step, with a switch and a control each, and what it tells; or all four, and a map of what they show."""
 
     @dataclass(frozen=True)
     class State:
@@ -102,17 +102,16 @@ class FollowTheFact(OfFact):
         return [*said(pair, step), f"{capitalised(WORDS['meaning'][carries(pair, step)])}."]
 
     @part(FactMap, caption="The way of the fact, as far as it is tested")
-    def map(self, scene: Scene) -> dict | None:
-        """Show what all views of this fact have tested, each step as it was tested last."""
-        tested = [] if scene.step else [step for steps in scene.results("test") for step in steps]
-        latest = {step.number: step for step in tested if step.is_done}
-        if not latest:
-            return None
+    def map(self, scene: Scene) -> dict:
+        if scene.step:
+            return {"hidden": True}
+        tested = [step for step in scene.known("test") if step.is_done]
         return {
             "pieces": scene.run.trace.pieces,
             "n_layers": self.model.config.n_layers,
-            "items": [on_map(scene.run, latest[number]) for number in sorted(latest)],
-            "unknown": WORDS["unknown"] if len(latest) == 4 else "",
+            "items": [on_map(scene.run, step) for step in tested],
+            "unknown": WORDS["unknown"] if len(tested) == 4 else "",
+            "hidden": not tested,
         }
 
 

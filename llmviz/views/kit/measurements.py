@@ -46,15 +46,6 @@ class Measurements:
         """Return what is known so far."""
         return self._measurements.get(key, NOTHING)
 
-    def results(self, start: tuple) -> dict[Hashable, Any]:
-        """Return the results under all keys that begin so; the one measured last comes last."""
-        n = len(start)
-        return {
-            key: measured.result
-            for key, measured in self._measurements.items()
-            if isinstance(key, tuple) and key[:n] == start and measured.result is not None
-        }
-
     def set(self, key: Hashable, **changes: Any) -> None:
         """Change what is known of a job, and let the views show it."""
         before = self._measurements.pop(key, NOTHING)

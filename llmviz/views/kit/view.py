@@ -272,14 +272,12 @@ class Scene:
         self.fields_read: dict[str, Any] = {}
         # By the job's name, and what of its `Measurement` was read.
         self.measured_read: dict[tuple[str, str], Any] = {}
-        self.results_read: dict[str, dict[Hashable, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in self._view._shared:
             scene, value = self._view._compute(name, self)
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
-            self.results_read |= scene.results_read
             if isinstance(value, NothingToShow):
                 raise value
             return value
@@ -295,12 +293,6 @@ class Scene:
         if (result := self.result(name)) is None:
             raise NotMeasured(f"{name} has no result yet")
         return result
-
-    def results(self, name: str) -> list:
-        """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
-        if name not in self.results_read:
-            self.results_read[name] = self._view._results(name)
-        return [*self.results_read[name].values()]
 
     def status(self, name: str) -> str:
         """Return whether a job is "new", "running", "stopped" or "done"."""
@@ -648,10 +640,6 @@ class View(Explorer):
                 for (name, what), value in scene.measured_read.items()
                 for now in [getattr(self._measured(name, state), what)]
             )
-            and all(
-                [*map(id, self._results(name).values())] == [*map(id, results.values())]
-                for name, results in scene.results_read.items()
-            )
         )
 
     def _explainer(self, name: str) -> Callable[..., Any]:
@@ -679,9 +667,6 @@ class View(Explorer):
 
     def _measured(self, name: str, state: Any) -> Measurement:
         return self._measurements.of(self.key(name, state))
-
-    def _results(self, name: str) -> dict[Hashable, Any]:
-        return self._measurements.results((type(self), name, self.inputs()))
 
     @property
     def busy(self) -> bool:
@@ -789,8 +774,7 @@ class View(Explorer):
     def keys_shown(self) -> set[Hashable]:
         """Return the keys of all results on the screen."""
         scenes = [scene for scene, _ in self._drawn.values()]
-        shown = {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
-        return shown.union(*(results for scene in scenes for results in scene.results_read.values()))
+        return {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
 
     # --- what a page without a kernel holds ---
 
