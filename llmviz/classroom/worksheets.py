@@ -168,9 +168,10 @@ def attention_(model: Model, solved: bool) -> str:
         + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
         "What is missing in this argument?</p>"
         + (
-            "<p>A test. Looking is only a hint: two heads look at “cats” about equally hard. Patching one changed "
-            "almost nothing; patching the other put “was” ahead. And one sentence isn't evidence. Better evidence: "
-            "switch heads off or patch them, on many sentences, and compare with random heads.</p>"
+            "<p>A test. Looking is only a hint: two heads look at “cats” about equally hard. Replacing "
+            "what one passes on changes almost nothing; replacing the other’s puts “was” ahead. And one sentence isn’t "
+            "evidence. Better: switch heads off, or replace what they pass on, in many sentences, and compare with "
+            "random heads.</p>"
             if solved
             else "<p class=write></p><p class=write></p>"
         )
