@@ -80,7 +80,7 @@ class BeforeAfter(AfterTuning):
 
     @on("question", "value")
     def ask(self, state: State, question: str) -> State:
-        before = [one for one in (state.question, *state.earlier) if one not in ("", question)]
+        before = [asked for asked in (state.question, *state.earlier) if asked not in ("", question)]
         return replace(state, question=question, earlier=tuple(before))
 
     @job("question", "earlier")
