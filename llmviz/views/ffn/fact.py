@@ -1,7 +1,7 @@
-"""A text that asks for a fact and its twin with another subject: what is taken away, or taken from the twin.
+"""A text that asks for a fact, and its twin with another subject.
 
-off     a part adds nothing, at one token only: what needs it breaks, whatever it is for
-swap    the part does at this token what it does in the twin's run: all stays at home but what tells the two apart
+off     a part adds nothing at one token: whatever needs the part breaks
+swap    the part adds at this token what it adds in the twin's run: only what differs between the two runs changes
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def subjects(pair: Pair) -> list[str]:
 class Fact(View):
     """The page's text, the token of it that is the subject, and the word of its twin. `trace` is the `Pair` of runs.
 
-    It stands above every picture that follows it, and has the results of all their experiments.
+    It is shown above every picture that follows it, and keeps the results of all their experiments.
     """
 
     travels, stage = True, "ffn"
-    copies_as_code = False  # it stands above many views
+    copies_as_code = False  # it is shown above many views
 
     trace = traitlets.Instance(Pair, allow_none=True)  # None where there is no subject before the last token
 

@@ -102,5 +102,5 @@ def said(pair: Pair, step: Step) -> list[str]:
 
 
 def capitalised(sentence: str) -> str:
-    """Return a sentence with a capital, the rest as it is."""
+    """Return a sentence with its first letter as a capital."""
     return f"{sentence[0].upper()}{sentence[1:]}"

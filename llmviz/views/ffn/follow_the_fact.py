@@ -88,7 +88,7 @@ class FollowTheFact(OfFact):
         tests = [f"{how}: {name}" for how, name in zip(["off", "off", "swapped", "swapped"], step.names)]
         return {
             "values": np.stack([own_probs(pair), *step.probs]),
-            "row_labels": ["as it is", *tests],
+            "row_labels": ["unchanged", *tests],
             "col_labels": pair.trace.model.tokenizer.pieces(pair.answers),
             "selected": selected(scene.cell, 5, 2),
             "caption": f"Step {step.number}: probability of the text's answer and of the twin's",

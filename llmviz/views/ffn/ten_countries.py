@@ -19,11 +19,11 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 PARTS = ("FFNs", "head", "sight before", "last FFNs")
 CONTROLS_OFF = ("FFNs at “of”", "a random head", "sight of “of”", "FFNs before")
 CONTROLS_SWAPPED = ("FFN 0", "a random head", "the country", "FFNs before")
-SHAPE = len(CAPITALS), 1 + 2 * len(PARTS)  # "as it is", and each part with its control
+SHAPE = len(CAPITALS), 1 + 2 * len(PARTS)  # "unchanged", and each part with its control
 
 
 def _table(controls: tuple[str, ...], caption: str) -> HeatMap:
-    columns = ["as it is", *(name for both in zip(PARTS, controls) for name in both)]
+    columns = ["unchanged", *(name for both in zip(PARTS, controls) for name in both)]
     return HeatMap(
         np.full(SHAPE, np.nan),
         [*CAPITALS],
@@ -109,7 +109,7 @@ def measured(pair: Pair, steps: list[Step]) -> tuple[list[float], list[float], s
 
 
 def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Return [4]: for how many countries each part, swapped, brings more than half of the next one's capital.
+    """Return [4]: how often each part, swapped, gives the next country's capital over half its usual probability.
 
     lost, taken: [countries, 9] each.
     """
@@ -124,8 +124,8 @@ def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
     ):
         needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
         sentences.append(
-            f"{part_}: off, more than half is lost for {needed} of {n} (its control: {control}). "
-            f"As in the next country's run, it brings that country's capital for {took(lost, taken)[k]}."
+            f"{part_}: off, more than half is lost for {needed} of {n} (its control: {control}); swapped, the next "
+            f"country's capital gets more than half of its usual probability for {took(lost, taken)[k]}."
         )
     same = len(set(heads))
     return [*sentences, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]

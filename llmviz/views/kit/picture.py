@@ -152,10 +152,9 @@ def one_at_a_time(method: Callable) -> Callable:
 def take_from_page(
     widget: ipywidgets.Widget, set_state: Callable[[dict], None], may_set: Collection[str], sent: dict
 ) -> None:
-    """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so.
+    """Let the page set what it may. If a value is not valid, nothing changes, and the page gets its old values back.
 
-    It waits for its turn: else another thread, which draws meanwhile, would put the old value back, and what somebody
-    has typed would be lost.
+    It waits for its turn: another thread that is drawing could restore the old value, and lose what was typed.
     """
     before = {name: getattr(widget, name) for name in sent if name in may_set}
     try:
@@ -219,7 +218,7 @@ class Picture(Closable, anywidget.AnyWidget):
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
-    _by_page: tuple[str, ...] = ("selected",)  # what the page may set, beside `asked`
+    _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
     _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
@@ -400,7 +399,7 @@ class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def follow(self, source, show: Callable) -> None:
-        """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
+        """Follow as every view does. A text box that is followed is put above the pictures."""
         if isinstance(source, Closable) and source.travels:
             if not any(child is source for child in self.children):
                 self.children = (source, *self.children)
