@@ -182,7 +182,9 @@ def show_all(place) -> int:
         settle(page)
         if not buttons.count():
             return n
-        buttons.first.click()
+        button = buttons.first.element_handle()
+        button.click()
+        button.wait_for_element_state("hidden")  # A card far from the screen is painted a moment later.
     raise AssertionError("it never ends")
 
 
