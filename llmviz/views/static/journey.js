@@ -191,7 +191,11 @@ function captionAt(data, moment) {
       ". The better the match, the likelier the token.",
     ];
   if (picking < 6.4)
-    return ["All tokens lie end to end, and likelier ones take up more room. ", strong("A random number"), " picks one."];
+    return [
+      "All tokens lie end to end, and likelier ones take up more room. ",
+      strong("A random number"),
+      " picks one.",
+    ];
   const drawn = { piece: data.drawn.piece };
   return data.ends
     ? [drawn, " was picked. It means that the text ", strong("ends"), " here."]
