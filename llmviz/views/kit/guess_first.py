@@ -136,7 +136,7 @@ class GuessFirst(View):
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:
     """Return an event, a button, that starts the experiment with the guess so far, or without one."""
 
-    @press(label, look="primary", when=lambda view, scene: not (scene.committed or view.problem(scene)))
+    @press(label, when=lambda view, scene: not (scene.committed or view.problem(scene)))
     def begin(view: GuessFirst, state: Any) -> Any:
         can_be = view.scene(state).asked.allows(state.guess)
         return replace(state, committed=True, guess=state.guess if can_be else None)

@@ -33,13 +33,13 @@ import {
 
 const SCENES = [
   // room: share of the slider in per cent; time itself would leave scenes 2 to 4 too little
-  { key: "cut", name: "tokenize", stage: "tokenization", room: 10 },
-  { key: "look", name: "look up", stage: "embeddings", room: 11 },
-  { key: "stand", name: "stand up", stage: "embeddings", room: 12 },
-  { key: "place", name: "position", stage: "position", room: 10 },
-  { key: "layers", name: "layers", stage: "attention", room: 33 },
-  { key: "match", name: "score", stage: "sampling", room: 12 },
-  { key: "pick", name: "pick", stage: "sampling", room: 12 },
+  { key: "cut", name: "tokenize", stage: "tokenization", room: 13 },
+  { key: "look", name: "look up", stage: "embeddings", room: 12 },
+  { key: "stand", name: "stand up", stage: "embeddings", room: 13 },
+  { key: "place", name: "position", stage: "position", room: 12 },
+  { key: "layers", name: "layers", stage: "attention", room: 28 },
+  { key: "match", name: "score", stage: "sampling", room: 11 },
+  { key: "pick", name: "pick", stage: "sampling", room: 11 },
 ];
 const ROOM_BEFORE = SCENES.map((_, i) => SCENES.slice(0, i).reduce((sum, scene) => sum + scene.room, 0) / 100);
 const AGAIN = 6.3; // seconds: where the next journey takes up, its text being cut already
