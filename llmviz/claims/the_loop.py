@@ -134,7 +134,7 @@ CLAIMS = section(
         Bounds(above_control=19),
     ),
     ffn_eleven_at_first=on_texts(
-        "What FFN 11 adds at the first token moves more probability than what it adds at all the others.",
+        "What FFN 11 adds at the first token usually moves more probability than what it adds at all the others.",
         "Switch it off at the first token only, and measure how much of the probability moves.",
         at_first,
         Bounds(above_control=17),
