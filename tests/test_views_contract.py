@@ -92,13 +92,13 @@ def small_model():
     return next(training.pretrain(LESSON, two_sizes()["one"], steps=1)).model
 
 
-def of_fact(kind, *values):
+def of_fact(kind, **values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
 
     def make(prompt, **state):
         fact = ffn.Fact(prompt, "a")
         fact.goes_with_its_followers()
-        return kind(fact, *values, **state)
+        return kind(fact, **{**values, **state})
 
     return make
 
@@ -143,9 +143,8 @@ VIEWS = {
         explain=lambda run: run.pieces[0],
     ),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
-    "step of a fact": of_fact(ffn.FollowTheFact, 1),
-    "all steps of a fact": of_fact(ffn.FollowTheFact),
-    "put in": of_fact(ffn.PutIn, "t"),
+    "patch map": of_fact(ffn.PatchMap, committed=True),
+    "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,

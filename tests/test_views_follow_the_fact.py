@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from llmviz.views.ffn.fact_steps import carries, said, steps
+from llmviz.views.ffn.follow_the_fact import spans
 from messages import holding, numbers
 
 from llmviz import Edits, experiments
@@ -12,8 +14,6 @@ from llmviz.experiments import fact_mover_head, facts, patch_residual
 from llmviz.experiments.facts import CAPITALS
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.fact import NO_FACT, WORDS, twin
-from llmviz.views.ffn.fact_steps import carries, said, steps
-from llmviz.views.ffn.follow_the_fact import spans
 from llmviz.views.ffn.ten_countries import agree
 
 

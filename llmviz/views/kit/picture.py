@@ -400,10 +400,11 @@ class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def follow(self, source, show: Callable) -> None:
-        """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
-        if isinstance(source, Closable) and source.travels:
-            if not any(child is source for child in self.children):
-                self.children = (source, *self.children)
+        """As for every view; and what is to be `above` the followers of the source, such as a text box, is there."""
+        above = source.above() if isinstance(source, Closable) else None
+        if above is not None:
+            if not any(child is above for child in self.children):
+                self.children = (above, *self.children)
             source.dims(self)
         super().follow(source, show)
 
