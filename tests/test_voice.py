@@ -82,7 +82,6 @@ CEILINGS = {
     "llmviz/views/embeddings/words.py": 1,
     "llmviz/views/ffn/by_hand.py": 1,
     "llmviz/views/ffn/fact.py": 2,
-    "llmviz/views/ffn/fact_steps.py": 1,
     "llmviz/views/ffn/population.py": 1,
     "llmviz/views/ffn/ten_countries.py": 3,
     "llmviz/views/ffn/who_writes.py": 1,

@@ -151,6 +151,13 @@ def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | 
     return by_strength[-1 if row > 1 else 0]
 
 
+def most_by_another_head(pair: Pair, head: tuple[int, int]) -> float:
+    """Patch every other head at the last token, one at a time; return the most that any brings out, in %."""
+    config = pair.trace.model.config
+    heads = {*np.ndindex(config.n_layers, config.n_heads)} - {head}
+    return max(of_usual(pair, patch_component(pair, "z", [layer], -1, number))[1] for layer, number in heads)
+
+
 def left_without_ffns(pair: Pair, choices: Iterable[Sequence[int]], *, at_first: bool = False) -> float:
     """Measure what is left of the answer, in %, without FFNs of some layers: in the choice of layers that leaves least.
 

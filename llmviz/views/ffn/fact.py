@@ -53,7 +53,7 @@ class Fact(View):
     class State:
         """The twin's word, and the token whose place it takes; None: a name in the text, or the last token but one."""
 
-        word: str = line("Germany", "The twin's word", "min(260px, 98%)", live=False)
+        word: str = line("Germany", "Twin", "min(190px, 98%)", live=False)
         subject: int | None = selection("strip")
 
     def arrange(self) -> list[ipywidgets.Widget]:

@@ -30,7 +30,7 @@ class What(NamedTuple):
     """What a map patches: its name in `patch_cell`, and the words for one cell, several, and a cell's place."""
 
     part: str
-    one: str
+    singular: str
     several: str
     place: str  # {layer} and {column} are filled in
 
@@ -133,7 +133,9 @@ class PatchMap(OfFact, GuessFirst):
             )  # fmt: skip
         columns = n_heads if scene.what == "single heads" else len(pair.trace.tokens)
         patched = (
-            "each head, at the last token," if scene.what == "single heads" else f"{what.one} at each token,"
+            "each head, at the last token,"
+            if scene.what == "single heads"
+            else f"{what.singular} at each token,"
         )
         return Asked(
             f"We patch {patched} one at a time. How many of the {n_layers * columns} {what.several} give {theirs} more "
@@ -146,8 +148,9 @@ class PatchMap(OfFact, GuessFirst):
         return int((carries[:, scene.run.subject] if scene.what == "vectors" else carries).sum())
 
     def explanation(self, scene: Scene) -> str:
-        differ = np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum()
-        if scene.what != "vectors" or scene.control or differ > 1:
+        if not scene.is_known or scene.what != "vectors" or scene.control:
+            return ""
+        if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
             return ""
         return (
             f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail: it is the only "
@@ -199,7 +202,7 @@ class PatchMap(OfFact, GuessFirst):
             "usual": usual(pair),
             "place": what.place,
             "source": giver,
-            "caption": f"How likely {theirs} is with {what.one} taken from {giver}. Click a cell to see the patch",
+            "caption": f"How likely {theirs} is with {what.singular} taken from {giver}. Click a cell to see the patch",
         }
 
     @sentences
@@ -218,7 +221,7 @@ class PatchMap(OfFact, GuessFirst):
                 scene.carries, [quote(piece.strip() or piece) for piece in pair.trace.pieces], theirs
             )
         first, second = np.argsort(-values[..., 1], axis=None)[:2]
-        strongest = np.unravel_index(first, values.shape[:2])
+        strongest = map(int, np.unravel_index(first, values.shape[:2]))
         return [
             f"The strongest patch is {self.place(scene, *strongest)}: {theirs} gets "
             f"{percent(values[..., 1].flat[first])}. With the second strongest it gets "
@@ -251,12 +254,12 @@ def usual(pair: Pair) -> float:
 
 def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:
     """Say for each token before which layers its vector brings out the twin's answer; [n_layers, n_tokens]."""
-    found = [
+    places = [
         f"at {name} before {spans(carries[:, i])}" for i, name in enumerate(names) if carries[:, i].any()
     ]
     none = ~carries.any(axis=1)
-    sentences = [f"{answer} comes out with a patch {', '.join(found)}."] if found else []
-    return [*sentences, f"Before {spans(none)}, no single vector brings it out." if none.any() else ""]
+    sentences = [f"{answer} comes out with a patch {', '.join(places)}."] if places else []
+    return [*sentences, f"Before {spans(none)}, no single vector is enough." if none.any() else ""]
 
 
 def spans(yes: np.ndarray) -> str:

@@ -76,7 +76,7 @@ export function render({ model, el }) {
         ? "This cell carries which answer it is."
         : own > half * base()[0]
           ? `${first} stays.`
-          : `${first} needs this cell, but the cell alone doesn't carry the answer.`;
+          : `${first} needs this cell, but on its own, the cell doesn't carry the answer.`;
     view.note(
       `${name}, from ${model.get("source")}: ${first} ${percent(own)}, ${second} ${percent(other)}. ${meaning}`,
     );
@@ -121,11 +121,11 @@ export function render({ model, el }) {
     const names = model.get("answers");
     bars.replaceChildren(
       ...names.flatMap((name, k) => {
-        const [left, top] = [grid.barsX, grid.barsY + 76 * k];
+        const [left, top] = [grid.barsX + (grid.beside ? 0 : k * BARS), grid.barsY + (grid.beside ? 76 * k : 0)];
         const full = BARS - 66;
         return [
           pieceText(shorten(name, 18), { x: left, y: top, class: "lv-answer" }),
-          s("rect", { x: left, y: top + 9, width: full, height: 24, class: "lv-track" }),
+          s("rect", { x: left, y: top + 9, width: full, height: 24, class: "lv-edge" }),
           s("rect", { x: left, y: top + 9, width: full * clamp(now[k]), height: 24, class: k ? "lv-twin" : "lv-own" }),
           s("rect", { x: left, y: top + 9, width: full * clamp(base()[k]), height: 24, class: "lv-before" }),
           axisText(left + full + 8, top + 27, percent(now[k]), "start", { class: "lv-number" }),
@@ -160,11 +160,11 @@ export function render({ model, el }) {
     const beside = room - left - BARS - 40 >= Math.max(200, 22 * cols);
     const fit = room - left - (beside ? BARS + 40 : 12);
     const names = model.get("col_labels");
-    const w = clamp(Math.floor(fit / cols), 14, 84);
+    const w = clamp(Math.floor(fit / cols), 14, 110);
     const height = clamp(Math.floor(440 / layers), 9, 40);
     const flat = widest(view, names.map((name) => shorten(name, 14)), 16) <= w - 6; // prettier-ignore
     const bottom = TOP + layers * height + (flat ? 34 : 96);
-    const size = { width: left + cols * w + (beside ? BARS + 40 : 12), height: bottom + (beside ? 0 : 160) };
+    const size = { width: left + cols * w + (beside ? BARS + 40 : 12), height: bottom + (beside ? 0 : 70) };
     const [barsX, barsY] = beside ? [left + cols * w + 34, TOP + 60] : [left, bottom + 22];
     return { layers, cols, values: data, left, w, h: height, gap: 2, flat, beside, bottom, barsX, barsY, ...size };
   }
@@ -172,7 +172,8 @@ export function render({ model, el }) {
   function paint(scale) {
     const ctx = sizeCanvas(canvas, grid.width, grid.bottom);
     const color = (name) => getComputedStyle(view.root).getPropertyValue(name);
-    const [line, ghost] = [color("--lv-line"), color("--lv-quiet")];
+    const ghost = color("--lv-quiet");
+    ctx.strokeStyle = color("--lv-line");
     for (let layer = 0; layer < grid.layers; layer++)
       for (let col = 0; col < grid.cols; col++) {
         const there = twin([layer, col]);
@@ -182,14 +183,10 @@ export function render({ model, el }) {
         ctx.globalAlpha = 1;
         const here = rect([layer, col], 0);
         const v = share([layer, col]);
-        if (Number.isNaN(v)) {
-          ctx.strokeStyle = line;
-          ctx.strokeRect(here.x + 0.5, here.y + 0.5, here.width - 1, here.height - 1);
-          continue;
-        }
-        ctx.fillStyle = scale.css(v);
+        ctx.fillStyle = Number.isNaN(v) ? "transparent" : scale.css(v);
         ctx.fillRect(here.x, here.y, here.width, here.height);
-        if (v <= model.get("half")) continue;
+        ctx.strokeRect(here.x + 0.5, here.y + 0.5, here.width - 1, here.height - 1);
+        if (!(v > model.get("half"))) continue;
         ctx.fillStyle = scale.ink(v);
         ctx.beginPath();
         ctx.arc(here.x + here.width / 2, here.y + here.height / 2, Math.min(here.height / 4, 4), 0, 7);
@@ -202,7 +199,7 @@ export function render({ model, el }) {
     const names = model.get("col_labels").slice(0, grid.cols);
     const step = grid.flat ? 1 : thinning(grid.w, 16);
     const nodes = [
-      axisText(0, 14, "twin", "start"),
+      axisText(0, 14, "twin's run", "start"),
       axisText(grid.left, 14, `your run: ${model.get("col_axis")}s, one patch in each cell`, "start"),
       axisText(grid.left - 10, 14, "layer", "end"),
     ];
@@ -237,10 +234,7 @@ export function render({ model, el }) {
       write();
       const answer = plain(model.get("answers")[1] ?? "").replace(/^·(?=.)/, "");
       view.setLegend(
-        scaleLegend(
-          inPercent(scale),
-          `probability of ${answer}, as a share of its usual ${percent(model.get("usual"))}`,
-        ),
+        scaleLegend(inPercent(scale), `how much of the usual ${percent(model.get("usual"))} of ${answer} comes out:`),
         signKey(s("circle", { cx: 17, cy: 6, r: 4, class: "lv-dot" }), "more than half"),
         signKey(s("rect", { x: 2, y: 1, width: 30, height: 10, class: "lv-before" }), "unpatched"),
         ...markLegend(model.get("col_labels")),
