@@ -1,12 +1,12 @@
-"""Stage 2, embeddings: a token's number becomes a vector, and at the end a vector becomes scores for tokens.
+"""Stage 2, embeddings: a token's id becomes a vector, and at the end a vector becomes a score for each token.
 
     embed(tokens)  = W_E[tokens]                 row number `token` of the table
     unembed(x)     = x · W_U                     one dot product with every column of W_U: the logits
 
     cosine(a, b)   = a · b / (|a| |b|)           1: same direction, 0: unrelated directions, -1: opposite
 
-Nobody wrote meaning into the rows. Tokens used alike were pushed in the same direction by training (Mikolov et
-al. 2013 for the arithmetic on them). In this model W_U is W_E transposed ("tied"): one table serves both ends.
+The meaning in the rows comes from training, which pushed tokens that are used in similar ways in the same direction
+(Mikolov et al. 2013 for the arithmetic on them). In this model W_U is W_E transposed ("tied"): both ends use one table.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from llmviz.ops import tells_shapes
 def embed(
     tokens: Sequence[int] | Int[np.ndarray, " seq"], W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """Look up the tokens' rows of the table. The same token has the same row wherever it stands."""
+    """Look up the tokens' rows of the table. A token has the same row at every position."""
     return W_E[np.asarray(tokens, dtype=np.int64)]
 
 
 def embed_gradient(
     d_rows: Float[np.ndarray, "seq d_model"], tokens: Sequence[int] | Int[np.ndarray, " seq"], n_vocab: int
 ) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return d_W_E: to each token's row what all its places in the text want; zero where a token doesn't stand."""
+    """Return d_W_E: for each token, the sum of d_rows over its positions; zero for a token that is not in the text."""
     tokens = np.asarray(tokens, np.int64)
     order = np.argsort(tokens, kind="stable")
     used, starts = np.unique(tokens[order], return_index=True)

@@ -17,7 +17,7 @@ from llmviz.claims import CLAIMS, Claim, Outcome, stored
 def claims_named(wanted: Sequence[str]) -> dict[str, list[Claim]]:
     """Return the claims of some pages ("05") or single ones ("05.head_patched"); of all pages, if none is named.
 
-    ValueError for a page or a claim that is not there.
+    ValueError if there is no such page or claim.
     """
     claims_of: dict[str, list[Claim]] = {}
     for name in wanted or CLAIMS:
@@ -32,7 +32,7 @@ def claims_named(wanted: Sequence[str]) -> dict[str, list[Claim]]:
 def read_cases(path: Path) -> dict[str, Any]:
     """Read cases: texts between blank lines, words one a line, or {name: case} from a .json file.
 
-    ValueError for a file without cases or that is no such JSON; OSError for one that cannot be read.
+    ValueError for a file without cases, or whose JSON is not such a dictionary; OSError if it cannot be read.
     """
     text = path.read_text("utf-8")
     if path.suffix == ".json":

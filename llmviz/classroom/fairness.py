@@ -1,4 +1,4 @@
-"""Nobody takes the server from the others: the requests of one address come one after another."""
+"""Keep one visitor from blocking the server for others: the requests of one address take turns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ LONGEST = 10.0  # seconds that anybody waits
 
 
 class TooMany(Exception):
-    """One address has asked for more than it can get within some time. It has waited all the same."""
+    """One address has asked for more than it can get in time. It has already waited."""
 
 
 class Turns:
     """Let each address do something `at_once` times, and then once in so many seconds.
 
-    Whoever asks more often waits and holds up nobody else. A refusal waits too, or it would be followed by the next
-    request at once.
+    An address that asks more often waits, and the others do not. A refusal waits too, or the next request would follow
+    at once.
     """
 
     def __init__(self, seconds: float, at_once: int):

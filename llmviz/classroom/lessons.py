@@ -2,9 +2,9 @@
 
 `LessonQuestion.measured` names the test that holds the right answer: one in tests/test_lessons.py where the answer is a
 number of the model. A student's browser gets neither the right answers nor anything about them before it has sent its
-answers to the questions "after". Of the answers, this process keeps only the sums. So that nobody is counted twice, a
-cookie says which pages its browser has answered, and nothing else. Each page of questions that is opened gets a number
-that only this server can make. It counts once, however often it is sent, and only some from one address.
+answers to the questions "after". This process keeps only sums of the answers. So that each student is counted once, a
+cookie says which pages its browser has answered, and nothing else. Each form gets a number that only this server can
+make. It counts once, however often it is sent, and only a few forms count from one address.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ONCE = "const send = this.querySelector('button'); send.disabled = true; setTime
 
 @dataclass(frozen=True)
 class Option:
-    """told: why one may think so, and what is the matter with it; of the right one, what was measured."""
+    """explanation: why this answer tempts, and what is wrong with it; for the right one, what was measured."""
 
     text: str
     explanation: str
@@ -64,16 +64,17 @@ LESSONS = {
                     (
                         Option(
                             "10, one for each letter",
-                            "We spell words with letters. The model receives a number for each piece.",
+                            "We spell words with letters. The model receives one number for each token.",
                         ),
                         Option(
                             "3: straw, ber, ry",
-                            "Syllables play no part. As the first word, without a space before it, it is three "
-                            "pieces, but different ones: st, raw, berry.",
+                            "Syllables play no part. Without a space before it, as the first word of a text, it is "
+                            "three tokens, but different ones: st, raw, berry.",
                         ),
                         Option("1", "With the space before it, it is a single token, so it has one number."),
                         Option(
-                            "None: it receives the word itself", "All that it receives of a text is numbers."
+                            "None: it receives the word itself",
+                            "It receives only numbers, whatever the text.",
                         ),
                     ),
                     2,
@@ -109,16 +110,16 @@ LESSONS = {
                     (
                         Option(
                             "Nearly always right: the hidden letters were the trouble",
-                            "That is what people say. But here the letters are in plain view.",
+                            "People often say so. But here it receives every letter, and it still miscounts.",
                         ),
                         Option(
                             "Right for about half of them", "It gives the same number for nearly all words."
                         ),
                         Option(
                             "It gives the same number for nearly all words",
-                            "For all 20 with one example before the question, and for most of them with each of 22 "
-                            "others. So its wrong counts say nothing about letters. (This is one small model; larger "
-                            "ones count better.)",
+                            "With one example before the question, it does so for all 20 words, and with each of 22 "
+                            "other examples for most. So hidden letters don't explain its mistakes. (This is a small "
+                            "model; larger ones count better.)",
                         ),
                         Option(
                             "It gives no number at all",
@@ -139,11 +140,14 @@ LESSONS = {
                     "The model has read “The cats that I saw yesterday were sleeping”. To which word do most of its "
                     "270 attention heads give more than half of their attention, from the last word?",
                     (
-                        Option("cats: who is sleeping", "Three heads do. Pictures show such ones."),
+                        Option(
+                            "cats: who is sleeping",
+                            "Three heads do. Pictures of attention often show one.",
+                        ),
                         Option("were: the word just before", "Nine heads do."),
                         Option(
                             "The: the first word",
-                            "177 heads do: it is a place to rest. In long texts fewer rest there.",
+                            "177 heads do: the first token is an attention sink. In long texts fewer heads use it.",
                         ),
                         Option("sleeping: itself", "Five heads do."),
                     ),
@@ -158,19 +162,19 @@ LESSONS = {
                     (
                         Option(
                             "“was” comes before “were”",
-                            "So it is with another head, which gives “cats” 64%. How hard a head looks does not "
-                            "tell which of the two it is.",
+                            "That happens with another head, which gives “cats” 64%. Attention weights don't show "
+                            "which of the two heads matters.",
                         ),
-                        Option("Half of the lead of “were” is gone", "Next to nothing of it goes."),
+                        Option("Half of the lead of “were” is gone", "It loses almost nothing."),
                         Option(
                             "Next to nothing changes",
                             "The lead goes from 3.60 to 3.55. With the head that gives “cats” 64% it goes to −0.17, "
-                            "and with the three that look hardest together to −0.84 (three random ones: 3.61). So "
-                            "looking is a hint; which head matters, only a test tells.",
+                            "and with the three that look hardest to −0.84 (three random ones: 3.61). So looking is "
+                            "a hint, and only a test shows which head matters.",
                         ),
                         Option(
                             "The model writes nonsense",
-                            "One of 270 heads, exchanged, leaves the text in order.",
+                            "With one head in 270 replaced, it still writes a normal sentence.",
                         ),
                     ),
                     2,
@@ -178,16 +182,20 @@ LESSONS = {
                     "tests/test_lessons.py::test_of_two_heads_that_look_as_hard_one_matters",
                 ),
                 LessonQuestion(
-                    "40 tokens in a row, drawn at random, then the same 40 again. How likely does the model hold the "
-                    "right next token in the second pass, on average?",
+                    "40 tokens in a row, drawn at random, then the same 40 again. What probability does the model give "
+                    "the right next token in the second pass, on average?",
                     (
-                        Option("Under 1%: there is nothing to understand", "So it is in the first pass."),
-                        Option("About 5%", "More: heads look for what came behind an earlier copy."),
+                        Option("Under 1%: there is nothing to understand", "That is true of the first pass."),
+                        Option(
+                            "About 5%", "It is more: some heads attend to what came after an earlier copy."
+                        ),
                         Option(
                             "About 35%",
-                            "Two heads that work together copy, whatever it means. (0.001% in the first pass.)",
+                            "Heads that work in pairs copy whatever they have seen. (It is 0.001% in the first pass.)",
                         ),
-                        Option("Over 99%: it has just read it", "It has, but it copies with a doubt."),
+                        Option(
+                            "Over 99%: it has just read it", "It has, but it isn't that sure of its copy."
+                        ),
                     ),
                     2,
                     ("04_attention", "Copying nonsense"),
@@ -204,29 +212,28 @@ LESSONS = {
                     "first?",
                     (
                         Option(
-                            "It stays as it is",
-                            "The shares come nearer to each other, but the order never changes.",
+                            "It stays the same",
+                            "The probabilities become more even, but their order never changes.",
                         ),
                         Option("It is turned round", "Not even at a temperature of 10."),
-                        Option("It is shuffled", "The choice has more chance in it; the order has none."),
-                        Option("Only the first stays first", "All keep their places."),
+                        Option("It is shuffled", "The draw becomes more random; the order doesn't."),
+                        Option("Only the first stays first", "Every token keeps its rank."),
                     ),
                     0,
                     ("06_sampling", "Turn it down"),
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
                 LessonQuestion(
-                    "36 sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
-                    "model writes first right?",
+                    "36 sums such as “3 + 2 = ”, with no chance at all (temperature 0). How many of the model's first "
+                    "tokens are right?",
                     (
                         Option(
-                            "36: no chance, no mistakes", "No chance only means: each time the same mistake."
+                            "36: no chance, no mistakes",
+                            "Without chance it makes the same mistake every time.",
                         ),
-                        Option("31", "So it is with one space in front of each sum, but not without."),
-                        Option("18", "It is three."),
-                        Option(
-                            "3", "With one space in front of each sum, it is 31. Of ten capitals it is 8."
-                        ),
+                        Option("31", "That is its score with a space before each sum, but not without."),
+                        Option("18", "Only three are right."),
+                        Option("3", "With a space before each sum, 31 are right. Of ten capitals, 8 are."),
                     ),
                     3,
                     ("06_sampling", "Sure, or right?"),
@@ -237,15 +244,16 @@ LESSONS = {
                     "do you get?",
                     (
                         Option(
-                            "Two different texts", "With another seed, yes. Here the throws are the same."
+                            "Two different texts",
+                            "With another seed, yes. Here the random draws are the same.",
                         ),
-                        Option("Two texts that begin alike", "No throw differs, so nothing does."),
+                        Option("Two texts with the same beginning", "No draw differs, so no token does."),
                         Option(
                             "Twice the same text",
-                            "The seed decides all throws in advance. Chance is outside the model, which always hands "
-                            "out the same shares.",
+                            "The seed fixes all draws in advance. Chance comes in only after the model, which always "
+                            "computes the same probabilities.",
                         ),
-                        Option("The second one is better", "It learns nothing from what it writes."),
+                        Option("The second one is better", "The model learns nothing from what it writes."),
                     ),
                     2,
                     ("06_sampling", "Turn the crank"),
@@ -262,7 +270,7 @@ class TooManyAnswers(Exception):
 
 
 class Counts:
-    """How often each option was chosen, before and after. `round` tells apart the classes that are counted anew.
+    """How often each option was chosen, before and after. `round` differs for each class that is counted.
     `open`: which questions can be answered now, ("token", "before"); the teacher opens them, one at a time.
     from_one: how many answers to the same questions may come from one address.
     """
@@ -272,7 +280,7 @@ class Counts:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew, for the next class: whoever has answered before is counted again."""
+        """Start from zero for the next class: a browser that has answered before is counted again."""
         self.round = secrets.token_hex(4)
         self.open: tuple[str, str] | None = None
         self._closed: dict[tuple[str, str], float] = {}  # when
@@ -377,17 +385,17 @@ def questions_form(lesson: Lesson, number: str, answers: list[int | None] | None
 
 def closed(now: tuple[str, str] | None) -> str:
     """Return what a page of questions says that the teacher has not opened. now: those that are open."""
-    other = link(now) or "<p>Once your teacher opens them, this page shows them by itself.</p>"
+    other = link(now) or "<p>This page shows them as soon as your teacher opens them.</p>"
     return f"<p><b>These questions are closed.</b></p>{other}"
 
 
 def too_late(now: tuple[str, str] | None) -> str:
-    """Return what is said to answers that come long after the questions were closed. now: those that are open."""
+    """Return the reply to answers that come long after the questions were closed. now: those that are open."""
     return f'<p><b>Your answers came too late and were not counted.</b></p>{link(now)}<p><a href="/">All pages</a></p>'
 
 
 def too_many() -> str:
-    """Return what is said to answers from an address that has sent as many as it may."""
+    """Return the reply to answers from an address that has sent as many as it may."""
     return (
         "<p><b>Your answers were not counted: too many came from your address.</b></p><p>Tell your teacher if all "
         "computers here share one. Then <code>llmviz class --each</code> lets it send more.</p>"

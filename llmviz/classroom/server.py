@@ -1,8 +1,8 @@
 """Voilà as the server of a class: which addresses there are, and who may ask them.
 
-Of Voilà's own addresses only those are left that its front end needs: scripts and styles of the libraries, and the
-websocket of a kernel whose number one knows. Everything else of a Jupyter server is not there: lists of kernels,
-interrupts, contents, files, terminals.
+Of Voilà's own addresses, only those that its front end needs are left: scripts and styles of the libraries, and the
+websocket of a kernel, for a browser that knows the kernel's id. Everything else of a Jupyter server is gone: lists of
+kernels, interrupts, contents, files, terminals.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Classroom(Voila):
         ]
 
     def listen(self) -> None:
-        """Serve until Ctrl-C, or until it is told to end. Raises OSError where the port cannot be had."""
+        """Serve until Ctrl-C or SIGTERM. Raises OSError if the port cannot be used."""
         logging.getLogger("tornado.general").setLevel(
             logging.ERROR
         )  # Jupyter's pings are in ms, Tornado's in s
@@ -382,16 +382,16 @@ class Questions(Handler):
 
 
 class Login(LoginFormHandler, Handler):
-    """The password of the class, where it has one. The teacher's page shows it, so it is kept as it is."""
+    """The password of the class, where it has one. It is kept as plain text, since the teacher's page shows it."""
 
     def _render(self, message=None) -> None:
-        wrong = '<p role="alert">That is not the word. Once more?</p>' if message else ""
+        wrong = '<p role="alert">That is not the password. Try again.</p>' if message else ""
         to = html.escape(self.get_argument("next", "/"))
         self.show(
             "llmviz",
-            f'<h1>llmviz</h1>{wrong}<form method="post"><p><label>The word that your teacher tells: '
+            f'<h1>llmviz</h1>{wrong}<form method="post"><p><label>The password, from your teacher: '
             f'<input type="password" name="password" autofocus autocomplete="off"></label> '
-            f'<input type="hidden" name="next" value="{to}"><button>Come in</button></p></form>',
+            f'<input type="hidden" name="next" value="{to}"><button>Open</button></p></form>',
         )
 
     @allow_unauthenticated
@@ -561,7 +561,7 @@ class Alive(Handler):
 
 
 class Leave(Handler):
-    """A page is closed: its kernel ends. Nobody else knows the kernel's number."""
+    """End the kernel of a page that was closed. No other visitor knows its id."""
 
     def post(self, kernel: str) -> None:
         if session := self.pool.session_of(kernel):
@@ -590,7 +590,7 @@ class Teacher(Handler):
         the_class = self.classroom.the_class
         own, *others = the_class.addresses
         more = "".join(f"<p>or <b>{html.escape(address)}</b></p>" for address in others)
-        word = f"<p>The word: <b>{html.escape(the_class.password)}</b></p>" if the_class.password else ""
+        word = f"<p>The password: <b>{html.escape(the_class.password)}</b></p>" if the_class.password else ""
         alone = (
             "<p>Only this computer can open it (<code>--local</code>, or no network).</p>"
             * own.startswith("http://127.")
@@ -608,7 +608,7 @@ class Teacher(Handler):
 
 
 class TeacherState(Handler):
-    """What the teacher's page shows anew every few seconds."""
+    """What the teacher's page loads every few seconds."""
 
     @allow_unauthenticated
     def get(self) -> None:
@@ -646,7 +646,7 @@ class LessonPage(Handler):
         self.sent = bytearray()
 
     def set_secure_cookie(self, *_, **__) -> None:
-        """Set no cookie. Jupyter names each browser that it does not know, but here nobody needs a name."""
+        """Set no cookie. Jupyter gives each new browser a name, but these pages need none."""
 
     def data_received(self, chunk: bytes) -> None:
         if len(self.sent) <= LONGEST_FORM:
@@ -719,12 +719,12 @@ ACTIONS = {
     "before": "Open the questions before",
     "after": "Open the questions after",
     "none": "Close the questions",
-    "anew": "Count anew, for the next class",
+    "anew": "Start the counts again for the next class",
 }
 
 
 class TeacherLesson(Handler):
-    """Opens the questions before or after; the address of those that are open; how the answers are spread, if asked."""
+    """Open the questions before or after, show the address of those that are open, and the counts if asked."""
 
     @allow_unauthenticated
     def get(self, name: str) -> None:

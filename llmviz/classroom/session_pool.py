@@ -1,7 +1,7 @@
 """Hold a kernel for each open page, some pages ready for the next visitors, and a limit.
 
-A page is *ready* when its notebook has run in a kernel of its own and nobody has opened it yet: whoever comes gets it
-at once. Another is made when nobody waits, of the page that most of the last visitors asked for.
+A page is *ready* when its notebook has run in a kernel of its own and no visitor has it yet: the next one gets it at
+once. While no visitor is waiting, another is made, of the page that most of the last visitors asked for.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 
 
 # Why a kernel was ended, as its page says it.
-ANOTHER_PAGE = "You opened another page, so the model behind this one was ended."
-NOTHING_DONE = "Nothing was done here for a long time, so the model behind this page was ended."
-TOO_LARGE = "The model behind this page took more memory than a page may, so it was ended."
+ANOTHER_PAGE = "You opened another page, so the model of this one was ended."
+NOTHING_DONE = "Nothing was done here for a long time, so the model of this page was ended."
+TOO_LARGE = "The model of this page took more memory than a page may, so it was ended."
 
 
 class PoolFull(Exception):
@@ -101,7 +101,7 @@ class SessionPool:
     def take(self, notebook: str, visitor: str = "") -> Session:
         """Return a session for a visitor, ready where there is one. Raises PoolFull.
 
-        Where the visitor has as many as one may have, the oldest ends. An unnamed visitor may have any number.
+        If the visitor already has `each` of them, the oldest ends. An unnamed visitor may have any number.
         """
         own = sorted((s for s in self.taken if visitor and s.visitor == visitor), key=lambda s: s.began)
         for old in own[: max(0, len(own) - self.each + 1)]:
@@ -188,7 +188,7 @@ class SessionPool:
             return 0
 
     def open(self) -> None:
-        """Begin to end what nobody uses, forget what has died, and make pages ready."""
+        """Start ending unused sessions, forgetting dead ones, and making pages ready."""
         self._later(self._watch())
 
     async def close(self) -> None:
@@ -260,7 +260,7 @@ class SessionPool:
                 self._making.remove(session)
 
     def _is_full(self) -> bool:
-        """Return whether another kernel has no place beside these."""
+        """Return whether there is no room for another kernel."""
         used = len(self.taken) + len(self.ready) + len(self._making)
         return used >= self.limit or not is_memory_left()
 

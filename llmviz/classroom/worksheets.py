@@ -94,15 +94,15 @@ def token(model: Model, solved: bool) -> str:
     ]  # fmt: skip
     times = f"{most / cost['English']:.1f}" if solved else blank()
     return (
-        f"<h2>1 Merge</h2><p>Between two neighbours is the number (id) that they would have as one token; – means "
-        f"none. The pair with the <b>lowest</b> id is merged. In each word, circle the id that comes first. Then "
-        f"watch on page 1 how it goes on: the first word takes {end[0]} steps until no pair is left; tokens at the "
-        f"end: {end[1]}.</p>"
+        f"<h2>1 Merge</h2><p>Between two neighbours is the id that they would have as one token; – means that there is "
+        f"none. The pair with the <b>lowest</b> id is merged. In each word, circle the id that is merged first. Then "
+        f"watch the next steps on page 1. The first word takes {end[0]} steps until no pair is left; tokens at "
+        f"the end: {end[1]}.</p>"
         + "".join(merges)
         + "<h2>2 Cut</h2><p>Draw lines where you expect the cuts, and guess the number of tokens. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)
         + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the "
-        f"number of tokens next to them. A frame is {frame} tokens wide, with a line at every {frame // 4}. The most "
+        f"number of tokens next to each. A frame is {frame} tokens wide, with a line at every {frame // 4}. The most "
         f"expensive language costs {times} times as much as English.</p>"
         + table(["", "", "", "tokens"], bars)
     )
@@ -117,8 +117,8 @@ def attention_(model: Model, solved: bool) -> str:
     heads = dict(zip("ABC", (before, LOOKS, rests)))
     what = {
         "looks at the token just before": "A",
-        "rests on the first token": "C",
-        "looks from the verb at its noun": "B",
+        "attends mostly to the first token": "C",
+        "looks from the verb to its noun": "B",
     }
     grids = "".join(
         f"<figure><figcaption>Head {name}{f': L{head[0]}·H{head[1]}' * solved}</figcaption>{grid(run, *head)}</figure>"
@@ -128,9 +128,9 @@ def attention_(model: Model, solved: bool) -> str:
     cats = model.trace(" ".join(SENTENCE.split()[:6]))
     brought = experiments.head_outputs(model.trace(PARTNER))
     runs = {
-        "as it is": cats,
+        "unchanged": cats,
         **{
-            f"L{head[0]}·H{head[1]} hands over what it would for “cat”": model.trace(
+            f"L{head[0]}·H{head[1]} passes on what it would for “cat”": model.trace(
                 cats.tokens, experiments.patch_heads(brought, [head])
             )
             for head in (LOOKS, SPEAKS)
@@ -147,13 +147,13 @@ def attention_(model: Model, solved: bool) -> str:
     ]
     row = patterns[*LOOKS][run.pieces.index(" were")]
     reading = [
-        ["In head B, “were” gives most to", shown(run.pieces[row.argmax()]) if solved else blank()],
-        ["All that “were” gives away adds up to", "100%" if solved else blank()],
-        ["Why is the upper right empty?", "a token sees no later ones" if solved else blank()],
+        ["In head B, “were” attends most to", shown(run.pieces[row.argmax()]) if solved else blank()],
+        ["The attention weights of “were” add up to", "100%" if solved else blank()],
+        ["Why is the upper right empty?", "a token can’t attend to later ones" if solved else blank()],
     ]
     return (
-        "<h2>1 Read three heads</h2><p>Each row is a token that looks, each column one that is looked at; the numbers "
-        f'are shares in %. Below 1% a cell is empty.</p><div class="grids">{grids}</div>'
+        "<h2>1 Read three heads</h2><p>Each row is a token that looks, each column a token that it looks at. The "
+        f'numbers are attention weights in %; a cell below 1% is empty.</p><div class="grids">{grids}</div>'
         + table(
             [],
             [
@@ -162,15 +162,16 @@ def attention_(model: Model, solved: bool) -> str:
             ],
         )
         + "<h2>2 Does looking matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is ahead of “was”. The "
-        "lead is the difference of their logits; below zero “was” is ahead. Now <b>one</b> head hands over what it "
-        "would hand over in the same sentence with “cat”. Guess the lead first.</p>"
+        "lead is the difference of their logits; below zero “was” is ahead. Now <b>one</b> head passes on what it "
+        "would pass on in the same sentence with “cat”. Guess the lead first.</p>"
         + table(["", "looks at “cats” with", "my guess", "lead of “were”"], leads)
         + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
         "What is missing in this argument?</p>"
         + (
-            "<p>A test. Looking is a hint: two heads look as clearly; one was exchanged, and next to nothing "
-            "changed; the other, and the word turned. And one sentence is no evidence. What could count as evidence: "
-            "take away, exchange, on many sentences, beside random heads.</p>"
+            "<p>A test. Looking is only a hint: two heads look at “cats” about equally hard. Replacing "
+            "what one passes on changes almost nothing; replacing the other’s puts “was” ahead. And one sentence isn’t "
+            "evidence. Better: switch heads off, or replace what they pass on, in many sentences, and compare with "
+            "random heads.</p>"
             if solved
             else "<p class=write></p><p class=write></p>"
         )
@@ -178,7 +179,7 @@ def attention_(model: Model, solved: bool) -> str:
 
 
 def temperature(model: Model, solved: bool) -> str:
-    """Draw bars for two more temperatures, play the dart with two dice, and ask about sums."""
+    """Draw bars for two more temperatures, sample with two dice, and ask about sums."""
     logits = model.trace(RAINY).logits
     likeliest = np.argsort(-logits)[:6]
     pieces = model.tokenizer.pieces(likeliest.tolist())
@@ -223,18 +224,19 @@ def temperature(model: Model, solved: bool) -> str:
         for text in SUMS
     ]
     return (
-        f"<h2>1 Turn it</h2><p>After <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
-        f"and at 2: draw the bars, and write a number to each. A frame is {10 * tens}% wide, with a line at each "
-        "10%. Does the order stay?</p>"
+        f"<h2>1 Turn it</h2><p>After <i>{RAINY}</i> the model gives these probabilities at temperature 1. Guess those "
+        f"at 0.5 and at 2: draw the bars, and write a number next to each. A frame is {10 * tens}% wide, with a line "
+        "at each 10%. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
-        + f"<h2>2 Be the dart</h2><p>After <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
-        "5 is 25. Each token has its share of the 36 throws, rounded down; throws that are left go, one each, to those "
-        "that lost most by that. Throw ten times for each table, and tally. Which writes more kinds of text?</p>"
+        + f"<h2>2 Draw the token yourself</h2><p>The text is <i>{BEST}</i>. Throw two dice, one "
+        "after the other: 2 and then 5 is 25. Each token gets its share of the 36 throws, rounded down. The throws "
+        "that are left go, one each, to the tokens that lost most by rounding. Throw ten times for each table, and "
+        "tally. Which temperature gives you more different tokens?</p>"
         f'<div class="games">{"".join(games)}</div>'
-        + "<h2>3 Sure, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write? The "
-        "second time a space stands in front. (· is a space; the last one belongs to the text.) Look it up on page 6: "
-        "type it into the box of <i>Turn it down</i>, press Enter; the uppermost bar is what it writes.</p>"
-        + table(["", "my guess", "it writes", "with a space in front"], sums)
+        + "<h2>3 Sure, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write, "
+        "first without and then with a space before the sum? (· is a space; the last one belongs "
+        "to the text.) Look it up on page 6: type the sum into the box of <i>Turn it down</i> and press Enter. The "
+        "top bar is what it writes.</p>" + table(["", "my guess", "it writes", "after a space"], sums)
     )
 
 

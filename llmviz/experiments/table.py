@@ -54,7 +54,7 @@ def early_neighbours(model: Model, word: str, *, centred: bool, before: int = 1_
 def analogy_score(
     model: Model, pairs: Sequence[tuple[int, int]], *, centred: bool
 ) -> embeddings.AnalogyScore:
-    """Count how often a − b + c comes out right for pairs of words, beside its controls."""
+    """Count how often a − b + c and its controls come out right for pairs of words."""
     return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
 
 

@@ -1,7 +1,7 @@
 """A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
 The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states.
-The file holds the cells, that table, packed, and scripts that look up in it what each control brings about.
+The file holds the cells, that table, packed, and scripts that look up in it what each control changes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Built:
 def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Built:
     """Run a notebook, and make the table of its views.
 
-    seconds: of computing, for all of its controls. progress: is told which share is done. Raises CannotBuild.
+    seconds: of computing, for all of its controls. progress: called with the share that is done. Raises CannotBuild.
     """
     try:
         node = nbformat.read(notebook, as_version=4)
@@ -132,7 +132,7 @@ def _compute(client, source: str, report: Callable[[str], object] = print) -> No
 def build_all(
     notebooks: list[Path], seconds: float, workers: int, progress: Callable[[float], object]
 ) -> Iterator[Built]:
-    """Build several, so many at a time, in their order; progress is told what is done in units of one page."""
+    """Build several, `workers` at a time, and yield them in order; progress is called with how many pages are done."""
     done = dict.fromkeys(notebooks, 0.0)
 
     def tell(notebook: Path, share: float) -> None:

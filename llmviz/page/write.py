@@ -28,7 +28,7 @@ LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 @dataclass
 class Fold:
-    """What stands under a heading that is folded up; the page itself is one of depth 0."""
+    """What is under a heading that is folded up; the page itself is one of depth 0."""
 
     depth: int
     summary: str = ""

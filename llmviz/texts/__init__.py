@@ -1,6 +1,6 @@
 """Texts to train a small model on: read("bedtime stories"), "recipes", "python manual" or "python source".
 
-The first two lie here, written by the default model (README.md tells how); the others are the reader's own Python's.
+The first two are stored here, written by the default model (README.md explains how); the others come with Python.
 """
 
 import importlib

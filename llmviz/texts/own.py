@@ -1,4 +1,4 @@
-"""A text of the reader's own to train a small model on: what is typed, or a file whose path is typed."""
+"""The reader's own text to train a small model on: what is typed, or a file whose path is typed."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class OwnText:
 def read_own(typed: str) -> OwnText:
     """Return a typed text, or that of the file whose path it is.
 
-    In a class what is typed is text alone: a visitor has no business with the teacher's files.
+    In a class, a path is only text: a visitor must not read the teacher's files.
     """
     typed = typed.strip()
     if not typed:
@@ -34,7 +34,7 @@ def read_own(typed: str) -> OwnText:
                 with path.open("rb") as file:
                     typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
                 if "\0" in typed:
-                    return OwnText("", "That file is no plain text.")
+                    return OwnText("", "That is not a text file.")
             elif PATH.fullmatch(typed):
                 return OwnText("", f"There is no file at {typed}.")
         except (OSError, ValueError, RuntimeError) as error:  # a text may be no possible name of a file

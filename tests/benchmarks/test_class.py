@@ -70,7 +70,7 @@ async def use(reader: Visitor, until: float, killed: set[str], back: list[float]
     while time.monotonic() < until:
         begin, step = time.monotonic(), step + 1
         (slider,) = reader.find(description="Temperature")
-        (picture,) = reader.pictures(PICTURE)
+        picture, *_ = reader.pictures(PICTURE)  # the loop comes first on the page
         moved = asyncio.ensure_future(
             reader.seconds_to_change(slider, picture, value=0.05 + (step % 38) / 20, patience=60)
         )

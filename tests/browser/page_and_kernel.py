@@ -121,7 +121,7 @@ class Kernel:
 def states_of(table: dict, state: dict, shown: list) -> list:
     """Return for each view the values of its fields, the guess in a list if its card is answered, and begun jobs."""
     states = []
-    for number in range(len(table["views"])):
+    for number, view in enumerate(table["views"]):
         fields = {
             field.partition(".")[2]: table["values"][value]
             for field, value in state.items()
@@ -129,9 +129,7 @@ def states_of(table: dict, state: dict, shown: list) -> list:
         }
         answered = fields.pop("answered", "null") == ""  # It is no JSON.
         begun = [
-            field.partition(":")[2]
-            for field, value in state.items()
-            if field.startswith(f"{number}:") and table["values"][value] == "true"
+            flag.partition(":")[2] for flag, *_ in view["flags"] if table["values"][state[flag]] == "true"
         ]
         values = {name: json.loads(text) for name, text in fields.items()}
         states.append((values, [shown[number][0]["guess"]] if answered else None, begun))
@@ -179,13 +177,15 @@ def settle(one) -> None:
 
 def show_all(place) -> int:
     """Ask every card for its answer, those behind others as well; return how many there were."""
-    n = 0
-    while (buttons := place.get_by_role("button", name="Show me", disabled=False)).count():
-        buttons.first.click()
-        getattr(place, "page", place).evaluate("replay.settled()")
-        n += 1
-        assert n < 100
-    return n
+    page, buttons = getattr(place, "page", place), place.get_by_role("button", name="Show me", disabled=False)
+    for n in range(100):
+        settle(page)
+        if not buttons.count():
+            return n
+        button = buttons.first.element_handle()
+        button.click()
+        button.wait_for_element_state("hidden")  # A card far from the screen is painted a moment later.
+    raise AssertionError("it never ends")
 
 
 @contextlib.contextmanager

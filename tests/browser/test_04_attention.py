@@ -72,9 +72,7 @@ def pair(lab):
 
 
 def partner(lab):
-    return lab.page.get_by_placeholder(
-        "Its partner: another word, and what becomes of the word that depends on it"
-    )
+    return lab.page.get_by_placeholder("Its partner: change one word, and the later word that depends on it")
 
 
 def say(lab, text):

@@ -290,7 +290,8 @@ def test_the_loop_runs_by_itself_and_stops(lab):
     expect(button("Write 30 more")).to_be_focused()
     expect(chips.nth(n + 2)).to_be_attached()
     button("Stop").click()
-    lab.settle()  # a token may have been on its way to the page
+    lab.settle()
+    expect(button("Write 30 more")).to_be_visible()  # by then, the token that was on its way is on the page
     stopped = chips.count()
     assert n + 3 <= stopped < n + 30
     lab.page.wait_for_timeout(400)

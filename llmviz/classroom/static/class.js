@@ -1,4 +1,4 @@
-// Beside Voilà's own script on every page of a class: is the kernel still there? And the switch that shows the code.
+// On every page of a class, next to Voilà's own script: is the kernel still there? And the switch that shows the code.
 
 const LOOK_EVERY = 4000; // ms
 const AGAIN = 20_000; // ms: who had to load the page again a moment ago is asked before it happens once more
@@ -47,7 +47,7 @@ async function look() {
   }
   if (status === 204) tell("");
   else if (status === 410) gone(why, false);
-  else if (status === 404 || status === 403) gone("The model behind this page has stopped.", true);
+  else if (status === 404 || status === 403) gone("The model of this page has stopped.", true);
   if (!ended) setTimeout(look, LOOK_EVERY);
 }
 

@@ -25,7 +25,7 @@ from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
 
 # What chosen heads do, as the page calls `minimal_pairs.WAYS`.
-WAYS = dict(zip(minimal_pairs.WAYS, ("as it is", "no look", "off", "mean", "swapped"), strict=True))
+WAYS = dict(zip(minimal_pairs.WAYS, ("unchanged", "no look", "off", "mean", "swapped"), strict=True))
 ROWS = ("chosen", "random")  # heads that do it
 UNCHANGED, OFF = (0, 0), (0, 2)  # cells of the table, the second of them chosen at first
 TABLE = {
@@ -38,7 +38,7 @@ TABLE = {
 N_DRAWS = 3  # of random heads
 N_BARS = 8
 LEAST_WAY = 1.0  # between the two sentences' leads; a share of less says nothing
-PARTNER = "Its partner: another word, and what becomes of the word that depends on it"
+PARTNER = "Its partner: change one word, and the later word that depends on it"
 
 head_outputs = kept_with()(lambda model, text: experiments.head_outputs(model.trace(text)))
 
@@ -51,10 +51,10 @@ def _partner_box(value: str) -> ipywidgets.Text:
 
 
 class DoesItMatter(View):
-    """Two sentences that differ in a word, and in a later one that depends on it: which heads matter to it?
+    """Two sentences that differ in a word, and in a later word that depends on it: which heads matter for that?
 
-    At the one token before the later word, chosen heads, and as many at random, may not look at the first one ("no
-    look"), or they hand over nothing, their mean over other texts, or what they hand over in the other sentence.
+    At the token before the later word, some chosen heads, and as many random ones, may not attend to the first word
+    ("no look"), or they pass on nothing, their mean over other texts, or what they pass on in the other sentence.
     """
 
     @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class DoesItMatter(View):
         when=lambda _, scene: scene.pair and abs(scene.pair.distance) >= LEAST_WAY,
     )
     def swap_each(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Measure for every head alone how much of the way to the partner's lead its swap goes: [n_layers, n_heads]."""
+        """Measure how far each head, swapped on its own, moves the lead towards the partner's: [n_layers, n_heads]."""
         effect = np.zeros_like(scene.weights)
         for done, (layer, head, way) in enumerate(experiments.each_head_patched(scene.pair), start=1):
             effect[layer, head] = way
@@ -211,7 +211,7 @@ class DoesItMatter(View):
             "values": four_axes(scene.weights),
             "selected": [*(scene.head or scene.hardest_heads[0])],
             "chosen": [[*head] for head in scene.heads],
-            "caption": f"Every head's share from {here} to {key}. Click heads to choose them (dashed)",
+            "caption": f"Every head's attention weight from {here} to {key}. Click heads to choose them (dashed)",
         }
 
     @part(lambda _: wide(HeatMap(np.full((2, len(WAYS)), np.nan), ROWS, [*WAYS.values()], **TABLE), 520))
@@ -230,7 +230,7 @@ class DoesItMatter(View):
         cell = tuple(selected(scene.cell, len(ROWS), len(WAYS)) or OFF)
         return cell if cell in scene.known("change")[2] else OFF  # random heads come later
 
-    @part(lambda view: wide(empty_bars(view.run.model, n=N_BARS, before_label="as it is"), 420))
+    @part(lambda view: wide(empty_bars(view.run.model, n=N_BARS, before_label="unchanged"), 420))
     def bars(self, scene: Scene) -> dict:
         (row, column), (_, _, probs) = scene.shown_run, scene.known("change")
         whose = f"{len(scene.heads)} random heads ({N_DRAWS} draws)" if row else _named(scene.heads)
@@ -263,7 +263,7 @@ class DoesItMatter(View):
             "values": four_axes(effect),
             "selected": [*(scene.swapped or experiments.strongest_heads(effect, 1)[0])],
             "chosen": [[*head] for head in scene.hardest_heads],
-            "caption": "Each head alone swapped: how much of the way to the partner's lead it goes. Dashed: the three "
+            "caption": "How far each head, swapped on its own, moves the lead towards the partner's. Dashed: the three "
             f"that look hardest at {scene.words[0]}. Click one to choose it above",
         }
 

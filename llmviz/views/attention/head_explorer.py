@@ -37,7 +37,7 @@ HIDDEN = ", first token hidden"
 def shown_weight(
     trace: Trace, layer: int, head: int, query: int, key: int, *, hide_first: bool
 ) -> Explanation:
-    """Where one share comes from, as it is or with the first token hidden."""
+    """Explain one attention weight, with or without the first token hidden."""
     weight = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
         return weight
@@ -84,7 +84,7 @@ class OneHead(View):
 
 
 class HeadExplorer(OneHead):
-    """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
+    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
 
     @dataclass(frozen=True)
     class State:

@@ -16,10 +16,10 @@ MAP_SIZE = 32  # cells along one side of a small map
 class HeadGrid(Picture):
     """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head, or [n_layers, n_heads], numbers.
 
-    Columns are layers, rows heads; heads that share keys and values (`group` of them) stand together. `kind` and
-    `limit` fix the colours as in `HeatMap`, `measure` names the numbers. `scores` [k, n_layers, n_heads] with their
-    `score_names` are told for the head in question. A click or the arrow keys select a head (`selected`, layer and
-    head); with `toggles`, a click or the space bar also puts it into `chosen` or takes it out.
+    Columns are layers, rows heads; heads that share keys and values (`group` of them) are neighbours. `kind` and
+    `limit` fix the colours as in `HeatMap`, `measure` names the numbers. Of `scores` [k, n_layers, n_heads], those of
+    the head in question are shown, with their `score_names`. A click or the arrow keys select a head (`selected`, layer
+    and head); with `toggles`, a click or the space bar also puts it into `chosen` or takes it out.
     Enter or a click asks `provenance(layer, head)`.
     """
 
@@ -93,6 +93,6 @@ def empty_grid(config: Config, **options) -> HeadGrid:
 
 
 def four_axes(values: np.ndarray) -> np.ndarray:
-    """[n_layers, n_heads] as maps of one cell each; [n_layers, n_heads, rows, cols] as it is."""
+    """[n_layers, n_heads] as maps of one cell each; [n_layers, n_heads, rows, cols] unchanged."""
     values = np.asarray(values, np.float32)
     return values[:, :, None, None] if values.ndim == 2 else values

@@ -35,7 +35,7 @@ class Induction(View):
     @job("n", "off", "seed")
     def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Run the row: its pieces, all induction scores, the strongest heads, and the right next tokens' probabilities:
-        of the model as it is, with random heads off in N_DRAWS draws, and with the strongest off."""
+        unchanged, with random heads off in N_DRAWS draws, and with the strongest off."""
         trace = scene.run.trace(experiments.random_tokens(scene.run, scene.n, scene.seed) * 2)
         scores = experiments.induction_scores(trace)
         heads, probs = experiments.strongest_heads(scores, scene.off), [experiments.token_probs(trace)]
@@ -49,7 +49,7 @@ class Induction(View):
     @part(LinePlot, unit="share", y_max=1.0, x_axis="position of the token")
     def curves(self, scene: Scene) -> dict:
         pieces, _, heads, (whole, *others) = scene.known("copy")
-        lines = {"the model as it is": whole}
+        lines = {"the whole model": whole}
         if others:
             random = f"{len(heads)} random heads off (median of {N_DRAWS} draws)"
             lines[random] = np.median(others[:-1], axis=0)

@@ -33,7 +33,7 @@ N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
 # How each of `experiments.conditions` is named, and drawn by `HeadPair`.
 CONDITIONS = {
-    "": ("as it is", ""),
+    "": ("unchanged", ""),
     "writer": ("{writer} off", "writer"),
     "k": ("only its path into the keys cut", "k"),
     "q": ("only its path into the queries cut", "q"),
@@ -101,13 +101,13 @@ def _nearest(head: tuple[int, int], config: Config) -> tuple[int, int]:
 
 
 class TwoHeads(View):
-    """Which head, taken away, breaks a copying head? And how do the two work together?
+    """Which head does a copying head depend on, and how do the two work together?
 
     A row of random tokens comes twice; the reader (`reader`) is an induction head, which looks from a token in the
-    second pass to the one that followed it in the first. Each head of the layers before it is switched off alone; a
-    click on one in the grid makes it the writer, and the diagram shows what becomes of the reader when the writer, or
-    only one path from it into the reader, is taken away. That a head reads in its *keys* what an earlier head wrote is
-    called K-composition (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"); the pair of a
+    second pass to the one that followed it in the first. Each head of the layers before it is switched off on its own.
+    A click on one in the grid makes it the writer, and the diagram shows what happens to the reader when the writer, or
+    one path from it into the reader, is switched off. When a head reads in its *keys* what an earlier head wrote, that
+    is called K-composition (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"); the pair of a
     previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
     """
 

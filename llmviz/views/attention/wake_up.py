@@ -29,7 +29,7 @@ from llmviz.views.kit.state_fields import (
 from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])
-RESTS, AWAKE = 0.2, 0.6  # of its attention, at most or at least, on tokens that are no sinks
+RESTS, AWAKE = 0.2, 0.6  # of its attention, at most or at least, on tokens other than sinks
 
 
 class WakeUp(View):
@@ -100,8 +100,8 @@ class WakeUp(View):
             manner = "it is awake everywhere"
         return [
             f"{head_name(scene.layer, scene.head)} gives between {percent(low)} and {percent(high)} of its attention "
-            f"to tokens that are no sinks: {manner}.",
-            "A sink is the first token, and each whose value in this head is less than half as long as the median one.",
+            f"to tokens other than attention sinks: {manner}.",
+            "Sinks are the first token, and any token whose value in this head is less than half the median length.",
         ]
 
     @part(Arcs, ["…"], [[np.nan]])

@@ -138,9 +138,9 @@ class HeadPushes(View):
             "values": values,
             "limit": max(FULL, float(np.nanmax(np.abs(values)))),
             "caption": f"What {head_name(layer, scene.head)} would add to the logits if it looked at "
-            f"{isolated(run.pieces[scene.target])} alone; beside it "
-            + ("the same head at the token it looks at least, and " if least != scene.target else "")
-            + f"another head of its layer at the same one. A full bar is {FULL:.0f} logits, or the longest of these",
+            f"only {isolated(run.pieces[scene.target])}. For comparison: "
+            + ("the same head at the token that it attends to least, and " if least != scene.target else "")
+            + f"another head of its layer at the same token. A full bar is {FULL:.0f} logits, or the longest of these",
         }
 
 

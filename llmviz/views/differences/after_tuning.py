@@ -51,10 +51,10 @@ class AfterTuning(View):
 
 
 class BeforeAfter(AfterTuning):
-    """A tuned model's answers, each beside that of the model before and beside the nearest taught answer: to taught
-    questions, to others, to the reader's own.
+    """A tuned model's answers to taught questions, to others and to the reader's own, next to the answers of the model
+    before, and to the nearest taught answer.
 
-    note: what is said under them.
+    note: the sentence under them.
     """
 
     @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class BeforeAfter(AfterTuning):
 
     @on("question", "value")
     def ask(self, state: State, question: str) -> State:
-        before = [one for one in (state.question, *state.earlier) if one not in ("", question)]
+        before = [asked for asked in (state.question, *state.earlier) if asked not in ("", question)]
         return replace(state, question=question, earlier=tuple(before))
 
     @job("question", "earlier")

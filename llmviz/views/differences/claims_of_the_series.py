@@ -83,7 +83,7 @@ class ClaimsOfTheSeries(View):
     def message(self, scene: Scene) -> list[str]:
         status = scene.status("measure")
         if status not in ("stopped", "done"):
-            return ["The number before a claim: the notebook that tells more.", RULE]
+            return ["The number before a claim is its notebook.", RULE]
         outcomes, seconds = scene.result("measure") or ({}, 0.0)
         verdicts = Counter(row.verdict.partition(":")[0] for row in self.rows(outcomes))
         counts = ", ".join(f"{verdicts[said]} {verb}" for said, verb in VERBS.items() if verdicts[said])

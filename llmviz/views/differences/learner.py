@@ -63,7 +63,7 @@ class Learner(OneTraining):
 
     `trace` is the `TrainingSoFar`, None before the first: whatever opens the model follows it. It changes with each
     snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
-    learner, whose curve is drawn beside.
+    learner, whose curve is drawn as well.
     """
 
     stage = "training"
@@ -113,7 +113,7 @@ class Learner(OneTraining):
         except ValueError as error:
             source = OwnText("", as_sentence(error))
         if not source.text:
-            stays = " The trained model stays as it was." if self.trace else ""
+            stays = " The trained model is unchanged." if self.trace else ""
             return replace(state, message=f"{source.message}{stays}")
         number = state.lesson[-1] + 1 if state.lesson else 1
         own = source.text if state.text == OWN else ""

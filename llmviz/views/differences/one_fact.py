@@ -99,7 +99,7 @@ class OneFact(OneTraining, GuessFirst):
         rehearsed = f" {' and '.join(scene.rehearsed)} were examples, too." if scene.keep else ""
         layer = clip_position(scene.layer, scene.run.config.n_layers)
         return [
-            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone.{rehearsed}",
+            f"{progress.step} steps, {progress.seconds:.0f} s, only layer {layer}.{rehearsed}",
             *(
                 f"{way}: for {scene.country}, {scene.city} went from {percent(before)} to {percent(after)}. For the "
                 f"{len(scene.others)} others, on average, from {percent(others[2])} to {percent(others[3])}, and their "

@@ -29,7 +29,7 @@ HABITS = dict(
     zip(
         attention_behaviours.HABITS,
         (
-            "the token that it stands at",
+            "the current token",
             "the token just before",
             "the token before that",
             "the very first token",
@@ -233,13 +233,13 @@ def over_snapshots(scene: Scene, measure: Callable[[Progress], np.ndarray]) -> d
 
 
 class PartsOff(OfTraining):
-    """What each part of the model brings, at each snapshot of a training.
+    """How much each part of the model matters, at each snapshot of a training.
 
-    It is how much more the held-out text surprises, in bits a token, where the part adds always the same, its mean over
-    other stretches.
+    It is how much the surprise at the held-out text rises, in bits a token, when the part's output is replaced by its
+    mean over other stretches.
     """
 
-    stage, waits_for = "ffn", "what its parts bring is measured"
+    stage, waits_for = "ffn", "the effect of each part is measured"
 
     @part(
         LinePlot,

@@ -68,7 +68,7 @@ class Rounding(GuessFirst):
             explain_table,
         )
         self.options = (*(grid.name for grid in grids), STAYS)
-        self.columns = ["as it is", *self.options[:-1]]
+        self.columns = ["unchanged", *self.options[:-1]]
         start = {} if self.State.start in facts else {"start": next(iter(facts))}
         super().__init__(model, explain=explain, **start | state)
 
@@ -102,11 +102,11 @@ class Rounding(GuessFirst):
     @sentences
     def message(self, scene: Scene) -> Iterator[str]:
         values = experiments.distinct_values(scene.run)
-        yield f"As it is, {experiments.GROUP} neighbours have at most {values} different values."
+        yield f"Before rounding, {experiments.GROUP} neighbours have at most {values} different values."
         if not read(scene.start, scene.run.tokenizer).tokens:
             yield "There is no sentence to go on from."
         for now in scene.outcome:
-            name, more = "As it is", ""
+            name, more = "Unchanged", ""
             if now.grid:
                 name = f"{now.grid.name}: {100 * now.changed:.0f}% move"
                 more = minus(f" ({round(scene.costs[now.grid], 2) + 0:+.2f})")

@@ -53,7 +53,7 @@ def repeats(run: TrainingSoFar) -> str:
 
 
 def copies(run: TrainingSoFar) -> tuple[str, str]:
-    """Say what it copies from its training text, beside held-out stretches as long; and the copy."""
+    """Say how much it copies from its training text, compared with held-out stretches, and give the longest copy."""
     written, longest, control = run.copied
     return (
         f"Does it copy? Another text, which it wrote from an empty line, has {len(written)} letters. The longest "

@@ -140,5 +140,5 @@ class WhichIsWhose(GuessFirst):
 def led(lead: float) -> str:
     """Say how much less surprised a text's writer is than the other model."""
     if abs(lead) < 0.005:
-        return "Both are surprised alike."
+        return "Both are equally surprised."
     return f"Its writer is {'less' if lead > 0 else 'more'} surprised, by {abs(lead):.2f}."

@@ -19,7 +19,7 @@ ASKED = "capitals"  # the family that the question is about
 
 
 class AnalogyCount(GuessFirst):
-    """First a guess; then how often a − b + c comes out right in each of some families of words, beside controls."""
+    """First a guess; then how often a − b + c and its controls come out right, for several families of words."""
 
     experiment, as_it_comes, stage = "count", ("bars",), "embeddings"
     unit, high = "%", 100

@@ -1,4 +1,4 @@
-"""Tokens in order of their cosine with something, beside what all tokens have."""
+"""Tokens in order of their cosine with a vector, and the range of all tokens' cosines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One word in two senses, layer by layer, beside another word in the same sentence."""
+"""One word in two senses, layer by layer, compared with another word in the same sentence."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Word:
 def look_up(typed: str, tokenizer: Tokenizer) -> Word:
     """Return the one token that a typed word is, with a space in front if there is such a token, else without.
 
-    In quotation marks the text is taken exactly as it stands; "#2767" is the token of that id.
+    In quotation marks the text is used exactly as typed; "#2767" is the token of that id.
     """
     text = typed.strip()
     if not text:

@@ -46,7 +46,7 @@ class FFNByHand(View):
     def strip(self, scene: Scene) -> dict:
         return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.token}
 
-    @part(VectorPicture, [0.0], caption="It reads: the stream, brought to a standard length")
+    @part(VectorPicture, [0.0], caption="Input: the residual stream, scaled to a standard length")
     def read(self, scene: Scene) -> dict:
         return {"values": value_of(scene.run, read_by(scene.run, scene.layer, scene.token, "ffn"))}
 

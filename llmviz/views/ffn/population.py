@@ -24,10 +24,10 @@ LABEL = "A text to wake the neurons, the longer the better"
 
 
 class Population(View):
-    """Every neuron of a layer, ranked by how well what wakes it and what it pushes agree; beside it, chance.
+    """Every neuron of a layer, ranked by how well what wakes it agrees with what it pushes, and the same by chance.
 
-    A point of the line selects the neurons from there on, told below: the tokens of the text at which each fires
-    most strongly, the tokens that came next there, and those that it pushes up then.
+    A point of the line selects the neurons from there on. The table below shows the tokens at which each fires most
+    strongly, the tokens that came next there, and the tokens that it pushes up.
     """
 
     stage = "ffn"

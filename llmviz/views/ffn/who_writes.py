@@ -34,7 +34,7 @@ def gates(trace: Trace) -> LinePlot:
 
 
 def half_of_the_writing(trace: Trace) -> LinePlot:
-    """Draw how many neurons write half, in each layer, beside neurons put together by chance."""
+    """Draw how many neurons write half, in each layer, and the same for neurons put together by chance."""
     names = ["the model's neurons", "control: gates, ups and rows shuffled"]
     return _plot(
         trace, neurons_for_half(trace), names, "Neurons that write half", unit="rank", y_axis="neurons"

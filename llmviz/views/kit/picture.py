@@ -152,10 +152,9 @@ def one_at_a_time(method: Callable) -> Callable:
 def take_from_page(
     widget: ipywidgets.Widget, set_state: Callable[[dict], None], may_set: Collection[str], sent: dict
 ) -> None:
-    """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so.
+    """Let the page set what it may. If a value is not valid, nothing changes, and the page gets its old values back.
 
-    It waits for its turn: else another thread, which draws meanwhile, would put the old value back, and what somebody
-    has typed would be lost.
+    It waits for its turn: another thread that is drawing could restore the old value, and lose what was typed.
     """
     before = {name: getattr(widget, name) for name in sent if name in may_set}
     try:
@@ -219,7 +218,7 @@ class Picture(Closable, anywidget.AnyWidget):
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
-    _by_page: tuple[str, ...] = ("selected",)  # what the page may set, beside `asked`
+    _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
     _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
@@ -400,7 +399,7 @@ class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def follow(self, source, show: Callable) -> None:
-        """As for every view; and what is to be `above` the followers of the source, such as a text box, is there."""
+        """Follow as every view does. What the source has `above` its followers, such as a text box, comes first."""
         above = source.above() if isinstance(source, Closable) else None
         if above is not None:
             if not any(child is above for child in self.children):

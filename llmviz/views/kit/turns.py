@@ -30,10 +30,10 @@ def _fits(written: object, view: Turns) -> bool:
 
 
 class Turns(View):
-    """A text that goes on by one drawn token each turn, by hand or thirty by themselves.
+    """A text that grows by one drawn token each turn, by hand or thirty in a row.
 
-    The seed decides all draws, as in `Model.generate`: which token a place gets depends on it and on the probabilities
-    alone, so drawing again for the same place gives the same one.
+    The seed fixes all draws, as in `Model.generate`. The token at a position depends only on the seed and the
+    probabilities, so drawing again for the same position gives the same token.
     """
 
     stage = "sampling"
@@ -47,7 +47,7 @@ class Turns(View):
 
     @shared
     def end(self, scene: Scene) -> str:
-        """Say why no token can follow; nothing where one can."""
+        """Say why no token can follow, or return an empty string."""
         model, tokens = scene.run.model, ids(scene.written)
         if tokens and tokens[-1] == model.tokenizer.eos_token:
             return "This is the end token, so the loop stops here."
@@ -56,7 +56,7 @@ class Turns(View):
         return ""
 
     def turn(self, state: State) -> State:
-        """Draw a token and append it, where one can follow."""
+        """Draw a token and append it, if the text can go on."""
         if self.scene(state).end:
             return replace(state, more=0)
         probs = Sampler(temperature=state.temperature).probs(logits_after(self.run, ids(state.written)))

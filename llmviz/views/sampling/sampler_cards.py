@@ -58,7 +58,7 @@ class SamplerCards(Picture):
     n_vocab = traitlets.Int(1).tag(sync=True)
 
     def page_values(self) -> dict[str, list]:
-        """What the page can send, beside orders: one setting after the other, along its line."""
+        """Return what the page can send, besides orders: each setting in turn, along its line."""
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
         return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
 
@@ -74,7 +74,7 @@ class SamplerCards(Picture):
     def _each_once(self, proposal):
         names, trait = list(proposal["value"]), proposal["trait"].name
         if len(set(names)) < len(names) or (trait != "on" and set(names) != set(STEPS)):
-            raise traitlets.TraitError(f"each of {', '.join(STEPS)} stands in the {trait} once")
+            raise traitlets.TraitError(f"each of {', '.join(STEPS)} must be in the {trait} once")
         return proposal["value"]
 
 

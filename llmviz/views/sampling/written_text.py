@@ -114,7 +114,7 @@ class WrittenText(Picture):
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 
     def page_values(self) -> dict[str, list]:
-        """What the page can send, beside indices: each rival at each place."""
+        """Return what the page can send, besides indices: each rival at each place."""
         n_places = len(self.picked) if self.chooses else 0
         return {"choice": [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]}
 
@@ -133,7 +133,7 @@ class WrittenText(Picture):
 
 
 def written_text(model: Model, prompt: Sequence[int], places: Sequence[Place]) -> dict:
-    """Return the traits of a `WrittenText`: a prompt, and the places after it, of which the last one may be open."""
+    """Return the traits of a `WrittenText`: a prompt, and the places after it; the last may be open."""
     written = [place for place in places if place.token is not None]
     again = repeats(prompt, written)
     notes = [f"{place.note} · part of a repetition" if a else place.note for place, a in zip(written, again)]

@@ -1,4 +1,4 @@
-// A text as it grows: each written token shaded, and what else could have stood in its place.
+// A text as it grows: each written token shaded, and what else could have been picked in its place.
 
 import {
   chip,
@@ -26,7 +26,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "written_text");
   const list = keyed("listbox", "lv-chips", "the text, token by token");
   const heading = h("div", { class: "lv-heading" });
-  const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "what could stand here" });
+  const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "tokens that could be here" });
   const rivals = h("div", { class: "lv-rivals" }, heading, rows);
   view.body.append(list, rivals);
   let chips = [];
@@ -79,7 +79,7 @@ export function render({ model, el }) {
     Enter: () => take(row),
   });
 
-  /** What could stand at a place, as bars; and one line about the token that does. */
+  /** Draw the tokens that could be at a place, as bars; and one line about the token that is. */
   function tell(place, again = false) {
     if (place === told && !again) return;
     told = place;
@@ -166,7 +166,7 @@ export function render({ model, el }) {
     const odds = floats(model.get("odds"));
     view.setLegend(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
-      again.size > 0 && h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before"),
+      again.size > 0 && h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that came before"),
       own &&
         odds &&
         own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) &&
