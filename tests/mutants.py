@@ -11,7 +11,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/step_by_step.py",
     "views/sampling/continuation_tree.py",
 )
-CHAIN = "views/sampling/sampler_cards.py"
+CHAIN, MAP = "views/sampling/sampler_cards.py", "views/ffn/patch_map.py"
 
 MUTANTS = {
     # What may come in
@@ -148,6 +148,17 @@ MUTANTS = {
     ),
     "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
+    "patch map: the control shows the twin's map": (MAP, '@job("what", "control")', '@job("what")'),
+    "patch map: another map asks for another guess": (
+        MAP,
+        "control=state.control, guess=None)",
+        "control=state.control, committed=False)",
+    ),
+    "patch map: a part reads the state before": (
+        MAP,
+        "WHAT[scene.what].place",
+        "WHAT[self.state.what].place",
+    ),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',

@@ -155,7 +155,7 @@ def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):
     edits = Edits(resid={(1, 2): texts[1].blocks[1].resid_pre[2]})
     wanted = ops.softmax(tiny_model.trace(texts[0].tokens, edits).logits)[pair.answers]
     np.testing.assert_allclose(values[1, 2], wanted, rtol=1e-3)
-    with pytest.raises(ValueError, match="6 and 5"):
+    with pytest.raises(ValueError, match="8 and 7"):
         replace(pair, twin=tiny_model.trace("the cat sat on the"))
 
 
@@ -175,7 +175,7 @@ def test_the_text_form_has_every_number(fact):
     shown = np.array(rows, float).reshape(2, 3, -1)[:, ::-1]  # the last layer comes first
     np.testing.assert_allclose(shown, 100 * drawn.values.transpose(2, 0, 1), atol=0.51)
     drawn.selected = [1, 2]
-    assert re.search(holding("layer 1", "sat"), drawn.headline())
+    assert re.search(holding("layer 1", "cat"), drawn.headline())
 
 
 def test_what_is_said_along_the_layers():

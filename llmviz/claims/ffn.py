@@ -244,7 +244,7 @@ CLAIMS = (
             "No other head does that on its own.",
             "Patch each of the other 269 heads at the last token, one at a time: the one that brings out most.",
             of_pair(partial(facts.most_by_another_head, head=MOVER)),
-            Bounds(within=below(50)),
+            Bounds(within=below(3)),
         ),
         pushes_up_the_capital=on_countries(
             "The capital is among the first 20 tokens that it pushes up at the country.",

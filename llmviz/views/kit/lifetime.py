@@ -147,7 +147,8 @@ class Closable(traitlets.HasTraits):
             source.unobserve(handler, names)
             if isinstance(source, Closable):
                 source._followers -= 1
-        theirs = [*sources, *(source.above() for source in sources if isinstance(source, Closable))]
+        alive = [source for source in sources if isinstance(source, Closable) and source.comm is not None]
+        theirs = [*sources, *(source.above() for source in alive)]
         parts = [part for part in _widgets_in(self) if not any(part is other for other in theirs)]
         super().close()
         for part in parts:
