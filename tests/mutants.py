@@ -148,17 +148,12 @@ MUTANTS = {
     ),
     "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
-    "patch map: the control shows the twin's map": (MAP, '@job("what", "control")', '@job("what")'),
-    "patch map: another map asks for another guess": (
+    "patch map: the question reads the state before": (
         MAP,
-        "control=state.control, guess=None)",
-        "control=state.control, committed=False)",
+        "WHAT[scene.what]\n        n_layers",
+        "WHAT[self.state.what]\n        n_layers",
     ),
-    "patch map: a part reads the state before": (
-        MAP,
-        "WHAT[scene.what].place",
-        "WHAT[self.state.what].place",
-    ),
+    "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',

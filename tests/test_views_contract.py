@@ -363,8 +363,11 @@ def happen(rng, view):
     match rng.randrange(6):
         case 0 if view.controls:
             name = rng.choice([*view.controls])
-            values = [*view._fields[name].on_page(view), *HOSTILE]
-            view.controls[name].set_state({"value": rng.choice(values)})
+            values, control = [*view._fields[name].on_page(view), *HOSTILE], view.controls[name]
+            if "index" in control.keys:  # of a list, the page sends the place
+                control.set_state({"index": rng.choice([*range(len(control.options)), *HOSTILE])})
+            else:
+                control.set_state({"value": rng.choice(values)})
         case 1 if boxes(view) and not rng.randrange(3):
             inputs = view.inputs()
             rng.choice(boxes(view)).box.value = rng.choice(TEXTS)

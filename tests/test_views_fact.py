@@ -143,6 +143,10 @@ def test_patching_the_subject_below_all_layers_gives_the_twins_run(fact):
     view.controls["what"].value = "single heads"
     assert view.state.committed  # another map needs no other guess
     assert view.parts["card"].answer == (drawn.values[..., 1] > 0.5 * drawn.usual).sum()
+    heads = drawn.values
+    view.controls["control"].value = True
+    assert drawn.values.shape == heads.shape
+    assert not np.array_equal(drawn.values, heads)
 
 
 def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):
