@@ -81,20 +81,20 @@ class Page {
   /** What comes of some writes, with the followers that follow; undefined where the page doesn't hold it. */
   after(writes) {
     if (!writes) return undefined;
-    const state = { ...this.state, ...writes };
-    const changed = new Set();
-    const note = (fields) => Object.keys(fields).forEach((f) => state[f] !== this.state[f] && changed.add(f));
-    note(writes);
+    const [state, changed] = [{ ...this.state }, new Set()];
+    const write = (fields) => {
+      Object.assign(state, fields);
+      for (const field in fields) if (state[field] !== this.state[field]) changed.add(field);
+    };
+    write(writes);
     const isRead = (rules) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
     for (const [number, view] of this.table.views.entries()) {
-      if (view.follows.some((run) => changed.has(run))) note(Object.assign(state, this.fitted(view, state)));
-      const begun = this.begun(view, state);
-      Object.assign(state, begun);
-      note(begun);
+      if (view.follows.some((run) => changed.has(run))) write(this.fitted(view, state));
+      write(this.begun(view, state));
       if (!isRead(view.handed)) continue;
       const run = find(view.handed, state);
       if (run === undefined) return undefined;
-      note(Object.assign(state, { [`${number}:run`]: run }));
+      write({ [`${number}:run`]: run });
     }
     return this.reached(state, changed);
   }
@@ -273,20 +273,12 @@ class Page {
     }
   }
 
-  // ---- for tests ----
-
   value(number) {
     return parsed(this.values[number]);
   }
   held(id, trait, value) {
     const event = this.events.get(`${id} ${trait}`);
     return Boolean(event && this.exactly(event, value));
-  }
-  go(id, trait, value) {
-    const model = this.model(id);
-    const before = model.get(trait);
-    if (trait !== "click") model.put({ [trait]: value });
-    return this.happen(model, trait, value, before);
   }
   /** All that was begun is shown. */
   async settled() {

@@ -79,6 +79,15 @@ window.canBeSent = () => [...replay.events].flatMap(([key, event]) => {
     return [[id, trait, values]];
 });
 """
+# What a widget would send of itself; false where the page refuses it.
+SEND = """
+window.send = (id, trait, value) => {
+    const model = replay.model(id);
+    const before = model.get(trait);
+    if (trait !== "click") model.put({ [trait]: value });
+    return replay.happen(model, trait, value, before);
+};
+"""
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
 
@@ -221,7 +230,7 @@ def go_on(one, rng: random.Random, most: int = 4) -> None:
             (v for v in values if one.evaluate("(args) => replay.held(...args)", [widget, trait, v])), 0
         )
         if held in values:
-            one.evaluate("(args) => replay.go(...args)", [widget, trait, held])
+            one.evaluate("(args) => send(...args)", [widget, trait, held])
             settle(one)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 import small_notebook
-from browser.page_and_kernel import compare, play, settle, show_all
+from browser.page_and_kernel import SEND, compare, play, settle, show_all
 from playwright.sync_api import expect
 from test_page import built, notebook  # noqa: F401 (fixtures)
 
@@ -38,7 +38,7 @@ def opened(browser, tmp_path):
             offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
         )
         contexts.append(context)
-        context.add_init_script(script)
+        context.add_init_script(SEND + script)
         one = context.new_page()
         one.set_default_timeout(60_000)
         one.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
@@ -131,7 +131,7 @@ def test_what_it_does_not_hold_is_put_back_and_said(small):
     widget = small.evaluate("[...replay.events.keys()].find((key) => key.endsWith(' index')).split(' ')[0]")
     before = small.evaluate("replay.state")
     assert not small.evaluate("(id) => replay.held(id, 'index', 7)", widget)
-    assert not small.evaluate("(id) => replay.go(id, 'index', 7)", widget)
+    assert not small.evaluate("(id) => send(id, 'index', 7)", widget)
     settle(small)
     assert small.evaluate("replay.state") == before
     assert small.evaluate("(id) => replay.model(id).get('index')", widget) == 0
@@ -159,10 +159,10 @@ def test_a_menu_of_texts_changes_all_that_follows_the_text(small):
 def test_a_number_says_where_it_is_from(small):
     strip = place(small, LENGTHS).locator("figure")
     widget = small.evaluate("[...replay.asked.keys()][0]")
-    assert small.evaluate("(id) => replay.go(id, 'asked', [1])", widget)
+    assert small.evaluate("(id) => send(id, 'asked', [1])", widget)
     settle(small)
     expect(strip).to_contain_text("len(piece) / 9")
-    assert not small.evaluate("(id) => replay.go(id, 'asked', [99])", widget)
+    assert not small.evaluate("(id) => send(id, 'asked', [99])", widget)
     settle(small)
     expect(strip).not_to_contain_text("len(piece) / 9")
 
@@ -261,7 +261,7 @@ def test_each_value_that_is_held_is_taken_and_left_again(small):
                     const value = JSON.parse(text);
                     if (replay.model(id).get("disabled") || !replay.held(id, trait, value)) continue;
                     const isNews = canonical(replay.model(id).get(trait) ?? null) !== text;
-                    if (!replay.go(id, trait, value) && isNews) wrong.push([key, text, "refused"]);
+                    if (!send(id, trait, value) && isNews) wrong.push([key, text, "refused"]);
                     const now = replay.model(id).get(trait);
                     if (trait !== "committed" && canonical(now) !== text) wrong.push([key, text, now]);
                     replay.become(replay.reached(start, Object.keys(start)));

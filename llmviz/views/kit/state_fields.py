@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_TYPED = 10_000  # characters in a box
-
-
+MOST_ON_PAGE = 256  # values of a number
 MOST_ROWS = 1_000_000  # of anything of which one can be selected
 
 
@@ -57,10 +57,14 @@ class Field:
 def number(
     default: float, label: str | None, last: float, *, first: float = 0, step: float = 1, stage: str = ""
 ) -> Any:
-    """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label."""
+    """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label.
+
+    A page without a kernel holds all of its values, or some that are as far from each other and the default.
+    """
     whole = isinstance(step, int)
     n = round((last - first) / step) + 1
-    values = [first + i * step if whole else round(first + i * step, 9) for i in range(n)]
+    places = {*range(0, n, math.ceil(n / MOST_ON_PAGE)), n - 1, round((default - first) / step)}
+    values = [first + i * step if whole else round(first + i * step, 9) for i in sorted(places)]
 
     def accepts(value: Any, _view: View) -> bool:
         kinds = int if whole else int | float
