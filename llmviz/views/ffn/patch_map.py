@@ -101,8 +101,8 @@ class PatchMap(OfFact, GuessFirst):
     """Where the answer is in a run, and how it travels: every cell patched on its own from the twin's run.
 
     First a guess, which starts the runs, from layer 0 up. A control patches from a text with the same answer.
-    (Meng et al. 2022 call such a map causal tracing; they add noise in place of a twin.) source: a `Fact`, or a `Pair`
-    of runs over any two texts of the same length.
+    (Meng et al. 2022 call such a map causal tracing; theirs restores a clean run's vectors in a noisy one.) source: a
+    `Fact`, or a `Pair` of runs over any two texts of the same length.
     """
 
     experiment, as_it_comes, stage = "patched", ("map",), "ffn"
