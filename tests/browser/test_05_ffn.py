@@ -116,9 +116,7 @@ def test_a_guess_begins_the_runs_and_a_cell_moves_over(lab):
 def test_another_map_needs_no_other_guess_and_the_control_moves_nothing(lab):
     picture, output = patch_map(lab, "patch the vector of")
     output.get_by_role("button", name="FFN", exact=True).click()
-    expect(
-        output.get_by_text(re.compile("adds at “France” in layer 0"))
-    ).to_be_visible(timeout=SLOW)
+    expect(output.get_by_text(re.compile("adds at “France” in layer 0"))).to_be_visible(timeout=SLOW)
     output.get_by_role("button", name="vectors", exact=True).click()
     output.get_by_role("checkbox").check()
     expect(output.get_by_text(re.compile("^Control: "))).to_be_visible(timeout=SLOW)
