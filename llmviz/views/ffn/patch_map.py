@@ -210,7 +210,7 @@ class PatchMap(OfFact, GuessFirst):
             "usual": usual(pair),
             "place": what.place,
             "source": giver,
-            "caption": f"How likely {theirs} is with {what.singular} taken from {giver}. Click a cell to see the patch",
+            "caption": f"How likely {theirs} is if {what.singular} comes from {giver}. Click a cell to see the patch",
         }
 
     @sentences
