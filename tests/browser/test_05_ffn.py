@@ -123,7 +123,7 @@ def test_a_guess_begins_the_runs_and_a_cell_moves_over(lab):
 def test_another_map_needs_no_other_guess_and_the_control_moves_nothing(lab):
     picture, output = patch_map(lab, 0)
     output.get_by_role("button", name="FFN", exact=True).click()
-    expect(output.get_by_text(re.compile("adds at “France” in layer 0"))).to_be_visible(timeout=SLOW)
+    expect(output.get_by_text(re.compile(r"“France” in layer 0: “Berlin”"))).to_be_visible(timeout=SLOW)
     output.get_by_role("button", name="vectors", exact=True).click()
     output.get_by_role("checkbox").check()
     expect(output.get_by_text(re.compile("^Control: "))).to_be_visible(timeout=SLOW)
@@ -147,7 +147,8 @@ def test_ten_countries_by_a_button_that_stops(lab):
 
 
 def test_another_text_reaches_every_picture(lab):
-    box = lab.page.locator(".widget-text input").first
+    # A box of a closed card is hidden.
+    box = lab.page.locator(".lv-text-box input").locator("visible=true").first
     box.scroll_into_view_if_needed()
     box.fill("<script>document.title = 'taken'</script> People in Greece speak")
     box.press("Enter")

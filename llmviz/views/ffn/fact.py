@@ -59,6 +59,7 @@ class Fact(View):
     def arrange(self) -> list[ipywidgets.Widget]:
         self.line = controls.row(self.controls["word"], self.parts["answers"])
         self.line.add_class("lv-stays")
+        self.add_class("lv-chooses")
         return [self.parts["strip"], self.line]
 
     def above(self) -> ipywidgets.Widget:
