@@ -16,12 +16,7 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = (
-    "own capital",
-    "head patched: own capital",
-    "head patched: the next one's",
-    f"strongest of {N_RANDOM} random heads: the next one's",
-)
+COLUMNS = "own", "own, patched", "next, patched", "next, random"
 
 
 class TenCountries(GuessFirst):
@@ -70,9 +65,10 @@ class TenCountries(GuessFirst):
         kind="prob",
         numbers="always",
         row_axis="capital of",
-        col_axis="probability",
+        col_axis="own capital, or the next country's",
         blank="not measured yet",
-        caption="Probability of a capital, with one head patched from the next country's run",
+        caption="Probability of a country's own capital and of the next one's, with the head patched from the next "
+        f"country's run. Random: the strongest of {N_RANDOM} other heads",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}

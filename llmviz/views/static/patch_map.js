@@ -164,8 +164,9 @@ export function render({ model, el }) {
     const height = clamp(Math.floor(440 / layers), 9, 40);
     const flat = widest(view, names.map((name) => shorten(name, 14)), 16) <= w - 6; // prettier-ignore
     const bottom = TOP + layers * height + (flat ? 34 : 96);
-    const size = { width: left + cols * w + (beside ? BARS + 40 : 12), height: bottom + (beside ? 0 : 70) };
-    const [barsX, barsY] = beside ? [left + cols * w + 34, TOP + 60] : [left, bottom + 22];
+    const width = left + cols * w + (beside ? BARS + 40 : 12);
+    const size = { width: Math.max(2 * BARS, width), height: bottom + (beside ? 0 : 70) };
+    const [barsX, barsY] = beside ? [left + cols * w + 34, TOP + 60] : [0, bottom + 22];
     return { layers, cols, values: data, left, w, h: height, gap: 2, flat, beside, bottom, barsX, barsY, ...size };
   }
 
