@@ -47,8 +47,6 @@ STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # 
 # Files that have more, and how many: lower these as you rewrite, never raise them.
 CEILINGS = {
     "llmviz/experiments/small_models.py": 1,
-    "llmviz/views/kit/view.py": 6,
-    "llmviz/views/page_table.py": 3,
     "notebooks/04_attention.ipynb": 22,
     "notebooks/05_ffn.ipynb": 12,
     "notebooks/07_differences.ipynb": 21,

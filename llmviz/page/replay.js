@@ -3,7 +3,7 @@
 "use strict";
 
 const { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack } = globalThis.pageControls;
-const NOT_HELD = "This page doesn't hold that combination.";
+const NOT_HELD = "This page has no result for that choice. The full version does.";
 const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
 const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
 const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;

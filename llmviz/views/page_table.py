@@ -31,6 +31,7 @@ from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 MOST_RUNS = 12  # of a source that views follow
 JOB_PATIENCE = 3  # seconds of computing for any job
 PATIENCE = 30  # seconds of computing for the state at the start, however little is left
+ALL_GUESSES = 1  # seconds for what follows from an answer that took longer than that
 MOST_ASKED = 64  # places of a picture that say where their numbers are from
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
@@ -73,7 +74,7 @@ class Reads:
         reads = self
 
         class Noted(kind):  # type: ignore[misc,valid-type]
-            # The fields that an event has set: all of them where it made a state anew, as `dataclasses.replace` does.
+            # The fields that an event has set: all of them where it made a new state, as `dataclasses.replace` does.
             is_set: frozenset[str] = frozenset(reads.names)
 
             def __eq__(self, other: Any) -> bool:
@@ -110,7 +111,7 @@ class Reads:
         return compute(noted), dict(self.read)
 
     def set_by(self, after: Any) -> dict[str, Any]:
-        """Return the fields that an event has set, with their values: all of them where it made a state anew."""
+        """Return the fields that an event has set, with their values: all of them where it made a new state."""
         values = self.values(after)
         return {name: values[name] for name in (after.is_set if isinstance(after, self._noted) else values)}
 
@@ -200,7 +201,7 @@ class ViewTable:
     def explore(self, context: Numbered, begun: Sequence[str], until: float, *, with_jobs: bool) -> None:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
-        context: what the view depends on beside its state. begun: the jobs that the reader has started. with_jobs:
+        context: what the view depends on apart from its state. begun: the jobs that the reader has started. with_jobs:
         include the states for which jobs must be done.
         """
         self.view.layout.display = ""  # Behind an open card it would not follow.
@@ -215,7 +216,8 @@ class ViewTable:
         states = {*todo}
         while done < len(todo):
             state, done = todo[done], done + 1
-            left = until - time.process_time()
+            began = time.process_time()
+            left = until - began
             if done <= 2:  # A card, and its answer.
                 left = max(left, PATIENCE)
             if left < 0:
@@ -229,6 +231,8 @@ class ViewTable:
                 if len(todo) < MOST_STATES and after not in states:
                     states.add(after)
                     todo.append(after)
+            if done <= 2 and time.process_time() - began > ALL_GUESSES:
+                until = max(until, time.process_time() + ALL_GUESSES)  # Other guesses have the same answer.
 
     @property
     def left_out(self) -> int:
@@ -560,7 +564,7 @@ class PageTable:
 
 
 async def settle(seconds: float = 60) -> None:
-    """Wait until nothing works beside the cells any more."""
+    """Wait until nothing runs in the background any more."""
     end = time.monotonic() + seconds
     while any(view.is_working for view in living()) and time.monotonic() < end:
         await asyncio.sleep(0.05)

@@ -15,7 +15,8 @@ from llmviz import page
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 QUICK = ("03_position", "05_ffn")  # the others run by name
-FULL, NOT_HELD = "This needs the full version", "This page doesn't hold that combination."
+FULL = "This needs the full version"
+NOT_HELD = "This page has no result for that choice. The full version does."
 MOST_BYTES = 3_500_000
 
 

@@ -70,7 +70,7 @@ def part(
     """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
-    the part stays as it is, and else it is hidden. So it is where the method asks for a result that is not `known`.
+    the part keeps what it shows; otherwise it is hidden. Asking for a result that is not `known` has the same effect.
     """
 
     def mark(draw: Callable) -> Callable:
@@ -184,7 +184,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what a control shows beside its value: "hidden" or "disabled"."""
+    """Mark the method that draws what a control shows apart from its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -373,7 +373,7 @@ class View(Explorer):
         self._setting = False
         self._measurements = Measurements() if source is None else measurements_of(source)
         self.before_closing(self._end_all)
-        # What runs beside: each job, and the events that happen by themselves.
+        # What runs in the background: each job, and the events that happen by themselves.
         self._work = {name: Background(self) for name in (*self.jobs, "")}
         self._at_work: dict[str, Hashable] = {}
         self.controls = {
@@ -483,7 +483,7 @@ class View(Explorer):
         """Set what others follow, such as `trace`, to that of a scene; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text, or what else the source holds."""
+        """Return what results depend on apart from the state: the model and the text, or what else the source holds."""
         if isinstance(self.run, Trace):
             return ref(self.run.model), tuple(self.run.tokens)
         return self.run and ref(self.run)
@@ -528,7 +528,7 @@ class View(Explorer):
 
     @one_at_a_time
     def redraw(self, _run: Any = None) -> None:
-        """Draw everything anew: `self.follow(other, self.redraw)` lets parts read the run of another view, too."""
+        """Draw everything again: `self.follow(other, self.redraw)` lets parts read the run of another view, too."""
         self._drawn, self._computed = {}, {}
         self._show(self.state)
 
@@ -578,7 +578,7 @@ class View(Explorer):
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
 
     def draw(self, name: str, scene: Scene) -> dict | None:
-        """Return what a part shows, or a control beside its value; None where a part waits for a job, or is hidden."""
+        """Return what a part shows, or a control apart from its value; None where a part is hidden or waits."""
         shows_work = name == "progress" or (name in self.jobs and not self.jobs[name].start)  # type: ignore[attr-defined]
         if name in self._looks:
             return self._looks[name](self, scene)
@@ -697,7 +697,7 @@ class View(Explorer):
                 self._begin(name, wanted)
 
     def _wanted(self, name: str) -> Hashable:
-        """Return the key of a job, or the event, that runs beside in this state; None where it does not."""
+        """Return the key of a job, or the event, that runs in the background in this state; None where it does not."""
         if not name:
             return self.by_itself(self.state)
         key = self.key(name, self.state)
