@@ -199,8 +199,8 @@ class PatchMap(OfFact, GuessFirst):
         pair, what, (source, values) = scene.pair, WHAT[scene.what], scene.known("patched")
         is_heads = scene.what == "single heads"
         theirs = named(pair, pair.answers)[1]
-        control = quote(pair.trace.model.tokenizer.decode(source))
-        giver = f"the run of {control}" if scene.control else "the twin's run"
+        control = pair.trace.model.tokenizer.decode(source)
+        giver = f"the run of “{control}”" if scene.control else "the twin's run"
         return {
             "values": values,
             "col_labels": [*range(values.shape[1])] if is_heads else pair.trace.pieces,
