@@ -23,7 +23,7 @@ def probability_outside(model: Model, text: str, *, temperature: float, n: int =
 
 def tokens_to_cover(model: Model, text: str, *, share: float) -> int:
     """Count the likeliest tokens that together have this share of the probability, 0 to 1."""
-    return np.count_nonzero(sampling.top_p(Sampler().probs(model.trace(text).logits), share).probs)
+    return int(np.count_nonzero(sampling.top_p(Sampler().probs(model.trace(text).logits), share).probs))
 
 
 def percent_moved(model: Model, text: str, *, edits: Edits) -> float:
