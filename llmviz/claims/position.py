@@ -118,7 +118,7 @@ CLAIMS = (
     *section(
         "What RoPE does in a head",
         order_in_one_head=on_texts(
-            "Without RoPE, no head of the first layer notices the order of the tokens before the last.",
+            "Without RoPE, the order of the tokens before the last changes no head of the first layer.",
             "Shuffle them twice: the largest change of a head's output at the last token.",
             lambda model, text: 100 * experiments.shuffle_changes(run(model, text, NO_ROPE), 0, 2).max(),
             Bounds(within=below(0.001), control=Bounds(supports=above(8), count=19)),
@@ -128,7 +128,7 @@ CLAIMS = (
             ),
         ),
         only_the_distance=in_the_score(
-            "A score depends only on how far apart query and key are.",
+            "Of the two positions, only the distance between them counts for a score.",
             "Shift the last query and the key before it by 1,000: the largest change of their score in any head.",
             lambda model, text: abs(score_changes(run(model, text), (1_000, 1_000))).max(),
             Bounds(within=below(1e-5), control=Bounds(within=above(0.005))),
@@ -175,11 +175,14 @@ CLAIMS = (
             cases=WORDED | SENTENCES | OTHERS | {"the digits of π": "3.14159265358979323846264338327950288"},
         ),
         it_is_its_rope=on_texts(
-            "Without RoPE in this head, it gives the token before less than even attention would.",
+            "Without RoPE in this head, it usually gives the token before less than attention spread equally would.",
             "Leave its queries and keys unturned, and everything else unchanged.",
             lambda m, text: 100 * np.diag(experiments.pattern_without_rope(m.trace(text), *HEAD), -1).mean(),
             Bounds(below_control=19, at={"the same word": above(20)}),
-            control=("even attention", lambda m, t: 100 * even_previous_token_score(len(m.tokens_of(t)))),
+            control=(
+                "attention spread equally",
+                lambda m, t: 100 * even_previous_token_score(len(m.tokens_of(t))),
+            ),
         ),
     ),
     *section(
@@ -205,30 +208,30 @@ CLAIMS = (
         "RoPE switched off in the whole model",
         after_a_sentence=on_texts(
             "After a whole sentence, the likeliest token usually stays the same.",
-            "Switch RoPE off and count the changes.",
-            lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
-            Bounds(supports=YES, count=5),
-            unseen_bounds=Bounds(supports=YES, count=3),
+            "Switch RoPE off: is the likeliest token still the same?",
+            lambda model, text: 1 - experiments.likeliest_changes(model, text, NO_ROPE),
+            Bounds(supports=YES, count=18),
+            unseen_bounds=Bounds(supports=YES, count=17),
             over="sentences",
             cases=SENTENCES,
             unseen=WHOLE,
         ),
         rope_off_costs=in_bits(
-            "RoPE usually saves more than 0.4 bits of surprise per token, but far less than attention does.",
+            "RoPE usually lowers surprise by more than 0.4 bits per token, but attention lowers it far more.",
             "Switch RoPE off: how many bits more does each token cost?",
             partial(cost, edits=NO_ROPE, than=Edits()),
             Bounds(supports=above(0.4), count=16, exceptions=SPARED, control=ATTENTION),
             control=("all attention switched off", partial(cost, edits=NO_ATTENTION, than=Edits())),
         ),
         ffn_eleven=in_bits(
-            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. In short texts, it costs more than RoPE.",
+            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. Losing it usually costs more than losing RoPE.",
             "Switch it off: how many bits more does each token cost than with RoPE switched off?",
             lambda model, text: blocks_off(model, text)[-1, 0],
             Bounds(supports=above(0), count=19, exceptions=("a long story",), above_control=20),
             control=("the worst of the other nine", lambda m, t: np.delete(blocks_off(m, t), -2).max()),
         ),
         blocks=on_texts(
-            "Most of the other nine cost less than RoPE, except where RoPE saves next to nothing.",
+            "Most of the other nine cost less than RoPE, except where RoPE lowers surprise by next to nothing.",
             "Switch off attention and FFN of layers 11, 13, 15, 17 and 19, one at a time; count those that cost less.",
             lambda model, text: (blocks_off(model, text) < 0).sum(),
             Bounds(supports=above(7), count=17, exceptions=("a proverb", "the same word", "Arabic")),
@@ -315,7 +318,7 @@ CLAIMS = (
     *section(
         "What order the causal mask leaves",
         noticed_later=on_texts(
-            "Without RoPE, the last token notices a swap in every layer after the first, because of the mask.",
+            "Without RoPE, a swap reaches the last token in every layer after the first, because of the mask.",
             "Swap two neighbours: the change of the attention output at the last token, in the least changed layer.",
             lambda model, text: 100 * swapped_layers(run(model, text), NO_ROPE)[1:].min(),
             Bounds(within=above(0.1), control=Bounds(within=below(0.1))),

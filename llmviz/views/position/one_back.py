@@ -94,6 +94,6 @@ class OneBack(View):
         even = experiments.even_previous_token_score(len(scene.used.tokens))
         return [
             f"{name} gives the token before {own} of its attention. Without RoPE in this head, it gives {unturned}; "
-            f"even attention would give {percent(even)}.",
+            f"spreading attention equally would give {percent(even)}.",
             cut(scene.run),
         ]

@@ -9,6 +9,7 @@ import numpy as np
 from llmviz import experiments, position
 from llmviz.model import Trace
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.state_fields import head, layer, number, token_choice
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
@@ -102,9 +103,10 @@ class TwoHands(View):
     def message(self, scene: Scene) -> list[str]:
         q, k = tokens = last_two(scene.run)
         home = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
-        own, now = (digits(position.pair_scores(*turned).sum()) for turned in (home, scene.turned))
-        change = f" With only the query moved on by {scene.by}, it's {now}." if scene.by else ""
-        return [f"At their own positions, the score is {own}.{change}"]
+        own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (home, scene.turned))
+        return [
+            f"Moving only the query on by {scene.by} takes the score from {own} to {now}." if scene.by else ""
+        ]
 
 
 class ScoreByDistance(View):
@@ -148,8 +150,9 @@ class ScoreByDistance(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         own, _ = scene.curves
+        best, others = int(own.argmax()), (1, 1_000)
+        at = [f"{digits(own[distance])} at {distance:,}" for distance in others if distance != best]
         return [
             f"L{scene.layer}·H{scene.head}, key of {isolated(scene.run.pieces[scene.key])}: the score is highest at "
-            f"distance {own.argmax():,} ({digits(own.max())}). At 1 it's {digits(own[1])}, and at 1,000 it's "
-            f"{digits(own[1_000])}."
+            f"distance {best:,} ({digits(own[best])}). It's {' and '.join(at)}."
         ]

@@ -38,6 +38,17 @@ def likeliest(trace: Trace) -> str:
     return f"{piece} ({percent(experiments.probability(trace, best))})"
 
 
+def without_rope(trace: Trace) -> Trace:
+    """Run the same tokens with RoPE switched off in every layer."""
+    return trace.model.trace(trace.tokens, SETTINGS["RoPE off"])
+
+
+def in_percent(probability: float) -> float:
+    """Return a probability as a percentage, with the digits that the bars of `PositionSwitches` show."""
+    value = 100 * probability
+    return float(f"{value:.1f}" if value >= 0.0995 else f"{value:.2g}")
+
+
 class PositionSwitches(EditedRun):
     """RoPE off, positions stretched or moved in every layer of the real model: what that does to the next token, to
     the surprise at the text itself, and to 30 tokens that the model writes (always the likeliest)."""
@@ -94,8 +105,8 @@ class PositionSwitches(EditedRun):
             "labels": BARS,
             "values": [[*settings, blocks.mean(), blocks.max()]],
             "names": ["mean surprise"],
-            "caption": f"Mean surprise at the tokens of your text. Controls: one of {len(blocks)} middle blocks "
-            "(attention or FFN) switched off.",
+            "caption": "Mean surprise at the tokens of your text. For the controls, one of "
+            f"{len(blocks)} middle blocks is switched off at a time.",
         }
 
     @sentences
@@ -107,9 +118,10 @@ class PositionSwitches(EditedRun):
         bits = scene.known("measure")
         blocks = {name: cost for name, cost in bits.items() if " of layer " in name}
         less = sum(cost < bits["RoPE off"] for cost in blocks.values())
+        own, off = (f"{bits[name]:.2f}" for name in ("unchanged", "RoPE off"))
         return [
-            f"{less} of the {len(blocks)} blocks cost less than RoPE. The worst to lose is the "
-            f"{max(blocks, key=blocks.get)}.",
+            f"Switching off RoPE takes the surprise from {own} to {off} bits. Of the {len(blocks)} blocks, {less} cost "
+            f"less when switched off. The worst to lose is the {max(blocks, key=blocks.get)}.",
             f"This picture uses the first {N_USED} tokens." if len(scene.run.tokens) > N_USED else "",
         ]
 
