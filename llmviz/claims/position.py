@@ -224,7 +224,7 @@ CLAIMS = (
             control=("all attention switched off", partial(cost, edits=NO_ATTENTION, than=Edits())),
         ),
         ffn_eleven=in_bits(
-            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. Losing it usually costs more than losing RoPE.",
+            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. It usually costs more than RoPE.",
             "Switch it off: how many bits more does each token cost than with RoPE switched off?",
             lambda model, text: blocks_off(model, text)[-1, 0],
             Bounds(supports=above(0), count=19, exceptions=("a long story",), above_control=20),

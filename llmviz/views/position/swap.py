@@ -193,7 +193,7 @@ class SwapWords(Swap):
         _, off, no_mask = (percent(change.max()) for change in scene.changes)
         first = percent(scene.changes[1, 0])
         return [
-            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, and "
-            f"the layer that changes most by {off}. With the mask off too, the largest change is {no_mask}.",
+            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, "
+            f"and the layer that changes most by {off}. With the mask off too, the largest change is {no_mask}.",
             cut(scene.run),
         ]
