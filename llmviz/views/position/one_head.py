@@ -43,25 +43,22 @@ def last_two(trace: Trace) -> tuple[int, int]:
     return n - 1, max(n - 2, 0)
 
 
-def _turning(view: View, caption: str) -> RopeDial:
+def _turning(view: View) -> RopeDial:
     per_turn = periods(view.run.model.config)
     turns = np.arange(LAST + 1)[:, None] / per_turn
-    return RopeDial(stage="position", periods=per_turn, turns=turns, caption=caption)
+    return RopeDial(stage="position", periods=per_turn, turns=turns)
 
 
 class Clocks(View):
     """One real query as clock hands, turned for each position from 0 on."""
 
-    @part(
-        lambda view: _turning(
-            view,
-            "Your last token's query as clock hands, fast hands first. Filled clocks have gone all the way round.",
-        )
-    )
+    @part(_turning)
     def dial(self, scene: Scene) -> dict:
         at = strongest_head(scene.run)
-        query = experiments.before_rope(scene.run, *at)[0][-1]
-        return {"q_hands": query.reshape(-1, 2), "q_name": scene.run.pieces[-1:]}
+        hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
+        caption = "Your last token's query in L{}·H{}: {} numbers as {} clock hands, fast hands first. Filled clocks "
+        caption = caption.format(*at, hands.size, len(hands)) + "have gone all the way round."
+        return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 
 class TwoHands(View):
@@ -79,7 +76,7 @@ class TwoHands(View):
         q, k = tokens = last_two(scene.run)
         return experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q + scene.by, k))
 
-    @part(lambda view: _turning(view, ""))
+    @part(_turning)
     def dial(self, scene: Scene) -> dict:
         hands, scores = scene.turned.reshape(2, -1, 2), position.pair_scores(*scene.turned)
         most = np.sort(np.linalg.norm(hands, axis=-1).prod(axis=0)) / np.sqrt(2 * len(scores))

@@ -27,7 +27,7 @@ SETTINGS = {
     "squeezed × ½": Edits(position_scale=0.5),
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
-BARS = ["unchanged", "RoPE off", "× 2", "× 4", "× ½", "+ 1,000", "control: mean", "control: worst"]
+BARS = ["unchanged", "RoPE off", "× 2", "× 4", "× ½", "+ 1,000"]
 N_WRITTEN = 30
 
 
@@ -102,11 +102,11 @@ class PositionSwitches(EditedRun):
     def surprise(self, scene: Scene) -> dict:
         settings, blocks = np.split(np.array([*scene.known("measure").values()]), [1 + len(SETTINGS)])
         return {
-            "labels": BARS,
+            "labels": [*BARS, f"mean of {len(blocks)} blocks", f"worst of {len(blocks)}"],
             "values": [[*settings, blocks.mean(), blocks.max()]],
             "names": ["mean surprise"],
-            "caption": "Mean surprise at the tokens of your text. For the controls, one of "
-            f"{len(blocks)} middle blocks is switched off at a time.",
+            "caption": "Mean surprise at the tokens of your text. For the last two bars, one middle block is switched "
+            "off at a time.",
         }
 
     @sentences
