@@ -306,7 +306,7 @@ CLAIMS = (
             ),
         ),
         swap_turns_the_odds=on_sentences(
-            "Swapping the things nearly always moves the odds the right way for the first person, but not for the "
+            "Swapping the things nearly always moves the odds the right way for the first person, less often for the "
             "second.",
             "Swap the two things: do the odds move towards the thing that is now right?",
             lambda model, case: sum(odds(model, case, 0, Edits())) > 0,
