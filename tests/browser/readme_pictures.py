@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, expect, sync_playwright
 DOCS = Path(__file__).parents[2] / "docs"
 WIDTH = 1200  # pixels of a picture; the README shows those of its table smaller
 LARGEST = 150_000  # bytes of a file
-MOVING = {"width": 900, "fps": 10, "largest": 3_000_000}  # pixels, frames a second, bytes
+MOVING = {"width": 800, "fps": 8, "largest": 1_500_000}  # pixels, frames a second, bytes
 
 JOURNEY = """
 import llmviz
