@@ -137,11 +137,10 @@ def attention(lab: Lab) -> None:
 
 
 def ffn(lab: Lab) -> None:
-    explorer = lab.page.locator(".lv-explorer").filter(has_text="Test all four").last
-    explorer.scroll_into_view_if_needed()
-    explorer.get_by_role("button", name="Test all four").click()
-    expect(explorer.locator(".lv-unknown")).to_be_visible(timeout=120_000)
-    save(explorer.locator("figure.lv-fact_map"), "05_ffn")
+    explorer = lab.page.locator(".lv-explorer").filter(has_text="We patch the vector of").last
+    explorer.get_by_role("button", name="Show me").click()
+    expect(explorer.get_by_text(re.compile(r"0 to \d+"))).to_be_visible(timeout=120_000)
+    save(explorer.locator("figure.lv-patch_map"), "05_ffn")
 
 
 def sampling(lab: Lab) -> None:
