@@ -105,7 +105,7 @@ def test_moving_both_turns_the_hands_and_moving_one_changes_the_score(cat):
         was, now = (complex(*each[i]) for each in (query, dial.q_hands))
         assert now == pytest.approx(was * np.exp(3j * speed), abs=1e-3)
     assert dial.score != pytest.approx(own, abs=0.1)
-    assert re.search(holding(f"{own:.3g}", 3, f"{dial.score:.3g}"), message(hands))
+    assert re.search(holding(f"{own:.2f}", 3, f"{dial.score:.2f}"), message(hands))
 
 
 def test_two_tokens_change_places(tiny_model):
@@ -118,7 +118,7 @@ def test_two_tokens_change_places(tiny_model):
     for tokens in ([5, 5, 5, 6], [5, 6], [5]):
         trace = tiny_model.trace(tokens)
         assert pictures.swap_question(trace, "x", "y", "{}?") == NOTHING
-        for answer in (positions_to_swap, pictures.same_set, pictures.n_layers_that_notice):
+        for answer in (positions_to_swap, pictures.which_vectors_change, pictures.n_layers_that_notice):
             with pytest.raises(ValueError, match=NOTHING):
                 answer(trace, "x", "y")
 
@@ -133,7 +133,7 @@ def test_the_set_is_the_same_and_the_prediction_is_not(model):
     assert in_set == sorted(trace.tokens)
     view.controls["swapped"].value = True
     assert strip.ids == in_set
-    assert pictures.same_set(trace, " dog", " cat") == 0
+    assert pictures.which_vectors_change(trace, " dog", " cat") == 0
     view.controls["unordered"].value = False
     assert strip.ids == model.tokenizer.encode(EXCHANGED)
     dog = Sampler().probs(model.trace(strip.ids).logits)[model.tokenizer.encode(" dog")[0]]

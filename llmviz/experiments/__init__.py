@@ -66,6 +66,7 @@ from .minimal_pairs import (
     strongest_besides,
 )
 from .order import (
+    NOTICED,
     differing_neighbours,
     head_change,
     layers_that_notice,

@@ -3,9 +3,15 @@
 from llmviz.views.position.one_back import OneBack, previous_token_weights, strongest_head
 from llmviz.views.position.one_head import Clocks, ScoreByDistance, TwoHands, change_if_both_move, periods
 from llmviz.views.position.rope_dial import RopeDial
-from llmviz.views.position.shuffled_head import ShuffledHead
-from llmviz.views.position.swap import SwapWords, UnorderedSet, n_layers_that_notice, same_set, swap_question
-from llmviz.views.position.switches import PositionSwitches, likeliest
+from llmviz.views.position.shuffled_head import ShuffledHead, shuffled_change
+from llmviz.views.position.swap import (
+    SwapWords,
+    UnorderedSet,
+    n_layers_that_notice,
+    swap_question,
+    which_vectors_change,
+)
+from llmviz.views.position.switches import PositionSwitches, in_percent, likeliest, without_rope
 from llmviz.views.position.waves import SinusoidPattern
 
 __all__ = [
@@ -20,11 +26,14 @@ __all__ = [
     "TwoHands",
     "UnorderedSet",
     "change_if_both_move",
+    "in_percent",
     "likeliest",
     "n_layers_that_notice",
     "periods",
     "previous_token_weights",
-    "same_set",
+    "shuffled_change",
     "strongest_head",
     "swap_question",
+    "which_vectors_change",
+    "without_rope",
 ]

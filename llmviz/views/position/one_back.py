@@ -91,9 +91,11 @@ class OneBack(View):
     def message(self, scene: Scene) -> list[str]:
         name, patterns = scene.head
         own, unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
+        lost = np.abs(np.tril(patterns["own"] - patterns["unturned"])).sum(axis=1).mean() / 2
         even = experiments.even_previous_token_score(len(scene.used.tokens))
         return [
             f"{name} gives the token before {own} of its attention. Without RoPE in this head, it gives {unturned}; "
-            f"even attention would give {percent(even)}.",
+            f"spreading attention equally would give {percent(even)}. "
+            f"In all, {percent(lost)} of its attention moves.",
             cut(scene.run),
         ]

@@ -9,6 +9,7 @@ import numpy as np
 from llmviz import experiments, position
 from llmviz.model import Trace
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.state_fields import head, layer, number, token_choice
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
@@ -42,25 +43,22 @@ def last_two(trace: Trace) -> tuple[int, int]:
     return n - 1, max(n - 2, 0)
 
 
-def _turning(view: View, caption: str) -> RopeDial:
+def _turning(view: View) -> RopeDial:
     per_turn = periods(view.run.model.config)
     turns = np.arange(LAST + 1)[:, None] / per_turn
-    return RopeDial(stage="position", periods=per_turn, turns=turns, caption=caption)
+    return RopeDial(stage="position", periods=per_turn, turns=turns)
 
 
 class Clocks(View):
     """One real query as clock hands, turned for each position from 0 on."""
 
-    @part(
-        lambda view: _turning(
-            view,
-            "Your last token's query as clock hands, fast hands first. Filled clocks have gone all the way round.",
-        )
-    )
+    @part(_turning)
     def dial(self, scene: Scene) -> dict:
         at = strongest_head(scene.run)
-        query = experiments.before_rope(scene.run, *at)[0][-1]
-        return {"q_hands": query.reshape(-1, 2), "q_name": scene.run.pieces[-1:]}
+        hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
+        caption = "Your last token's query in L{}·H{}: {} numbers as {} clock hands, fast hands first. Filled clocks "
+        caption = caption.format(*at, hands.size, len(hands)) + "have gone all the way round."
+        return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 
 class TwoHands(View):
@@ -78,7 +76,7 @@ class TwoHands(View):
         q, k = tokens = last_two(scene.run)
         return experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q + scene.by, k))
 
-    @part(lambda view: _turning(view, ""))
+    @part(_turning)
     def dial(self, scene: Scene) -> dict:
         hands, scores = scene.turned.reshape(2, -1, 2), position.pair_scores(*scene.turned)
         most = np.sort(np.linalg.norm(hands, axis=-1).prod(axis=0)) / np.sqrt(2 * len(scores))
@@ -102,9 +100,10 @@ class TwoHands(View):
     def message(self, scene: Scene) -> list[str]:
         q, k = tokens = last_two(scene.run)
         home = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
-        own, now = (digits(position.pair_scores(*turned).sum()) for turned in (home, scene.turned))
-        change = f" With only the query moved on by {scene.by}, it's {now}." if scene.by else ""
-        return [f"At their own positions, the score is {own}.{change}"]
+        own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (home, scene.turned))
+        return [
+            f"Moving only the query on by {scene.by} takes the score from {own} to {now}." if scene.by else ""
+        ]
 
 
 class ScoreByDistance(View):
@@ -148,8 +147,9 @@ class ScoreByDistance(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         own, _ = scene.curves
+        best, others = int(own.argmax()), (1, 1_000)
+        at = [f"{digits(own[distance])} at {distance:,}" for distance in others if distance != best]
         return [
             f"L{scene.layer}·H{scene.head}, key of {isolated(scene.run.pieces[scene.key])}: the score is highest at "
-            f"distance {own.argmax():,} ({digits(own.max())}). At 1 it's {digits(own[1])}, and at 1,000 it's "
-            f"{digits(own[1_000])}."
+            f"distance {best:,} ({digits(own[best])}). It's {' and '.join(at)}."
         ]

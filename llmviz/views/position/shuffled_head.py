@@ -1,8 +1,11 @@
-"""The beginning of a text, and a head that cannot tell its order from another."""
+"""The beginning of a text, and a head that gets its tokens in one order or another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
@@ -22,6 +25,11 @@ def beginning(trace: Trace) -> Trace:
 def cut(trace: Trace) -> str:
     """Return a sentence for a text of which only the beginning is used."""
     return f"This picture uses the first {N_USED} tokens." if len(trace.tokens) > N_USED else ""
+
+
+def shuffled_change(trace: Trace, edits: Edits | None = None) -> Float[np.ndarray, " n_heads"]:
+    """Return by how much one shuffle changes what each head of the first layer gives the last token: |a - b| / |a|."""
+    return experiments.shuffle_changes(trace.model.trace(trace.tokens[:N_USED], edits), 0, 1)[0]
 
 
 class ShuffledHead(View):
@@ -70,7 +78,7 @@ class ShuffledHead(View):
         if len(scene.run.tokens) < 3:
             return ["There is nothing to shuffle: that takes two tokens before the last."]
         if not scene.order:
-            return ["Press Shuffle to put the tokens in another order.", cut(scene.run)]
+            return ["The tokens are in their own order.", cut(scene.run)]
         change = experiments.head_change(*scene.runs, 0)[scene.head]
         rounding = ", which is rounding" if 0 < change < 1e-5 else ""
         rope = "with RoPE" if scene.rope else "without RoPE"

@@ -50,11 +50,18 @@ def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
     return question.format(" and ".join(isolated(trace.pieces[at]) for at in positions))
 
 
-def same_set(trace: Trace, first: str, second: str) -> int:
-    """Return 0 if a text and the same with two words swapped have the same unordered set of tokens, else 1."""
-    tokens = trace.tokens[:N_USED]
-    swapped = experiments.swap_tokens(tokens, positions_to_swap(trace, first, second))
-    return int(sorted(swapped) != sorted(tokens))
+def which_vectors_change(trace: Trace, first: str, second: str) -> int:
+    """Return 0 if all tokens keep their vectors when two words are swapped, 1 if only these two don't, else 2.
+
+    ValueError where no two tokens differ.
+    """
+    tokens, (a, b) = trace.tokens[:N_USED], positions_to_swap(trace, first, second)
+    before, after = (
+        trace.model.weights.W_E[order] for order in (tokens, experiments.swap_tokens(tokens, (a, b)))
+    )
+    before[[a, b]] = before[[b, a]]  # Each token with itself, wherever it is now.
+    changed = (before != after).any(axis=1)
+    return int(changed.any()) + int(np.delete(changed, [a, b]).any())
 
 
 def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
@@ -118,7 +125,7 @@ class UnorderedSet(Swap):
             for run in scene.runs
         )
         return [
-            f"As the next token, the model gives {own}. After the swap, it gives {swapped}.",
+            f"Probability as the next token: {own}. After the swap: {swapped}.",
             cut(scene.run),
         ]
 
@@ -170,9 +177,9 @@ class SwapWords(Swap):
     @part(
         LinePlot,
         x_axis="layer",
-        y_axis="relative change",
-        caption="Change of the attention output at the last token when two tokens are swapped "
-        "(1: as large as the output itself)",
+        y_axis="change (% of the output's length)",
+        unit="share",
+        caption="Change of the attention output at the last token when two tokens are swapped",
     )
     def lines(self, scene: Scene) -> dict:
         n_layers = scene.changes.shape[1]
@@ -186,7 +193,7 @@ class SwapWords(Swap):
         _, off, no_mask = (percent(change.max()) for change in scene.changes)
         first = percent(scene.changes[1, 0])
         return [
-            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: {first} in the first layer, {off} at "
-            f"most in any layer. With the mask off as well: {no_mask} at most.",
+            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, "
+            f"and the layer that changes most by {off}. With the mask off too, the largest change is {no_mask}.",
             cut(scene.run),
         ]

@@ -174,6 +174,8 @@ export function render({ model, el }) {
         put(way, to(radius - 1));
         put(line, to((radius - 3) * Math.sqrt(length(hands, i) / most)));
       }
+      one.k.classList.toggle("lv-hand-before", !k);
+      one.kWay.classList.toggle("lv-hand-before", !k);
       put(one.hub, { cx, cy });
     };
     drawFace(large, chosen, 80, 78, 74);
@@ -239,13 +241,13 @@ export function render({ model, el }) {
         s(
           "svg",
           { width: 30, height: 12, "aria-hidden": "true" },
-          s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: `lv-hand-${kind}` }),
+          s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: kind }),
         ),
         text,
       );
     view.setLegend(
-      key("q", k ? "query" : "query at this position"),
-      key("k", k ? "key" : "at position 0"),
+      key("lv-hand-q", k ? "query" : "query at this position"),
+      key(...(k ? ["lv-hand-k", "key"] : ["lv-hand-k lv-hand-before", "at position 0"])),
       h("span", {}, "long hands are long pairs of numbers (square-root scale)"),
       k && h("span", {}, `a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))}`),
     );
