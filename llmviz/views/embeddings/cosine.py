@@ -63,8 +63,8 @@ class CosineExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        a: str = word("king", "One word")
-        b: str = word("banana", "Another")
+        a: str = word("king", "One word", others=("cat", "banana", "mouse"))
+        b: str = word("banana", "Another", others=("mouse", "king", "cat"))
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
 
