@@ -110,7 +110,7 @@ CLAIMS = (
     *section(
         "Near, compared with what?",
         related_are_near=related(
-            "Related words look nearer compared with all tokens than compared with random pairs.",
+            "Many related words are among the nearest 1% of all tokens; few beat 99% of random pairs.",
             "Take the share of all other tokens that are farther from word 1 than word 2 is. Near is above 99%.",
             farther,
             Bounds(
@@ -200,7 +200,8 @@ CLAIMS = (
     *section(
         "One word in two senses",
         senses_apart=of_words(
-            "After ten layers, a word is less similar in two senses than in one. Another topic does far less.",
+            "After ten layers, a word is less similar in two senses than in one. Another topic makes a much smaller "
+            "difference.",
             "Subtract the cosine of its vectors in two senses from that in one.",
             lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
             Bounds(supports=above(0), median=above(0.1), control=Bounds(median=below(0.04))),
@@ -212,7 +213,7 @@ CLAIMS = (
             unseen=two_by_two(UNSEEN_SENSES, UNSEEN_ONE_SENSE),
         ),
         word_first=of_sets(
-            "After ten layers, a word in two senses is usually more similar than two words in one sentence.",
+            "After ten layers, a word in two senses is usually more similar than two words after the same beginning.",
             "Subtract the cosine of the two words from that of the two senses.",
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], 10]),
             Bounds(supports=above(0), count=39),

@@ -115,7 +115,7 @@ export function render({ model, el }) {
           )),
     );
     light();
-    view.setLegend(`across: cosine similarity`, `up: how many of ${model.get("among")}`);
+    view.setLegend("horizontal: cosine similarity", `vertical: number of ${model.get("among")}`);
     tell();
   });
 }
