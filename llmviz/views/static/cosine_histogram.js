@@ -115,7 +115,7 @@ export function render({ model, el }) {
           )),
     );
     light();
-    view.setLegend("horizontal: cosine similarity", `vertical: number of ${model.get("among")}`);
+    view.setLegend("horizontal axis: cosine similarity", `vertical axis: how many of ${model.get("among")}`);
     tell();
   });
 }
