@@ -76,6 +76,18 @@ def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_token(
     assert (near.layout.display, button.layout.display, refusal.sentences) == ("", "none", [])
 
 
+def test_a_page_holds_the_words_that_its_text_names(model):
+    cosines, neighbours = (
+        pictures.CosineExplorer(model, "king", "banana"),
+        pictures.NeighbourExplorer(model, "hot"),
+    )
+    assert (
+        {"king", "banana", "cat", "mouse"} == {*cosines.values_on_page("a")} == {*cosines.values_on_page("b")}
+    )
+    assert {"hot", "bank"} < {*neighbours.values_on_page("word")}
+    assert pictures.ArrowExplorer(model, "king", "queen").values_on_page("a") == []
+
+
 def test_groups_are_read_line_by_line(model):
     groups = read_groups("animals: dog, cat dog\n\nred blue\n: xylophone Paris", model.tokenizer)
     assert groups.names == ["animals", "group 2", "group 3"]
