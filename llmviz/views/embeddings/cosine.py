@@ -48,7 +48,9 @@ class CosineHistogram(Picture):
         ]
         head = [
             f"{self.label}: {self.verdict}" if self.value is not None else "",
-            minus(f"{self.among}: half are below {self.median:.2f}") if rows else "nothing to compare",
+            minus(f"{self.among}: half are below {round(self.median, 2) + 0.0:.2f}")
+            if rows
+            else "nothing to compare",
         ]
         return "\n".join([*filter(None, head), lines(rows)])
 

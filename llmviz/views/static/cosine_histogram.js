@@ -99,7 +99,7 @@ export function render({ model, el }) {
       ...(counts.some((n) => n)
         ? flag(
             median,
-            `half are below ${minus(median.toFixed(2))}`,
+            `half are below ${minus((Math.round(100 * median) / 100 || 0).toFixed(2))}`,
             32,
             "lv-median lv-quiet",
             value === null ? undefined : value > median,
