@@ -22,8 +22,10 @@ from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, se
 from llmviz.embeddings import AnalogyScore
 from llmviz.experiments import table
 from llmviz.experiments.lens import cosines_by_layer
+from llmviz.experiments.probabilities import total_variation
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
+from llmviz.ops import softmax
 
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 
@@ -31,6 +33,11 @@ SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 @remembered
 def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
     return cosines_by_layer([model.trace(text) for text in sentences])
+
+
+def predictions_overlap(model: Model, texts: tuple[str, str]) -> float:
+    """Return how much probability the predictions after two texts have in common, in %."""
+    return 100 * (1 - total_variation(*(softmax(model.trace(text).logits) for text in texts)))
 
 
 @remembered
@@ -222,6 +229,16 @@ CLAIMS = (
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
             Bounds(supports=below(0), count=42),
             unseen_bounds=Bounds(supports=below(0), count=20),
+        ),
+        similar_next_tokens=of_sets(
+            "The predictions of the next token are usually more similar after the two words, too.",
+            "From their overlap after the two words, subtract their overlap after the two senses.",
+            lambda model, texts: (
+                predictions_overlap(model, texts[2:4]) - predictions_overlap(model, texts[::2])
+            ),
+            Bounds(supports=above(0.1), count=(40, 46)),
+            unseen_bounds=Bounds(supports=above(0.1), count=(18, 24)),
+            unit="percentage points",
         ),
     ),
 )
