@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -115,6 +115,12 @@ class GuessFirst(View):
         scene = self.scene(state)
         can_be = bool(scene.asked.question) and scene.asked.allows(state.guess) and not self.problem(scene)
         return replace(state, committed=state.committed and can_be)
+
+    def slices(self) -> Iterator[Any]:
+        """Yield the answered card first, which a page should hold before anything else."""
+        if True in self.values_on_page("committed"):
+            yield replace(self.state, committed=True)
+        yield from super().slices()
 
     def _asked_about(self, state: Any) -> tuple:
         return self.scene(state).asked, self.experiment and self.key(self.experiment, state)
