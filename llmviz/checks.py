@@ -264,6 +264,10 @@ def cosine(attempt: Callable) -> Verdict:
         "You add the two lengths. Multiply them.": lambda a, b: float(a @ b / (_length(a) + _length(b))),
         "You divide by one length and multiply by the other, because a / b * c means (a / b) * c. "
         "Put the product of the lengths in brackets.": lambda a, b: float(a @ b / _length(a) * _length(b)),
+        "That's the angle. Return its cosine, which is the number before the arccos.": [
+            lambda a, b: float(np.arccos(a @ b / _length(a) / _length(b))),
+            lambda a, b: float(np.degrees(np.arccos(a @ b / _length(a) / _length(b)))),
+        ],
     }
     return compare(
         attempt,
@@ -362,6 +366,9 @@ def analogy(attempt: Callable) -> Verdict:
         "table[a] …": lambda a, b, c, table: a - b + c,
         "That's the resulting vector. Return the number of the row nearest to it.": lambda a, b, c, table: (
             table[a] - table[b] + table[c]
+        ),
+        "You swapped b and c: king - man + woman is table[a] - table[b] + table[c].": lambda a, b, c, table: (
+            best(table[a] - table[c] + table[b], table, {a, b, c})
         ),
     }
     return compare(

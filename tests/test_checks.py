@@ -177,6 +177,8 @@ def test_embeddings_right_answers_pass(check, right):
         (checks.cosine, lambda a, b: a @ unit(b), 4),
         (checks.cosine, lambda a, b: a @ b / (np.linalg.norm(a) + np.linalg.norm(b)), 5),
         (checks.cosine, lambda a, b: a @ b / np.linalg.norm(a) * np.linalg.norm(b), 6),
+        (checks.cosine, lambda a, b: np.arccos(unit(a) @ unit(b)), 7),
+        (checks.cosine, lambda a, b: np.degrees(np.arccos(unit(a) @ unit(b))), 7),
         (checks.cosine, lambda a, b: 0.5, None),
         (checks.nearest_token, lambda vector, table: (table @ vector).argmax(), 0),
         (
@@ -232,6 +234,7 @@ def test_embeddings_right_answers_pass(check, right):
         (checks.analogy, lambda a, b, c, t: nearest_row(t[b] - t[a] + t[c], t, (a, b, c)), 2),
         (checks.analogy, lambda a, b, c, t: a - b + c, 3),
         (checks.analogy, lambda a, b, c, t: t[a] - t[b] + t[c], 4),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] + t[b] - t[c], t, (a, b, c)), 5),
     ],
 )
 def test_embeddings_mistakes_are_named(mistake_told, check, wrong, mistake):

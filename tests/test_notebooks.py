@@ -167,7 +167,7 @@ def _core_problems(core) -> list[str]:
 
 def _state_problems(notebook) -> list[str]:
     problems = []
-    extra = set(notebook.metadata) - {"kernelspec", "language_info"}
+    extra = set(notebook.metadata) - {"kernelspec", "language_info", "llmviz"}
     if extra:
         problems.append(f"metadata that changes with whoever saves it: {', '.join(sorted(extra))}")
     for cell in notebook.cells:

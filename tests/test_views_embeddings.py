@@ -76,6 +76,18 @@ def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_token(
     assert (near.layout.display, button.layout.display, refusal.sentences) == ("", "none", [])
 
 
+def test_a_page_holds_the_words_that_its_text_names(model):
+    cosines, neighbours = (
+        pictures.CosineExplorer(model, "king", "banana"),
+        pictures.NeighbourExplorer(model, "hot"),
+    )
+    assert (
+        {"king", "banana", "cat", "mouse"} == {*cosines.values_on_page("a")} == {*cosines.values_on_page("b")}
+    )
+    assert {"hot", "bank"} < {*neighbours.values_on_page("word")}
+    assert pictures.ArrowExplorer(model, "king", "queen").values_on_page("a") == []
+
+
 def test_groups_are_read_line_by_line(model):
     groups = read_groups("animals: dog, cat dog\n\nred blue\n: xylophone Paris", model.tokenizer)
     assert groups.names == ["animals", "group 2", "group 3"]
@@ -163,37 +175,44 @@ def test_a_dragged_arrow_is_kept_apart_from_the_real_one(model):
         assert arrows.tip is None
 
 
-def test_neighbours_with_their_rank_among_all_tokens(model):
+def test_neighbours_and_the_band_of_all_tokens(model):
     view = pictures.NeighbourExplorer(model, "dog")
     near = view.parts["nearest"]
     assert not {piece.strip().casefold() for piece in near.pieces} & {"dog"}
     row = near.pieces.index(" cat")
     assert near.cosines[row] == pytest.approx(cosine(model, " dog", " cat"), abs=1e-5)
     W_E = model.weights.W_E / np.linalg.norm(model.weights.W_E, axis=1, keepdims=True)
-    dog, cat = (model.tokenizer.encode(word)[0] for word in (" dog", " cat"))
+    (dog,) = model.tokenizer.encode(" dog")
     cosines = W_E @ W_E[dog]
-    assert near.ranks[row] == (cosines > cosines[cat]).sum()  # the dog itself counts for one
     np.testing.assert_allclose(near.band, np.quantile(np.delete(cosines, dog), [0.01, 0.99]), atol=1e-5)
     view.controls["spellings"].value = True
     assert {" Dog", "dog"} <= set(near.pieces)
     assert " dog" not in near.pieces
-    assert near.ranks == list(range(1, len(near.pieces) + 1))
-    assert f"{near.cosines[0]:.3f} rank 1 id {near.ids[0]}" in re.sub(" +", " ", repr(near))
+    assert f"{near.cosines[0]:.3f} id {near.ids[0]}" in re.sub(" +", " ", repr(near))
 
 
 def test_the_analogy_that_holds_and_the_one_that_fails(model):
     view = pictures.AnalogyExplorer(model, "king", "man", "woman")
-    near, examples = view.parts["nearest"], view.parts["examples"]
+    near, examples, wanted = (view.parts[name] for name in ("nearest", "examples", "wanted"))
+    assert "no token is nearer" in wanted.sentences[0]
     assert near.pieces[0] == " queen"
     assert [near.pieces[row] for row in near.marked] == [" king"]
     examples.value = "Paris − France + Italy"
     assert [view.controls[name].value for name in "abc"] == ["Paris", "France", "Italy"]
     assert near.pieces[0] == " Paris"
     assert " Rome" not in near.pieces
+    W_E, (paris, france, italy, rome) = model.weights.W_E, model.tokens_of(" Paris France Italy Rome")
+    cosines = embeddings.cosine_to_all(W_E[paris] - W_E[france] + W_E[italy], W_E)
+    is_nearer = cosines > cosines[rome]
+    assert f": {is_nearer.sum()} tokens are nearer" in wanted.sentences[0]
     view.controls["leave_out"].value = True
-    assert not {" Paris", " France", " Italy", " Rome"} & set(near.pieces)
+    words = [piece.strip().casefold() for piece in model.tokenizer.pieces(range(len(W_E)))]
+    is_out = np.isin(words, ["paris", "france", "italy"])
+    assert not {words[token] for token in near.ids} & {"paris", "france", "italy", "rome"}
+    assert f": {(is_nearer & ~is_out).sum()} tokens are nearer" in wanted.sentences[0]
     view.controls["c"].value = "Spain"
     assert examples.value == examples.options[0]  # the list names no example that isn't shown
+    assert wanted.sentences == []
 
 
 def test_arithmetic_is_counted_beside_its_controls(model):
@@ -216,7 +235,8 @@ def test_one_word_in_two_senses(model):
         view.parts["curves"],
         view.parts["word"],
     )
-    assert (word.value, curves.names) == ("bank", [*NAMES])
+    pairs = "1 and 2", "1 and 3", "3 and 4", "1 and 4"
+    assert (word.value, curves.names) == ("bank", [*map("{} ({})".format, NAMES, pairs)])
     same, other, _, unlike = curves.values
     assert same[0] == pytest.approx(1) == other[0]  # one row
     a, b, c = (model.trace(SENSES["bank"][i]).blocks[9].resid_post[-1].astype(float) for i in (0, 2, 3))
@@ -237,7 +257,7 @@ def test_one_word_in_two_senses(model):
     assert curves.n_points == model.config.n_layers + 1
     assert "2, 4" in curves.caption  # these have nothing before their last token
     assert word.value == word.options[0]
-    assert curves.names == ["1 and 2", "1 and 3", "3 and 4", "1 and 4"]
+    assert curves.names == [*pairs]
 
 
 @pytest.mark.parametrize("typed", ["", "\ud83d", "<b>x</b>\n\0", "x" * 5_000])
@@ -331,7 +351,8 @@ def test_the_map_says_which_words_only_look_near(word_map, model):
     by_eye = sorted(others, key=lambda piece: sum((place[piece] - place[" dog"]) ** 2))[:3]
     assert [flat.pieces[i] for i in flat.dotted] == by_eye
     only_on_map = [piece for piece in by_eye if piece not in by_cosine]
-    named = [piece.replace(" ", "·") for piece in (*by_cosine, " dog", *only_on_map)]
+    missing = [piece for piece in by_cosine if piece not in by_eye]
+    named = [piece.replace(" ", "·") for piece in (*by_cosine, " dog", *only_on_map, *missing)]
     assert re.findall(r"“\W*(·\w+)", nearest.sentences[0]) == named
     assert "xylophone" in nearest.sentences[1]
 

@@ -15,6 +15,7 @@ from llmviz.views.kit.numbers import amount, percent
         (amount(-0.0002, "%"), "> −0.001%"),
         (amount(1, "tokens"), "1 token"),
         (amount(49152, "tokens"), "49,152 tokens"),
+        (amount(-52, "°"), "−52°"),
         (amount(float("inf"), "bits"), "∞ bits"),
         (amount(float("nan")), "undefined"),
         (percent(0), "0%"),

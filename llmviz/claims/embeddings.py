@@ -22,8 +22,10 @@ from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, se
 from llmviz.embeddings import AnalogyScore
 from llmviz.experiments import table
 from llmviz.experiments.lens import cosines_by_layer
+from llmviz.experiments.probabilities import total_variation
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
+from llmviz.ops import softmax
 
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 
@@ -31,6 +33,11 @@ SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 @remembered
 def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
     return cosines_by_layer([model.trace(text) for text in sentences])
+
+
+def predictions_overlap(model: Model, texts: tuple[str, str]) -> float:
+    """Return how much probability the predictions after two texts have in common, in %."""
+    return 100 * (1 - total_variation(*(softmax(model.trace(text).logits) for text in texts)))
 
 
 @remembered
@@ -110,16 +117,13 @@ CLAIMS = (
     *section(
         "Near, compared with what?",
         related_are_near=related(
-            "Related words look nearer compared with all tokens than compared with random pairs.",
-            "Take the share of all other tokens that are farther from word 1 than word 2 is. Near is above 99%.",
-            farther,
-            Bounds(
-                supports=above(99), count=42, above_control=48, control=Bounds(supports=above(99), count=6)
-            ),
-            unseen_bounds=Bounds(
-                supports=above(99), count=33, above_control=65, control=Bounds(supports=above(99), count=3)
-            ),
-            control=("random pairs with a lower cosine", random_lower),
+            "Most related words look nearer compared with all tokens than compared with random pairs.",
+            "From the share of other tokens with a lower cosine with word 1 than word 2 has, subtract the share of "
+            "random pairs with a lower cosine.",
+            lambda model, pair: farther(model, pair) - random_lower(model, pair),
+            Bounds(supports=above(0.001), count=(48, 50)),
+            unseen_bounds=Bounds(supports=above(0.001), count=(65, 83)),
+            unit="percentage points",
         ),
         near_from_one_end=related(
             "Some pairs are near from one end only.",
@@ -200,7 +204,8 @@ CLAIMS = (
     *section(
         "One word in two senses",
         senses_apart=of_words(
-            "After ten layers, a word is less similar in two senses than in one. Another topic does far less.",
+            "After ten layers, a word is less similar in two senses than in one. Another topic makes a much smaller "
+            "difference.",
             "Subtract the cosine of its vectors in two senses from that in one.",
             lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
             Bounds(supports=above(0), median=above(0.1), control=Bounds(median=below(0.04))),
@@ -212,7 +217,7 @@ CLAIMS = (
             unseen=two_by_two(UNSEEN_SENSES, UNSEEN_ONE_SENSE),
         ),
         word_first=of_sets(
-            "After ten layers, a word in two senses is usually more similar than two words in one sentence.",
+            "After ten layers, a word in two senses is usually more similar than two words after the same beginning.",
             "Subtract the cosine of the two words from that of the two senses.",
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], 10]),
             Bounds(supports=above(0), count=39),
@@ -224,6 +229,16 @@ CLAIMS = (
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
             Bounds(supports=below(0), count=42),
             unseen_bounds=Bounds(supports=below(0), count=20),
+        ),
+        similar_next_tokens=of_sets(
+            "The predictions of the next token are usually more similar after the two words, too.",
+            "From their overlap after the two words, subtract their overlap after the two senses.",
+            lambda model, texts: (
+                predictions_overlap(model, texts[2:4]) - predictions_overlap(model, texts[::2])
+            ),
+            Bounds(supports=above(0.1), count=(40, 46)),
+            unseen_bounds=Bounds(supports=above(0.1), count=(18, 24)),
+            unit="percentage points",
         ),
     ),
 )

@@ -4,42 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from llmviz import embeddings
+from llmviz.experiments.words import word_ids
 from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
-from llmviz.views.embeddings.words import word
+from llmviz.views.embeddings.words import look_up, word
 from llmviz.views.kit import controls
 from llmviz.views.kit.state_fields import replace, tick
-from llmviz.views.kit.view import Scene, on, part
+from llmviz.views.kit.view import Scene, on, part, sentences
 
-OF_THREE = (
-    "king man woman",
-    "Paris France Italy",
-    "walked walk play",
-    "cats cat dog",
-    "bigger big small",
-    "Tokyo Japan Germany",
+OF_FOUR = (
+    "king man woman queen",
+    "Paris France Italy Rome",
+    "walked walk play played",
+    "cats cat dog dogs",
+    "bigger big small smaller",
+    "Tokyo Japan Germany Berlin",
 )
-EXAMPLES = {"{} − {} + {}".format(*words.split()): tuple(words.split()) for words in OF_THREE}
+EXAMPLES = {"{} − {} + {}".format(*words.split()): tuple(words.split()) for words in OF_FOUR}
 NO_EXAMPLE = "Choose an example"
 
 
 class AnalogyExplorer(NearWords):
-    """a - b + c for three words, and the tokens nearest to it; the three themselves marked or left out."""
+    """a - b + c for three words, and the tokens nearest to it; the three words marked, or left out in all spellings."""
 
     typed, n = ("a", "b", "c"), 8
-    arrangement = (("a", "b", "c", "take_first", "examples"), "leave_out", "refusal", "nearest")
+    arrangement = (("a", "b", "c", "take_first", "examples"), "leave_out", "refusal", "nearest", "wanted")
 
     @dataclass(frozen=True)
     class State:
         a: str = word("king", "Take", "190px")
         b: str = word("man", "−", "190px")
         c: str = word("woman", "+", "190px")
-        leave_out: bool = tick("Leave out these three tokens")
+        leave_out: bool = tick("Leave out these three words, in all spellings")
 
     @part(lambda _: controls.choice([NO_EXAMPLE, *EXAMPLES], NO_EXAMPLE, "or"))
     def examples(self, scene: Scene) -> dict:
         words = scene.a, scene.b, scene.c
-        return {"value": next((name for name in EXAMPLES if EXAMPLES[name] == words), NO_EXAMPLE)}
+        return {"value": next((name for name in EXAMPLES if EXAMPLES[name][:3] == words), NO_EXAMPLE)}
 
     @on("examples", "value")
     def take(self, state: State, name: str) -> State:
@@ -50,7 +53,20 @@ class AnalogyExplorer(NearWords):
         return Vector("the sum", embeddings.analogy(*scene.tokens, scene.rows.W_E), source)
 
     def left_out(self, scene: Scene) -> list[int]:
-        return sorted({*scene.tokens}) if scene.leave_out else []
+        spelled = word_ids(scene.run)
+        return np.flatnonzero(np.isin(spelled, spelled[scene.tokens])).tolist() if scene.leave_out else []
 
     def caption(self, scene: Scene) -> str:
         return "Tokens nearest to {} − {} + {}".format(*map(scene.rows.name, scene.tokens))
+
+    @sentences
+    def wanted(self, scene: Scene) -> list[str]:
+        """Say where the word is that an example asks for."""
+        examples = {words[:3]: look_up(words[3], scene.run.tokenizer).token for words in EXAMPLES.values()}
+        token = examples.get((scene.a, scene.b, scene.c))
+        if token is None:
+            return []
+        cosines = embeddings.cosine_to_all(self.vector(scene).values, scene.rows.W_E)
+        nearer = {*np.flatnonzero(cosines > cosines[token]).tolist()} - {*self.left_out(scene)}
+        where = f"{len(nearer):,} tokens are nearer" if len(nearer) > 1 else "one token is nearer"
+        return [f"This sum asks for {scene.rows.name(token)}: {where if nearer else 'no token is nearer'}."]

@@ -48,7 +48,9 @@ class CosineHistogram(Picture):
         ]
         head = [
             f"{self.label}: {self.verdict}" if self.value is not None else "",
-            minus(f"{self.among}: half are below {self.median:.2f}") if rows else "nothing to compare",
+            minus(f"{self.among}: half are below {round(self.median, 2) + 0.0:.2f}")
+            if rows
+            else "nothing to compare",
         ]
         return "\n".join([*filter(None, head), lines(rows)])
 
@@ -63,8 +65,8 @@ class CosineExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        a: str = word("king", "One word")
-        b: str = word("banana", "Another")
+        a: str = word("king", "One word", others=("cat", "banana", "mouse"))
+        b: str = word("banana", "Another", others=("mouse", "king", "cat"))
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
 

@@ -18,27 +18,26 @@ from llmviz.views.provenance import Explanation
 class NearestTokens(OfRows):
     """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98% of all tokens lie.
 
-    pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows of words that were typed, drawn quieter;
+    pieces, cosines [n], ids [n]; marked: rows of words that are in the sum, drawn quieter;
     band: the cosines that 1% and 99% of all tokens stay below.
     """
 
     _static, _stage, _rows = "nearest_tokens", "embeddings", ("ids",)
-    _data = ("pieces", "cosines", "ids", "ranks", "marked", "band")
+    _data = ("pieces", "cosines", "ids", "marked", "band")
 
     pieces = Pieces()
     cosines = Floats(ndim=(1,))
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
-    ranks = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
     band = Floats(ndim=(1,))
 
     def text(self) -> str:
         if not self.pieces:
             return "nothing to compare"
-        columns = zip(self.pieces, self.cosines, self.ranks, self.ids)
+        columns = zip(self.pieces, self.cosines, self.ids)
         rows = [
-            (visible(piece), f"{cosine:.3f}", f"rank {rank}", f"id {token}", "typed" * (i in self.marked))
-            for i, (piece, cosine, rank, token) in enumerate(columns)
+            (visible(piece), f"{cosine:.3f}", f"id {token}", "in the sum" * (i in self.marked))
+            for i, (piece, cosine, token) in enumerate(columns)
         ]
         return "{}\n98% of all tokens: {:.2f} to {:.2f}".format(lines(rows), *self.band)
 
@@ -64,7 +63,7 @@ class NearWords(OfWords):
         raise NotImplementedError
 
     def left_out(self, scene: Scene) -> list[int]:
-        """Return the tokens that are not shown; those among the words have no rank either."""
+        """Return the tokens that are not shown."""
         raise NotImplementedError
 
     def caption(self, scene: Scene) -> str:
@@ -83,7 +82,6 @@ class NearWords(OfWords):
             "pieces": scene.run.tokenizer.pieces(best.tokens),
             "cosines": best.cosines,
             "ids": best.tokens,
-            "ranks": [int((others > cosine).sum()) + 1 for cosine in best.cosines],
             "band": np.percentile(others, [1, 99]),
             "marked": [i for i, token in enumerate(best.tokens) if token in scene.tokens],
             "caption": self.caption(scene),

@@ -22,7 +22,7 @@ class NeighbourExplorer(NearWords):
 
     @dataclass(frozen=True)
     class State:
-        word: str = word("dog", "Word")
+        word: str = word("hot", "Word", others=("bank", "cold", "king"))
         spellings: bool = tick("Include other spellings of the word")
         centred: bool = tick(CENTRED)
 

@@ -8,8 +8,8 @@ from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import position
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.vector_picture import VectorPicture
-from llmviz.views.kit.view import Scene, View, explains, part
+from llmviz.views.kit.vector_picture import VectorPicture, usual_limit
+from llmviz.views.kit.view import Scene, View, explains, part, shared
 from llmviz.views.provenance import Explanation
 
 
@@ -26,6 +26,11 @@ class RowExplorer(View):
     def strip(self, scene: Scene) -> dict:
         return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.selected}
 
+    @shared
+    def limit(self, scene: Scene) -> float:
+        """Return how far the colours run: as far as for the whole table, of which a part is enough."""
+        return usual_limit(scene.run.model.weights.W_E[::16])
+
     @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
         run, W_E = scene.run, scene.run.model.weights.W_E
@@ -33,6 +38,7 @@ class RowExplorer(View):
         return {
             "values": W_E[[token]],
             "labels": [piece],
+            "limit": scene.limit,
             "caption": f"Row {token:,} of the embedding table: the {W_E.shape[1]} numbers of {isolated(piece)}",
         }
 

@@ -1,4 +1,4 @@
-"""One word in two senses, layer by layer, compared with another word in the same sentence."""
+"""One word in two senses, layer by layer, compared with another word after the same beginning."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from llmviz.views.kit.view import Scene, View, on, part, shared
 NAMES = (  # of the curves, as long as the sentences are those of a word in the list
     "same word, same sense",
     "same word, other sense",
-    "other word, same sentence",
-    "other word, other sentence",
+    "other word, same beginning",
+    "other word, other beginning",
 )
 OWN = "your own sentences"
 AT_THE_END = " .!?…,;:\"')]”’»"  # no word: it would be the last token
@@ -75,11 +75,13 @@ class SenseExplorer(View):
         values = cosines_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
         alone = ", ".join(str(i + 1) for i, trace in enumerate(traces) if len(trace.tokens) == 1)
+        pairs = [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS]
         is_listed = scene.texts in SENSES.values()
         return {
             "values": values,
             "x": np.arange(values.shape[1]),
-            "names": [*NAMES] if is_listed else [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS],
-            "caption": f"Cosines of the last tokens' vectors ({last}), layer by layer. At 0, they are rows of the table"
+            "names": [f"{name} ({pair})" for name, pair in zip(NAMES, pairs)] if is_listed else pairs,
+            "caption": f"Cosines of the vectors of each sentence's last token ({last}), layer by layer. "
+            + "At 0, the vectors are rows of the table"
             + f". Only one token, so no sentence around it: {alone}" * bool(alone),
         }

@@ -16,6 +16,7 @@ from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, part, press, shared
+from llmviz.where import where
 
 
 class TwoArrows(Picture):
@@ -108,5 +109,6 @@ class ArrowExplorer(OfWords):
             "real": real,
             "names": scene.run.tokenizer.pieces(scene.tokens),
             "rows": [[name, *(column[name] for column in measured)] for name in measured[0]],
-            "caption": f"The rows of {a} and {b} in the plane that holds both. Drag the tip of b",
+            "caption": f"The rows of {a} and {b} in the plane that holds both"
+            + ". Drag the tip of b" * (where() != "page"),
         }

@@ -9,7 +9,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.experiments.table import directions_of, neighbours, random_map_quality, share_kept
+from llmviz.experiments.table import N_NEAREST, directions_of, neighbours, random_map_quality, share_kept
 from llmviz.model import Model
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.words import MAX_WORDS, Groups, read_groups
@@ -98,14 +98,15 @@ class WordMap(View):
         n, explained = len(groups.tokens), projection.explained
         looks = looks_of(groups.names, self.looks)
         with_look = [[name for name in looks if looks[name] == look] for look in range(OTHERS + 1)]
-        axes = [f"direction {i + 1}" for i in np.argsort(np.argsort(-explained, kind="stable"))]
+        axes = [f"axis {i + 1}" for i in np.argsort(np.argsort(-explained, kind="stable"))]
         caption = f"{n} words on a flat map"
         if n >= FEWEST:
             axes = [f"{name} ({share:.0%} of the spread)" for name, share in zip(axes, explained)]
             variance, share = random_map_quality(scene.run, n)
             caption = (
-                f"This map keeps {explained.sum():.0%} of the spread (random words: {variance:.0%}) and "
-                f"{share_kept(directions, projection.coordinates):.0%} of nearest neighbours (random: {share:.0%})"
+                f"This map keeps {explained.sum():.0%} of the spread (a map of random words: {variance:.0%}). Of each "
+                f"word's {N_NEAREST} nearest neighbours, it keeps {share_kept(directions, projection.coordinates):.0%} "
+                f"(random words: {share:.0%})"
             )
         return {
             "selected": scene.chosen,
@@ -126,11 +127,12 @@ class WordMap(View):
         nearest, seen = scene.near
         name = isolated(scene.groups.pieces[scene.chosen])
         wrong = [j for j in seen if j not in nearest]
-        verb = "looks" if len(wrong) == 1 else "look"
+        missed = [j for j in nearest if j not in seen]
         on_map = (
-            f"On the map, {self.listed(scene, wrong)} {verb} just as near."
+            f"Among the nearest on the map, {self.listed(scene, wrong)} replace{'s' * (len(wrong) == 1)} "
+            f"{self.listed(scene, missed)}."
             if wrong
-            else "So they are on the map."
+            else "They're the nearest on the map, too."
         )
         n_numbers = scene.run.weights.W_E.shape[1]
         by_numbers = f"By all {n_numbers} numbers, {self.listed(scene, nearest)} are nearest to {name}."
@@ -147,7 +149,7 @@ class WordMap(View):
         mean = f"np.mean([x / np.linalg.norm(x) for x in W_E[{tokens}]], 0)"
         return Explanation(
             f"The place of {isolated(scene.groups.pieces[i])} on the map",
-            "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
+            "place = (the row, scaled to length 1, − the average of all of them) · each of the two axes",
             [
                 ("W_E", W_E, "model.weights.W_E"),
                 ("row", W_E[tokens[i]], f"W_E[{tokens[i]}]"),

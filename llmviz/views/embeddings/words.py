@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,8 +61,8 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
     return Word(typed, None, problem, ids[0])
 
 
-def word(default: str, label: str, width: str = "230px") -> Any:
-    """Declare a typed word, with its box."""
+def word(default: str, label: str, width: str = "230px", *, others: Sequence[str] = ()) -> Any:
+    """Declare a typed word, with its box; a page without a kernel holds it and the `others`."""
 
     def box(value: str) -> ipywidgets.Text:
         made = text_box(clean(value), label, width)
@@ -70,7 +71,7 @@ def word(default: str, label: str, width: str = "230px") -> Any:
         )
         return made
 
-    return text(default, box)
+    return text(default, box, others=others)
 
 
 class OfWords(View):

@@ -12,7 +12,7 @@ def minus(text: str) -> str:
 
 def with_unit(digits: str, unit: str) -> str:
     """A number's text with its unit: "3.5 bits", "90%"."""
-    return minus(digits) + (unit if unit == "%" else f" {unit}").rstrip()
+    return minus(digits) + (unit if unit in ("%", "°") else f" {unit}").rstrip()
 
 
 def percent(p: float | np.floating) -> str:

@@ -205,13 +205,20 @@ def choice(
     )
 
 
-def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = MAX_TYPED) -> Any:
-    """Declare a typed text of at most so many characters; `make` makes its box. A page holds only the present one."""
+def text(
+    default: str,
+    make: Callable[[str], ipywidgets.ValueWidget],
+    longest: int = MAX_TYPED,
+    *,
+    others: Sequence[str] = (),
+) -> Any:
+    """Declare a typed text of at most so many characters; `make` makes its box. A page holds it and the `others`."""
     return _declared(
         default,
         lambda value, _: isinstance(value, str) and len(value) <= longest,
         f"a text of at most {longest:,} characters",
         lambda value, _: make(value),
+        lambda _: (default, *others) if others else (),
     )
 
 

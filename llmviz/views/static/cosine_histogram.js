@@ -99,7 +99,7 @@ export function render({ model, el }) {
       ...(counts.some((n) => n)
         ? flag(
             median,
-            `half are below ${minus(median.toFixed(2))}`,
+            `half are below ${minus((Math.round(100 * median) / 100 || 0).toFixed(2))}`,
             32,
             "lv-median lv-quiet",
             value === null ? undefined : value > median,
@@ -115,7 +115,7 @@ export function render({ model, el }) {
           )),
     );
     light();
-    view.setLegend(`across: cosine similarity`, `up: how many of ${model.get("among")}`);
+    view.setLegend("horizontal axis: cosine similarity", `vertical axis: how many of ${model.get("among")}`);
     tell();
   });
 }

@@ -72,7 +72,7 @@ export function render({ model, el }) {
   const tell = (index) => {
     const [pieces, places] = [model.get("pieces"), floats(model.get("places"))];
     if (!pieces[index]) return view.note(pieces.length ? "Point at a word, or use the arrow keys." : "");
-    const where = model.get("axes").map((_, k) => `direction ${k + 1}: ${number(places.data[2 * index + k])}`);
+    const where = model.get("axes").map((_, k) => `axis ${k + 1}: ${number(places.data[2 * index + k])}`);
     const group = model.get("groups")[model.get("group_of")[index]] ?? "";
     view.note(quoted(pieces[index]), plain(group), ...where);
   };
@@ -80,7 +80,9 @@ export function render({ model, el }) {
     if (at[index]) view.select(index);
   };
   const near = (event) => {
-    // the point under the pointer, or close to it
+    // the point of the name under the pointer, else the one under it or close to it
+    const name = event.target.closest?.("text[data-index]");
+    if (name) return Number(name.dataset.index);
     const [right, down] = pointIn(picture, event);
     const apart = at.map(([x, y]) => Math.hypot(x - right, y - down));
     const best = apart.indexOf(Math.min(...apart));

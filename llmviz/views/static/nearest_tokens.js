@@ -1,9 +1,6 @@
 // Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98% of all tokens lie.
 
-import { barRows, clamp, count, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
-
-const ORDINALS = new Intl.PluralRules("en-US", { type: "ordinal" });
-const ordinal = (n) => count(n) + { one: "st", two: "nd", few: "rd", other: "th" }[ORDINALS.select(n)];
+import { barRows, clamp, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "nearest_tokens");
@@ -15,13 +12,11 @@ export function render({ model, el }) {
   const tell = (index) => {
     const [pieces, cosines, ids] = [model.get("pieces"), floats(model.get("cosines")), model.get("ids")];
     if (!pieces[index] || !cosines) return view.note("");
-    const rank = model.get("ranks")[index];
     view.note(
       quoted(pieces[index]),
       `cosine ${number(cosines.data[index])}`,
-      rank && `rank ${count(rank)} of all tokens`,
       ids?.length && `id ${ids[index]}`,
-      model.get("marked").includes(index) && "typed",
+      model.get("marked").includes(index) && "in the sum",
     );
   };
   const bars = barRows(view, { name: "nearest tokens", tell, parts: ["band", "bar", "value"] });
@@ -29,24 +24,21 @@ export function render({ model, el }) {
 
   return view.start(() => {
     const [pieces, cosines, band] = [model.get("pieces"), floats(model.get("cosines")), floats(model.get("band"))];
-    const [marked, ranks] = [new Set(model.get("marked")), model.get("ranks")];
+    const marked = new Set(model.get("marked"));
     const [low, high] = band ? [clamp(band.data[0]), clamp(band.data[1])] : [0, 0];
     bars.list.hidden = axis.hidden = !pieces.length;
     bars.show((row, i) => {
       const v = cosines?.data[i] ?? 0;
       row.bar.style.width = `${100 * clamp(v)}%`;
       row.value.style.left = `${100 * clamp(v)}%`;
-      setText(
-        row.value,
-        minus(v.toFixed(2)) + (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") + (marked.has(i) ? ", typed" : ""),
-      );
+      setText(row.value, minus(v.toFixed(2)) + (marked.has(i) ? ", in the sum" : ""));
       row.node.classList.toggle("lv-quiet", marked.has(i));
       row.band.hidden = !band;
       row.band.style.left = `${100 * low}%`;
       row.band.style.width = `${100 * (high - low)}%`;
     });
     view.setLegend(
-      pieces.length > 0 && "bar: cosine similarity, and the rank among all tokens",
+      pieces.length > 0 && "bar: cosine similarity",
       band &&
         pieces.length > 0 &&
         h(
