@@ -135,7 +135,9 @@ def test_training_counts_the_whole_text_and_draws_its_start():
 def test_the_most_frequent_pair_is_counted_inside_words():
     assert pictures.most_frequent_pair("the hen, the hat") == "h + e"
     assert numbers(pictures.about_frequent_pairs("the hen, the hat")) == [3, 2]
-    assert "·" in pictures.about_frequent_pairs("the hen, the hat")
+    with_space = pictures.about_frequent_pairs("so she sees some seas")
+    assert numbers(with_space) == [4, 2]
+    assert with_space.count("·") == 1
 
 
 def test_the_step_stays_within_the_training_and_starts_again_with_another_text():
