@@ -74,7 +74,9 @@ class LettersExplorer(GuessFirst):
                 "hidden, visible or not needed. Hidden letters can't be the whole reason."
             )
         others = "; ".join(
-            f"{NAMES[kind]}: {scene.outcome[kind].right} of {n}" for kind in self.kinds if kind != self.about
+            f"{NAMES[kind]}: {scene.outcome[kind].right} of {n} right"
+            for kind in self.kinds
+            if kind != self.about
         )
         mixed = len({*beats.values()}) > 1
         known = " So some hidden letters are known, and others aren't." if mixed else ""
