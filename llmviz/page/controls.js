@@ -231,8 +231,8 @@ globalThis.pageControls = (() => {
       look: "widget-text",
       parts: [input],
       named: input,
-      show(off) {
-        const [min, max] = ["min", "max"].map((trait) => model.get(trait) ?? "");
+      show(off, _holds, _why, held) {
+        const [min, max] = held ? [Math.min(...held), Math.max(...held)] : ["", ""];
         Object.assign(input, { min, max, step: model.get("step") ?? "any", disabled: off });
         if (input.value === "" || Number(input.value) !== model.get("value")) input.value = model.get("value");
       },
@@ -444,7 +444,7 @@ globalThis.pageControls = (() => {
     return {
       el,
       show() {
-        const { reason, holds, texts } = model.limits;
+        const { reason, holds, values } = model.limits;
         const pale = Boolean(reason) && !model.get("disabled");
         const description = (!ownName && model.get("description")) || "";
         name.textContent = description;
@@ -460,7 +460,7 @@ globalThis.pageControls = (() => {
           Boolean(model.get("disabled") || reason),
           holds,
           reason && h("i", { innerHTML: reason }).textContent,
-          texts,
+          values,
         );
         el.classList.toggle("pale", pale);
         if (why.innerHTML !== (pale ? reason : "")) why.innerHTML = pale ? reason : "";
@@ -488,13 +488,11 @@ globalThis.pageControls = (() => {
     document.head.append(h("style", { textContent: text }));
   }
 
-  /** A picture of ours. One that needs the full version is in a fieldset, which disables what it draws. */
+  /** A picture of ours, in a fieldset, which disables what it draws where that needs the full version. */
   function picture(model) {
-    const { reason } = model.limits;
-    const host = h(reason ? "fieldset" : "div", { disabled: true });
-    const el = reason
-      ? h("div", { className: "pale" }, host, h("small", { className: "why", innerHTML: reason }))
-      : host;
+    const host = h("fieldset", { className: "picture", role: "presentation" });
+    const why = h("small", { className: "why" });
+    const el = h("div", {}, host, why);
     const gone = new AbortController();
     const draw = async () => {
       wear(model.get("_css"));
@@ -507,7 +505,13 @@ globalThis.pageControls = (() => {
     const work = draw().catch((error) => console.error(error));
     pending.add(work);
     work.then(() => pending.delete(work));
-    return { el, show() {}, drop: () => gone.abort() };
+    const show = () => {
+      const { reason = "" } = model.limits;
+      host.disabled = Boolean(reason);
+      el.classList.toggle("pale", host.disabled);
+      if (why.innerHTML !== reason) why.innerHTML = reason;
+    };
+    return { el, show, drop: () => gone.abort() };
   }
 
   /** Give an element what a widget's layout says, and its classes. `hidden` counts in place of the layout's display. */

@@ -244,7 +244,8 @@ class Page {
     const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
     const others = sent.filter((text) => text !== now).map((text) => JSON.parse(text));
     const isAlive = sent.length ? others.some(holds) : this.exactly(event);
-    return { reason: isAlive ? "" : NOT_HELD, holds, texts: isText ? sent.map((text) => JSON.parse(text)) : undefined };
+    const values = isText || BOXES.test(model.kind) ? sent.map((text) => JSON.parse(text)) : undefined;
+    return { reason: isAlive ? "" : NOT_HELD, holds, values };
   }
 
   // ---- the address ----

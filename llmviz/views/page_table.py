@@ -29,6 +29,11 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
+MOST_BYTES = 1_500_000  # of values of a view
+BY_ITSELF, PRESSED = (
+    "",
+    ("click", "committed"),
+)  # what is explored first: a press is what a reader tries first
 JOB_PATIENCE = 3  # seconds of computing for any job
 PATIENCE = 30  # seconds of computing for the state at the start, however little is left
 ALL_GUESSES = 1  # seconds for what follows from an answer that took longer than that
@@ -121,6 +126,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.size = 0  # in characters
         self._numbers: dict[Any, int] = {}
 
     def of(self, value: Any) -> int:
@@ -138,6 +144,7 @@ class Numbers:
         if key not in self._numbers:
             self._numbers[key] = len(self.texts)
             self.texts.append(text)
+            self.size += len(text)
         return self._numbers[key]
 
 
@@ -189,6 +196,7 @@ class ViewTable:
         ] = []  # that it hands on, each with the runs that it then follows
         # How many states are not in the rules, for each context; at 0 there is nothing more to do.
         self._left_out: dict[tuple, int] = {}
+        self._size = 0  # of the values that only this view has
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, str, int], list] = {}
@@ -213,24 +221,32 @@ class ViewTable:
         if self._left_out.get(now) == 0:
             return
         todo, done, self._left_out[now] = self._states_to_begin_with(), 0, 0
-        states = {*todo}
+        states, following = {*todo}, set()
         while done < len(todo):
             state, done = todo[done], done + 1
             began = time.process_time()
             left = until - began
-            if done <= 2:  # A card, and its answer.
+            if done <= 2 or state in following:  # A card, and its answer; or what has begun comes to its end.
                 left = max(left, PATIENCE)
-            if left < 0:
+            if left < 0 or self._size > MOST_BYTES:
                 self._left_out[now] += len(todo) - done
                 return
             jobs = self._jobs(state, begun)
             if not all(self._is_measured(name, state, left if with_jobs else 0) for name in jobs):
                 self._left_out[now] += 1
                 continue
-            for after in self._one_state(state, context):
+            size, soon = self.page.numbers.size, done
+            for after, trait in self._one_state(state, context):
                 if len(todo) < MOST_STATES and after not in states:
                     states.add(after)
-                    todo.append(after)
+                    if trait == BY_ITSELF or (done == 1 and trait in PRESSED):
+                        todo.insert(soon, after)
+                        soon += 1
+                        if trait == BY_ITSELF:
+                            following.add(after)
+                    else:
+                        todo.append(after)
+            self._size += self.page.numbers.size - size
             if done <= 2 and time.process_time() - began > ALL_GUESSES:
                 until = max(until, time.process_time() + ALL_GUESSES)  # Other guesses have the same answer.
 
@@ -269,8 +285,8 @@ class ViewTable:
             self._too_slow.add(key)
         return is_done
 
-    def _one_state(self, state: Any, context: Numbered) -> Iterator[Any]:
-        """Add what holds in a state; yield the states to which events lead from there."""
+    def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
+        """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
         view, full = self.view, context | self.numbered(vars(state))
 
         def rule(rules: Rules, compute: Callable, holds: Callable, **sent: int) -> Any:
@@ -297,11 +313,11 @@ class ViewTable:
             for (of, trait), rules in self.events.items():
                 for sent, value in self._values(name, trait, drawn) if of == name else ():
                     after = functools.partial(self._after, name, view.events[of, trait], value)
-                    yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent))
+                    yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent)), trait
             if name in self.asked and state == self.start:
                 self._explain(name, state, context)
         writes, _ = rule(self.by_itself, self._next, lambda next_: [self._writes(state, next_[0]), next_[1]])
-        yield led_to(writes)
+        yield led_to(writes), BY_ITSELF
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
