@@ -39,6 +39,10 @@ def lab(before_guessing):
     """With all folds open and all pictures shown."""
     before_guessing.command("notebook:expand-all-headings")
     before_guessing.run_code(SHOW_ALL)
+    # While the kernel still asks about the letters, it gets what the page sends out of order (a step after a text).
+    for nth in range(2):
+        own_word = before_guessing.page.get_by_label("Your own word (Enter)", exact=True).nth(nth)
+        expect(own_word).to_be_visible(timeout=240_000)
     return before_guessing
 
 
