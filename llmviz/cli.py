@@ -254,7 +254,9 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
                 built[file.name] = made
                 bar.write(f"{file}  {size / 1e6:.1f} MB")
                 if left_out := made.table["left_out"]:
-                    bar.write(f"    some controls are pale, and more --seconds make fewer: {', '.join(left_out)}")
+                    bar.write(
+                        f"    some controls are pale, and more --seconds make fewer: {', '.join(left_out)}"
+                    )
         except page.CannotBuild as reason:
             raise CannotStart(str(reason)) from None
     if folder:

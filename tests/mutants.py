@@ -11,7 +11,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/step_by_step.py",
     "views/sampling/continuation_tree.py",
 )
-CHAIN = "views/sampling/sampler_cards.py"
+CHAIN, MAP = "views/sampling/sampler_cards.py", "views/ffn/patch_map.py"
 
 MUTANTS = {
     # What may come in
@@ -148,6 +148,12 @@ MUTANTS = {
     ),
     "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
+    "patch map: the question reads the state before": (
+        MAP,
+        "WHAT[scene.what]\n        n_layers",
+        "WHAT[self.state.what]\n        n_layers",
+    ),
+    "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',

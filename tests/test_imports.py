@@ -112,6 +112,9 @@ MAY_KNOW = {
         *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
     "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
+    "experiments.patch_map": {
+        *("edits", "model", "experiments.facts", "experiments.patching", "experiments.probabilities"),
+    },
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {
@@ -219,7 +222,7 @@ ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
-SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
+SHOWN_OF_OTHERS = {"ffn.what_the_mover_says": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.
 DIFFERENCES = {*STAGES, "texts", "texts.own", "weights", "views.embeddings.flat_map"}
 

@@ -92,13 +92,13 @@ def small_model():
     return next(training.pretrain(LESSON, two_sizes()["one"], steps=1)).model
 
 
-def of_fact(kind, *values):
+def of_fact(kind, **values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
 
     def make(prompt, **state):
         fact = ffn.Fact(prompt, "a")
         fact.goes_with_its_followers()
-        return kind(fact, *values, **state)
+        return kind(fact, **{**values, **state})
 
     return make
 
@@ -143,9 +143,8 @@ VIEWS = {
         explain=lambda run: run.pieces[0],
     ),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
-    "step of a fact": of_fact(ffn.FollowTheFact, 1),
-    "all steps of a fact": of_fact(ffn.FollowTheFact),
-    "put in": of_fact(ffn.PutIn, "t"),
+    "patch map": of_fact(ffn.PatchMap, committed=True),
+    "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
@@ -364,8 +363,11 @@ def happen(rng, view):
     match rng.randrange(6):
         case 0 if view.controls:
             name = rng.choice([*view.controls])
-            values = [*view._fields[name].on_page(view), *HOSTILE]
-            view.controls[name].set_state({"value": rng.choice(values)})
+            values, control = [*view._fields[name].on_page(view), *HOSTILE], view.controls[name]
+            if "index" in control.keys:  # of a list, the page sends the place
+                control.set_state({"index": rng.choice([*range(len(control.options)), *HOSTILE])})
+            else:
+                control.set_state({"value": rng.choice(values)})
         case 1 if boxes(view) and not rng.randrange(3):
             inputs = view.inputs()
             rng.choice(boxes(view)).box.value = rng.choice(TEXTS)

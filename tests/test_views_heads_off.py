@@ -1,10 +1,12 @@
-"""Every head off on its own, and spare ones together, on the reader's text."""
+"""Every head off on its own, and several of those that change nothing together, on the reader's text."""
 
 import numpy as np
 import pytest
 from messages import numbers
 
 from llmviz import Edits, ops, views
+from llmviz.experiments import random_heads
+from llmviz.views.the_loop.heads_off import N_SETS
 
 TEXT = "The cat that I saw"
 
@@ -50,15 +52,41 @@ def test_a_guess_that_cannot_be_starts_nothing(page):
     assert n_changed(page) is None
 
 
-def test_spare_heads_go_together(page, tiny_model):
+def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
+    monkeypatch.setattr("llmviz.views.the_loop.heads_off.SET_SIZES", (1, 2, 1000))
+    page = views.HeadsOff(tiny_model, TEXT)
     page.parts["begin"].click()
     lines = enumerate(page.parts["map"].cell_text)
-    spare = [(layer, head) for head, line in lines for layer, mark in enumerate(line) if not mark]
+    others = {(layer, head) for head, line in lines for layer, mark in enumerate(line) if not mark}
     first = int(tiny_model.trace(TEXT).logits.argmax())
-    logits = tiny_model.trace(TEXT, Edits(head=dict.fromkeys(spare, 0))).logits
-    _, _, together = page.scene(page.state).result("each")
-    assert together == (int(logits.argmax()) != first)
-    assert {*numbers(repr(page.parts["message"]))} == {len(spare)}
+
+    def changes(heads):
+        return int(tiny_model.trace(TEXT, Edits(head=dict.fromkeys(heads, 0))).logits.argmax()) != first
+
+    left, _, together = page.scene(page.state).result("each")
+    needed = {(layer, head) for layer, head in np.ndindex(left.T.shape)} - others
+    assert [*together] == [1, 2, len(others)]
+    assert together[len(others)] == [changes(others)]
+    for n in (1, 2):
+        sets = [random_heads(left.T.shape, n, needed, seed) for seed in range(N_SETS)]
+        assert all(len(heads) == n and {*heads} <= others for heads in sets)
+        assert together[n] == list(map(changes, sets))
+    low, high = (100 * end(float(left[head, layer]) for layer, head in others) for end in (min, max))
+    assert {*numbers(repr(page.parts["message"]))} >= {
+        len(others),
+        sum(together[2]),
+        round(low, 1),
+        round(high, 1),
+    }
+
+
+def test_a_cell_that_is_not_measured_is_blank(tiny_model):
+    page = views.HeadsOff(tiny_model, TEXT)
+    job = page.each(page.scene(page.state))
+    first = next(result for _, result in job if result)
+    left, changes, together = first
+    assert not changes[np.isnan(left)].any()
+    assert together == {}
 
 
 def test_another_text_takes_the_result_away(page):

@@ -13,7 +13,7 @@ def test_shapes_are_the_sentences_and_the_models(model):
     assert PipelineMap(model, trace).shapes == [
         f"{len(trace.tokens)} tokens",
         f"{len(trace.tokens)} × 576",
-        "rotate q, k",
+        "rotate pairs",
         f"{config.n_layers} × {config.n_heads} heads",
         "1,536 neurons",
         "49,152 → 1",

@@ -98,7 +98,22 @@ def test_another_experiment_asks_anew(board):
     card.committed = True
     board.controls["experiment"].value = [*board.experiments][-1]
     assert (card.committed, card.guess, card.answer_text) == (False, None, "")
+    assert board.state.off_parts == ()
+
+
+@pytest.mark.parametrize("again", ["guess again", "another text"])
+def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
+    card = board.parts["card"]
+    board.controls["experiment"].value = NO_ROPE
+    card.change(guess=3, committed=True)
     assert board.state.off_parts == ("rope",)
+    if again == "guess again":
+        card.ask_again()
+    else:
+        board.source.box.value = "Another text"
+    assert not card.committed
+    assert board.state.off_parts == ()
+    assert board.parts["bars"].before is None
 
 
 @pytest.mark.slow

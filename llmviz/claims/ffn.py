@@ -15,6 +15,8 @@ from llmviz.experiments.neurons import furthest_growth, half_over_chance, most_a
 from llmviz.model import Model
 
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
+LARGEST, CAPITAL_IN = "The largest city in {} is", "In {}, the capital city is"
+CURRENCY = "The currency of {} is the"
 OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
 STATE = "The capital of the state of {} is"
 WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
@@ -238,6 +240,12 @@ CLAIMS = (
             Bounds(supports=above(50), count=67, at=BY_HEAD, above_control=90, control=RANDOM),
             control=("the strongest of ten random heads", partial(brought, step=2, test=3)),
         ),
+        no_other_head=on_countries(
+            "No other head does that on its own.",
+            "Patch each of the other 269 heads at the last token, one at a time: the one that brings out most.",
+            of_pair(partial(facts.most_by_another_head, head=MOVER)),
+            Bounds(within=below(3)),
+        ),
         pushes_up_the_capital=on_countries(
             "The capital is among the first 20 tokens that it pushes up at the country.",
             "Rank all tokens by how much it pushes them up at the country.",
@@ -278,6 +286,14 @@ CLAIMS = (
             "Patch layer 23, head 4, where text and twin can be told apart.",
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=9, of=15, exceptions=("*called", GREEK), at={GREEK: below(50)}),
+        ),
+        reworded_head=on_asked(
+            "*The largest city in … is*: it brings out 6 of 10 answers. *In …, the capital city is*: 2 of 9. *The "
+            "currency of … is the*: 2 of 7.",
+            "The same.",
+            partial(brought, step=2, test=2),
+            Bounds(supports=above(50), count=10, of=26),
+            cases=asking(LARGEST, COUNTRIES) | asking(CAPITAL_IN, COUNTRIES) | asking(CURRENCY, COUNTRIES),
         ),
         asked_ffns=on_asked(
             "Only France and England in the first, Germany and Japan in the second, can do without FFNs 5 to 15.",

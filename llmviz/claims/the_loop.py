@@ -7,7 +7,8 @@ import numpy as np
 from llmviz import Edits, Sampler, ops, sampling
 from llmviz.claims.cases import MORE_TEXTS, TEXTS, UNSEEN_TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.experiments import likeliest_after, likeliest_changes, probability_moved
+from llmviz.edits import put, scale
+from llmviz.experiments import ablate, likeliest_after, likeliest_changes, probability_moved, random_heads
 from llmviz.experiments.lens import layers_to_go
 from llmviz.model import Model
 
@@ -20,14 +21,53 @@ def probability_outside(model: Model, text: str, *, temperature: float, n: int =
     return 100 * sampling.mass_outside(Sampler(temperature=temperature).probs(model.trace(text).logits), n)
 
 
+def tokens_to_cover(model: Model, text: str, *, share: float) -> int:
+    """Count the likeliest tokens that together have this share of the probability, 0 to 1."""
+    return int(np.count_nonzero(sampling.top_p(Sampler().probs(model.trace(text).logits), share).probs))
+
+
 def percent_moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
     return 100 * probability_moved(model, text, edits)
 
 
 @remembered
-def median_of_the_middle(model: Model, text: str) -> float:
-    return np.median([percent_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in range(10, 21)])
+def typical_near_eleven(model: Model, text: str) -> float:
+    layers = [layer for layer in range(10, 21) if layer != 11]
+    return np.median([percent_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in layers])
+
+
+def moved_by_the_rest(model: Model, text: str) -> float:
+    """Measure what FFN 11 moves if it's switched off at every token but the first, in %."""
+    rest = range(1, len(model.trace(text).tokens))
+    return percent_moved(model, text, edits=Edits(at={("ffn_out", 11): scale(0, positions=rest)}))
+
+
+@remembered
+def first_output(model: Model, text: str) -> np.ndarray:
+    return model.trace(text).blocks[11].ffn_at(slice(0, 1)).out[0]
+
+
+def moved_by_the_mean(model: Model, text: str) -> float:
+    """Measure what it moves if FFN 11 adds, at the first token, what it adds there on average in other texts, in %."""
+    mean = np.mean([first_output(model, other) for other in FIRST_TEXTS.values() if other != text], axis=0)
+    return percent_moved(model, text, edits=Edits(at={("ffn_out", 11): put(mean, positions=0)}))
+
+
+@remembered
+def needed_heads(model: Model, text: str) -> list[tuple[int, int]]:
+    """Return the heads (layer, head) without which, one at a time, another token is the likeliest."""
+    heads = np.ndindex(model.config.n_layers, model.config.n_heads)
+    return [head for head in heads if likeliest_changes(model, text, Edits(head={head: 0}))]
+
+
+def changed_together(model: Model, text: str, *, n: int) -> float:
+    """Measure in what share of 5 random sets of n other heads the likeliest token changes without them, in %."""
+    shape, needed = (model.config.n_layers, model.config.n_heads), needed_heads(model, text)
+    draws = (random_heads(shape, n, needed, seed) for seed in range(5))
+    each_off = (Edits(head=dict.fromkeys(heads, 0)) for heads in draws)
+    changes = [likeliest_changes(model, text, off) for off in each_off]
+    return float(100 * np.mean(changes))
 
 
 def changes_without_rope(model: Model, text: str, *, sure: bool) -> float:
@@ -36,11 +76,22 @@ def changes_without_rope(model: Model, text: str, *, sure: bool) -> float:
     return likeliest_changes(model, text, NO_ROPE) if is_sure == sure else np.nan
 
 
-on_texts = partial(Claim, over="texts", cases=TEXTS | MORE_TEXTS, unseen=UNSEEN_TEXTS)
-ffn_off = partial(on_texts, control=("each FFN of layers 10 to 20, the median", median_of_the_middle))
+FIRST_TEXTS = TEXTS | MORE_TEXTS
+on_texts = partial(Claim, over="texts", cases=FIRST_TEXTS, unseen=UNSEEN_TEXTS)
+at_first = partial(percent_moved, edits=ablate("ffn_out", [11], 0))
+ffn_off = partial(on_texts, control=("a typical FFN of layers 10 to 20, 11 left out", typical_near_eleven))
+# A run for each head.
+on_short_texts = partial(on_texts, cases={k: text for k, text in TEXTS.items() if len(text) < 120}, unseen={})
 
 CLAIMS = section(
     "On other texts",
+    tokens_for_ninety=on_texts(
+        "How many tokens it takes to cover 90% of the probability depends on the text.",
+        "Count the likeliest tokens that have 90% together.",
+        partial(tokens_to_cover, share=0.9),
+        Bounds(lowest=below(10), highest=above(500)),
+        unit="tokens",
+    ),
     hot_is_wide=on_texts(
         "At temperature 2, most of the probability usually falls outside the 20 likeliest tokens.",
         "Add up the probability outside them.",
@@ -49,12 +100,12 @@ CLAIMS = section(
         control=("temperature 1", partial(probability_outside, temperature=1)),
     ),
     prediction_comes_late=on_texts(
-        "The final prediction usually takes the lead only in the last four of the 30 layers.",
-        "Read the logit lens after each layer. Count the layers after the one where the final prediction appears.",
+        "On at least three in four texts, the final prediction takes the lead only in the last four of the 30 layers.",
+        "Read the logit lens after each layer, and count the layers left when the final prediction takes the lead.",
         lambda model, text: layers_to_go(model.trace(text)),
         Bounds(supports=(0, 3), count=(17, 20)),
-        unit="layers",
-        unseen_bounds=Bounds(supports=(0, 3), count=(22, 26)),
+        unit="layers left",
+        unseen_bounds=Bounds(supports=(0, 3), count=(24, 26)),
     ),
     norms_off=on_texts(
         "Without the norms, the numbers overflow, so there is no next token.",
@@ -64,31 +115,51 @@ CLAIMS = section(
         control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
     ),
     rope_off_likeliest=on_texts(
-        "Without RoPE, the likeliest token usually changes if the model wasn't sure of it.",
-        "Switch off RoPE in every layer, on texts whose likeliest token has under 40%.",
+        "Without RoPE, the likeliest token usually changes if it had under 40%. If it had more, it changes less often.",
+        "Switch off RoPE in every layer.",
         partial(changes_without_rope, sure=False),
         Bounds(supports=YES, of=13, count=(10, 13)),
-        control=("texts on which it has more", partial(changes_without_rope, sure=True)),
+        control=("likeliest token at 40% or more", partial(changes_without_rope, sure=True)),
     ),
     first_ffn_off=ffn_off(
-        "Without the first FFN, most of the probability moves to other tokens.",
-        "Switch off the FFN of layer 0.",
+        "Without FFN 0, most of the probability moves to other tokens.",
+        "Switch it off and measure how much of the probability moves.",
         partial(percent_moved, edits=Edits(ffn={0: 0})),
         Bounds(supports=above(50), above_control=20),
     ),
     ffn_eleven_off=ffn_off(
-        "FFN 11 matters more than most FFNs around it.",
-        "Switch off the FFN of layer 11.",
+        "Without FFN 11, more probability moves than without a typical FFN near it.",
+        "Switch it off and measure how much of the probability moves.",
         partial(percent_moved, edits=Edits(ffn={11: 0})),
         Bounds(above_control=19),
     ),
-    single_heads=on_texts(
-        "How many heads a text needs depends on the text.",
+    ffn_eleven_at_first=on_texts(
+        "What FFN 11 adds at the first token usually moves more probability than what it adds at all the others.",
+        "Switch it off at the first token only, and measure how much of the probability moves.",
+        at_first,
+        Bounds(above_control=17),
+        control=("switched off at all other tokens", moved_by_the_rest),
+    ),
+    ffn_eleven_mean=on_texts(
+        "The average of what FFN 11 adds at the first token of other texts does nearly as well as its own.",
+        "Replace what it adds at the first token by that average, and measure how much of the probability moves.",
+        moved_by_the_mean,
+        Bounds(below_control=20, median=below(10)),
+        control=("switched off at the first token", at_first),
+    ),
+    single_heads=on_short_texts(
+        "How many heads change the prediction on their own depends on the text.",
         "Switch off each of the 270 heads in turn. Count those that change the likeliest token.",
-        lambda m, text: sum(likeliest_changes(m, text, Edits(head={head: 0})) for head in np.ndindex(30, 9)),
+        lambda model, text: len(needed_heads(model, text)),
         Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
         unit="heads",
-        cases={name: text for name, text in TEXTS.items() if len(text) < 120},  # a run for each head
-        unseen={},
+    ),
+    other_heads_together=on_short_texts(
+        "Many of the other heads, switched off together, usually do change the likeliest token.",
+        "Switch off five random sets of 160 of them. Count the sets that change it.",
+        partial(changed_together, n=160),
+        Bounds(supports=above(50), count=10, exceptions=("the same word",), above_control=10),
+        control=("sets of 10", partial(changed_together, n=10)),
+        unit="% of the sets",
     ),
 )

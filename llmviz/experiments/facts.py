@@ -5,7 +5,6 @@ leaves all as it was but what tells the two apart. Each has its control.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -69,75 +68,58 @@ def capital_pairs(model: Model) -> Iterator[Pair]:
         yield question_pair(model, name, following)
 
 
-@dataclass(frozen=True, eq=False)
-class FactTest:
-    """A part between the subject and the answer, and four tests of it."""
-
-    at: int  # the token at which it is changed
-    source: int | None  # the token that it reads there
-    layers: tuple[int, int]  # first and last
-    control: int | tuple[int, int] | None  # another token, or other layers; None: random heads
-    # off, its control off, patched, another patched; of several the strongest counts
-    tests: tuple[list[Edits], ...]
+Tests = tuple[list[Edits], list[Edits], list[Edits], list[Edits]]
 
 
-def fact_tests(
-    pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
-) -> list[FactTest]:
-    """Return the four: FFNs at the subject, the head that moves the fact, what the last token reads before it, and the
-    FFNs after it.
+def fact_tests(pair: Pair, head: tuple[int, int] | None = None) -> list[Tests]:
+    """Return the tests of four parts: FFNs at the subject, the head that moves the fact, what the last token reads
+    before it, and the FFNs after it.
 
-    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `fact_mover_head`.
+    Each part is switched off, then its control; patched, then another. Of several edits the strongest counts. head: if
+    None, the `fact_mover_head`.
     """
-    config = pair.trace.model.config
-    n = config.n_layers
-    first, end = early or (n // 6, n // 2)
+    n = pair.trace.model.config.n_layers
+    first, end = n // 6, n // 2
     layer, number = head or fact_mover_head(pair)
     subject, last = pair.subject, len(pair.trace.tokens) - 1
     beside = subject - 1 if subject else last
     after = range(layer + 1, n)
     ahead = range(max(0, layer - len(after)), layer)  # as many FFNs, before the head
-    # The last layer first: a run takes over all layers before its edit.
-    others = sorted(random_heads((n, config.n_heads), N_RANDOM, [(layer, number)], 0), reverse=True)
 
-    def both(part: str, layers: Sequence[int], at: int, head: int | None = None) -> list[Edits]:
-        return [ablate(part, layers, at, head), patch_component(pair, part, layers, at, head)]
+    def ffns(layers: Sequence[int], at: int) -> tuple[list[Edits], list[Edits]]:
+        return [ablate("ffn_out", layers, at)], [patch_component(pair, "ffn_out", layers, at)]
 
-    ffns, ffns_after, ffns_ahead = (
-        both("ffn_out", layers, at)
-        for layers, at in ((range(first, end + 1), subject), (after, last), (ahead, last))
-    )
-    of_head, random = both("z", [layer], last, number), [both("z", [at], last, h) for at, h in others]
-    every_head = list(np.ndindex(layer, config.n_heads))  # of the layers before it
-    ffns_beside = ablate("ffn_out", range(first, end + 1), beside)
-    first_ffn = patch_component(pair, "ffn_out", [0], subject)
+    (early, early_patched), (late, late_patched), (before, before_patched) = (
+        ffns(range(first, end + 1), subject), ffns(after, last), ffns(ahead, last),
+    )  # fmt: skip
+    every_head = list(np.ndindex(layer, pair.trace.model.config.n_heads))  # of the layers before it
     return [
-        FactTest(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
-        FactTest(
-            last, subject, (layer, layer), None,
-            ([of_head[0]], [off for off, _ in random], [of_head[1]], [patched for _, patched in random]),
+        (
+            early, [ablate("ffn_out", range(first, end + 1), beside)],
+            early_patched, [patch_component(pair, "ffn_out", [0], subject)],
         ),
-        FactTest(
-            last, subject, (0, layer - 1), beside,
-            (
-                *([knockout_attention(every_head, [key], last)] for key in (subject, beside)),
-                *([patch_residual(pair, layer, [at])] for at in (last, subject)),
-            ),
+        head_tests(pair, (layer, number)),
+        (
+            [knockout_attention(every_head, [subject], last)], [knockout_attention(every_head, [beside], last)],
+            [patch_residual(pair, layer, [last])], [patch_residual(pair, layer, [subject])],
         ),
-        FactTest(
-            last, None, (layer + 1, n - 1), (ahead[0], ahead[-1]),
-            ([ffns_after[0]], [ffns_ahead[0]], [ffns_after[1]], [ffns_ahead[1]]),
-        ),
+        (late, before, late_patched, before_patched),
     ]  # fmt: skip
 
 
-def answer_probability(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
-    """Return the probability, in %, of the text's answer (0) or the twin's (1) in the first edit of a step's test.
+def head_tests(pair: Pair, head: tuple[int, int]) -> Tests:
+    """Return the tests of a head at the last token, as `fact_tests` does; the control is ten random heads."""
+    config, last = pair.trace.model.config, len(pair.trace.tokens) - 1
+    # The last layer first: a run takes over all layers before its edit.
+    others = sorted(random_heads((config.n_layers, config.n_heads), N_RANDOM, [head], 0), reverse=True)
 
-    row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
-    """
-    pair = checked_pair(pair)
-    return 100 * float(pair.answer_probs(fact_tests(pair)[number - 1].tests[row][0])[answer])
+    def off(layer: int, number: int) -> Edits:
+        return ablate("z", [layer], last, number)
+
+    def patched(layer: int, number: int) -> Edits:
+        return patch_component(pair, "z", [layer], last, number)
+
+    return [off(*head)], [off(*at) for at in others], [patched(*head)], [patched(*at) for at in others]
 
 
 def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
@@ -149,22 +131,6 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
     return 1 + int((pushed > pushed[pair.answers[0]]).sum())
-
-
-def measure_step(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarray]:
-    """Yield [4, 2]: the probability of both answers in the four tests of a step.
-
-    Where a test has several edits, the one that takes most from the answer counts (off), or gives the other most
-    (patched). Yields after every run, the rows to come NaN.
-    """
-    probs = np.full((4, 2), np.nan, np.float32)
-    for i, test in enumerate(tests):
-        for edits in test:
-            both = pair.answer_probs(edits)
-            better = np.isnan(probs[i, 0]) or (both[0] < probs[i, 0] if i < 2 else both[1] > probs[i, 1])
-            if better:
-                probs[i] = both
-            yield probs
 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
@@ -180,9 +146,16 @@ def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | 
     """
     if why_no_fact(pair):
         return np.full(2, np.nan)
-    tests = fact_tests(pair, head=head)[number - 1].tests[row]
+    tests = fact_tests(pair, head)[number - 1][row]
     by_strength = sorted((of_usual(pair, edits) for edits in tests), key=lambda both: both[int(row > 1)])
     return by_strength[-1 if row > 1 else 0]
+
+
+def most_by_another_head(pair: Pair, head: tuple[int, int]) -> float:
+    """Patch every other head at the last token, one at a time; return the most that any brings out, in %."""
+    config = pair.trace.model.config
+    heads = {*np.ndindex(config.n_layers, config.n_heads)} - {head}
+    return max(of_usual(pair, patch_component(pair, "z", [layer], -1, number))[1] for layer, number in heads)
 
 
 def left_without_ffns(pair: Pair, choices: Iterable[Sequence[int]], *, at_first: bool = False) -> float:
@@ -210,19 +183,3 @@ def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> floa
     edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
-
-
-def patched_back(pair: Pair, position: int) -> Iterator[tuple[int, float]]:
-    """Yield each layer, the last first, and the probability of the text's answer in the twin's run where the stream
-    before that layer is patched from the text's run, at one token."""
-    back = Pair(pair.twin, pair.trace, pair.subject)
-    for layer in reversed(range(len(pair.trace.blocks))):
-        yield layer, float(back.answer_probs(patch_residual(back, layer, [position]))[1])
-
-
-def last_decisive_layer(pair: Pair | None) -> int:
-    """Return the last layer before which the subject's vector, patched into the twin's run, brings out more than half
-    of the text's answer; −1 if none does. ValueError without a fact to follow."""
-    pair = checked_pair(pair)
-    own = probability(pair.trace, pair.answers[0])
-    return next((layer for layer, p in patched_back(pair, pair.subject) if p > HALF * own), -1)

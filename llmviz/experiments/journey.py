@@ -58,7 +58,6 @@ class Turn:
     every: int  # of a column's d_model numbers each so many-th is drawn
     streams: Float[np.ndarray, "state shown drawn"]
     lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
-    usual: Float[np.ndarray, " state"]  # the median length of the text's columns
     long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as that
     # full colour: the 97th percentile of the drawn numbers, long columns left out
     scales: Float[np.ndarray, " state"]
@@ -148,7 +147,6 @@ def turn(
         every=every,
         streams=streams,
         lengths=all_lengths[:, keep],
-        usual=usual,
         long=long[:, keep],
         scales=np.array([full_colour(x[~pale]) for x, pale in zip(streams, long[:, keep])], np.float32),
         ffn_adds=np.stack(ffn_adds),

@@ -15,11 +15,21 @@ from llmviz.model import Model, Trace
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The run over a text, and that over its twin: the same tokens but for the one at `subject`."""
+    """The run over a text, and that over its twin: as many tokens, of which the one at `subject` differs.
+
+    ValueError for two texts of different lengths.
+    """
 
     trace: Trace
     twin: Trace
     subject: int
+
+    def __post_init__(self):
+        lengths = len(self.trace.tokens), len(self.twin.tokens)
+        if lengths[0] != lengths[1]:
+            raise ValueError(
+                f"a text and its twin need equally many tokens, but these have {lengths[0]} and {lengths[1]}"
+            )
 
     @property
     def answers(self) -> list[int]:

@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, expect, sync_playwright
 DOCS = Path(__file__).parents[2] / "docs"
 WIDTH = 1200  # pixels of a picture; the README shows those of its table smaller
 LARGEST = 150_000  # bytes of a file
-MOVING = {"width": 900, "fps": 10, "largest": 3_000_000}  # pixels, frames a second, bytes
+MOVING = {"width": 800, "fps": 8, "largest": 1_500_000}  # pixels, frames a second, bytes
 
 JOURNEY = """
 import llmviz
@@ -137,11 +137,10 @@ def attention(lab: Lab) -> None:
 
 
 def ffn(lab: Lab) -> None:
-    explorer = lab.page.locator(".lv-explorer").filter(has_text="Test all four").last
-    explorer.scroll_into_view_if_needed()
-    explorer.get_by_role("button", name="Test all four").click()
-    expect(explorer.locator(".lv-unknown")).to_be_visible(timeout=120_000)
-    save(explorer.locator("figure.lv-fact_map"), "05_ffn")
+    explorer = lab.page.locator(".lv-explorer").filter(has_text="We patch the vector of").last
+    explorer.get_by_role("button", name="Show me").click()
+    expect(explorer.get_by_text(re.compile(r"0 to \d+"))).to_be_visible(timeout=120_000)
+    save(explorer.locator("figure.lv-patch_map"), "05_ffn")
 
 
 def sampling(lab: Lab) -> None:

@@ -28,7 +28,7 @@ def card(lab, question):
 @pytest.fixture(scope="module")
 def loop(lab):
     """The explorer behind the first guess, once that is committed."""
-    first = card(lab, "How many tokens do you need")
+    first = card(lab, "How many of the likeliest do you need")
     pick = lab.page.get_by_role("button", name="Pick one")
     expect(pick).to_be_hidden()
     seen(first).locator(".lv-number").fill("7")
@@ -79,7 +79,7 @@ def test_the_film_is_on_the_first_screen_and_can_be_started_there(lab, width):
 
 
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
-    first = card(lab, "How many tokens do you need")
+    first = card(lab, "How many of the likeliest do you need")
     answer = first.locator(".lv-sentences")
     for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)

@@ -7,10 +7,6 @@ import pytest
 from browser.lab import visit
 from playwright.sync_api import expect
 
-from llmviz.views.ffn.fact import WORDS
-
-VERDICT = re.compile("|".join(re.escape(meaning[1:]) for meaning in WORDS["meaning"].values()))
-
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
 
 
@@ -96,45 +92,48 @@ def test_the_logit_opens_by_mouse_and_keys(lab):
     expect(terms).to_have_count(1)
 
 
-def test_the_twins_stream_is_put_in_and_stopped(lab):
-    card(lab, re.compile(r"\(−1: \w+\)")).scroll_into_view_if_needed()
-    card(lab, re.compile(r"\(−1: \w+\)")).get_by_role("button", name="Show me").click()
-    run = lab.page.get_by_role("button", name="Put it in at every depth", exact=True)
-    run.press("Enter")
-    stop = lab.page.get_by_role("button", name="Stop", exact=True).first
-    expect(stop).to_be_visible()
-    stop.click()
-    expect(run).to_be_visible()
-    run.click()
-    expect(lab.page.get_by_text(re.compile(r"\b24 .*\b29\b")).first).to_be_visible(timeout=SLOW)
+def patch_map(lab, nth):
+    """A patch map of the page with its explorer, once all its runs are done; its question is another for each map."""
+    output = (
+        lab.page.locator(".jp-OutputArea-output").filter(has=lab.page.locator("figure.lv-patch_map")).nth(nth)
+    )
+    picture, asked = output.locator("figure.lv-patch_map"), output.get_by_role("button", name="Show me")
+    output.scroll_into_view_if_needed()
+    if asked.count():
+        asked.click()
+    picture.scroll_into_view_if_needed()
+    expect(output.get_by_role("button", name="Stop")).to_have_count(0, timeout=SLOW)
+    return picture, output
 
 
-@pytest.mark.parametrize(
-    ("question", "number"),
-    [
-        ("FFNs 5 to 15 are off", 1),
-        ("Only this head is swapped", 2),
-        ("the last token may not look at the subject", 3),
-        ("Only the FFNs after the head", 4),
-    ],
-)
-def test_each_step_tells_what_it_found(lab, question, number):
-    answered = card(lab, question)
-    answered.scroll_into_view_if_needed()
-    answered.get_by_role("button", name="Show me").click()
-    output = lab.page.locator(".jp-OutputArea-output").filter(has=answered)
-    output.get_by_role("button", name=f"Test step {number}").press("Enter")
-    expect(output.get_by_text(VERDICT).first).to_be_visible(timeout=SLOW)
-    expect(output.locator("figure.lv-heat_map")).to_contain_text("swapped: ")
+def test_a_guess_begins_the_runs_and_a_cell_moves_over(lab):
+    picture, output = patch_map(lab, 0)
+    expect(output.get_by_text(re.compile(r"0 to 23.*24 to 29"))).to_be_visible()
+    plot = picture.locator(".lv-plot")
+    for key in ("ArrowRight", "End", "PageDown", "ArrowLeft"):  # to the subject, below all layers
+        plot.press(key)
+    expect(picture.locator(".lv-moving")).to_be_visible()
+    expect(readout(picture)).to_contain_text(re.compile(r"“France” before layer 0.*Berlin.* 79\.6%"))
+    expect(picture.locator(".lv-number").last).to_have_text("79.6%")
+    assert float(picture.locator(".lv-twin").get_attribute("width")) > 100
+    plot.press("Enter")
+    expect(picture.locator(".lv-explain")).to_contain_text("softmax")
 
 
-def test_the_map_has_every_step_that_was_tested(lab):
-    fact_map = lab.page.locator("figure.lv-fact_map:visible")  # the single steps' are hidden
-    expect(fact_map).to_have_count(1)
-    fact_map.scroll_into_view_if_needed()
-    expect(fact_map.locator(".lv-badge")).to_have_count(4)
-    expect(fact_map.locator(".lv-unknown")).to_have_count(1)
-    expect(fact_map.locator(".lv-carries")).to_have_count(2)  # and its sign in the legend
+def test_another_map_needs_no_other_guess_and_the_control_moves_nothing(lab):
+    picture, output = patch_map(lab, 0)
+    output.get_by_role("button", name="FFN", exact=True).click()
+    expect(output.get_by_text(re.compile(r"“France” in layer 0: “Berlin”"))).to_be_visible(timeout=SLOW)
+    output.get_by_role("button", name="vectors", exact=True).click()
+    output.get_by_role("checkbox").check()
+    expect(output.get_by_text(re.compile("^Control: "))).to_be_visible(timeout=SLOW)
+    expect(picture.locator(".lv-caption")).to_contain_text("The capital")
+
+
+def test_one_head_lights_up(lab):
+    picture, output = patch_map(lab, 1)
+    expect(output.get_by_text(re.compile("layer 23, head 4, at"))).to_be_visible()
+    expect(picture.locator(".lv-caption")).to_contain_text("one head")
 
 
 def test_ten_countries_by_a_button_that_stops(lab):
@@ -147,18 +146,15 @@ def test_ten_countries_by_a_button_that_stops(lab):
     expect(output.get_by_role("button", name="Continue")).to_be_visible()
 
 
-def test_another_subject_and_another_text_reach_every_picture(lab):
-    _, output = shown(lab, "FFNs 5 to 15 are off", "token_strip")
-    output.locator(".lv-chip").nth(1).click()
-    expect(output.get_by_text(re.compile("“·?capital”")).first).to_be_visible(timeout=60_000)
-    expect(lab.page.locator("figure.lv-fact_map:visible")).to_have_count(0)
-    box = lab.page.locator(".widget-text input").first
+def test_another_text_reaches_every_picture(lab):
+    # A box of a closed card is hidden.
+    box = lab.page.locator(".lv-text-box input").locator("visible=true").first
     box.scroll_into_view_if_needed()
     box.fill("<script>document.title = 'taken'</script> People in Greece speak")
     box.press("Enter")
-    strip, output = shown(lab, "Only this head is swapped", "token_strip")
+    strip, output = shown(lab, "Suppose this head attends", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
-    expect(output.get_by_text(re.compile("“·?Greece”")).first).to_be_visible(timeout=60_000)
-    said, _ = shown(lab, "Suppose this head looks", "signed_bars")
-    expect(said).to_contain_text("·Greece", timeout=60_000)
+    expect(output.locator(".lv-stays")).to_contain_text("“Greece” → “Germany”", timeout=60_000)
+    pushed, _ = shown(lab, "Suppose this head attends", "signed_bars")
+    expect(pushed).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"

@@ -103,7 +103,7 @@ def test_the_teachers_page(page, served):
 
 def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
     open_front(page, served)
-    asked = page.locator("figure.lv-predict").filter(has_text="How many tokens do you need")
+    asked = page.locator("figure.lv-predict").filter(has_text="How many of the likeliest do you need")
     asked.get_by_role("button", name="Show me").click()
     explorer = page.locator(".lv-explorer").filter(has=page.get_by_role("button", name="Pick one")).last
     bars = explorer.locator("figure.lv-next_token_bars")

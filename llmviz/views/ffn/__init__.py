@@ -2,11 +2,12 @@
 
 from llmviz.views.ffn.by_hand import FFNByHand
 from llmviz.views.ffn.fact import Fact
-from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, WhatTheMoverSays
+from llmviz.views.ffn.patch_map import PatchMap
 from llmviz.views.ffn.population import Population
 from llmviz.views.ffn.residual_stream import LensGrid, StreamNorms, parameter_shares
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
+from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
 from llmviz.views.ffn.who_writes import (
     asked_at,
     gates,
@@ -17,11 +18,10 @@ from llmviz.views.ffn.who_writes import (
 __all__ = [
     "FFNByHand",
     "Fact",
-    "FollowTheFact",
     "LensGrid",
     "LogitTakenApart",
+    "PatchMap",
     "Population",
-    "PutIn",
     "StreamNorms",
     "TenCountries",
     "WhatTheMoverSays",

@@ -1,15 +1,9 @@
-"""A text that asks for a fact, and its twin with another subject.
-
-off     a part adds nothing at one token: whatever needs the part breaks
-swap    the part adds at this token what it adds in the twin's run: only what differs between the two runs changes
-"""
+"""A text that asks for a fact, and its twin with another subject."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from weakref import ref
 
 import ipywidgets
@@ -19,14 +13,19 @@ from llmviz.experiments import Pair, pair_of
 from llmviz.experiments.facts import why_no_fact
 from llmviz.experiments.probabilities import probability
 from llmviz.model import Model, Trace
+from llmviz.views.kit import controls
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import clip_position, line, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
 
-WORDS = tomllib.loads(Path(__file__).with_name("fact.toml").read_text("utf-8"))
-NO_FACT = WORDS["no_fact"]
+NO_FACT = {
+    "no twin": "It takes a subject before the last token, and another word in its place for the twin.",
+    "same answer": "The model predicts the same for both texts. Choose another word for the twin.",
+    "close answers": "One of these answers is nearly as likely in the other text, so a patch can't show which of the "
+    "two came out. Choose another word for the twin.",
+}
 
 
 def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
@@ -42,22 +41,29 @@ def subjects(pair: Pair) -> list[str]:
 class Fact(View):
     """The page's text, the token of it that is the subject, and the word of its twin. `trace` is the `Pair` of runs.
 
-    It is shown above every picture that follows it, and keeps the results of all their experiments.
+    Its line, with the twin's word and both answers, is above every picture that follows it, and stays in view there.
     """
 
-    travels, stage = True, "ffn"
-    copies_as_code = False  # it is shown above many views
+    stage = "ffn"
+    copies_as_code = False  # many views follow it
 
     trace = traitlets.Instance(Pair, allow_none=True)  # None where there is no subject before the last token
 
     @dataclass(frozen=True)
     class State:
-        """The twin's word, and the token whose place it takes; None: the last but one."""
+        """The twin's word, and the token whose place it takes; None: a name in the text, or the last token but one."""
 
-        word: str = line("Germany", "The twin has in its place", "min(380px, 98%)", live=False)
+        word: str = line("Germany", "Twin", "min(190px, 98%)", live=False)
         subject: int | None = selection("strip")
 
-    arrangement = ("strip", "word", "answers")
+    def arrange(self) -> list[ipywidgets.Widget]:
+        self.line = controls.row(self.controls["word"], self.parts["answers"])
+        self.line.add_class("lv-stays")
+        self.add_class("lv-chooses")
+        return [self.parts["strip"], self.line]
+
+    def above(self) -> ipywidgets.Widget:
+        return self.line
 
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """As its text's box."""
@@ -71,10 +77,10 @@ class Fact(View):
         """Return the pair, or None and why there is none."""
         return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
 
-    @part(TokenStrip, [], caption="Click the subject: any token but the last")
+    @part(TokenStrip, [], caption="Click the subject: the word that the question is about")
     def strip(self, scene: Scene) -> dict:
         run = scene.run
-        return {"pieces": run.pieces, "ids": run.tokens, "selected": subject_of(run, scene.subject)}
+        return {"pieces": run.pieces, "selected": subject_of(run, scene.subject)}
 
     @sentences
     def answers(self, scene: Scene) -> list[str]:
@@ -82,14 +88,19 @@ class Fact(View):
         if pair is None:
             return [problem]
         probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
-        shown = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
-        answers = [f"With {subject}: {answer} {share}." for subject, answer, share in shown]
-        return [" ".join([*answers, no_fact(pair)]).rstrip()]
+        answers = zip(named(pair, pair.answers), map(percent, probs))
+        both = " / ".join(f"{answer} {share}" for answer, share in answers)
+        return [" ".join([f"{' → '.join(subjects(pair))} · {both}", no_fact(pair)]).rstrip()]
 
 
 def subject_of(trace: Trace, chosen: int | None) -> int:
-    """Return a position in a text: the one chosen, or the last but one."""
-    return clip_position(-2 if chosen is None else chosen, len(trace.tokens))
+    """Return a position in a text: the one chosen, the last name before the last token, or the last token but one."""
+    if chosen is None:
+        words = [piece.strip() for piece in trace.pieces[:-1]]
+        chosen = next(
+            (at for at in range(len(words) - 1, 0, -1) if words[at][1:] and words[at].istitle()), -2
+        )
+    return clip_position(chosen, len(trace.tokens))
 
 
 def twin(trace: Trace, subject: int, word: str) -> tuple[Pair | None, str]:
@@ -115,13 +126,13 @@ class OfFact(View):
     @property
     def model(self) -> Model:
         """The model of both runs."""
-        return self.source.source.language_model
+        return self.run.trace.model if self.run else self.source.source.language_model
 
     def inputs(self) -> Hashable:
         pair = self.run
         if pair is None:
             return None
-        return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, pair.twin.tokens[pair.subject]
+        return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, tuple(pair.twin.tokens)
 
     @shared
     def pair(self, scene: Scene) -> Pair:
@@ -134,8 +145,3 @@ class OfFact(View):
 def no_fact(pair: Pair | None) -> str:
     """Say why there is no fact to follow; nothing where there is one."""
     return NO_FACT.get(why_no_fact(pair), "")
-
-
-def to_follow(scene: Scene) -> bool:
-    """Say whether there is a fact to follow."""
-    return not no_fact(scene.run)

@@ -1,4 +1,4 @@
-"""The four steps of a fact, for ten countries."""
+"""One head patched, for ten countries."""
 
 from __future__ import annotations
 
@@ -8,49 +8,28 @@ from itertools import islice
 
 import numpy as np
 
-from llmviz.experiments import Pair
-from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs
-from llmviz.views.ffn.fact_steps import Step, own_probs, run_tests
-from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.experiments import Pair, fact_mover_head
+from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, head_tests
+from llmviz.experiments.probabilities import probability
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-PARTS = ("FFNs", "head", "sight before", "last FFNs")
-CONTROLS_OFF = ("FFNs at “of”", "a random head", "sight of “of”", "FFNs before")
-CONTROLS_SWAPPED = ("FFN 0", "a random head", "the country", "FFNs before")
-SHAPE = len(CAPITALS), 1 + 2 * len(PARTS)  # "unchanged", and each part with its control
-
-
-def _table(controls: tuple[str, ...], caption: str) -> HeatMap:
-    columns = ["unchanged", *(name for both in zip(PARTS, controls) for name in both)]
-    return HeatMap(
-        np.full(SHAPE, np.nan),
-        [*CAPITALS],
-        columns,
-        kind="prob",
-        numbers="always",
-        row_axis="capital of",
-        col_axis="part",
-        blank="not measured yet",
-        stage="ffn",
-        caption=caption,
-    )
+COLUMNS = "own", "own, patched", "next, patched", "next, random"
 
 
 class TenCountries(GuessFirst):
-    """First a guess, then the four steps for ten countries, each with the next one as its twin: what is lost, and
-    what is taken over."""
+    """First a guess; then for ten countries the `fact_mover_head` is patched from the next one's run."""
 
-    experiment, stage, unit, high = "countries", "ffn", "countries", len(CAPITALS)
-    as_it_comes = ("off", "swap")
+    experiment, stage, unit, high, whole = "countries", "ffn", "countries", len(CAPITALS), True
+    as_it_comes = ("table",)
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """The guess, and the chosen cells."""
+        """The guess, and the chosen cell."""
 
-        cell_off: tuple[int, int] | None = selection("off")
-        cell_swap: tuple[int, int] | None = selection("swap")
+        cell: tuple[int, int] | None = selection("table")
 
     def question(self, scene: Scene) -> str:
         return (
@@ -59,73 +38,61 @@ class TenCountries(GuessFirst):
         )
 
     def answer(self, scene: Scene) -> int:
-        return int(took(*scene.tables)[1])
-
-    begin = starts("Run on ten countries")
+        return int(brought_out(scene.values)[0])
 
     @job()
-    def countries(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
-        """About forty runs a country. Results: its two rows, and its head; stopped, it goes on with the next."""
+    def countries(self, scene: Scene) -> Iterator[tuple[float, list]]:
+        """A dozen runs for each country. Results: its row of the table, and its head; once stopped, it goes on."""
         known = scene.result("countries") or []
-        yield 0.0, known
-        for at, pair in islice(enumerate(capital_pairs(scene.run)), len(known), None):
-            for share, steps in run_tests(pair, [1, 2, 3, 4]):
-                result = None if share < 1 else [*known, measured(pair, steps)]
-                yield (at + share) / len(CAPITALS), result
-            known = result
+        yield len(known) / len(CAPITALS), known
+        for pair in islice(capital_pairs(scene.run), len(known), None):
+            known = [*known, measured(pair)]
+            yield len(known) / len(CAPITALS), known
 
     @shared
-    def tables(self, scene: Scene) -> np.ndarray:
-        """Return [2, countries, 9]: what is left, and what is taken over; NaN where it isn't known yet."""
-        tables = np.full((2, *SHAPE), np.nan, np.float32)
-        for at, (off, swap, _) in enumerate(scene.outcome):
-            tables[:, at] = off, swap
-        return tables
-
-    @part(lambda _: _table(CONTROLS_OFF, "Probability of the capital, a part off"))
-    def off(self, scene: Scene) -> dict:
-        return {"values": scene.tables[0], "selected": selected(scene.cell_off, *SHAPE)}
+    def values(self, scene: Scene) -> np.ndarray:
+        """Return the table [countries, columns], NaN where it isn't known yet."""
+        values = np.full((len(CAPITALS), len(COLUMNS)), np.nan, np.float32)
+        for at, (row, _) in enumerate(scene.outcome):
+            values[at] = row
+        return values
 
     @part(
-        lambda _: _table(
-            CONTROLS_SWAPPED, "Probability of the next country's capital, a part as in that country's run"
-        )
+        HeatMap,
+        np.full((len(CAPITALS), len(COLUMNS)), np.nan),
+        [*CAPITALS],
+        [*COLUMNS],
+        kind="prob",
+        numbers="always",
+        row_axis="capital of",
+        col_axis="own capital, or the next country's",
+        blank="not measured yet",
+        caption="Probability of a country's own capital and of the next one's, with the head patched from the next "
+        f"country's run. Random: the strongest of {N_RANDOM} other heads",
     )
-    def swap(self, scene: Scene) -> dict:
-        return {"values": scene.tables[1], "selected": selected(scene.cell_swap, *SHAPE)}
+    def table(self, scene: Scene) -> dict:
+        return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        return agree(*scene.tables, [head for *_, head in scene.outcome])
+        heads = [head for _, head in scene.outcome]
+        layer, head = heads[0]
+        n, (patched, random) = len(heads), brought_out(scene.values)
+        same = f"For {heads.count(heads[0])} of {n} countries, the head is layer {layer}, head {head}."
+        return [
+            f"{same} Patched, it brings out the next country's capital for {patched}, and a random head for {random}."
+        ]
 
 
-def measured(pair: Pair, steps: list[Step]) -> tuple[list[float], list[float], str]:
-    """Return a country's rows: its capital's probability, a part off; its twin's, a part swapped; and its head."""
-    off, swap = (
-        [own, *(p for step in steps for p in step.probs[2 * i : 2 * i + 2, i].tolist())]
-        for i, own in enumerate(own_probs(pair).tolist())
-    )
-    return off, swap, steps[1].names[0].partition(",")[0]
+def measured(pair: Pair) -> tuple[list[float], tuple[int, int]]:
+    """Return a country's row of the table, and its head (layer, head)."""
+    head = fact_mover_head(pair)
+    _, _, (patched,), random = head_tests(pair, head)
+    strongest = max(float(pair.answer_probs(edits)[1]) for edits in random)
+    usual = probability(pair.trace, pair.answers[0])
+    return [usual, *map(float, pair.answer_probs(patched)), strongest], head
 
 
-def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Return [4]: how often each part, swapped, gives the next country's capital over half its usual probability.
-
-    lost, taken: [countries, 9] each.
-    """
-    return (taken[:, 1::2] > HALF * np.roll(lost[:, :1], -1, axis=0)).sum(axis=0)
-
-
-def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
-    """Say for how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
-    n, sentences = len(lost), []
-    for k, part_ in enumerate(
-        ("The FFNs at the country", "The head", "The sight before it", "The last FFNs")
-    ):
-        needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
-        sentences.append(
-            f"{part_}: off, more than half is lost for {needed} of {n} (its control: {control}); swapped, the next "
-            f"country's capital gets more than half of its usual probability for {took(lost, taken)[k]}."
-        )
-    same = len(set(heads))
-    return [*sentences, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]
+def brought_out(values: np.ndarray) -> np.ndarray:
+    """Return [2]: for how many countries the head, and a random one, brings out more than half of the next one's."""
+    return (values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)).sum(axis=0)

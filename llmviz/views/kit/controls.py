@@ -32,17 +32,6 @@ def slider(
     )
 
 
-def range_slider(name: str, last: int, *, stage: str) -> ipywidgets.IntRangeSlider:
-    """A slider for the first and the last of a range, from 0 to `last`, in the colour of a stage."""
-    return ipywidgets.IntRangeSlider(
-        min=0,
-        max=last,
-        description=name,
-        style={"handle_color": theme.STAGE_COLORS[stage][0], "description_width": "initial"},
-        layout={"width": "min(430px, 98%)"},
-    )
-
-
 def choice(
     options: Sequence, value: object, name: str, width: str = "min(300px, 98%)"
 ) -> ipywidgets.Dropdown:

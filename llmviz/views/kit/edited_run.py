@@ -32,7 +32,7 @@ class EditedRun(View):
         try:
             return scene.run.model.trace(scene.run.tokens, edits).logits
         except FloatingPointError as error:
-            raise NothingToShow(f"{name}: {error}.") from None
+            raise NothingToShow(stopped(name, str(error))) from None
 
     def change(self, scene: Scene) -> str:
         """Say what happens to the likeliest token."""
@@ -52,6 +52,11 @@ class EditedRun(View):
     def bars(self, scene: Scene) -> dict:
         before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)
         return {"probs": ops.softmax(scene.edited), "before": before}
+
+
+def stopped(name: str, problem: str) -> str:
+    """Say what was changed, and why the model cannot run so."""
+    return f"{name}. {problem[:1].upper()}{problem[1:]}."
 
 
 def write(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, Written]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -116,6 +116,12 @@ class GuessFirst(View):
         can_be = bool(scene.asked.question) and scene.asked.allows(state.guess) and not self.problem(scene)
         return replace(state, committed=state.committed and can_be)
 
+    def slices(self) -> Iterator[Any]:
+        """Yield the answered card first, which a page should hold before anything else."""
+        if True in self.values_on_page("committed"):
+            yield replace(self.state, committed=True)
+        yield from super().slices()
+
     def _asked_about(self, state: Any) -> tuple:
         return self.scene(state).asked, self.experiment and self.key(self.experiment, state)
 
@@ -136,7 +142,7 @@ class GuessFirst(View):
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:
     """Return an event, a button, that starts the experiment with the guess so far, or without one."""
 
-    @press(label, look="primary", when=lambda view, scene: not (scene.committed or view.problem(scene)))
+    @press(label, when=lambda view, scene: not (scene.committed or view.problem(scene)))
     def begin(view: GuessFirst, state: Any) -> Any:
         can_be = view.scene(state).asked.allows(state.guess)
         return replace(state, committed=True, guess=state.guess if can_be else None)

@@ -13,7 +13,6 @@ import itertools
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import ClassVar
 
 import ipywidgets
 import traitlets
@@ -40,8 +39,9 @@ class Closable(traitlets.HasTraits):
     What a view says of itself, to whatever follows it and to `llmviz page`, is declared here and nowhere else.
     """
 
-    # Whether it is shown above each view that follows it, as a text box is.
-    travels: ClassVar[bool] = False
+    def above(self) -> ipywidgets.Widget | None:
+        """Return what is shown above each view that follows this one, such as a text box; None: nothing."""
+        return None
 
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """Let another view be pale while it does not show what is typed here. Without a box nothing is typed."""
@@ -147,7 +147,9 @@ class Closable(traitlets.HasTraits):
             source.unobserve(handler, names)
             if isinstance(source, Closable):
                 source._followers -= 1
-        parts = [part for part in _widgets_in(self) if not any(part is source for source in sources)]
+        alive = [source for source in sources if isinstance(source, Closable) and source.comm is not None]
+        theirs = [*sources, *(source.above() for source in alive)]
+        parts = [part for part in _widgets_in(self) if not any(part is other for other in theirs)]
         super().close()
         for part in parts:
             close(part)

@@ -399,10 +399,11 @@ class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def follow(self, source, show: Callable) -> None:
-        """Follow as every view does. A text box that is followed is put above the pictures."""
-        if isinstance(source, Closable) and source.travels:
-            if not any(child is source for child in self.children):
-                self.children = (source, *self.children)
+        """Follow as every view does. What the source has `above` its followers, such as a text box, comes first."""
+        above = source.above() if isinstance(source, Closable) else None
+        if above is not None:
+            if not any(child is above for child in self.children):
+                self.children = (above, *self.children)
             source.dims(self)
         super().follow(source, show)
 

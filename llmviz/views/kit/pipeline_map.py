@@ -19,7 +19,7 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
     return [
         f"{n} token" if n == "1" else f"{n} tokens",
         f"{n} × {config.d_model:,}",
-        "rotate q, k",
+        "rotate pairs",
         f"{config.n_layers} × {config.n_heads} heads",
         f"{config.d_ff:,} neurons",
         f"{config.n_vocab:,} → 1",
@@ -57,7 +57,7 @@ class PipelineMap(Picture):
         self._config, n = model.config, model.config.n_layers
         super().__init__(
             here=here,
-            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the residual stream",
+            bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the vectors",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )

@@ -336,8 +336,9 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
     distance = amount(abs(off), "percentage points" if unit == "%" else unit)
     sentence = f"{both}, so you were {distance} too {'high' if off > 0 else 'low'}"
     if guess > 0 and answer > 0 and not 1 / 3 < guess / answer < 3:
-        factor = float(f"{max(guess / answer, answer / guess):.2g}")
-        sentence += f" (a factor of {amount(factor)})"
+        times = amount(float(f"{max(guess / answer, answer / guess):.2g}"))
+        larger, smaller = ("guess", "answer") if off > 0 else ("answer", "guess")
+        sentence += f": the {larger} is {times} times the {smaller}"
     return f"{sentence}."
 
 

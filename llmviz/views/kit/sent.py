@@ -21,9 +21,6 @@ def values_of_control(widget: ipywidgets.Widget) -> Sequence:
     match widget:
         case _Selection():
             return [value for _, value in widget._options_full]
-        case ipywidgets.IntRangeSlider():
-            ends = range(widget.min, widget.max + 1, widget.step)
-            return [(a, b) for a in ends for b in ends if a <= b]
         case ipywidgets.Text() | ipywidgets.Textarea():
             return [widget.value]
     return []

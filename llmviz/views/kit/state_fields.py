@@ -220,24 +220,6 @@ def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool
     return text(default, lambda value: controls.text_box(value, label, width, live=live))
 
 
-def span(
-    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str = ""
-) -> Any:
-    """Declare the first and the last of so many layers with a slider; None: what `default` gives for their number."""
-
-    def accepts(value: Any, view: View) -> bool:
-        ends = value if isinstance(value, tuple) and len(value) == 2 else (None, None)
-        return value is None or (all(map(is_index, ends)) and 0 <= ends[0] <= ends[1] < how_many(view))
-
-    return _declared(
-        None,
-        accepts,
-        "the first and the last of a range, or None",
-        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage or view.stage),
-        shows=lambda value, view: {"value": value or default(how_many(view))},
-    )
-
-
 def fixed(default: Any, accepts: Callable[[Any], bool], takes: str) -> Any:
     """Declare what a view is made with, and what neither a control nor another text changes."""
     return _declared(default, lambda value, _: accepts(value), takes)

@@ -73,7 +73,6 @@ class TextBox(View):
     then the label says so, but on a page, where no model runs.
     """
 
-    travels = True
     copies_as_code = False
 
     tokens = traitlets.List(traitlets.Int())
@@ -99,6 +98,9 @@ class TextBox(View):
     def arrange(self) -> list[ipywidgets.Widget]:
         self.box, self.message = self.parts["box"], self.parts["message"]  # for whoever types from Python
         return [ipywidgets.HTML(f"<b>{html.escape(self.label)}</b>"), self.box, self.freshness, self.message]
+
+    def above(self) -> ipywidgets.Widget:
+        return self
 
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """From now on a view is pale while the box holds another text than the pictures show, or none."""

@@ -33,13 +33,13 @@ import {
 
 const SCENES = [
   // room: share of the slider in per cent; time itself would leave scenes 2 to 4 too little
-  { key: "cut", name: "tokenize", stage: "tokenization", room: 10 },
-  { key: "look", name: "look up", stage: "embeddings", room: 11 },
-  { key: "stand", name: "stand up", stage: "embeddings", room: 12 },
-  { key: "place", name: "position", stage: "position", room: 10 },
-  { key: "layers", name: "layers", stage: "attention", room: 33 },
-  { key: "match", name: "score", stage: "sampling", room: 12 },
-  { key: "pick", name: "pick", stage: "sampling", room: 12 },
+  { key: "cut", name: "tokenize", stage: "tokenization", room: 13 },
+  { key: "look", name: "look up", stage: "embeddings", room: 12 },
+  { key: "stand", name: "stand up", stage: "embeddings", room: 13 },
+  { key: "place", name: "position", stage: "position", room: 12 },
+  { key: "layers", name: "layers", stage: "attention", room: 28 },
+  { key: "match", name: "score", stage: "sampling", room: 11 },
+  { key: "pick", name: "pick", stage: "sampling", room: 11 },
 ];
 const ROOM_BEFORE = SCENES.map((_, i) => SCENES.slice(0, i).reduce((sum, scene) => sum + scene.room, 0) / 100);
 const AGAIN = 6.3; // seconds: where the next journey takes up, its text being cut already
@@ -157,8 +157,8 @@ function captionAt(data, moment) {
     ];
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
-      ? [strong("Clock hands"), " would turn at each position, but they’re switched off, so nothing marks the order."]
-      : [strong("Clock hands"), " turn a little further at each position. Attention reads them in every layer."];
+      ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
+      : [strong("Clock hands"), " show how far attention rotates numbers at each position (RoPE)."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
@@ -191,7 +191,11 @@ function captionAt(data, moment) {
       ". The better the match, the likelier the token.",
     ];
   if (picking < 6.4)
-    return ["All tokens lie end to end, and likelier ones are longer. ", strong("A random number"), " picks one."];
+    return [
+      "All tokens lie end to end, and likelier ones take up more room. ",
+      strong("A random number"),
+      " picks one.",
+    ];
   const drawn = { piece: data.drawn.piece };
   return data.ends
     ? [drawn, " was picked. It means that the text ", strong("ends"), " here."]
@@ -217,19 +221,16 @@ function legendAt(data, moment, layout, theme) {
     const lastOnes = layout.shown.length - 1;
     say(h("b", {}, `Drawn: the first token and the last ${lastOnes} of ${count(data.n)}.`));
   }
-  if (scene === 1) say("the table is drawn on a square-root scale (√), which gives small numbers more room");
+  if (scene === 1) say("the table is drawn on a square-root scale (√), which gives low token numbers more room");
   if ((scene >= 2 && scene <= 4) || (scene === 1 && moment.t > 12)) {
     const limit = Number(data.scales[state].toPrecision(2));
-    const what = data.every > 1 ? `numbers of a column (one in ${data.every} is drawn)` : "numbers of a column";
+    const of = scene === 1 ? "numbers of a row" : "numbers of a column";
+    const what = data.every > 1 ? `${of} (one in ${data.every} is drawn)` : of;
     nodes.push(scaleLegend(colorScale("signed", theme, limit), what));
   }
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
-    if (long.length) {
-      const longest = Math.max(...long.map((i) => lengthOf(data, state, i)));
-      const usual = short(data.usual[state]);
-      say(h("b", {}, "pale"), `: off the scale (length ${short(longest)}; usually ${usual})`);
-    }
+    if (long.length) say(h("b", {}, "pale"), ": this column is too long for the scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
         h("b", {}, "dotted"),
@@ -914,7 +915,7 @@ function drawColumn(at, column) {
         ? "after the last layer"
         : "its row of the table"
       : `layer ${layer}, ${STATES[moment.state - 2 * layer]}`;
-    const long = moment.rising && isLong(data, moment.state, i) ? ", far more than the others: off the scale" : "";
+    const long = moment.rising && isLong(data, moment.state, i) ? ", too long for the scale" : "";
     const length = short(lengthOf(data, moment.state, i));
     return `the column of ${quoted(data.pieces[i])}, ${where}: length ${length}${long}`;
   });

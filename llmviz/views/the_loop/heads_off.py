@@ -18,9 +18,11 @@ from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
 
+SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
+
 
 class HeadsOff(GuessFirst):
-    """First a guess, then a run of the model for each head without it, and one without all that changed nothing."""
+    """First a guess, then a run of the model without each head, and runs without several that changed nothing."""
 
     experiment, stage, unit = "each", "attention", "heads"
     as_it_comes = ("map",)
@@ -49,34 +51,51 @@ class HeadsOff(GuessFirst):
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and whether it changes.
 
-        With the last ones comes whether it changes without all the spare heads, those that changed nothing, together.
+        With the last ones comes how often it changes without several of the heads that change nothing on their own: by
+        how many they are, whether it does for each set of them. The sets are random, and the last one has them all.
         """
         first, config = int(scene.run.logits.argmax()), self.config
         left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
-        changes = np.ones(left.shape, bool)
+        changes = np.zeros(left.shape, bool)
         # The last first: runs share the layers before.
         last_first = product(reversed(range(config.n_layers)), range(config.n_heads))
         for done, (layer, head) in enumerate(last_first, start=1):
             after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
+            changes[head, layer] = after is None or after[0] != first
             if after is not None:
-                left[head, layer], changes[head, layer] = after[1], after[0] != first
-            if done < left.size:
-                yield done / left.size, (left.copy(), changes.copy(), None) if done % 9 == 0 else None
-        spare = {(int(layer), int(head)): 0.0 for head, layer in np.argwhere(~changes)}
-        together = experiments.likeliest_changes(scene.run.model, scene.run.tokens, Edits(head=spare))
+                left[head, layer] = after[1]
+            yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
+        needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
+        n_others, together = left.size - len(needed), {}
+        for n in (*(n for n in SET_SIZES if n < n_others), n_others):
+            together[n] = []
+            for seed in range(N_SETS if n < n_others else 1):
+                heads = experiments.random_heads(left.T.shape, n, needed, seed)
+                after = experiments.likeliest_after(scene.run, Edits(head=dict.fromkeys(heads, 0.0)))
+                together[n].append(after is None or after[0] != first)
+                yield 0.99, None
         yield 1.0, (left, changes, together)
 
     # --- parts ---
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (_, changes, together), (piece, _) = scene.outcome, _first(scene.run)
-        n = changes.size - changes.sum()
-        if n < 2:
+        (left, changes, together), (piece, _) = scene.outcome, _first(scene.run)
+        n = changes.size - int(changes.sum())
+        if n < 2 or not together:
             return []
-        together = "another token becomes the likeliest" if together else f"{piece} is still the likeliest"
+        which = f"the other {n}" if n < changes.size else f"all {n}"
+        low, high = (percent(end(left[~changes])) for end in (np.min, np.max))
+        after = "another token is the likeliest" if together[n][0] else f"{piece} is still the likeliest"
+        sets = [
+            f"{sum(them)} of {N_SETS} sets of {size} heads" for size, them in together.items() if size < n
+        ]
         return [
-            f"On their own, the other {n} heads look spare. With all {n} switched off together, {together}."
+            f"Switched off one at a time, {which} heads leave {piece} the likeliest, though its probability goes from "
+            f"{low} to {high}. With all {n} switched off together, {after}.",
+            f"With random sets of them switched off, the likeliest token changes for {', '.join(sets)}."
+            if sets
+            else "",
         ]
 
     @part(
@@ -87,6 +106,7 @@ class HeadsOff(GuessFirst):
             kind="prob",
             row_axis="",
             col_axis="layer of the head that is switched off",
+            blank="not measured",
             stage="attention",
         )
     )
@@ -96,7 +116,8 @@ class HeadsOff(GuessFirst):
             "values": left,
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
-            "limit": float(np.nanmax(left)),
+            # The same from the first cell to the last: an unchanged probability is in the middle.
+            "limit": min(1.0, 2 * float(ops.softmax(scene.run.logits).max())),
             "caption": f"Probability of {piece} with one head switched off (unchanged model: {whole}). "
             "≠: another token is likelier",
         }

@@ -64,7 +64,7 @@ def for_page(turn: Turn) -> dict:
     rest_shares = turn.rests.sum(axis=2)[:, 1:].mean(axis=1).tolist() if len(turn.shown) > 1 else []
     highest = np.maximum(turn.pushes.max(axis=(1, 2), keepdims=True), 1e-9)
     same = ("shown", "written", "sizes", "tied", "every", "turns", "others", "ends")
-    as_lists = ("scales", "usual", "bands")
+    as_lists = ("scales", "bands")
     floats = ("lengths", "matches", "angles", "adds")
     return {
         **{name: getattr(turn, name) for name in same},

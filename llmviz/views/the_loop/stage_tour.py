@@ -116,20 +116,24 @@ class StageTour(View):
         return {
             "values": position.rotate(query.repeat(len(turns), axis=0), turns)[-MAX_VECTORS:],
             "labels": [f"position {at}" for at in range(len(run.tokens))][-MAX_VECTORS:],
-            "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}), rotated for each position: "
-            "fast pairs on the left, slow ones on the right",
+            "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each "
+            "position, one row per position. Pairs on the left rotate fastest",
         }
 
     @of_stage("attention", Arcs, [], np.zeros((0, 0)))
     def attention(self, scene: Scene) -> dict:
         run, (layer, head) = scene.run, scene.sharpest
-        n = len(run.tokens)
+        n, n_heads = len(run.tokens), run.model.config.n_layers * run.model.config.n_heads
+        caption = f"Attention weights in layer {layer}, head {head}. "
+        if n > 2:
+            caption += f"Of all {n_heads} heads, this is the one in which your last token attends most strongly to a "
+            caption += "token other than itself and the first. "
         return {
             "pieces": run.pieces,
             "weights": np.where(np.tri(n, dtype=bool), run.blocks[layer].attention.pattern[head], np.nan),
             "ids": run.tokens,
             "selected": scene.token,
-            "caption": f"Attention weights in layer {layer}, head {head}. Click a token, or use the arrow keys",
+            "caption": f"{caption}Click a token, or use the arrow keys",
         }
 
     @explains("attention")

@@ -14,7 +14,7 @@ from llmviz.experiments import likeliest_after
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
-from llmviz.views.kit.edited_run import EditedRun, Written, write
+from llmviz.views.kit.edited_run import EditedRun, Written, stopped, write
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
@@ -38,7 +38,7 @@ OUTCOMES = (
     "It stays the likeliest and keeps at least half of its probability",
     "It stays the likeliest but loses more than half of its probability",
     "Another token becomes the likeliest",
-    "The numbers overflow, and there is no next token",
+    "The numbers grow too large to compute with, so there is no next token",
 )
 
 NOW_LOOK = "The switches below are now set for this experiment."
@@ -200,10 +200,18 @@ class Switchboard(EditedRun):
 
     # --- experiments: predict, commit, see ---
 
+    def put_right(self, before: State, state: State) -> State:
+        """Switch everything on where an answered card is opened again, so that nothing below gives its answer away."""
+        return self.everything_on(state) if before.committed and not state.committed else state
+
+    def fitted(self, state: State) -> State:
+        """Do so for another text as well."""
+        return super().fitted(self.everything_on(state) if state.committed else state)
+
     @on("experiment", "value")
     def ask(self, state: State, experiment: str) -> State:
-        """Ask about an experiment; its switches move only after the commitment."""
-        return replace(state, experiment=experiment, guess=None, committed=False)
+        """Ask about an experiment with everything on; its switches move only after the commitment."""
+        return replace(self.everything_on(state), experiment=experiment, guess=None, committed=False)
 
     @on("card", "committed")
     def commit(self, state: State, committed: bool) -> State:
@@ -216,13 +224,14 @@ class Switchboard(EditedRun):
     def card(self, scene: Scene) -> dict:
         if scene.experiment == NO_EXPERIMENT:
             return {"hidden": True}
-        run, edits = scene.run, self.experiments[scene.experiment].edits
+        run, off = scene.run, self.experiments[scene.experiment]
         first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
         whole = (
             f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
         asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
-        return asked.card(scene.guess, scene.committed, lambda: outcome(run, edits), NOW_LOOK)
+        explain = " ".join([*(PARTS[name][1] for name in off.parts), NOW_LOOK])
+        return asked.card(scene.guess, scene.committed, lambda: outcome(run, off.edits), explain)
 
     # --- the model as it is switched ---
 
@@ -238,7 +247,7 @@ class Switchboard(EditedRun):
     def message(self, scene: Scene) -> list[str]:
         _, problem = scene.result("write_after") or ([], "")
         if problem:
-            return [f"{scene.off}: {problem}."]
+            return [stopped(str(scene.off), problem)]
         if not scene.off.names():
             return ["Everything is on, so this is the unchanged model."]
         return [f"{scene.off}. {self.change(scene)}"]

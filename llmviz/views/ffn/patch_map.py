@@ -1,0 +1,278 @@
+"""The patch map: each cell of the twin's run put into the reader's run, one at a time, and what is predicted then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import replace as replace_field
+from typing import NamedTuple
+
+import numpy as np
+import traitlets
+
+from llmviz.experiments import Pair
+from llmviz.experiments.facts import HALF
+from llmviz.experiments.patch_map import patch_cell, patch_map, same_answer
+from llmviz.experiments.probabilities import probability
+from llmviz.views.ffn.fact import Fact, OfFact, named, no_fact, subjects
+from llmviz.views.kit import controls
+from llmviz.views.kit.guess_first import GuessFirst
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Labels, OfCells, Pieces, Text, lines
+from llmviz.views.kit.pieces import quote, visible, visible_label
+from llmviz.views.kit.predict import Asked
+from llmviz.views.kit.state_fields import choice, has_changed, replace, tick
+from llmviz.views.kit.view import Scene, explains, job, part, sentences, shared
+from llmviz.views.provenance import Explanation, Operand
+
+
+class What(NamedTuple):
+    """What a map patches: its name in `patch_cell`, and the words for one cell, several, and a cell's place."""
+
+    part: str
+    singular: str
+    several: str
+    place: str  # {layer} and {column} are filled in
+
+
+WHAT = {
+    "vectors": What("resid_pre", "one vector", "vectors", "the vector of “{column}” before layer {layer}"),
+    "attention": What(
+        "attention_out", "what attention adds", "places", "what attention adds at “{column}” in layer {layer}"
+    ),
+    "FFN": What("ffn_out", "what the FFN adds", "places", "what the FFN adds at “{column}” in layer {layer}"),
+    "single heads": What("z", "one head", "heads", "layer {layer}, head {column}, at the last token"),
+}
+
+
+class PatchGrid(OfCells):
+    """`values` [n_layers, n_columns, 2]: the probability of both `answers` with one cell patched, NaN if not known yet.
+
+    Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2] is the probability of both in the
+    unpatched run, `usual` that of the twin's answer in the twin's own run. A click or the arrow keys select a cell, and
+    its two probabilities are drawn as bars. `place` names a cell, `source` the run that it is from.
+    """
+
+    _static = "patch_map"
+    _data = ("values", "answers", "col_labels", "selected", "source")
+
+    values = Floats(ndim=(3,))
+    col_labels = Labels()
+    col_axis = Text("token")
+    answers = Pieces()
+    base = Floats(ndim=(1,))
+    usual = traitlets.Float(1.0).tag(sync=True)
+    half = traitlets.Float(HALF).tag(sync=True)
+    place = Text()
+    source = Text("the twin's run")
+
+    def text(self) -> str:
+        """Both probabilities of every cell, in %, one table each; the last layer first."""
+        if self.values is None or not self.values.size:
+            return "nothing patched yet"
+        blocks = []
+        for i, answer in enumerate(self.answers):
+            rows = [
+                [
+                    f"layer {layer}",
+                    *("–" if np.isnan(p) else f"{100 * p:.0f}" for p in self.values[layer, :, i]),
+                ]
+                for layer in reversed(range(len(self.values)))
+            ]
+            table = lines([["", *map(visible_label, self.col_labels)], *rows])
+            blocks.append(f"“{visible(answer)}”, in % (unpatched: {percent(self.base[i])})\n{table}")
+        return "\n\n".join(blocks)
+
+    def headline(self) -> str:
+        """What is drawn, and what the selected cell brings out."""
+        if self.values is None or not self.values.size:
+            return "nothing patched yet"
+        n_layers, n = self.values.shape[:2]
+        size = f"{n_layers} layers of {n} cells, each patched on its own from {self.source}"
+        if self.selected is None:
+            return size
+        layer, column = self.selected
+        place = self.place.format(layer=layer, column=visible_label(self.col_labels[column]))
+        probs = zip(self.answers, self.values[layer, column])
+        return f"{size}; {place}: " + ", ".join(f"“{visible(a)}” {percent(p)}" for a, p in probs)
+
+
+class PatchMap(OfFact, GuessFirst):
+    """Where the answer is in a run, and how it travels: every cell patched on its own from the twin's run.
+
+    First a guess, which starts the runs, from layer 0 up. A control patches from a text with the same answer.
+    (Meng et al. 2022 call such a map causal tracing; theirs restores a clean run's vectors in a noisy one.) source: a
+    `Fact`, or a `Pair` of runs over any two texts of the same length.
+    """
+
+    experiment, as_it_comes, stage = "patched", ("map",), "ffn"
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """The guess, what is patched, and whether it is from the control."""
+
+        what: str = choice("vectors", "Patch", [*WHAT], make=controls.toggles)
+        control: bool = tick("Control: patch from a text with the same answer")
+
+    arrangement = ("card", ("what", "control", "progress"), "map", "message", "refusal")
+
+    # --- the guess ---
+
+    @shared
+    def asked(self, scene: Scene) -> Asked:
+        if no_fact(scene.run):
+            return Asked("")
+        pair, what = scene.run, WHAT[scene.what]
+        n_layers, n_heads = (getattr(self.model.config, name) for name in ("n_layers", "n_heads"))
+        (_, theirs), (own, _) = named(pair, pair.answers), subjects(pair)
+        if scene.what == "vectors":
+            return Asked(
+                f"We patch the vector of {own} from the twin's run, before one layer at a time. For how many of the "
+                f"{n_layers} layers does {theirs} get more than half of its usual probability?",
+                unit="layers", low=0, high=n_layers, whole=True,
+            )  # fmt: skip
+        columns = n_heads if scene.what == "single heads" else len(pair.trace.tokens)
+        patched = (
+            "each head, at the last token,"
+            if scene.what == "single heads"
+            else f"{what.singular} at each token,"
+        )
+        return Asked(
+            f"We patch {patched} one at a time. How many of the {n_layers * columns} {what.several} give {theirs} more "
+            "than half of its usual probability?",
+            unit=what.several, low=0, high=n_layers * columns, whole=True,
+        )  # fmt: skip
+
+    def answer(self, scene: Scene) -> int:
+        carries = scene.carries
+        return int((carries[:, scene.run.subject] if scene.what == "vectors" else carries).sum())
+
+    def explanation(self, scene: Scene) -> str:
+        if not scene.is_known or scene.what != "vectors" or scene.control:
+            return ""
+        if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
+            return ""
+        return (
+            f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail: it is the only "
+            "difference between the two runs. So what counts is how long it works, and which token takes over."
+        )
+
+    def problem(self, scene: Scene) -> str:
+        return no_fact(scene.run)
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        if part_ == "refusal":
+            return not isinstance(self.source, Fact)  # whose line says it
+        return super().is_shown(part_, scene)
+
+    def put_right(self, before: State, state: State) -> State:
+        """Another map needs no other guess."""
+        if before.committed and has_changed(before, state, "what", "control"):
+            before = replace(before, what=state.what, control=state.control, guess=None)
+            state = replace(state, guess=None)
+        return super().put_right(before, state)
+
+    # --- the runs ---
+
+    @job("what", "control")
+    def patched(self, scene: Scene) -> Iterator[tuple[float, tuple[list[int], np.ndarray] | None]]:
+        """One run for each cell. Results: the tokens of the run they are from, and `values` as in `PatchGrid`."""
+        source = same_answer(scene.pair) if scene.control else scene.pair.twin
+        for share, values in patch_map(scene.pair, WHAT[scene.what].part, source):
+            yield share, None if values is None else (source.tokens, values)
+
+    @shared
+    def carries(self, scene: Scene) -> np.ndarray:
+        """Return [n_layers, n_columns]: whether a cell gives the twin's answer more than half of its usual share."""
+        return scene.known("patched")[1][..., 1] > HALF * usual(scene.run)
+
+    def place(self, scene: Scene, layer: int, column: int) -> str:
+        """Return the name of a cell."""
+        pieces = scene.run.trace.pieces
+        name = str(column) if scene.what == "single heads" else visible(pieces[column].strip())
+        return WHAT[scene.what].place.format(layer=layer, column=name)
+
+    # --- parts ---
+
+    @part(PatchGrid)
+    def map(self, scene: Scene) -> dict:
+        pair, what, (source, values) = scene.pair, WHAT[scene.what], scene.known("patched")
+        is_heads = scene.what == "single heads"
+        theirs = named(pair, pair.answers)[1]
+        control = pair.trace.model.tokenizer.decode(source)
+        giver = f"the run of “{control}”" if scene.control else "the twin's run"
+        return {
+            "values": values,
+            "col_labels": [*range(values.shape[1])] if is_heads else pair.trace.pieces,
+            "col_axis": "head" if is_heads else "token",
+            "answers": pair.trace.model.tokenizer.pieces(pair.answers),
+            "base": pair.answer_probs(),
+            "usual": usual(pair),
+            "place": what.place,
+            "source": giver,
+            "caption": f"How likely {theirs} is if {what.singular} comes from {giver}. Click a cell to see the patch",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        pair, (source, values) = scene.pair, scene.known("patched")
+        own, theirs = named(pair, pair.answers)
+        if source == pair.trace.tokens:
+            return ["We found no other text with the same answer, so these patches are from your own run."]
+        if scene.control:
+            return [
+                f"Control: whichever cell is patched, {own} keeps at least {percent(np.nanmin(values[..., 0]))}, and "
+                f"{theirs} gets at most {percent(np.nanmax(values[..., 1]))}."
+            ]
+        if scene.what == "vectors":
+            return along(
+                scene.carries, [quote(piece.strip() or piece) for piece in pair.trace.pieces], theirs
+            )
+        first, second = np.argsort(-values[..., 1], axis=None)[:2]
+        strongest = map(int, np.unravel_index(first, values.shape[:2]))
+        return [
+            f"The strongest patch is {self.place(scene, *strongest)}: {theirs} gets "
+            f"{percent(values[..., 1].flat[first])}. With the second strongest it gets "
+            f"{percent(values[..., 1].flat[second])}, and with the median {percent(np.median(values[..., 1]))}."
+        ]
+
+    @explains("map")
+    def number_of_cell(self, scene: Scene, layer: int, column: int) -> Explanation:
+        """Return where a cell's number is from."""
+        pair, (source, _) = scene.pair, scene.known("patched")
+        edits = patch_cell(
+            replace_field(pair, twin=pair.trace.model.trace(source)), WHAT[scene.what].part, layer, column
+        )
+        result = pair.answer_probs(edits)[1]
+        token = pair.answers[1]
+        logits = pair.trace.model.trace(pair.trace.tokens, edits).logits
+        return Explanation(
+            f"Probability of {named(pair, [token])[0]}, with {self.place(scene, layer, column)} patched",
+            "softmax of the logits of the run with this one edit",
+            [Operand("logits", logits, "model.trace(tokens, edits).logits"), Operand("token", token)],
+            "llmviz.ops.softmax(logits)[token]",
+            result,
+        )
+
+
+def usual(pair: Pair) -> float:
+    """Return the probability of the twin's answer in the twin's own run."""
+    return probability(pair.twin, pair.answers[1])
+
+
+def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:
+    """Say for each token before which layers its vector brings out the twin's answer; [n_layers, n_tokens]."""
+    places = [
+        f"at {name} before {spans(carries[:, i])}" for i, name in enumerate(names) if carries[:, i].any()
+    ]
+    none = ~carries.any(axis=1)
+    sentences = [f"{answer} comes out with a patch {', '.join(places)}."] if places else []
+    return [*sentences, f"Before {spans(none)}, no single vector is enough." if none.any() else ""]
+
+
+def spans(yes: np.ndarray) -> str:
+    """Return "layers 0 to 4, 7" from a row of yes and no."""
+    (numbers,) = np.nonzero(yes)
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    names = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"layer{'s' if numbers.size > 1 else ''} {', '.join(names)}"
