@@ -121,7 +121,9 @@ def _alike(a, b) -> bool:
 def _short(value) -> str:
     if isinstance(value, np.ndarray | np.floating | float):
         value = np.array2string(np.asarray(value), precision=3, threshold=8, separator=", ")
-    text = ", ".join(map(_short, value)) if isinstance(value, tuple) else str(value)
+    text = str(value)
+    if isinstance(value, tuple):  # the arguments of a call; a tuple among them keeps its brackets
+        text = ", ".join(str(part) if isinstance(part, tuple) else _short(part) for part in value)
     return text if len(text) <= 90 else text[:88] + " …"
 
 
@@ -164,7 +166,7 @@ def count_pairs(attempt: Callable) -> Verdict:
 
 
 def merge(attempt: Callable) -> Verdict:
-    """Check that `attempt(parts, pair)` gives the parts with the pair glued wherever it stands, left to right."""
+    """Check that `attempt(parts, pair)` gives the parts with the pair merged wherever it is, left to right."""
     cases = [
         (["c", "h", "u", "c", "h", "u"], ("c", "h")),
         (["a", "b", "c"], ("c", "a")),
@@ -176,7 +178,7 @@ def merge(attempt: Callable) -> Verdict:
 
     def right(parts, pair):
         result = []
-        for part in parts:  # a glued part is longer than the left half, so it never takes part again
+        for part in parts:  # a merged part is longer than the left half, so it never takes part again
             if result and (result[-1], part) == pair:
                 result[-1] = pair[0] + pair[1]
             else:
@@ -189,9 +191,9 @@ def merge(attempt: Callable) -> Verdict:
                 return [*parts[:i], pair[0] + pair[1], *parts[i + 2 :]]
         return parts
 
-    def keeps_right(parts, pair):  # glues, and forgets to step over the right half
-        glued = [left + right if (left, right) == pair else left for left, right in pairwise(parts)]
-        return glued + parts[-1:]
+    def keeps_right(parts, pair):  # merges, and forgets to step over the right half
+        merged = [left + right if (left, right) == pair else left for left, right in pairwise(parts)]
+        return merged + parts[-1:]
 
     def loses_last(parts, pair):
         result, i = [], 0

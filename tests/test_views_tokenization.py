@@ -93,10 +93,12 @@ def test_the_pair_that_is_merged_first_is_among_those_to_choose_from(model, text
     assert first in options
     assert len(set(options)) == len(options) <= 12
     assert first.startswith("none") == (len(steps) == 1)
+    assert (pictures.about_first_merge(trace) == "") == (len(steps) == 1)
     if len(steps[0].parts) < 12:  # else not all pairs can be asked
         assert len(options) >= len({*pairwise(steps[0].parts)})
     options, first = pictures.first_merged(model.trace("I love strawberries!"))
     assert (options[0], options[-1], first) == ("· + s", "e + s", "e + r")
+    assert numbers(pictures.about_first_merge(model.trace("I love strawberries!"))) == [259, 12]
 
 
 # ---- training ----
@@ -130,6 +132,14 @@ def test_training_counts_the_whole_text_and_draws_its_start():
     assert re.search(holding("20,000"), trained("ab" * 30_000)["caption"])
 
 
+def test_the_most_frequent_pair_is_counted_inside_words():
+    assert pictures.most_frequent_pair("the hen, the hat") == "h + e"
+    assert numbers(pictures.about_frequent_pairs("the hen, the hat")) == [3, 2]
+    with_space = pictures.about_frequent_pairs("so she sees some seas")
+    assert numbers(with_space) == [4, 2]
+    assert with_space.count("·") == 1
+
+
 def test_the_step_stays_within_the_training_and_starts_again_with_another_text():
     view = pictures.TrainingExplorer(RHYME)
     picture = view.parts["training"]
@@ -156,6 +166,16 @@ def test_counts_as_text():
         picture.selected = 2
 
 
+def test_merges_of_two_languages_add_up(tokenizer):
+    merges, n_bytes, tokens, *english = numbers(pictures.about_languages(tokenizer, SENTENCES))
+    assert (n_bytes, tokens) == (
+        len(SENTENCES["Amharic"].encode()),
+        len(tokenizer.encode(SENTENCES["Amharic"])),
+    )
+    assert merges == n_bytes - tokens
+    assert english[2] == len(tokenizer.encode(SENTENCES["English"]))
+
+
 def test_languages_in_this_vocabulary_and_in_another(tokenizer):
     view = pictures.LanguageExplorer(tokenizer, SENTENCES)
     counts, strip, below = (view.parts[name] for name in ("counts", THIS_MODEL, "another"))
@@ -180,15 +200,6 @@ def test_languages_in_this_vocabulary_and_in_another(tokenizer):
     assert strip.ids == tokenizer.encode(SENTENCES["Amharic"])
 
 
-def test_one_text_cut_in_three_ways(model):
-    text = "The cat, the strawberriest cat: print(10)!"
-    picture = pictures.three_cuts(model.trace(text))
-    assert picture.counts == [len(text), len(model.tokenizer.encode(text)), 6]
-    assert numbers(picture.notes[2]) == [5]
-    assert picture.caption.endswith("strawberriest")
-    assert pictures.missing_words(model.trace(text)) == ["strawberriest"]
-
-
 @pytest.mark.parametrize(
     ("text", "forms"),
     [
@@ -204,7 +215,7 @@ def test_one_word_in_all_its_spellings(model, text, forms):
     picture = pictures.spellings(model.trace(text))
     assert picture.labels == [spaced for form in forms for spaced in (f" {form}", form)]
     assert picture.counts == [len(model.tokenizer.encode(label)) for label in picture.labels]
-    pieces = [re.findall(r"(\d+)(?: ·|$)", note) for note in picture.notes]
+    pieces = [re.findall(r"(\d+)(?:,|$)", note) for note in picture.notes]
     assert [int(token) for token in pieces[1]][:5] == model.tokenizer.encode(forms[0])[:5]
 
 
@@ -232,7 +243,14 @@ def test_all_questions_are_about_the_same_longest_word(model, text, word):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a cat sat on 2 mats", [4, 4]), ("Hello,  how", []), (" чело", [0, 1]), ("🍓", [])]
+    ("text", "said"),
+    [
+        ("a cat sat on 2 mats", [4]),
+        ("a cat", []),
+        ("Hello,  how", []),
+        ("a чело", [0, 1]),
+        ("🍓", []),
+    ],
 )
 def test_spaces_and_bytes_are_told_from_this_text(model, text, said):
     about = pictures.about_pieces(model.trace(text))
@@ -260,6 +278,8 @@ def test_the_guess_starts_the_questions_and_their_answers_are_counted(model, mon
     assert bars.counts == [sum(answer.is_right for answer in kind) for kind in answers]
     assert bars.before == [2, 2]  # always “c”, and always “t”
     assert card.answer == bars.counts[1]
+    assert bars.high == 3
+    assert numbers(card.explained) == [2, bars.counts[0], 3]
     assert [numbers(note)[-1] for note in bars.notes] == [tally(kind).n_commonest for kind in answers]
     assert {widget.layout.display for widget in hidden} != {"none"}
 

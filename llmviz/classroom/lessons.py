@@ -127,7 +127,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("01_tokenization", "Can it count letters?"),
+                    ("01_tokenization", "Can the model count letters?"),
                     "tests/test_claims.py::test_a_stored_result_is_fresh_and_holds[01.same_number]",
                 ),
             ),

@@ -115,7 +115,7 @@ def the_loop(lab: Lab) -> None:
 
 
 def tokenization(lab: Lab) -> None:
-    show_what_answers(lab, 3)
+    show_what_answers(lab, 2)
     replay = drawn(lab, "merge_replay")
     replay.get_by_label("merge step", exact=True).press("End")
     save(replay, "01_tokenization")

@@ -157,7 +157,10 @@ export function render({ model, el }) {
     drawCurve(step);
     bar.show(step);
     view.note(model.get("sentences")[step] ?? "");
-    view.setLegend("filled: the token you chose below, or the newest", ...markLegend(Object.values(labels)));
+    view.setLegend(
+      "filled: the token you chose below, or the newest; tinted: the other learned tokens",
+      ...markLegend(Object.values(labels)),
+    );
     selectChip(vocabulary, chips, on);
     drawn = { tokens, labels, bytes: model.get("bytes"), nParts, across, width };
   });

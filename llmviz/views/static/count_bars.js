@@ -15,7 +15,7 @@ export function render({ model, el }) {
       "--lv-labels",
       `clamp(90px, ${Math.ceil(widest(view, model.get("labels"), 18)) + 18}px, 40%)`,
     );
-    const full = Math.max(1, ...counts, ...(before ?? []));
+    const full = model.get("high") ?? Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];
       row.bar.style.width = `${(100 * n) / full}%`;

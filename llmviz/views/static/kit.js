@@ -378,13 +378,20 @@ export function frame(model, el, name, { card = true } = {}) {
       },
       { rootMargin: "200px", scrollMargin: "200px" },
     );
-    const resized = new ResizeObserver(() => {
-      // what is drawn is laid out by now, so that asking for its width costs nothing
+    const compareWidths = () => {
       view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 12; // so little hides nothing
+    };
+    const resized = new ResizeObserver(() => {
+      compareWidths(); // what is drawn is laid out by now, so that asking for its width costs nothing
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
       // A paint inside the observer could set it off again; by the next frame, the picture may be hidden.
-      if (width) requestAnimationFrame(() => view.body.clientWidth && paint());
+      if (width)
+        requestAnimationFrame(() => {
+          if (!view.body.clientWidth) return;
+          paint();
+          requestAnimationFrame(compareWidths); // what is painted anew may be narrower, in a body of the same size
+        });
     });
     // JupyterLab hides everything until the next frame as it changes its theme: until then, nothing has a width.
     const repaint = () => themeOf(view.root) !== view.theme && paint();

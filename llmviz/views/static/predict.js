@@ -131,7 +131,7 @@ export function render({ model, el }) {
       { class: "lv-line-of-two", "aria-hidden": "true" },
       h("span", { class: "lv-gap", style: `left:${from}%;width:${to - from}%` }),
       dot("guess", guess, "you"),
-      dot("answer", answer, "the model"),
+      dot("answer", answer, "answer"),
     );
   };
 

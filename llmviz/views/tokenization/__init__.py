@@ -5,13 +5,18 @@ from llmviz.views.tokenization.counts import (
     about_capitals,
     capitals,
     capitals_question,
-    missing_words,
     spellings,
-    three_cuts,
 )
-from llmviz.views.tokenization.languages import LanguageExplorer
+from llmviz.views.tokenization.languages import LanguageExplorer, about_languages
 from llmviz.views.tokenization.letters import LettersExplorer
-from llmviz.views.tokenization.merges import MergeExplorer, TrainingExplorer, first_merged
+from llmviz.views.tokenization.merges import (
+    MergeExplorer,
+    TrainingExplorer,
+    about_first_merge,
+    about_frequent_pairs,
+    first_merged,
+    most_frequent_pair,
+)
 from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
 from llmviz.views.tokenization.typed_text import longest_word, named, shown
 
@@ -25,14 +30,16 @@ __all__ = [
     "TokensPrompt",
     "TrainingExplorer",
     "about_capitals",
+    "about_first_merge",
+    "about_frequent_pairs",
+    "about_languages",
     "about_pieces",
     "capitals",
     "capitals_question",
     "first_merged",
     "longest_word",
-    "missing_words",
+    "most_frequent_pair",
     "named",
     "shown",
     "spellings",
-    "three_cuts",
 ]

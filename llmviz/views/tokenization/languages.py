@@ -29,6 +29,17 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
     return own if name == THIS_MODEL else published(name)
 
 
+def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
+    """Say how many merges the sentence that takes the most tokens got, and how many the first one."""
+    counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
+    most, first = max(counts, key=counts.__getitem__), next(iter(counts))
+    return " ".join(
+        f"In {language}, {many(n_bytes - n, 'merge')} turned {n_bytes} bytes into {many(n, 'token')}."
+        for language in dict.fromkeys((most, first))
+        for n, n_bytes in [counts[language]]
+    )
+
+
 class LanguageExplorer(View):
     """The same sentence in several languages: bars for all, and one of them as tokens, in one or two vocabularies.
 

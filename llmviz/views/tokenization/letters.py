@@ -20,6 +20,7 @@ from llmviz.views.tokenization.counts import CountBars
 from llmviz.views.tokenization.typed_text import chips
 
 NAMES = ("letters in a word", "letters, spelled out", "words in a list", "first letter", "last letter")
+COUNTS = (0, 1, 2)  # the kinds of questions with a count as answer
 IN_FRONT = {example: example for example in EXAMPLES} | {"none": None}
 
 
@@ -54,6 +55,32 @@ class LettersExplorer(GuessFirst):
 
     def answer(self, scene: Scene) -> int:
         return scene.outcome[self.about].right
+
+    def explanation(self, scene: Scene) -> str:
+        """Compare all kinds of questions with the best constant answer, and say what that means."""
+        if not scene.is_known:
+            return ""
+        n, about = len(WORDS), scene.outcome[self.about]
+        beats = {kind: scene.outcome[kind].right > scene.outcome[kind].n_best for kind in self.kinds}
+        constant = f"Always saying “{about.best}” would be right for {about.n_best}"
+        if {*self.kinds} <= {*COUNTS}:
+            better = [NAMES[kind] for kind in self.kinds if beats[kind]]
+            if better:
+                return (
+                    f"{constant}. The model does better than one constant answer with: {', '.join(better)}."
+                )
+            return (
+                f"{constant}, and no row does better than that. So the model can't count these, whether letters are "
+                "hidden, visible or not needed. Hidden letters can't be the whole reason."
+            )
+        others = "; ".join(
+            f"{NAMES[kind]}: {scene.outcome[kind].right} of {n} right"
+            for kind in self.kinds
+            if kind != self.about
+        )
+        mixed = len({*beats.values()}) > 1
+        known = " So some hidden letters are known, and others aren't." if mixed else ""
+        return f"{constant}. {others[:1].upper()}{others[1:]}.{known}"
 
     @job()
     def ask_words(self, scene: Scene) -> Iterator[tuple[float, dict[int, Tally] | None]]:
@@ -90,12 +117,13 @@ class LettersExplorer(GuessFirst):
     def hide_example(self, scene: Scene) -> dict:
         return {"hidden": not scene.is_known}
 
-    @part(CountBars, [], [], before_label="always giving the answer that is right most often")
+    @part(CountBars, [], [], before_label="the best score from one constant answer")
     def bars(self, scene: Scene) -> dict:
         tallies = [scene.outcome[kind] for kind in self.kinds]
         return {
             "labels": [NAMES[kind] for kind in self.kinds],
             "counts": [n.right for n in tallies],
+            "high": len(WORDS),
             "before": [n.n_best for n in tallies],
             "notes": [f"right; it says “{n.commonest}” for {n.n_commonest}" for n in tallies],
             "selected": scene.row_shown,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -109,7 +110,9 @@ def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
         lowest = min(candidates)
         others = f", the lowest of {len(candidates)} ids" if len(candidates) > 1 else ""
         return f"{before} Next: id {lowest}{others}."
-    return f"{before} No pair is left that the vocabulary knows, so this is {many(len(step.parts), 'token')}."
+    if len(step.parts) == 1:
+        return f"{before} Only one piece is left: 1 token."
+    return f"{before} No two neighbours form a token, so this is {many(len(step.parts), 'token')}."
 
 
 def _words(view: View) -> list[str]:
@@ -157,6 +160,16 @@ def first_merged(trace: TokenizedText | Trace) -> tuple[list[str], str]:
     first = _plus(steps[1].pair)
     begin = min(max(pairs.index(first) - N_PAIRS // 2, 0), max(len(pairs) - N_PAIRS, 0))
     return pairs[begin : begin + N_PAIRS], first
+
+
+def about_first_merge(trace: TokenizedText | Trace) -> str:
+    """Say which id decided which pair of the longest word is merged first; nothing where none is."""
+    start, *merges = trace.model.tokenizer.merges(longest_word(trace))
+    n = sum(rank is not None for rank in start.known)
+    if not merges:
+        return ""
+    others = f", the lowest of {n} ids" if n > 1 else ""
+    return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}{others}."
 
 
 def _plus(pair: tuple[bytes, bytes]) -> str:
@@ -245,6 +258,20 @@ def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> li
             f"Vocabulary: {n_start + number:,}. Text: {many(merge.n_parts, 'token')}."
         )
     return sentences
+
+
+def most_frequent_pair(text: str) -> str:
+    """Return the pair of neighbouring bytes that is most frequent inside the words of a text."""
+    return _plus(tokenization.train_bpe(text, 1)[0].pair)
+
+
+def about_frequent_pairs(text: str) -> str:
+    """Say how often the two most frequent pairs of a text occur, and whether a space counts."""
+    pairs = (bytes(pair) for word in tokenization.split_words(text) for pair in pairwise(word.encode()))
+    (first, n), (second, n_second) = Counter(pairs).most_common(2)
+    first, second = (_plus((pair[:1], pair[1:])) for pair in (first, second))
+    counted = f"{first} occurs {n} times, {second} {n_second} times."
+    return f"{counted} The space before a word belongs to the word." if "·" in first else counted
 
 
 class TrainingExplorer(View):

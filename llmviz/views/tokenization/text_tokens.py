@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from llmviz.experiments.words import A_WORD, spaces_before
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.pieces import isolated
@@ -30,8 +31,13 @@ from llmviz.views.tokenization.typed_text import (
 class TokensPrompt(Prompt):
     """A `Prompt` that only tokenizes its text, so that a long one follows each key; `trace` is a `TokenizedText`."""
 
+    def __init__(self, model: Model, text: str, **options):
+        # The same text again is the same run, so that an answer about it isn't called one about an earlier text.
+        self._tokenized = functools.lru_cache(1_000)(lambda tokens: TokenizedText(model, [*tokens]))
+        super().__init__(model, text, **options)
+
     def run_on(self, tokens: list[int]) -> TokenizedText:
-        return TokenizedText(self.language_model, tokens)
+        return self._tokenized(tuple(tokens))
 
 
 class TextTokens(View):
@@ -57,11 +63,12 @@ class TextTokens(View):
 def about_pieces(trace: TokenizedText | Trace) -> str:
     """Say what a text's pieces show of its spaces and of its bytes; nothing of what it does not have."""
     before, joined_ = spaces_before(trace.model.tokenizer, text_of(trace), A_WORD)
-    spaces = (
-        f"A dot (·) is a space. Of the spaces before a word, {joined_} of {before} are in that word's token."
-    )
-    in_bytes = any(re.search("<0x..>", piece) for piece in trace.pieces)
-    bytes_ = "A piece such as <0xF0> is a single byte of a longer character." if in_bytes else ""
+    which = "It's" if before == joined_ == 1 else f"{joined_} of {before} spaces before words are"
+    if before == joined_ > 1:
+        which = f"All {before} spaces before words are"
+    spaces = f"A dot (·) is a space. {which} part of the token that follows."
+    in_bytes = re.search("<0x..>", " ".join(trace.pieces))
+    bytes_ = f"{in_bytes[0]} is one byte of a longer character; a token can hold several." if in_bytes else ""
     return joined(spaces if before else "", bytes_)
 
 
@@ -104,11 +111,12 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         key, line = Operand("name", special[token]), "special_tokens[name]"
     else:
         written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
-        learned = "learned merges, in the order in which they were learned"
-        one_byte = "single bytes, which come before the learned merges"
-        origin = (
-            f"id = the token's place in the vocabulary, among the {learned if len(written) > 1 else one_byte}"
+        order = (
+            "in the order of learning"
+            if len(written) > 1
+            else "before all that was learned, as a single byte"
         )
+        origin = f"id = the token's place in the vocabulary, {order}"
         table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
         line = "ranks[piece]"
     (piece,) = tokenizer.pieces([token])
