@@ -581,8 +581,11 @@ globalThis.pageControls = (() => {
   }
 
   const status = h("div", { className: "told", role: "status" });
-  /** Say something at the edge of the screen, until something else happens. */
+  let fading; // the timer of what is said
+  /** Say something at the edge of the screen for a while, or until something else happens. */
   function say(sentence) {
+    clearTimeout(fading);
+    if (sentence) fading = setTimeout(say, 8000, "");
     const home = document.fullscreenElement ?? document.body;
     if (status.parentNode !== home) home.append(status);
     if (status.textContent !== sentence) status.textContent = sentence;

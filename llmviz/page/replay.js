@@ -242,9 +242,8 @@ class Page {
     const sent = [...this.sent(event).keys()];
     if (isText && sent.length < 2) return { reason: FULL };
     const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
-    const others = sent.filter((text) => text !== now).map((text) => JSON.parse(text));
-    const isAlive = sent.length ? others.some(holds) : this.exactly(event);
-    const values = isText || BOXES.test(model.kind) ? sent.map((text) => JSON.parse(text)) : undefined;
+    const values = sent.map((text) => JSON.parse(text));
+    const isAlive = sent.length ? values.some((v) => canonical(v) !== now && holds(v)) : this.exactly(event);
     return { reason: isAlive ? "" : NOT_HELD, holds, values };
   }
 
