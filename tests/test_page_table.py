@@ -93,7 +93,8 @@ class Page:
                 run = state[f"{n}:run"] = self.find(view["handed"], state)
                 if run is None:
                     return None
-        rules = [rules for view in self.table["views"] for rules in view["widgets"].values()]
+        views = self.table["views"]
+        rules = [rules for view in views for rules in (*view["widgets"].values(), view["by_itself"])]
         return state if all(self.find(rule, state) is not None for rule in rules) else None
 
     def begun(self, view, state):

@@ -25,8 +25,7 @@ function numbersIn(value) {
 }
 
 let byKeys = false; // was the last thing that the hand did a key?
-addEventListener("keydown", () => (byKeys = true), true);
-addEventListener("pointerdown", () => (byKeys = false), true);
+for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, () => (byKeys = kind === "keydown"), true);
 
 class Page {
   queue = []; // what pictures send while they are drawn
@@ -114,7 +113,8 @@ class Page {
   reached(state, fields) {
     const changed = new Set(fields);
     const touched = new Set([...changed].flatMap((field) => [...(this.readers.get(field) ?? [])]));
-    return [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
+    const goesOn = this.table.views.every((view) => find(view.by_itself, state) !== undefined);
+    return goesOn && [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
   }
   exactly(event, value) {
     return this.after(this.table.writes[find(event.rules, this.state, this.sent(event).get(canonical(value)))]);

@@ -237,15 +237,18 @@ class ViewTable:
                 continue
             size, soon = self.page.numbers.size, done
             for after, trait in self._one_state(state, context):
-                if len(todo) < MOST_STATES and after not in states:
-                    states.add(after)
-                    if trait == BY_ITSELF or (done == 1 and trait in PRESSED):
-                        todo.insert(soon, after)
-                        soon += 1
-                        if trait == BY_ITSELF:
-                            following.add(after)
-                    else:
-                        todo.append(after)
+                if after in states:
+                    continue
+                if trait == BY_ITSELF or (done == 1 and trait in PRESSED):
+                    todo.insert(soon, after)
+                    soon += 1
+                elif len(todo) < MOST_STATES:
+                    todo.append(after)
+                else:
+                    continue
+                states.add(after)
+                if trait == BY_ITSELF:
+                    following.add(after)
             self._size += self.page.numbers.size - size
             if done <= 2 and time.process_time() - began > ALL_GUESSES:
                 until = max(until, time.process_time() + ALL_GUESSES)  # Other guesses have the same answer.
@@ -298,6 +301,13 @@ class ViewTable:
         def led_to(writes: int) -> Any:
             return view.State(**{**vars(state), **self._sets[writes]})
 
+        if (known := self.by_itself.find(full)) is None:
+            (next_, pause), read = self.reads.during(state, self._next)
+            writes = self._writes(state, next_)
+            # A state is held only where the page holds what follows from it by itself.
+            key = context | self.numbered(read) if led_to(writes) == state else full
+            known = self.by_itself.add(key, [writes, pause])
+        yield led_to(known[0]), BY_ITSELF
         for name, rules in self.starts.items():
             read = self._read_by_job(name, state, context)
             started = {
@@ -316,8 +326,6 @@ class ViewTable:
                     yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent)), trait
             if name in self.asked and state == self.start:
                 self._explain(name, state, context)
-        writes, _ = rule(self.by_itself, self._next, lambda next_: [self._writes(state, next_[0]), next_[1]])
-        yield led_to(writes), BY_ITSELF
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
 
