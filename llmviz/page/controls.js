@@ -492,7 +492,7 @@ globalThis.pageControls = (() => {
   function picture(model) {
     const host = h("fieldset", { className: "picture", role: "presentation" });
     const why = h("small", { className: "why" });
-    const el = h("div", {}, host, why);
+    const el = h("div", {}, host);
     const gone = new AbortController();
     const draw = async () => {
       wear(model.get("_css"));
@@ -510,6 +510,7 @@ globalThis.pageControls = (() => {
       host.disabled = Boolean(reason);
       el.classList.toggle("pale", host.disabled);
       if (why.innerHTML !== reason) why.innerHTML = reason;
+      reason ? el.append(why) : why.remove();
     };
     return { el, show, drop: () => gone.abort() };
   }
