@@ -240,7 +240,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
 
     links = {notebook.stem: file.name for notebook, file in files.items()}
     built = {}
-    with tqdm(total=len(files), unit="page", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+    with tqdm(desc="Computing", total=len(files), bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
 
         def progress(done: float) -> None:
             bar.n = done

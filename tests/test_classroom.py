@@ -433,7 +433,9 @@ def test_a_page_cannot_fill_its_kernel_with_comms(served):
     async def visit():
         async with visitors(served, 1) as (reader,):
             before = machine.own_memory(kernel_process(served, reader).pid)
-            for n in range(400):  # of the kind that it may open, as large as they may be; and larger ones, and others
+            for n in range(
+                400
+            ):  # of the kind that it may open, as large as they may be; and larger ones, and others
                 target = "jupyter.widget.control" if n % 4 else ("x", "jupyter.widget")[n % 8 // 4]
                 n_bytes = 9_000 if n % 4 < 3 else 900_000
                 await reader.send(

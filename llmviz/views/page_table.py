@@ -12,6 +12,7 @@ import base64
 import functools
 import itertools
 import json
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
@@ -502,16 +503,21 @@ class PageTable:
             groups.setdefault(sources, []).append(table)
         # First what takes no job, then what does, then what a reader has to start: it was not measured before.
         starts = range(1, 1 + max((len(table.flags) for table in self.tables), default=0))
-        for started, with_jobs, share in [(0, False, 0.6), (0, True, 0.8), *((n, True, 1.0) for n in starts)]:
+        passes = [(0, False, 0.6), (0, True, 0.8), *((n, True, 1.0) for n in starts)]
+        done, total = 0.0, sum(len(table.flags) >= started for started, *_ in passes for table in self.tables)
+        for started, with_jobs, share in passes:
             to_do = sum(len(table.flags) >= started for table in self.tables)
             for numbers, tables in groups.items():
-                for context in self._runs([self.tables[number] for number in numbers]):
+                sources = [self.tables[number] for number in numbers]
+                n_contexts = math.prod(min(MOST_RUNS, len(source.runs)) for source in sources)
+                for context in self._runs(sources):
                     for table in [table for table in tables if len(table.flags) >= started]:
                         left = max(0.0, begin + share * seconds - time.process_time()) / max(1, to_do)
                         until = time.process_time() + left
                         table.explore(context, [*table.flags][:started], until, with_jobs=with_jobs)
                         to_do -= 1
-                        report(min(1.0, (time.process_time() - begin) / seconds))
+                        done += 1 / n_contexts
+                        report(min(1.0, done / total))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
         """Let the sources hand on each of their runs, one after the other; yield what says which."""
