@@ -232,7 +232,7 @@ globalThis.pageControls = (() => {
       parts: [input],
       named: input,
       show(off, _holds, _why, held) {
-        const [min, max] = held ? [Math.min(...held), Math.max(...held)] : ["", ""];
+        const [min, max] = held?.length ? [Math.min(...held), Math.max(...held)] : ["", ""];
         Object.assign(input, { min, max, step: model.get("step") ?? "any", disabled: off });
         if (input.value === "" || Number(input.value) !== model.get("value")) input.value = model.get("value");
       },

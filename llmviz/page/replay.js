@@ -18,6 +18,9 @@ function find(rules, state, sent) {
   return undefined;
 }
 
+/** Does what the rules say depend on one of these fields? */
+const read = (rules, changed) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
+
 /** The numbers that a quantity consists of; null where it is none. */
 function numbersIn(value) {
   const entries = value && typeof value === "object" ? Object.entries(value).toSorted() : [["", value]];
@@ -74,7 +77,7 @@ class Page {
         const at = fields.indexOf("in");
         return at < 0 ? [] : Object.keys(leaves).map((key) => Number(key.split(",")[at]));
       });
-    event.sent ??= new Map([...new Set(numbers())].map((number) => [canonical(this.value(number)), number]));
+    event.sent ??= new Map([...new Set(numbers())].map((number) => [canonical(parsed(this.values[number])), number]));
     return event.sent;
   }
   /** What comes of some writes, with the followers that follow; undefined where the page doesn't hold it. */
@@ -86,11 +89,10 @@ class Page {
       for (const field in fields) if (state[field] !== this.state[field]) changed.add(field);
     };
     write(writes);
-    const isRead = (rules) => rules.some(([fields]) => fields.some((field) => changed.has(field)));
     for (const [number, view] of this.table.views.entries()) {
       if (view.follows.some((run) => changed.has(run))) write(this.fitted(view, state));
       write(this.begun(view, state));
-      if (!isRead(view.handed)) continue;
+      if (!read(view.handed, changed)) continue;
       const run = find(view.handed, state);
       if (run === undefined) return undefined;
       write({ [`${number}:run`]: run });
@@ -113,8 +115,9 @@ class Page {
   reached(state, fields) {
     const changed = new Set(fields);
     const touched = new Set([...changed].flatMap((field) => [...(this.readers.get(field) ?? [])]));
-    const goesOn = this.table.views.every((view) => find(view.by_itself, state) !== undefined);
-    return goesOn && [...touched].every((id) => this.isHeld(id, state)) ? { state, changed, touched } : undefined;
+    const goesOn = (view) => !read(view.by_itself, changed) || find(view.by_itself, state);
+    const isHeld = [...touched].every((id) => this.isHeld(id, state)) && this.table.views.every(goesOn);
+    return isHeld ? { state, changed, touched } : undefined;
   }
   exactly(event, value) {
     return this.after(this.table.writes[find(event.rules, this.state, this.sent(event).get(canonical(value)))]);
@@ -146,7 +149,7 @@ class Page {
     const event = this.events.get(`${model.id} ${trait}`);
     if (!event) return false; // a picture's own affair
     const drawn = this.drawn(model.id)[trait];
-    const now = drawn === undefined ? before : this.value(drawn);
+    const now = drawn === undefined ? before : parsed(this.values[drawn]);
     const [isSlider, isBox, isGuess] = [/Slider/.test(model.kind), BOXES.test(model.kind), trait === "guess"];
     const isQuantity = isSlider || isBox || QUANTITIES.test(trait);
     const near = () => (isQuantity ? this.nearest(event, value, now, byKeys && !isBox && !isGuess) : undefined);
@@ -181,8 +184,7 @@ class Page {
     for (const [model, names] of news) model.tell(names);
     this.showing = false;
     for (const id of this.asked.keys()) if (this.models.get(id)?.get("asked")) this.explain(this.model(id), false);
-    for (const view of this.table.views)
-      if (view.by_itself?.some(([fields]) => fields.some((field) => changed.has(field)))) this.wait(view);
+    for (const view of this.table.views) if (read(view.by_itself, changed)) this.wait(view);
     if (changed.size) this.soon();
     for (const message of this.queue.splice(0)) this.happen(...message);
   }
@@ -273,9 +275,6 @@ class Page {
     }
   }
 
-  value(number) {
-    return parsed(this.values[number]);
-  }
   held(id, trait, value) {
     const event = this.events.get(`${id} ${trait}`);
     return Boolean(event && this.exactly(event, value));
