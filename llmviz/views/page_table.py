@@ -14,6 +14,7 @@ import itertools
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -31,10 +32,8 @@ from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
 MOST_RUNS = 12  # of a source that views follow
 MOST_BYTES = 1_500_000  # of values of a view
-BY_ITSELF, PRESSED = (
-    "",
-    ("click", "committed"),
-)  # what is explored first: a press is what a reader tries first
+BY_ITSELF = ""  # in place of a trait, for what happens without the reader
+PRESSED = ("click", "committed")  # the traits that a press sets
 JOB_PATIENCE = 3  # seconds of computing for any job
 PATIENCE = 30  # seconds of computing for the state at the start, however little is left
 ALL_GUESSES = 1  # seconds for what follows from an answer that took longer than that
@@ -171,6 +170,31 @@ def canonical(value: Any) -> Any:
     return value
 
 
+class Agenda:
+    """The states that are still to be explored: first what a reader presses first, and what follows by itself."""
+
+    def __init__(self, states: Sequence[Any]):
+        self.todo, self._known = deque(states), {*states}
+        self.following: set[Any] = set()  # states to which something leads by itself
+        self.n_taken = self._n_soon = 0
+
+    def take(self) -> Any:
+        """Return the next state."""
+        self.n_taken, self._n_soon = self.n_taken + 1, 0
+        return self.todo.popleft()
+
+    def add(self, state: Any, trait: str) -> None:
+        """Add a state to which a trait leads from the one that was taken last, unless it was added before."""
+        is_soon = trait == BY_ITSELF or (self.n_taken == 1 and trait in PRESSED)
+        if state in self._known or (not is_soon and len(self._known) >= MOST_STATES):
+            return
+        self._known.add(state)
+        self.todo.insert(self._n_soon if is_soon else len(self.todo), state)
+        self._n_soon += is_soon
+        if trait == BY_ITSELF:
+            self.following.add(state)
+
+
 class ViewTable:
     """The rules of one view: what each part shows, and where each event leads."""
 
@@ -192,9 +216,8 @@ class ViewTable:
         self.asked = {
             name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
         }
-        self.runs: list[
-            tuple[Numbered, Any]
-        ] = []  # that it hands on, each with the runs that it then follows
+        # Which runs it hands on, each with the runs that it then follows.
+        self.runs: list[tuple[Numbered, Any]] = []
         # How many states are not in the rules, for each context; at 0 there is nothing more to do.
         self._left_out: dict[tuple, int] = {}
         self._size = 0  # of the values that only this view has
@@ -221,37 +244,24 @@ class ViewTable:
         now = (*sorted(context.items()),)
         if self._left_out.get(now) == 0:
             return
-        todo, done, self._left_out[now] = self._states_to_begin_with(), 0, 0
-        states, following = {*todo}, set()
-        while done < len(todo):
-            state, done = todo[done], done + 1
-            began = time.process_time()
+        agenda, self._left_out[now] = Agenda(self._states_to_begin_with()), 0
+        while agenda.todo:
+            state, began, size = agenda.take(), time.process_time(), self.page.numbers.size
             left = until - began
-            if done <= 2 or state in following:  # A card, and its answer; or what has begun comes to its end.
+            is_first = agenda.n_taken <= 2  # a card, or its answer
+            if is_first or state in agenda.following:  # What has begun comes to its end.
                 left = max(left, PATIENCE)
             if left < 0 or self._size > MOST_BYTES:
-                self._left_out[now] += len(todo) - done
+                self._left_out[now] += 1 + len(agenda.todo)
                 return
             jobs = self._jobs(state, begun)
             if not all(self._is_measured(name, state, left if with_jobs else 0) for name in jobs):
                 self._left_out[now] += 1
                 continue
-            size, soon = self.page.numbers.size, done
             for after, trait in self._one_state(state, context):
-                if after in states:
-                    continue
-                if trait == BY_ITSELF or (done == 1 and trait in PRESSED):
-                    todo.insert(soon, after)
-                    soon += 1
-                elif len(todo) < MOST_STATES:
-                    todo.append(after)
-                else:
-                    continue
-                states.add(after)
-                if trait == BY_ITSELF:
-                    following.add(after)
+                agenda.add(after, trait)
             self._size += self.page.numbers.size - size
-            if done <= 2 and time.process_time() - began > ALL_GUESSES:
+            if is_first and time.process_time() - began > ALL_GUESSES:
                 until = max(until, time.process_time() + ALL_GUESSES)  # Other guesses have the same answer.
 
     @property
