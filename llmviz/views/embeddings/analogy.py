@@ -62,9 +62,9 @@ class AnalogyExplorer(NearWords):
     @sentences
     def wanted(self, scene: Scene) -> list[str]:
         """Say where the word is that an example asks for."""
-        examples = {words[:3]: look_up(words[3], scene.run.tokenizer).token for words in EXAMPLES.values()}
-        token = examples.get((scene.a, scene.b, scene.c))
-        if token is None:
+        words = scene.a, scene.b, scene.c
+        wanted = next((example[3] for example in EXAMPLES.values() if example[:3] == words), "")
+        if (token := look_up(wanted, scene.run.tokenizer).token) is None:
             return []
         cosines = embeddings.cosine_to_all(self.vector(scene).values, scene.rows.W_E)
         nearer = {*np.flatnonzero(cosines > cosines[token]).tolist()} - {*self.left_out(scene)}
