@@ -36,7 +36,7 @@ from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
-SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
+SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "09")}
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 

@@ -126,7 +126,7 @@ SERIES = {
             control=("up to 50%", partial(answers.right_when, sure=False)),
         ),
     ),
-    "07": said(
+    "09": said(
         only_packaging=Claim(
             "The chat template is only packaging.",
             "Ask with the template and without it. Is the first token the same?",

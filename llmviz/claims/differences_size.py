@@ -1,4 +1,4 @@
-"""What notebook 07 says of size and configuration: over seeds, published models, texts and capitals."""
+"""What notebook 08 says of size and configuration: over seeds, published models, texts and capitals."""
 
 import gc
 import math

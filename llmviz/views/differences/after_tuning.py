@@ -22,7 +22,7 @@ from llmviz.views.kit.text_box import Reading, read
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
-FIRST = "Fine-tune the model first: the button is in the first picture of this part."
+FIRST = "Fine-tune the model first: the button is in the first picture of this page."
 WIDTH = "min(700px, 98%)"
 LIMIT = 200  # tokens of a question
 BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
