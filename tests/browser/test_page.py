@@ -159,17 +159,6 @@ def test_a_menu_of_texts_changes_all_that_follows_the_text(small):
     expect(about).to_contain_text("22 letters")
 
 
-def test_a_number_says_where_it_is_from(small):
-    strip = place(small, LENGTHS).locator("figure")
-    widget = small.evaluate("[...replay.asked.keys()][0]")
-    assert small.evaluate("(id) => send(id, 'asked', [1])", widget)
-    settle(small)
-    expect(strip).to_contain_text("len(piece) / 9")
-    assert not small.evaluate("(id) => send(id, 'asked', [99])", widget)
-    settle(small)
-    expect(strip).not_to_contain_text("len(piece) / 9")
-
-
 def test_a_guess_reveals_the_answer_and_the_picture(small):
     card, picture = (
         place(small, CARD).locator("figure.lv-predict"),
