@@ -32,7 +32,6 @@ def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int 
 SIZES = {
     f"{config.n_parameters:,}": config
     for config in (
-        small(n_layers=1, n_heads=1, d_model=8),
         small(n_layers=1, n_heads=2, d_model=16),
         small(),
         small(d_model=64),
@@ -40,7 +39,7 @@ SIZES = {
     )
 }
 KNOBS = {
-    "as it is": small(),
+    "unchanged": small(),
     AGAIN: small(),
     "layers × 2": small(n_layers=4),
     "heads × 2": small(n_heads=8),
