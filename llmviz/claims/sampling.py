@@ -1,4 +1,4 @@
-"""What notebook 06 says: on texts, on questions whose answers are known, and on chats."""
+"""What notebook 06 says of texts, of questions with known answers and of chats, and of others of each kind."""
 
 import math
 from functools import partial
@@ -7,7 +7,15 @@ from itertools import product
 import numpy as np
 
 from llmviz import experiments, sampling
-from llmviz.claims.cases import MORE_CAPITALS, MORE_TEXTS, QUESTIONS, TEXTS
+from llmviz.claims.cases import (
+    MORE_CAPITALS,
+    MORE_TEXTS,
+    QUESTIONS,
+    TEXTS,
+    UNSEEN_CAPITALS,
+    UNSEEN_QUESTIONS,
+    UNSEEN_TEXTS,
+)
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.claims.the_loop import probability_outside
 from llmviz.experiments import answers
@@ -17,6 +25,16 @@ from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
 KNOWN = CAPITALS | MORE_CAPITALS | SUMS  # questions with the right answer
+DIFFERENCES = {f"{a} - {b} = ": str(a - b) for a in range(2, 10) for b in range(1, a)}  # one digit each
+UNSEEN_KNOWN = UNSEEN_CAPITALS | DIFFERENCES
+IN_FRONT = {"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"}
+UNSEEN_IN_FRONT = {
+    f"“{text}”": f"{text} "
+    for text in (
+        *("A:", "Maths:", "Answer:", "We know that", "Hello.", "The sum is", "Then", "Note:", "x =", "1.", "-", "#"),
+        *("I think", "Today,", "Result:", "Exercise 3:", "(", "Dear all,", "And", "Let's see:"),
+    )
+}
 NOT_TWO = {text: (0, 0) for text in SUMS if text.endswith("+ 1 = ") and text != "1 + 1 = "}
 SAME = "the same word"
 TOP_P, TOP_K, MIN_P = ("top_p", 0.9), ("top_k", 50), ("min_p", 0.05)  # steps of `sampling.chain`
@@ -31,18 +49,25 @@ def right_sums(model: Model, before: str) -> float:
     return sum(is_right(model, before + text, right) for text, right in SUMS.items())
 
 
+def named(questions: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return questions with their answers as cases."""
+    return dict(zip(questions, questions.items()))
+
+
 @remembered
 def continuation(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
     return experiments.write(model, text, 40 if temperature else 80, temperature, seed)
 
 
 def repetition(model: Model, run: tuple[str, int], *, temperature: float) -> float:
-    return 100 * continuation(model, run[0], temperature, run[1]).repetition(40)
+    seed = run[1] if temperature else 1  # which it doesn't matter, but a text is written once
+    return 100 * continuation(model, run[0], temperature, seed).repetition(40)
 
 
-def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> float:
-    runs = product(TWENTY.values(), range(1, 1 + n_seeds))
-    return float(np.mean([repetition(model, run, temperature=temperature) for run in runs]))
+def mean_repetition(model: Model, case: tuple[float, dict[str, tuple]], *, greedy: bool = False) -> float:
+    temperature, runs = case
+    values = [repetition(model, run, temperature=0 if greedy else temperature) for run in runs.values()]
+    return float(np.mean(values))
 
 
 whole_answer = remembered(lambda model, question: experiments.answer(model, question, 300))
@@ -57,12 +82,25 @@ def n_to_message(model: Model, question: str, *, role: str, template: bool) -> f
     return 99 if n is None else n
 
 
-RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(TWENTY, range(1, 11))}
-REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
-on_texts = partial(Claim, over="texts", cases=TWENTY)
-on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
+def runs(texts: dict[str, str], *seeds: int) -> dict[str, tuple[str, int]]:
+    return {f"{name}, seed {seed}": (texts[name], seed) for name, seed in product(texts, seeds)}
+
+
+def before_others(texts: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return each text with the next one."""
+    return {names[0]: tuple(texts[name] for name in names) for names in following(texts).values()}
+
+
+UNSEEN_RUNS = runs(UNSEEN_TEXTS, 1)
+on_texts = partial(Claim, over="texts", cases=TWENTY, unseen=UNSEEN_TEXTS)
+on_questions = partial(
+    Claim,
+    over="questions",
+    cases=dict(zip(QUESTIONS, QUESTIONS)),
+    unseen=dict(zip(UNSEEN_QUESTIONS, UNSEEN_QUESTIONS)),
+)
 kept_on_texts = partial(on_texts, unit="tokens")
-on_runs = partial(Claim, over="runs", cases=RUNS)
+on_runs = partial(Claim, over="runs", unseen=UNSEEN_RUNS)
 MIN_P_KEEPS = Bounds(within=(1, 68), at={SAME: (6, 6)})
 GREEDY_REPEATS = Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5))
 
@@ -124,7 +162,8 @@ CLAIMS = (
             lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=8, exceptions=("*Egypt*", "*Poland*")),
             over="capitals",
-            cases=dict(zip(CAPITALS, CAPITALS.items())),
+            cases=named(CAPITALS | MORE_CAPITALS),
+            unseen=named(UNSEEN_CAPITALS),
         ),
         sums=Claim(
             "It gets three of 36 sums right, but most of them with something in front.",
@@ -133,7 +172,8 @@ CLAIMS = (
             Bounds(within=(24, 34), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
             control=("nothing in front", lambda model, before: right_sums(model, "")),
             over="texts in front",
-            cases={"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"},
+            cases=IN_FRONT,
+            unseen=UNSEEN_IN_FRONT,
             unit="sums",
         ),
         second_number=Claim(
@@ -151,7 +191,8 @@ CLAIMS = (
             answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
             over="questions",
-            cases=dict(zip(KNOWN, KNOWN.items())),
+            cases=named(KNOWN),
+            unseen=named(UNSEEN_KNOWN),
             unit="times",
         ),
     ),
@@ -162,23 +203,25 @@ CLAIMS = (
             "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
             lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
-            cases={name: run for name, run in RUNS.items() if run[1] <= 3},
+            cases=runs(TWENTY, 1, 2, 3),
         ),
         drawn_repeats=on_runs(
             "At temperature 0, a quarter or more is repetition after 8 of 20 texts; at temperature 1, so much is rare.",
             "Write 40 tokens with ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
             Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
-            control=("temperature 0", lambda model, run: repetition(model, (run[0], 1), temperature=0)),
+            control=("temperature 0", partial(repetition, temperature=0)),
+            cases=runs(TWENTY, *range(1, 11)),
         ),
         warmer_repeats_less=Claim(
             "On average, there is as much repetition at temperature 0.3 as at 0, and less at 0.5.",
             "The same at 0.3 and 0.5, with five seeds, the mean of all texts.",
             mean_repetition,
             Bounds(at={"0.3": (22, 26), "0.5": (12, 16)}, control=Bounds(within=(22, 28))),
-            control=("temperature 0", lambda model, _: mean_repetition(model, 0, n_seeds=1)),
+            control=("temperature 0", partial(mean_repetition, greedy=True)),
             over="temperatures",
-            cases={"0.3": 0.3, "0.5": 0.5},
+            cases={name: (float(name), runs(TWENTY, *range(1, 6))) for name in ("0.3", "0.5")},
+            unseen={"0.3, unseen": (0.3, UNSEEN_RUNS), "0.5, unseen": (0.5, UNSEEN_RUNS)},
         ),
         copies_add=on_texts(
             "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
@@ -192,7 +235,8 @@ CLAIMS = (
             "Read it after itself, and after the next text, and subtract the mean surprise.",
             surprise_after_itself,
             Bounds(supports=below(0), count=14, exceptions=(SAME,)),
-            cases=REPEATED,
+            cases=before_others(TEXTS),
+            unseen=before_others(UNSEEN_TEXTS),
             unit="bits a token",
         ),
     ),
