@@ -36,7 +36,7 @@ STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
 N_PUSHED = 5
 LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
-N_ROWS = 8  # neurons in the table, the best first
+N_ROWS = 6  # neurons in the table, the best first
 
 
 @kept_with()
@@ -56,7 +56,7 @@ class Neuron(View):
         """Return the neuron that is shown."""
         raise NotImplementedError
 
-    @part(TokenStrip, [], quantity="firing, as a share of that in the search")
+    @part(TokenStrip, [], quantity="firing, compared with the search")
     def strip(self, scene: Scene) -> dict:
         run, (layer, neuron, _, usual) = scene.run, scene.detector
         fires = firing(run, layer)[:, neuron]
@@ -87,8 +87,8 @@ class ArticleNeuron(Neuron):
 def asked_of_articles(trace: Trace) -> str:
     """Return the question about the neuron's firing on a text."""
     return (
-        f"The neuron reads {quoted_text(trace)}. How many times as strongly does it fire at every “a” and “an” as at "
-        "any other token?"
+        "How many times as strongly does this neuron fire at every “a” and “an” as at any other token of "
+        f"{quoted_text(trace)}?"
     )
 
 
@@ -112,7 +112,7 @@ class WordNeurons(Neuron, GuessFirst):
         words: str = line("red, blue, green, yellow", "Your word, then others of its kind", live=False)
         row: tuple[int, int] | None = selection("table")
 
-    arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
+    arrangement = ("words", "card", ("progress",), "refusal", "strip", "message", "table")
 
     def inputs(self) -> Hashable:
         """Return the model: the text that follows is not the one that is searched."""
@@ -150,8 +150,8 @@ class WordNeurons(Neuron, GuessFirst):
             return ""
         word = quote(scene.typed[0])
         return (
-            f"Of all neurons that fire at least twice as strongly at {word} as anywhere else in our text, how many "
-            f"also fire most strongly at {word} in yours?"
+            f"Take all neurons that fire at least twice as strongly at {word} as anywhere else in the first text. What "
+            f"share of them fires most strongly at {word} in yours, too?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -209,7 +209,7 @@ class WordNeurons(Neuron, GuessFirst):
         return {
             "values": np.maximum(np.stack([searched, contrasts], axis=1)[:rows], 0),
             "row_labels": [f"L{layer}·{neuron}" for layer, neuron, *_ in detectors[:rows]],
-            "col_labels": ["searched", "yours"],
+            "col_labels": ["first text", "your text"],
             "selected": selected(scene.row, rows, 2),
             "caption": f"How many times as strongly the neuron fires at {quote(scene.typed[0])} as at any other token. "
             "Click a neuron to see it read your text",
