@@ -36,7 +36,7 @@ STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
 N_PUSHED = 5
 LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
-N_ROWS = 6  # neurons in the table, the best first
+N_SHOWN = 8  # neurons in the table, the best first
 
 
 @kept_with()
@@ -107,12 +107,12 @@ class WordNeurons(Neuron, GuessFirst):
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """The guess, the words, the reader's first, and the row of the table whose neuron is shown."""
+        """The guess, the words, the reader's first, and the cell of the table whose neuron is shown."""
 
         words: str = line("red, blue, green, yellow", "Your word, then others of its kind", live=False)
-        row: tuple[int, int] | None = selection("table")
+        cell: tuple[int, int] | None = selection("table")
 
-    arrangement = ("words", "card", ("progress",), "refusal", "strip", "message", "table")
+    arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
 
     def inputs(self) -> Hashable:
         """Return the model: the text that follows is not the one that is searched."""
@@ -164,8 +164,8 @@ class WordNeurons(Neuron, GuessFirst):
         (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
         return (
             f"The search found {len(detectors)} of {scene.run.model.config.n_layers * scene.run.model.config.d_ff:,} "
-            f"neurons. Control: for as many tokens drawn at random, the best neuron reaches {by_chance:.1f} times, "
-            f"and for {word} {detectors[0].contrast:.1f} times."
+            f"neurons; the best fires {detectors[0].contrast:.1f} times as strongly at {word}. Control: for as many "
+            f"tokens drawn at random, the best of all reaches {by_chance:.1f} times."
         )
 
     # --- the search ---
@@ -189,8 +189,8 @@ class WordNeurons(Neuron, GuessFirst):
     @shared
     def detector(self, scene: Scene) -> Detector:
         _, detectors = scene.tested
-        place = selected(scene.row, min(N_ROWS, len(detectors)), 2)
-        return detectors[place[0] if place else 0]
+        place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
+        return detectors[place[1] if place else 0]
 
     @part(
         HeatMap,
@@ -199,18 +199,18 @@ class WordNeurons(Neuron, GuessFirst):
         quantity="times as strongly",
         limit=5.0,
         numbers="always",
-        row_axis="neuron",
-        col_axis="text",
+        row_axis="",
+        col_axis="neuron",
     )
     def table(self, scene: Scene) -> dict:
         contrasts, detectors = scene.tested
-        rows = min(N_ROWS, len(detectors))
+        n = min(N_SHOWN, len(detectors))
         searched = [detector.contrast for detector in detectors]
         return {
-            "values": np.maximum(np.stack([searched, contrasts], axis=1)[:rows], 0),
-            "row_labels": [f"L{layer}·{neuron}" for layer, neuron, *_ in detectors[:rows]],
-            "col_labels": ["first text", "your text"],
-            "selected": selected(scene.row, rows, 2),
-            "caption": f"How many times as strongly the neuron fires at {quote(scene.typed[0])} as at any other token. "
-            "Click a neuron to see it read your text",
+            "values": np.maximum(np.stack([searched, contrasts])[:, :n], 0),
+            "row_labels": ["first text", "your text"],
+            "col_labels": [f"L{layer}·{neuron}" for layer, neuron, *_ in detectors[:n]],
+            "selected": selected(scene.cell, 2, n),
+            "caption": f"How many times as strongly a neuron fires at {quote(scene.typed[0])} as at any other token: "
+            f"the {n} best of the search. Click one to see it read your text",
         }

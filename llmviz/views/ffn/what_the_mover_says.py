@@ -57,8 +57,7 @@ class WhatTheMoverSays(OfFact):
             "pieces": run.pieces,
             "weights": run.blocks[layer].attention_at(-1).pattern[head, 0],
             "selected": scene.place,
-            "caption": f"Click a token for layer {layer}, head {head} to read. Shade: how much the last token attends "
-            "to it here",
+            "caption": f"Click a token for layer {layer}, head {head} (L{layer}·H{head}) to read",
         }
 
     @sentences
@@ -66,7 +65,7 @@ class WhatTheMoverSays(OfFact):
         pair, (layer, head) = scene.pair, scene.head
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
         rank = f"{answer} ranks {rank_of_answer(pair):,}"
-        return [f"Of all tokens that layer {layer}, head {head} pushes up at {subject}, {rank}."]
+        return [f"Of all tokens that L{layer}·H{head} pushes up at {subject}, {rank}."]
 
     @part(SignedBars)
     def pushed(self, scene: Scene) -> dict:
@@ -86,6 +85,5 @@ class WhatTheMoverSays(OfFact):
             "labels": labels,
             "values": values,
             "limit": max(FULL, float(np.abs(values).max())),
-            "caption": "What each would add to the logits if it attended to that token only: the tokens that it pushes "
-            "up most. All bars have one scale",
+            "caption": "The tokens that each would push up most if it attended to that token only (logits)",
         }
