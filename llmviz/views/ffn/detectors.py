@@ -138,6 +138,10 @@ class WordNeurons(Neuron, GuessFirst):
             return f"Your text must have {quote(words[0])} in it, after its first token."
         return ""
 
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        """Another text leaves the search as it is, but it may not have the word in it."""
+        return super().is_shown(part_, scene) and (part_ in ("card", "refusal") or not self.problem(scene))
+
     @shared
     def at(self, scene: Scene) -> np.ndarray:
         """Return at which tokens of the reader's text her word is."""

@@ -83,7 +83,7 @@ class WhatTheMoverSays(OfFact):
         return {
             "titles": titles,
             "labels": labels,
-            "values": values,
-            "limit": max(FULL, float(np.abs(values).max())),
+            "values": np.stack(values),
+            "limit": max(FULL, float(np.max(np.abs(values)))),
             "caption": "The tokens that each would push up most if it attended to that token only (logits)",
         }
