@@ -222,7 +222,7 @@ CLAIMS = (
             control=("of all neurons", partial(held_elsewhere, of_all=True)),
         ),
         detectors_push=on_long(
-            "Most neurons that detect one token don't push up what comes next, though mostly more do than of all neurons.",
+            "Most neurons that detect one token don't push up what comes next. Mostly, more do than of all neurons.",
             "Take those that fire most strongly at one token in both halves of a text. How many push up the next token "
             "better than 99% do with another neuron's row?",
             partial(share_of_kind, which=0),

@@ -166,10 +166,11 @@ class WordNeurons(Neuron, GuessFirst):
         if not scene.is_known:
             return ""
         (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
+        config = scene.run.model.config
         return (
-            f"The search found {len(detectors)} of {scene.run.model.config.n_layers * scene.run.model.config.d_ff:,} "
-            f"neurons; the best fires {detectors[0].contrast:.1f} times as strongly at {word}. Control: for as many "
-            f"tokens drawn at random, the best of all reaches {by_chance:.1f} times."
+            f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons; the best fires "
+            f"{detectors[0].contrast:.1f} times as strongly at {word} as elsewhere. Control: for as many tokens drawn "
+            f"at random, the best of all reaches {by_chance:.1f} times."
         )
 
     # --- the search ---
@@ -203,7 +204,7 @@ class WordNeurons(Neuron, GuessFirst):
         quantity="times as strongly",
         limit=5.0,
         numbers="always",
-        row_axis="",
+        row_axis="text",
         col_axis="neuron",
     )
     def table(self, scene: Scene) -> dict:
