@@ -31,7 +31,7 @@ from llmviz.experiments.words import plain_words
 from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.views.sampling import SUMS
+from llmviz.experiments.answers import CAPITALS, SUMS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -633,10 +633,10 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "Lock in my guess",
             "Pick one",
             "Write 30 more",
-            "step",
-            "back",
+            "Step",
+            "Back",
             "T → 0",
-            "T = 10",
+            "T = 2",
             "swapped",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
@@ -754,7 +754,7 @@ def test_the_numbers_of_the_third_lesson_are_the_models(model):
 
     rows = stored.load()["06"]
     sums = [rows["sums"][part]["a space"] for part in ("controls", "values")]
-    assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"].values())]
+    assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"][question] for question in CAPITALS)]
 
     assert numbers(step(3, 25)) == [experiments.first_choices(run, 10), 10]
     greedy = experiments.write(model, run.tokens, 40)

@@ -16,7 +16,6 @@ from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.continuation_tree import ContinuationTree
 from llmviz.views.sampling.written_text import WrittenText
 
 TEXT = "The cat sat on the mat"
@@ -49,14 +48,10 @@ def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float]]:
         yield from (
             ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(4)
         )
-    elif isinstance(picture, ContinuationTree):
-        yield from (((branch,), picture.probs[branch]) for branch in range(1, len(picture.pieces)))
     elif isinstance(picture, WrittenText):
         for i, odds in enumerate(picture.odds):
             place, rival = divmod(i, picture.n_rivals)
             yield (picture.n_prompt + place, rival), odds
-    elif isinstance(picture, views.TokenStrip) and picture.weights is not None:
-        yield from (((at,), picture.weights[at]) for at in range(1, len(picture.pieces)))
     elif isinstance(picture, views.TokenStrip):
         yield from (((at,), picture.ids[at]) for at in range(len(picture.pieces)))
     elif picture.values is not None:
@@ -85,11 +80,8 @@ FOLLOWING = {
     "finder": attention.HeadFinder,
     "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
     "temperature": sampling.TemperatureExplorer,
-    "draws": lambda prompt: sampling.Draws(prompt, 50),
     "chain": sampling.SamplerChain,
-    "surprise": sampling.Surprise,
-    "tree": lambda prompt: sampling.Continuations(prompt, n=8, length=3),
-    "two texts": lambda prompt: sampling.Writing(prompt, n=3, temperatures=(0.0, 1.3), top_ps=(1.0, 0.5)),
+    "two texts": lambda prompt: sampling.Writing(prompt, n=3, right_temperature=1.3),
     "chat end": lambda prompt: sampling.ChatEnd(prompt, n=3),
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "tokens": tokenization.TextTokens,
@@ -158,25 +150,17 @@ def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
     assert check(chain, tiny_model, prompt.trace)
 
 
-def test_a_panel_of_the_tree_at_another_temperature(tiny_model):
-    prompt = views.Prompt(tiny_model, TEXT)
-    view = sampling.Continuations(prompt, n=8, length=3)
-    for temperature in (0.0, 1.7):
-        view.controls["temperature"].value = temperature
-        assert check(view, tiny_model, prompt.trace)
-
-
-def test_a_panel_of_the_tree_before_it_has_grown_again(tiny_model):
+def test_a_panel_of_a_text_before_it_is_written_again(tiny_model):
     async def scene():
         prompt = views.Prompt(tiny_model, TEXT)
-        view = sampling.Continuations(prompt, n=8, length=3)
+        view = sampling.Writing(prompt, n=3)
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-        shown = view.parts["tree"].probs
-        view.controls["temperature"].value = 0.3
+        shown = view.parts["left"].own
+        view.controls["left_temperature"].value = 0.3
         assert check(view, tiny_model, prompt.trace)
         prompt.box.value = OTHER
         assert check(view, tiny_model, prompt.trace)
-        assert view.parts["tree"].probs is shown
+        assert view.parts["left"].own is shown
 
     asyncio.run(scene())
 

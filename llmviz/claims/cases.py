@@ -38,7 +38,9 @@ ONE_SENSE, UNSEEN_ONE_SENSE = (
 )
 _WORDS = _CASES["words"]
 MORE_CAPITALS = {f"The capital of {place} is": f" {city}" for place, city in _WORDS["more_capitals"].items()}
-UNSEEN_CAPITALS = {f"The capital of {place} is": f" {city}" for place, city in _WORDS["unseen_capitals"].items()}
+UNSEEN_CAPITALS = {
+    f"The capital of {place} is": f" {city}" for place, city in _WORDS["unseen_capitals"].items()
+}
 HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _WORDS["harder_sums"]}
 RELATED: str = _WORDS["related"]
 NOUNS: dict[str, str] = _WORDS["nouns"]  # and their plurals

@@ -31,7 +31,20 @@ IN_FRONT = {"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": 
 UNSEEN_IN_FRONT = {
     f"“{text}”": f"{text} "
     for text in (
-        *("A:", "Maths:", "Answer:", "We know that", "Hello.", "The sum is", "Then", "Note:", "x =", "1.", "-", "#"),
+        *(
+            "A:",
+            "Maths:",
+            "Answer:",
+            "We know that",
+            "Hello.",
+            "The sum is",
+            "Then",
+            "Note:",
+            "x =",
+            "1.",
+            "-",
+            "#",
+        ),
         *("I think", "Today,", "Result:", "Exercise 3:", "(", "Dear all,", "And", "Let's see:"),
     )
 }

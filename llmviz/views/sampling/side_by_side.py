@@ -122,7 +122,9 @@ class Writing(SideBySide):
     @parts(dict.fromkeys(SIDES, ""), WrittenText)
     def text(self, scene: Scene, side: str) -> dict:
         temperature = scene.left_temperature if side == "left" else scene.right_temperature
-        caption = f"Temperature {temperature:g}, seed {scene.seed}" if temperature else "Greedy: temperature 0"
+        caption = (
+            f"Temperature {temperature:g}, seed {scene.seed}" if temperature else "Greedy: temperature 0"
+        )
         return {**written_text(scene.run.model, scene.prompts[side], scene.written[side]), "caption": caption}
 
     def message(self, scene: Scene, side: str) -> str:
