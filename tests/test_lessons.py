@@ -27,11 +27,11 @@ from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
 from llmviz.experiments import letters
+from llmviz.experiments.answers import CAPITALS, SUMS
 from llmviz.experiments.words import plain_words
 from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.experiments.answers import CAPITALS, SUMS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")

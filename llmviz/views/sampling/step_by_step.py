@@ -17,7 +17,6 @@ from llmviz.views.sampling.written_text import (
     written_text,
 )
 
-
 FIRST_TURNS = 10  # after a new text, by themselves
 
 
