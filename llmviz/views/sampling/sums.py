@@ -21,7 +21,8 @@ def sums(model: Model) -> HeatMap:
         for text, right in answers.SUMS.items():
             row, col = FIRST.index(before + text[0]), int(text[4]) - 1
             (values[row, col],) = answers.answer_probs(model, before + text, right)
-            piece = model.tokenizer.pieces([model.trace(before + text).logits.argmax()])[0]
+            likeliest = int(model.trace(before + text).logits.argmax())
+            piece = model.tokenizer.pieces([likeliest])[0]
             written[row][col] = f"{visible(piece)} ✓" if piece == right else visible(piece)
     return HeatMap(
         values,
