@@ -147,7 +147,6 @@ VIEWS = {
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
-    "what a head says": attention.WhatAHeadSays,
     "one head by hand": lambda prompt, **state: attention.HeadByHand(prompt, **{"layer": 1, **state}),
     "one FFN by hand": lambda prompt, **state: ffn.FFNByHand(prompt, **{"layer": 1, **state}),
     "head explorer": attention.HeadExplorer,

@@ -9,7 +9,6 @@ from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads
 from llmviz.views.attention.wake_up import WakeUp
-from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 from llmviz.views.attention.what_mattered import WhatMattered
 
 __all__ = [
@@ -22,6 +21,5 @@ __all__ = [
     "Sink",
     "TwoHeads",
     "WakeUp",
-    "WhatAHeadSays",
     "WhatMattered",
 ]

@@ -1,8 +1,6 @@
 """Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
 
 from llmviz.views.ffn.by_hand import FFNByHand
-from llmviz.views.ffn.fact import Fact
-from llmviz.views.ffn.patch_map import PatchMap
 from llmviz.views.ffn.population import Population
 from llmviz.views.ffn.residual_stream import LensGrid, StreamNorms, parameter_shares
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
@@ -14,6 +12,8 @@ from llmviz.views.ffn.who_writes import (
     half_of_the_writing,
     twice_the_vector,
 )
+from llmviz.views.kit.fact import Fact
+from llmviz.views.kit.patch_map import PatchMap
 
 __all__ = [
     "FFNByHand",

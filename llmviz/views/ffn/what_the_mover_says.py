@@ -5,13 +5,13 @@ from __future__ import annotations
 from llmviz.experiments import Pair, fact_mover_head
 from llmviz.experiments.facts import rank_of_answer, why_no_fact
 from llmviz.model import Trace
-from llmviz.views.attention.what_a_head_says import HeadPushes
-from llmviz.views.ffn.fact import Fact, OfFact, named, no_fact, subjects
+from llmviz.views.ffn.head_pushes import HeadPushes
+from llmviz.views.kit.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit.view import Scene, sentences
 
 
 class WhatTheMoverSays(OfFact, HeadPushes):
-    """What the `fact_mover_head` reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
+    """What the `fact_mover_head` reads at the subject, and writes from there."""
 
     stage = "attention"
     arrangement = (("layer", "head", "query"), "strip", "message", "about", "pushed")

@@ -14,8 +14,8 @@ from llmviz.experiments import Pair
 from llmviz.experiments.facts import HALF
 from llmviz.experiments.patch_map import patch_cell, patch_map, same_answer
 from llmviz.experiments.probabilities import probability
-from llmviz.views.ffn.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit import controls
+from llmviz.views.kit.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Labels, OfCells, Pieces, Text, lines

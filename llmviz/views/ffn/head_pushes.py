@@ -1,55 +1,23 @@
-"""What a head says: the tokens that it pushes up and down, and its share in the answer's logit."""
+"""The tokens that a head pushes up and down when it attends to a token."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import traitlets
 
-from llmviz import experiments, ops
+from llmviz import experiments
 from llmviz.model import Trace
-from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Labels, Picture, Text, lines
-from llmviz.views.kit.pieces import isolated, visible_label
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.signed_bars import SignedBars
 from llmviz.views.kit.state_fields import clip_position, index, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
+from llmviz.views.kit.view import Scene, View, part, sentences, shared
 
 N_PUSHED = 6  # tokens each way
-N_PARTS = 10  # heads and FFNs with a bar of their own
 FULL = 3.0  # logits of a full bar, for all heads, unless one says more
-
-
-class SignedBars(Picture):
-    """Rows with a signed bar and its number, in panels side by side: `titles` [n_panels].
-
-    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows], NaN for a line of words between.
-    `limit` is where a bar ends, in all panels.
-    """
-
-    _static = "signed_bars"
-    _data = ("titles", "labels", "values")
-    _by_page = ()
-
-    titles = traitlets.List(Text()).tag(sync=True)
-    labels = Labels()
-    words = traitlets.Bool(False).tag(sync=True)  # the labels are words, no pieces
-    values = Floats(ndim=(2,))
-    limit = traitlets.Float(1.0).tag(sync=True)
-
-    def text(self) -> str:
-        """One line a bar, panel after panel."""
-        if self.values is None:
-            return "nothing yet"
-        n, panels = self.values.shape[1], []
-        for i, (title, values) in enumerate(zip(self.titles, self.values)):
-            labels = map(visible_label, self.labels[i * n : (i + 1) * n])
-            rows = [[label, "" if np.isnan(v) else f"{v:+.2f}"] for label, v in zip(labels, values)]
-            panels.append(f"{title}\n{lines(rows)}")
-        return "\n\n".join(panels)
 
 
 class HeadPushes(View):
@@ -149,60 +117,6 @@ def _first_last(weights: np.ndarray) -> list[int]:
     return [*(np.argsort(-weights[~np.isnan(weights)][1:], kind="stable") + 1).tolist(), 0]
 
 
-class WhatAHeadSays(HeadPushes):
-    """What a head would add to every token's logit when it looks at a token, and what all heads do add to the answer.
-
-    Above `experiments.ov_logits`: the head's value at the token clicked, through W_O and the output table, as if it
-    gave that token all its attention. Below, what every head and FFN adds, directly, to the logit of the token that is
-    likeliest after the query (`experiments.direct_logit_attribution`), beyond what it adds to all tokens on average:
-    with the embedding and that average they sum to the logit.
-    """
-
-    @shared
-    def adds(self, scene: Scene) -> list[dict[str, float]]:
-        """Return what heads, FFNs and all else add to the likeliest token's logit, if no edits break the sum."""
-        of_answer = {"token": scene.answer[0], "against": "mean", "position": scene.query}
-        try:
-            whole = experiments.direct_logit_attribution(self.trace, **of_answer)
-        except ValueError as error:
-            raise NothingToShow(str(error)) from error
-        heads = experiments.head_attribution(self.trace, **of_answer)
-        mean = float(self.trace.logits_at(scene.query).mean(dtype=np.float64))
-        return [
-            {head_name(*place): float(part) for place, part in np.ndenumerate(heads)},
-            {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)},
-            {"the embedding": whole.embedding, "what every token gets": mean},
-        ]
-
-    @part(SignedBars, words=True)
-    def added(self, scene: Scene) -> dict:
-        heads, ffns, rest = scene.adds
-        both, piece = heads | ffns, scene.answer[1]
-        strongest = sorted(both, key=lambda name: -abs(both[name]))[:N_PARTS]
-        shown = dict.fromkeys([*strongest, head_name(scene.layer, scene.head)])
-        others = {
-            f"the other {len(parts.keys() - shown)} {kind}": sum(parts[name] for name in parts.keys() - shown)
-            for kind, parts in (("heads", heads), ("FFNs", ffns))
-        }
-        bars = {name: both[name] for name in shown} | others | rest
-        values = [*bars.values(), np.nan, sum(bars.values())]
-        return {
-            "titles": [f"logit of {piece}"],
-            "labels": [*bars, "together", "the logit"],
-            "values": [values],
-            "limit": float(np.nanmax(np.abs(values))) or 1.0,
-            "caption": f"What each part adds, directly, to the logit of {piece}, the likeliest token after "
-            f"{isolated(self.trace.pieces[scene.query])}, beyond what it adds to all tokens on average",
-        }
-
-    @sentences
-    def sum(self, scene: Scene) -> list[str]:
-        heads, ffns, rest = scene.adds
-        name, logits = head_name(scene.layer, scene.head), self.trace.logits_at(scene.query)
-        rank = sorted(heads, key=lambda other: -heads[other]).index(name) + 1
-        return [
-            f"All {len(heads)} heads, {len(ffns)} FFNs, the embedding and the mean of all logits sum to "
-            f"{sum((heads | ffns | rest).values()):.4f}; the model's own logit of {scene.answer[1]} is "
-            f"{logits.max():.4f}, its probability {percent(ops.softmax(logits).max())}. {name} adds "
-            f"{heads[name]:+.2f}, rank {rank} of the heads."
-        ]
+def head_name(layer: int, head: int) -> str:
+    """ "L13·H8"."""
+    return f"L{layer}·H{head}"
