@@ -54,37 +54,10 @@ def shown_weight(
     return provenance.explained(trace, title, formula, line, result, pattern=pattern, key=key)
 
 
-class OneHead(View):
-    """A view in which one head of the text is drawn large: a subclass says which one, and which cell is framed."""
+class HeadExplorer(View):
+    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
 
     stage = "attention"
-
-    @shared
-    def drawn(self, scene: Scene) -> tuple[int, int]:
-        """Return its layer and head."""
-        return scene.layer, scene.head
-
-    @shared
-    def weights(self, scene: Scene) -> np.ndarray:
-        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
-
-    @part(lambda _: wide(HeatMap([[1.0]], [""])))
-    def map(self, scene: Scene) -> dict:
-        return {
-            "values": scene.weights,
-            "row_labels": scene.run.pieces,
-            "col_labels": scene.run.pieces,
-            "selected": scene.cell,
-            "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
-        }
-
-    @explains("map")
-    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
-        return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
-
-
-class HeadExplorer(OneHead):
-    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
 
     @dataclass(frozen=True)
     class State:
@@ -113,6 +86,15 @@ class HeadExplorer(OneHead):
         return replace(state, key=None) if is_another else state
 
     @shared
+    def drawn(self, scene: Scene) -> tuple[int, int]:
+        """Return its layer and head."""
+        return scene.layer, scene.head
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
+
+    @shared
     def cell(self, scene: Scene) -> list[int]:
         """Return the query, and the key that was clicked, or the one with the largest weight."""
         heaviest = int(np.nan_to_num(scene.weights[scene.query]).argmax())
@@ -131,6 +113,20 @@ class HeadExplorer(OneHead):
             "selected": [*scene.drawn],
             "caption": f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
         }
+
+    @part(lambda _: wide(HeatMap([[1.0]], [""])))
+    def map(self, scene: Scene) -> dict:
+        return {
+            "values": scene.weights,
+            "row_labels": scene.run.pieces,
+            "col_labels": scene.run.pieces,
+            "selected": scene.cell,
+            "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
+        }
+
+    @explains("map")
+    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
+        return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
 
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
     def arcs(self, scene: Scene) -> dict:
