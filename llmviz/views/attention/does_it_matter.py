@@ -64,20 +64,21 @@ class DoesItMatter(OfFact, GuessFirst):
         if no_fact(scene.run):
             return ""
         pair, heads = scene.pair, [head_name(*head) for head in scene.heads]
-        last, answer = quote(pair.trace.pieces[-1].strip()), named(pair, pair.answers)[0]
+        last, theirs = quote(pair.trace.pieces[-1].strip()), named(pair, pair.answers)[1]
         return (
             f"{', '.join(heads[:-1])} and {heads[-1]} attend most to {subjects(pair)[0]}. We switch all three off at "
-            f"{last}. {answer} had {percent(pair.answer_probs()[0])}. What probability does it have now?"
+            f"{last}. {theirs} had {percent(pair.answer_probs()[1])}. What probability does it have now?"
         )
 
     def answer(self, scene: Scene) -> float:
-        return 100 * scene.known("change")[0][0, 1, 0]
+        return 100 * scene.known("change")[0][0, 1, 1]
 
     def explanation(self, scene: Scene) -> str:
         if not scene.is_known:
             return ""
-        kept = percent(scene.known("change")[0][0, 1, 2])
-        return f"With {N_HEADS} random heads switched off instead, it is {kept}."
+        values = scene.known("change")[0][0]
+        patched, random = percent(values[2, 1]), percent(values[1, 3])
+        return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
     def problem(self, scene: Scene) -> str:
         return no_fact(scene.run)

@@ -42,11 +42,11 @@ def shown_weight(
     if not hide_first:
         return weight
     if key == 0:
-        formula = "hidden here; the other shares are scaled up to sum to 100%"
+        formula = "hidden here; the other weights are scaled up to sum to 100%"
         return Explanation(f"{weight.title}: hidden", formula, [], "np.nan", np.nan)
     title, formula = (
         f"{weight.title}, with the first token hidden",
-        "share / the sum of all shares but the first",
+        "weight / the sum of all weights but the first",
     )
     pattern = f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"
     result = head_pattern(trace, layer, head, hide_first=True)[query, key]
@@ -106,7 +106,7 @@ class HeadExplorer(View):
         seen, n = experiments.overview(scene.run, MAP_SIZE, scene.hide_first), len(scene.run.tokens)
         heads, tokens = seen.scores[0].size, "one token" if n == 1 else f"{n} tokens"
         hidden = ", the first token hidden, the rest renormalised" if scene.hide_first else ""
-        note = f"; a cell is the largest share of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
+        note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         return {
             "values": seen.maps,
             "scores": seen.scores,
@@ -131,7 +131,7 @@ class HeadExplorer(View):
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
     def arcs(self, scene: Scene) -> dict:
         pieces, name = scene.run.pieces, head_name(*scene.drawn) + HIDDEN * scene.hide_first
-        caption = f"Where {isolated(pieces[scene.query])} looks: {name}"
+        caption = f"Attention weights of {isolated(pieces[scene.query])} in {name}"
         return {"pieces": pieces, "weights": scene.weights, "selected": scene.query, "caption": caption}
 
     @explains("arcs")

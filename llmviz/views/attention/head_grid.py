@@ -29,7 +29,7 @@ class HeadGrid(Picture):
     group = traitlets.Int(1).tag(sync=True)
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)
-    measure = Text("share")
+    measure = Text("attention weight")
     unit = Text("%")  # of signed numbers, a hundred of them to 1: "%" of something, or percentage "points"
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -40,7 +40,7 @@ class HeadGrid(Picture):
         super().__init__(values=four_axes(values), **{"stage": "attention", **traits})
 
     def text(self) -> str:
-        """One number a head: the number itself, or the largest share of its map; a line a head, a column a layer."""
+        """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
         if self.values is None or not self.values.size:
             return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)

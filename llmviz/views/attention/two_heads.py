@@ -48,8 +48,8 @@ class HeadPair(Picture):
     `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
     away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
     `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
-    whole second pass. `here` [n_conditions, 4]: the writer's share from B to A, the reader's from the second A to B,
-    the probability of B after the second A, and the writer's share from the second A to the token before it. NaN until
+    whole second pass. `here` [n_conditions, 4]: the writer's weight from B to A, the reader's from the second A to B,
+    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN until
     it is measured. `selected` is the condition drawn.
     """
 

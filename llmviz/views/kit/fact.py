@@ -77,7 +77,7 @@ class Fact(View):
         """Return the pair, or None and why there is none."""
         return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
 
-    @part(TokenStrip, [], caption="Click the subject: the word that the question is about")
+    @part(TokenStrip, [], caption="Click the subject: the word that the twin changes")
     def strip(self, scene: Scene) -> dict:
         run = scene.run
         return {"pieces": run.pieces, "selected": subject_of(run, scene.subject)}
