@@ -115,6 +115,7 @@ MAY_KNOW = {
     "experiments.patch_map": {
         *("edits", "model", "experiments.facts", "experiments.patching", "experiments.probabilities"),
     },
+    "experiments.score_parts": {"ops", "edits", "model", "position"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {

@@ -82,7 +82,7 @@ def check(view, model, trace) -> int:
 FOLLOWING = {
     "heads": lambda prompt: attention.HeadExplorer(prompt, layer=1, head=2),
     "by hand": lambda prompt: attention.HeadByHand(prompt, layer=1, head=2),
-    "finder": attention.HeadFinder,
+    "why there": lambda prompt: attention.WhyThere(prompt, layer=2, head=1),
     "lens": lambda prompt: ffn.LensGrid(prompt, "dog"),
     "norms": ffn.StreamNorms,
     "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),

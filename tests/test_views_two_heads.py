@@ -43,12 +43,9 @@ def test_each_line_is_its_own_run(tiny_model):
     view = TwoHeads(tiny_model, n=N, reader=READER, writer=writer)
     pair, row = view.parts["pair"], scene(view).row
     assert len(row.tokens) == 2 * len(set(row.tokens)) == 2 * N
-    assert pair.cuts == ["", "writer", "k", "q", "v", "k", "other"]
+    assert pair.cuts == ["", "writer", "k", "q", "v", "other"]
     paths = [experiments.patch_path(row, writer, READER, into) for into in "kqv"]
-    many = row
-    for reader in (head for head in scene(view).readers_scores if head[0] > 0):
-        many = tiny_model.trace(row.tokens, experiments.patch_path(many, writer, reader, "k"))
-    runs = [None, Edits(head={writer: 0}), *paths, many.edits]
+    runs = [None, Edits(head={writer: 0}), *paths]
     for edits, (shown, right) in zip(runs, pair.totals):
         assert shown == pytest.approx(score(view, edits), abs=1e-5)
         copied = experiments.token_probs(tiny_model.trace(row.tokens, edits), last=N - 1)

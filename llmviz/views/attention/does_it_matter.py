@@ -22,7 +22,7 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 N_HEADS = 3  # that attend most
 N_DRAWS = 3  # of random heads
 HEADS = ["all three", "only the first", "only the second", "only the third"]
-ROWS = ["unchanged", "switched off", "patched"]
+ROWS = ["unchanged", "switched off", "patched", "random heads off", "random heads patched"]
 
 
 class NounPair(Fact):
@@ -77,7 +77,7 @@ class DoesItMatter(OfFact, GuessFirst):
         if not scene.is_known:
             return ""
         values = scene.known("change")[0][0]
-        patched, random = percent(values[2, 1]), percent(values[1, 3])
+        patched, random = percent(values[2, 1]), percent(values[3, 1])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
     def problem(self, scene: Scene) -> str:
@@ -101,39 +101,39 @@ class DoesItMatter(OfFact, GuessFirst):
     def change(self, scene: Scene) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
         """Measure the probability of both answers.
 
-        Results: [4, 3, 4], a table for each of `HEADS` with a row for each of `ROWS`, the answers with these heads and
-        with random ones; and both answers if no head may attend to the noun.
+        Results: [4, 5, 2], a table for each of `HEADS` with a row for each of `ROWS`; and both answers if no head may
+        attend to the noun.
         """
         pair, shape = scene.pair, scene.weights.shape
         twins = experiments.head_outputs(pair.twin)
-        values = np.tile(pair.answer_probs(), (len(HEADS), len(ROWS), 2))
+        values = np.tile(pair.answer_probs(), (len(HEADS), len(ROWS), 1))
         for i, heads in enumerate([scene.heads, *([head] for head in scene.heads)]):
-            for row, z in enumerate((0 * twins, twins), 1):
-                draws = [
-                    experiments.random_heads(shape, len(heads), scene.heads, seed) for seed in range(N_DRAWS)
-                ]
-                probs = [pair.answer_probs(experiments.patch_heads(z, chosen)) for chosen in (heads, *draws)]
-                values[i, row] = [*probs[0], *np.mean(probs[1:], axis=0)]
+            draws = [
+                experiments.random_heads(shape, len(heads), scene.heads, seed) for seed in range(N_DRAWS)
+            ]
+            for row, z in ((1, 0 * twins), (2, twins)):
+                own, *random = (
+                    pair.answer_probs(experiments.patch_heads(z, chosen)) for chosen in (heads, *draws)
+                )
+                values[i, row], values[i, row + 2] = own, np.mean(random, axis=0)
                 yield (2 * i + row) / (2 * len(HEADS) + 1), None
         every_head = [*np.ndindex(*shape)]
         yield 1.0, (values, pair.answer_probs(experiments.knockout_attention(every_head, [pair.subject])))
 
     @part(
-        *(HeatMap, np.zeros((3, 4)), ROWS, [""] * 4),
+        *(HeatMap, np.zeros((5, 2)), ROWS, [""] * 2),
         kind="prob",
         row_axis="heads",
         col_axis="next token",
         numbers="always",
     )
     def table(self, scene: Scene) -> dict:
-        own, theirs = named(scene.pair, scene.pair.answers)
-        several = f"{len(scene.chosen)} random heads" if scene.chosen[1:] else "a random head"
         last = quote(scene.pair.trace.pieces[-1].strip())
         return {
             "values": scene.known("change")[0][HEADS.index(scene.which)],
-            "col_labels": [own, theirs, f"{own}, {several}", f"{theirs}, {several}"],
+            "col_labels": named(scene.pair, scene.pair.answers),
             "caption": f"Probability of the next token, with {', '.join(head_name(*head) for head in scene.chosen)} "
-            f"changed at {last}, and with random heads (mean of {N_DRAWS} draws)",
+            f"changed at {last}, or as many random heads (mean of {N_DRAWS} draws)",
         }
 
     @sentences

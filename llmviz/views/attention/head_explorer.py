@@ -114,7 +114,7 @@ class HeadExplorer(View):
             "caption": f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
         }
 
-    @part(lambda _: wide(HeatMap([[1.0]], [""])))
+    @part(lambda _: wide(HeatMap([[1.0]], [""], quantity="attention weight")))
     def map(self, scene: Scene) -> dict:
         return {
             "values": scene.weights,

@@ -74,7 +74,8 @@ class Sink(View):
         yield 1.0, scene.run.model.trace(tokens)
 
     def hand_on(self, scene: Scene) -> None:
-        if (trace := scene.result("read")) is not None:
+        trace = scene.result("read")
+        if trace is not None and trace.tokens != self.trace.tokens:
             self.trace = trace
 
     @on("counts", "lengths", "selected")

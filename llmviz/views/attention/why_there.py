@@ -78,13 +78,13 @@ class WhyThere(View):
         values = np.array([[*row.values()] for row in rows])
         return {
             "titles": [
-                f"Key {isolated(pieces[scene.chosen])} (weight {percent(weights[scene.chosen])})",
-                f"Control: key {isolated(pieces[control])} (weight {percent(weights[control])})",
+                f"Key {isolated(pieces[scene.chosen])}: {percent(weights[scene.chosen])}",
+                f"Control {isolated(pieces[control])}: {percent(weights[control])}",
                 f"Query {isolated(pieces[-1])}",
             ],
             "labels": [name for row in rows for name in row],
             "values": values,
-            "limit": float(np.nanmax(np.abs(values))) or 1.0,
+            "limit": float(np.abs(values).max()) or 1.0,
             "caption": "What each part of a token's stream adds to the score, compared with the other keys' mean",
         }
 
@@ -107,12 +107,7 @@ def _rows(names: list[str], values: np.ndarray, by: np.ndarray) -> dict[str, flo
     largest = np.argsort(-np.abs(by), kind="stable")[:N_BARS]
     rows = {names[i]: float(values[i]) for i in largest}
     total = float(values.sum())
-    return {
-        **rows,
-        f"{len(values) - len(rows)} others": total - sum(rows.values()),
-        "together": np.nan,
-        "all": total,
-    }
+    return {**rows, f"{len(values) - len(rows)} others": total - sum(rows.values()), "all together": total}
 
 
 def largest_key(weights: np.ndarray) -> int:
