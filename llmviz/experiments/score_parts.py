@@ -64,9 +64,9 @@ def score_parts(trace: Trace, layer: int, head: int, query: int = -1) -> ScorePa
 def weights_at_mean(
     trace: Trace, layer: int, head: int, key: int, query: int = -1
 ) -> Float[np.ndarray, " n_parts"]:
-    """Return the attention weight on a key with one part of its stream as it is, on average, at the other keys.
+    """Return the attention weight on a key with one part of its stream at the other keys' mean.
 
-    One number for each part; the norm is computed anew. Only this head's key changes: not its query, nor its values.
+    One number for each part; the norm is computed again. Only this head's key changes: not its query, nor its values.
     """
     config, w = trace.model.config, trace.model.weights.layers[layer]
     query = index_of("query", query, len(trace.tokens))

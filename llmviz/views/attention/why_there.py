@@ -24,7 +24,7 @@ class WhyThere(View):
     """What the parts of the last token's stream, and of a key's, add to a score beyond the other keys' on average.
 
     Next to it another key's parts, as a control. Below, a test: the key's largest part becomes its mean over the other
-    keys, and the attention weight is computed anew.
+    keys, and the attention weight is computed again.
     """
 
     stage = "attention"
