@@ -58,7 +58,7 @@ class DoesItMatter(OfFact, GuessFirst):
 
         which: str = choice(HEADS[0], "Change", HEADS, make=controls.toggles)
 
-    arrangement = ("card", ("which", "progress"), "table", "message")
+    arrangement = ("card", ("which", "progress"), "table", "message", "refusal")
 
     def question(self, scene: Scene) -> str:
         if no_fact(scene.run):
@@ -82,6 +82,11 @@ class DoesItMatter(OfFact, GuessFirst):
 
     def problem(self, scene: Scene) -> str:
         return no_fact(scene.run)
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        if part_ == "refusal":
+            return not isinstance(self.source, Fact)  # whose line says it
+        return super().is_shown(part_, scene)
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
