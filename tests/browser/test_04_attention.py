@@ -144,7 +144,7 @@ def test_heads_are_switched_off_and_patched(lab):
     expect(table.locator(".lv-caption")).to_contain_text("L13·H8, L25·H2")
     button(lab, "only the first").click()
     expect(table.locator(".lv-caption")).not_to_contain_text("L13·H8")
-    twin = lab.page.get_by_label("Twin").first
+    twin = lab.page.locator(".lv-stays input:visible").first
     twin.fill("cats and dogs")
     twin.press("Enter")
     expect(table).to_be_hidden()

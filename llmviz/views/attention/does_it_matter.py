@@ -80,14 +80,6 @@ class DoesItMatter(OfFact, GuessFirst):
         patched, random = percent(values[2, 1]), percent(values[3, 1])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
-    def problem(self, scene: Scene) -> str:
-        return no_fact(scene.run)
-
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        if part_ == "refusal":
-            return not isinstance(self.source, Fact)  # whose line says it
-        return super().is_shown(part_, scene)
-
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
         """Return what each head gives to the noun, from the last token: [n_layers, n_heads]."""
