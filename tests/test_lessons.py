@@ -624,7 +624,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
-        "the one that looks hardest",
+        "only the second",
         *(
             "Show me",
             "Lock in my guess",
@@ -634,7 +634,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "back",
             "T → 0",
             "T = 10",
-            "swapped",
+            "patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):
