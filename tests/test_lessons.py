@@ -634,7 +634,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "back",
             "T → 0",
             "T = 10",
-            "patched",
+            "heads patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):

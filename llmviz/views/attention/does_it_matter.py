@@ -22,7 +22,7 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 N_HEADS = 3  # that attend most
 N_DRAWS = 3  # of random heads
 HEADS = ["all three", "only the first", "only the second", "only the third"]
-ROWS = ["unchanged", "switched off", "patched", "random heads off", "random heads patched"]
+ROWS = ["nothing changed", "heads switched off", "heads patched", "random heads off", "random heads patched"]
 
 
 class NounPair(Fact):
