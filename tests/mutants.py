@@ -12,6 +12,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/continuation_tree.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/ffn/patch_map.py"
+DETECTORS = "views/ffn/detectors.py"
 
 MUTANTS = {
     # What may come in
@@ -152,6 +153,16 @@ MUTANTS = {
         MAP,
         "WHAT[scene.what]\n        n_layers",
         "WHAT[self.state.what]\n        n_layers",
+    ),
+    "article neuron: it fires at more than full strength": (
+        DETECTORS,
+        "np.minimum(np.abs(fires / usual), 1)",
+        "np.abs(fires / usual)",
+    ),
+    "word neurons: what is selected need not be there": (
+        DETECTORS,
+        '"selected": selected(scene.cell, 2, n),',
+        '"selected": scene.cell and [*scene.cell],',
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "chain: a part reads the state before": (
