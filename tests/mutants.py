@@ -159,11 +159,7 @@ MUTANTS = {
         "np.minimum(np.abs(fires / usual), 1)",
         "np.abs(fires / usual)",
     ),
-    "word neurons: what is selected need not be there": (
-        DETECTORS,
-        '"selected": selected(scene.cell, 2, n),',
-        '"selected": scene.cell and [*scene.cell],',
-    ),
+    "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "chain: a part reads the state before": (
         CHAIN,
