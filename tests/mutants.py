@@ -5,6 +5,7 @@ few views where the fault is in the base.
 """
 
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
+DETECTORS = "views/ffn/detectors.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 TURNS, STEPS, TREE = (
     "views/kit/turns.py",
@@ -12,7 +13,6 @@ TURNS, STEPS, TREE = (
     "views/sampling/continuation_tree.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/ffn/patch_map.py"
-DETECTORS = "views/ffn/detectors.py"
 
 MUTANTS = {
     # What may come in
@@ -154,16 +154,16 @@ MUTANTS = {
         "WHAT[scene.what]\n        n_layers",
         "WHAT[self.state.what]\n        n_layers",
     ),
-    "article neuron: it fires at more than full strength": (
-        DETECTORS,
-        "np.minimum(np.abs(fires / usual), 1)",
-        "np.abs(fires / usual)",
-    ),
-    "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',
         '"order": [*self.state.order]',
     ),
+    "article neuron: it fires at more than full strength": (
+        DETECTORS,
+        "np.minimum(np.abs(fires / usual), 1)",
+        "np.abs(fires / usual)",
+    ),
+    "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
 }
