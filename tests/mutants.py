@@ -13,6 +13,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/continuation_tree.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/kit/patch_map.py"
+MATTER, WHY = "views/attention/does_it_matter.py", "views/attention/why_there.py"
 
 MUTANTS = {
     # What may come in
@@ -155,6 +156,16 @@ MUTANTS = {
         "WHAT[self.state.what]\n        n_layers",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
+    "does it matter: the table reads the state before": (
+        MATTER,
+        "[0][HEADS.index(scene.which)]",
+        "[0][HEADS.index(self.state.which)]",
+    ),
+    "why there: the page's selection is ignored": (
+        WHY,
+        'selection("strip")',
+        'selection("bars")',
+    ),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',
