@@ -169,10 +169,7 @@ export function render({ model, el }) {
     view.setLegend(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
       again.size > 0 && h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that came before"),
-      own &&
-        odds &&
-        own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) &&
-        "outline: at temperature 1",
+      own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) && "outline: at temperature 1",
       ...markLegend([...pieces, ...model.get("rivals")]),
     );
     rivals.hidden = !model.get("n_rivals");
