@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from llmviz.experiments import answers
+from llmviz import ops
+from llmviz.experiments.answers import SUMS
 from llmviz.model import Model
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
@@ -18,12 +19,13 @@ def sums(model: Model) -> HeatMap:
     """
     values, written = np.full((len(FIRST), 8), np.nan), [[""] * 8 for _ in FIRST]
     for before in IN_FRONT:
-        for text, right in answers.SUMS.items():
+        for text, right in SUMS.items():
             row, col = FIRST.index(before + text[0]), int(text[4]) - 1
-            (values[row, col],) = answers.answer_probs(model, before + text, right)
-            likeliest = int(model.trace(before + text).logits.argmax())
-            piece = model.tokenizer.pieces([likeliest])[0]
-            written[row][col] = f"{visible(piece)} ✓" if piece == right else visible(piece)
+            logits, (token,) = model.trace(before + text).logits, model.tokenizer.encode(right)
+            likeliest = int(logits.argmax())
+            values[row, col] = ops.softmax(logits)[token]
+            piece = visible(model.tokenizer.pieces([likeliest])[0])
+            written[row][col] = f"{piece} ✓" if likeliest == token else piece
     return HeatMap(
         values,
         FIRST,
