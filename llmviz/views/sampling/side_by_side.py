@@ -207,12 +207,12 @@ class ChatEnd(SideBySide):
         ends = sum(place.token == scene.run.model.tokenizer.eos_token for place in places)
         n = amount(len(places), "tokens")
         if scene.past:
-            return f"{n}, {ends} of them end tokens. The program stopped at its limit only."
+            return f"{n}, {ends} of them end tokens."
         why = "the last one is the end token" if ends else "that's its limit, and no end token came"
         return f"The program stopped after {n}: {why}."
 
 
-AFTER_THE_END = ("another answer", "a question, as if it were you", "something else")
+AFTER_THE_END = ("another answer", "a message, as if it came from you", "something else")
 
 
 @kept_with()
