@@ -1,6 +1,5 @@
 """Every "where is this number from" panel: what it says can be run, and gives the number on the screen."""
 
-import asyncio
 import dataclasses
 from collections.abc import Iterator
 
@@ -147,21 +146,6 @@ def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
     chain = sampling.SamplerChain(prompt)
     chain.parts["cards"].change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
     assert check(chain, tiny_model, prompt.trace)
-
-
-def test_a_panel_of_a_text_before_it_is_written_again(tiny_model):
-    async def scene():
-        prompt = views.Prompt(tiny_model, TEXT)
-        view = sampling.Writing(prompt, n=3)
-        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-        shown = view.parts["left"].own
-        view.controls["left_temperature"].value = 0.3
-        assert check(view, tiny_model, prompt.trace)
-        prompt.box.value = OTHER
-        assert check(view, tiny_model, prompt.trace)
-        assert view.parts["left"].own is shown
-
-    asyncio.run(scene())
 
 
 def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_model):

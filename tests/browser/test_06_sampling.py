@@ -91,7 +91,7 @@ def test_the_three_steps_explain_themselves(lab):
 
 
 def text_box(lab):
-    return lab.page.get_by_label("Your text")
+    return controls(lab, drawn(lab, "next_token_bars")).locator("input[type=text]").first
 
 
 def test_a_typed_text_reaches_the_bars(lab):
