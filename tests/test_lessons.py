@@ -22,6 +22,7 @@ from llmviz.claims import CLAIMS, stored
 from llmviz.claims.cases import ARTICLES
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
+from llmviz.claims.sampling import TWENTY
 from llmviz.claims.tokenization import KINDS, LAST
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
@@ -756,7 +757,7 @@ def test_the_numbers_of_the_third_lesson_are_the_models(model):
     assert numbers(step(3, 25)) == [experiments.first_choices(run, 10), 10]
     greedy = experiments.write(model, run.tokens, 40)
     greedily = rows["drawn_repeats"]["controls"]  # each text as often as there are seeds
-    n_often = sum(share > 25 for name, share in greedily.items() if name.endswith("seed 1"))
+    n_often = sum(greedily[f"{name}, seed 1"] > 25 for name in TWENTY)
     assert numbers(step(3, 33)) == [round(100 * greedy.repetition(40)), n_often]
 
     hot, top_p = ("temperature", 2.0), ("top_p", 0.9)

@@ -212,27 +212,31 @@ CLAIMS = (
     *section(
         "The loop",
         first_choices=on_runs(
-            "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
-            "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
+            "At temperature 1, usually fewer than half of the tokens are the likeliest in their place.",
+            "Write 40 tokens after each text, with one to three seeds, and count those that are the likeliest.",
             lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
             cases=runs(TWENTY, 1, 2, 3),
         ),
         drawn_repeats=on_runs(
-            "At temperature 0, a quarter or more is repetition after 8 of 20 texts; at temperature 1, so much is rare.",
-            "Write 40 tokens with ten seeds, and count those in a run of four that the text had before.",
+            "At temperature 1, it is rare that a quarter or more of a text is repetition. At temperature 0, it isn't.",
+            "Write 40 tokens with one to ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
             Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
             control=("temperature 0", partial(repetition, temperature=0)),
+            unseen_bounds=Bounds(supports=above(25), count=1, control=Bounds(supports=above(25), count=25)),
             cases=runs(TWENTY, *range(1, 11)),
         ),
         warmer_repeats_less=Claim(
-            "On average, there is as much repetition at temperature 0.3 as at 0, and less at 0.5.",
-            "The same at 0.3 and 0.5, with five seeds, the mean of all texts.",
+            "On average, temperature 0.5 leaves about half of the repetition, and 0.3 most of it.",
+            "The same at 0.3 and 0.5, with one to five seeds: the mean of all texts.",
             mean_repetition,
             Bounds(at={"0.3": (22, 26), "0.5": (12, 16)}, control=Bounds(within=(22, 28))),
             control=("temperature 0", partial(mean_repetition, greedy=True)),
             over="temperatures",
+            unseen_bounds=Bounds(
+                at={"0.3, unseen": (40, 48), "0.5, unseen": (24, 29)}, control=Bounds(within=(50, 57))
+            ),
             cases={name: (float(name), runs(TWENTY, *range(1, 6))) for name in ("0.3", "0.5")},
             unseen={"0.3, unseen": (0.3, UNSEEN_RUNS), "0.5, unseen": (0.5, UNSEEN_RUNS)},
         ),
