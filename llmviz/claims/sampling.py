@@ -182,7 +182,7 @@ CLAIMS = (
             "It gets three of 36 sums right, but far more with something in front.",
             "Put a space, *So*, *Q:* or a new line in front of each sum, and count those that are right.",
             right_sums,
-            Bounds(within=(24, 34), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
+            Bounds(within=(24, 36), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
             control=("nothing in front", lambda model, before: right_sums(model, "")),
             over="texts in front",
             cases=IN_FRONT,
@@ -241,10 +241,11 @@ CLAIMS = (
             unseen={"0.3, unseen": (0.3, UNSEEN_RUNS), "0.5, unseen": (0.5, UNSEEN_RUNS)},
         ),
         copies_add=on_texts(
-            "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
+            "A repetition usually feeds itself: without its earlier turns, its tokens are less likely.",
             "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
             lambda model, text: 100 * experiments.gain_from_copies(model, continuation(model, text, 0, 1)),
-            Bounds(supports=(17.5, 77), count=15, of=17, at={SAME: below(0)}),
+            Bounds(supports=above(10), count=15, of=17, at={SAME: below(0)}),
+            unseen_bounds=Bounds(supports=above(10), count=30, of=31),
             unit="percentage points",
         ),
         expected_after_itself=on_texts(
@@ -260,10 +261,11 @@ CLAIMS = (
     *section(
         "A chat",
         answers_end=on_questions(
-            "In the chat template, almost every answer to these short questions comes to its end token.",
-            "Count the tokens of the answer, up to 300.",
+            "In the chat template, most answers to short questions end by themselves.",
+            "Count the tokens of the answer, up to 300, where the program stops it.",
             lambda model, question: len(whole_answer(model, question).tokens),
-            Bounds(supports=(8, 172), count=14, lowest=(8, 8)),
+            Bounds(supports=(1, 299), count=14),
+            unseen_bounds=Bounds(supports=(1, 299), count=17),
             unit="tokens",
         ),
         no_end_on_the_way=on_questions(
@@ -272,9 +274,10 @@ CLAIMS = (
             lambda model, question: 100 * float(np.median(whole_answer(model, question).end_probs[:-1])),
             Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
             control=("at the last", lambda m, question: 100 * whole_answer(m, question).end_probs[-1]),
+            unseen_bounds=Bounds(within=below(0.001), control=Bounds(supports=above(10), count=17)),
         ),
         user_after_the_end=on_questions(
-            "After an answer ends, a message of the user is next; where a bare question ends at once, the assistant's.",
+            "After its answer, the model begins a message of the user; after a bare question, one of the assistant.",
             "Go on after the end token, and count the tokens to that message.",
             partial(n_to_message, role="user", template=True),
             Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),

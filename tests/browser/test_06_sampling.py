@@ -104,7 +104,7 @@ def test_a_typed_text_reaches_the_bars(lab):
     expect(labels.first).to_contain_text("Paris")
     box.fill("")
     box.press("Enter")
-    expect(lab.page.get_by_text(NO_TEXT)).to_be_visible()
+    expect(controls(lab, bars).get_by_text(NO_TEXT)).to_be_visible()
     box.fill(old)
     box.press("Enter")
     expect(labels.first).to_have_text(before)
