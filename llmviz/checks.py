@@ -344,9 +344,20 @@ def analogy(attempt: Callable) -> Verdict:
         for i, length, part, mine in zip((a, b, c), lengths, (1, 0.3, 1), own):
             table[i] = length * (common + part * mine)
         right = _unit(table[a] - table[b] + table[c])
-        table[long] = 30 * (right + 2 * own[3])  # farther off, but its length gives it the largest dot product
+        table[long] = 30 * (
+            right + 2 * own[3]
+        )  # farther off, but its length gives it the largest dot product
         # Each other sum has a nearest row of its own, so that none of them passes for the right one.
-        others = ((1, 0, 1), (1, 0, 0), (0, 0, 1), (1, 1, 1), (1, -1, 0), (0, -1, 1), (1, -2, 1), (1, -0.5, 1))
+        others = (
+            (1, 0, 1),
+            (1, 0, 0),
+            (0, 0, 1),
+            (1, 1, 1),
+            (1, -1, 0),
+            (0, -1, 1),
+            (1, -2, 1),
+            (1, -0.5, 1),
+        )
         others += (1, 1, -1), (-1, 1, 1)
         sums = [right, *(_unit(np.array(times) @ table[[a, b, c]]) for times in others)]
         for i, sum_, mine in zip((answer, *decoys), sums, own[4:]):
@@ -382,7 +393,9 @@ def analogy(attempt: Callable) -> Verdict:
         "You swapped b and c: king - man + woman is table[a] - table[b] + table[c].": lambda a, b, c, table: (
             best(table[a] - table[c] + table[b], table, {a, b, c})
         ),
-        "You left out b. Subtract its row.": lambda a, b, c, table: best(table[a] + table[c], table, {a, b, c}),
+        "You left out b. Subtract its row.": lambda a, b, c, table: best(
+            table[a] + table[c], table, {a, b, c}
+        ),
         "You added b. Subtract it.": lambda a, b, c, table: best(
             table[a] + table[b] + table[c], table, {a, b, c}
         ),
@@ -480,8 +493,7 @@ def rotate_pair(attempt: Callable) -> Verdict:
         "Your hand turns the wrong way. The minus belongs to b · sin, in the first number.": lambda a, b, angle: (
             turned(a, b, -angle)
         ),
-        "You converted the angle, but it's already in radians. Pass it to np.cos and np.sin "
-        "unchanged.": [
+        "You converted the angle, but it's already in radians. Pass it to np.cos and np.sin unchanged.": [
             lambda a, b, angle: turned(a, b, np.radians(angle)),
             lambda a, b, angle: turned(a, b, np.degrees(angle)),
         ],
@@ -497,7 +509,9 @@ def rotate_pair(attempt: Callable) -> Verdict:
         "Your second number hasn't changed. It turns as well: a · sin + b · cos.": lambda a, b, angle: (
             np.array([turned(a, b, angle)[0], b])
         ),
-        "You swapped the two results. a · cos − b · sin is the first.": lambda a, b, angle: turned(a, b, angle)[::-1],
+        "You swapped the two results. a · cos − b · sin is the first.": lambda a, b, angle: turned(
+            a, b, angle
+        )[::-1],
     }
     return compare(
         attempt, cases, turned, mistakes, "Right. The hand has turned, and its length is unchanged."
