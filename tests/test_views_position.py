@@ -240,7 +240,8 @@ def test_the_bars_are_the_edited_models(switches, model):
 
 def test_surprise_is_measured_with_each_setting_and_with_other_parts_off(switches, model):
     tokens = model.tokenizer.encode("The capital of France is")
-    whole, off, _twice, four_times, _half, moved, block_off, worst = switches.parts["surprise"].values[0]
+    values = switches.parts["surprise"].values
+    whole, off, _twice, four_times, _half, moved, block_off, worst = np.nansum(values, axis=0)
     for shown, edits in ((whole, Edits()), (four_times, Edits(position_scale=4.0))):
         assert shown == pytest.approx(experiments.token_surprise(model.trace(tokens, edits)).mean(), rel=1e-4)
     blocks = {

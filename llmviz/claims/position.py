@@ -63,6 +63,11 @@ def little_wrong(model: Model, text: str) -> float:
     return max(cost(model, text, edits=Edits(position_scale=by), than=NO_ROPE) for by in (0.5, 2.0))
 
 
+def cheapest_change(model: Model, text: str) -> float:
+    changes = NO_ROPE, *(Edits(position_scale=by) for by in (2.0, 4.0, 0.5))
+    return min(cost(model, text, edits=edits, than=Edits()) for edits in changes)
+
+
 def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = None) -> float:
     return experiments.unturned_cost(model, model.tokens_of(text)[:n_tokens], pairs).mean()
 
@@ -218,6 +223,20 @@ CLAIMS = (
             over="sentences",
             cases=SENTENCES,
             unseen=WHOLE,
+        ),
+        within_a_text=on_texts(
+            "Within a text, the likeliest token usually changes.",
+            "Switch RoPE off: is another token the likeliest now?",
+            lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
+            Bounds(supports=YES, count=(12, 20)),
+            unseen_bounds=Bounds(supports=YES, count=(20, 32)),
+        ),
+        none_lowers=in_bits(
+            "On most texts, neither RoPE off nor positions times 2, 4 or ½ lower the surprise.",
+            "Do each of the four: how many bits more does a token cost in the best of them?",
+            cheapest_change,
+            Bounds(supports=above(0), count=(12, 20)),
+            unseen_bounds=Bounds(supports=above(0), count=(20, 32)),
         ),
         rope_off_costs=in_bits(
             "RoPE usually lowers surprise by more than 0.4 bits per token, but attention lowers it far more.",

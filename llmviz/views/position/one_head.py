@@ -56,8 +56,10 @@ class Clocks(View):
     def dial(self, scene: Scene) -> dict:
         at = strongest_head(scene.run)
         hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
-        caption = "Your last token's query in L{}·H{}: {} numbers as {} clock hands, fast hands first. Filled clocks "
-        caption = caption.format(*at, hands.size, len(hands)) + "have gone all the way round."
+        caption = (
+            "Your last token's query in layer {}, head {} (L{}·H{}): {} numbers as {} clock hands, fast hands first. "
+            "Filled clocks have gone all the way round."
+        ).format(*at, *at, hands.size, len(hands))
         return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 

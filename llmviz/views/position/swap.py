@@ -194,6 +194,7 @@ class SwapWords(Swap):
         first = percent(scene.changes[1, 0])
         return [
             f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, "
-            f"and the layer that changes most by {off}. With the mask off too, the largest change is {no_mask}.",
+            f"and the layer that changes most by {off}. With the mask off too, every token attends to the same tokens "
+            f"in either order, and the largest change is {no_mask}.",
             cut(scene.run),
         ]
