@@ -348,18 +348,9 @@ def analogy(attempt: Callable) -> Verdict:
             right + 2 * own[3]
         )  # farther off, but its length gives it the largest dot product
         # Each other sum has a nearest row of its own, so that none of them passes for the right one.
-        others = (
-            (1, 0, 1),
-            (1, 0, 0),
-            (0, 0, 1),
-            (1, 1, 1),
-            (1, -1, 0),
-            (0, -1, 1),
-            (1, -2, 1),
-            (1, -0.5, 1),
-        )
-        others += (1, 1, -1), (-1, 1, 1)
-        sums = [right, *(_unit(np.array(times) @ table[[a, b, c]]) for times in others)]
+        times = "1 0 1, 1 0 0, 0 0 1, 1 1 1, 1 -1 0, 0 -1 1, 1 -2 1, 1 -.5 1, 1 1 -1, -1 1 1"
+        others = [[float(by) for by in each.split()] for each in times.split(", ")]
+        sums = [right, *(_unit(np.array(by) @ table[[a, b, c]]) for by in others)]
         for i, sum_, mine in zip((answer, *decoys), sums, own[4:]):
             table[i] = sum_ + 1.3 * mine
         cases.append((a, b, c, table))

@@ -232,16 +232,6 @@ CLAIMS = (
             Bounds(supports=below(0), count=42),
             unseen_bounds=Bounds(supports=below(0), count=20),
         ),
-        equal_beginnings=of_words(
-            "If all words before are the same but one (*river bank, savings bank, savings office*), it's the other way "
-            "round for only about half of the words.",
-            "The same, in sentences that differ only in their last two words.",
-            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
-            Bounds(supports=below(0), count=(8, 14), median=(-0.06, 0.06)),
-            unseen_bounds=Bounds(supports=below(0), count=(9, 16), median=(-0.06, 0.06)),
-            cases=EQUAL_BEGINNINGS,
-            unseen=UNSEEN_EQUAL_BEGINNINGS,
-        ),
         similar_next_tokens=of_sets(
             "The predictions of the next token are usually more similar after the two words, too.",
             "From their overlap after the two words, subtract their overlap after the two senses.",
@@ -251,6 +241,16 @@ CLAIMS = (
             Bounds(supports=above(0.1), count=(40, 46)),
             unseen_bounds=Bounds(supports=above(0.1), count=(18, 24)),
             unit="percentage points",
+        ),
+        equal_beginnings=of_words(
+            "If all words before are the same but one (*river bank, savings bank, savings office*), the two words end "
+            "more similar than the two senses about half of the time.",
+            "After all layers, subtract the cosine of the two words from that of the two senses.",
+            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
+            Bounds(supports=below(0), count=(8, 14), median=(-0.06, 0.06)),
+            unseen_bounds=Bounds(supports=below(0), count=(9, 16), median=(-0.06, 0.06)),
+            cases=EQUAL_BEGINNINGS,
+            unseen=UNSEEN_EQUAL_BEGINNINGS,
         ),
     ),
 )

@@ -161,7 +161,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
 
 
 def test_two_words_are_swapped(lab):
-    layers = shown(lab, "line_plot", 2)
+    layers = shown(lab, "line_plot", 1)
     box = around(layers)
     path = layers.locator(".lv-line-0").first
     drawn = path.get_attribute("d")

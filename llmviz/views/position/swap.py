@@ -106,7 +106,7 @@ class UnorderedSet(Swap):
         TokenStrip,
         [],
         highlight_name="the two tokens",
-        caption="The tokens that are looked up, each by its id. Without order, they're sorted by id.",
+        caption="The tokens that are looked up, each with its row number. Without order, they're sorted by it.",
     )
     def strip(self, scene: Scene) -> dict:
         own, ids = scene.runs[0].tokens, scene.runs[scene.swapped].tokens
