@@ -15,9 +15,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LEFT = {
     "04_attention",
     "06_sampling",
-    "07_text",
-    "08_size",
-    "09_fine_tuning",
 }
 
 

@@ -48,9 +48,6 @@ STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # 
 CEILINGS = {
     "notebooks/04_attention.ipynb": 22,
     "notebooks/05_ffn.ipynb": 12,
-    "notebooks/07_text.ipynb": 2,
-    "notebooks/08_size.ipynb": 7,
-    "notebooks/09_fine_tuning.ipynb": 11,
 }
 # Questions of pages that are still to be rewritten.
 LEFT = {
