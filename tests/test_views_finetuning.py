@@ -183,17 +183,6 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
     asyncio.run(scene())
 
 
-def test_numbers_that_overflow_are_said(tuning, monkeypatch):
-    def runs_away(*_arguments, **_options):
-        yield from ()
-        raise FloatingPointError("it ran away")
-
-    monkeypatch.setattr(training, "finetune", runs_away)
-    tuning.parts["card"].committed = True
-    assert tuning.parts["card"].verdict == "It ran away."
-    assert tuning.trace.tuned is None
-
-
 # --- what follows a training ---
 
 
@@ -218,9 +207,8 @@ def test_before_and_after_side_by_side(tuned):
     assert read("\udce0", tuned.run.tokenizer).message == said(view)
     view.controls["question"].value = "word " * 300
     assert re.search(holding(200), said(view))
-    short, *others = (row[0] for row in view.parts["table"].sections["Yours"])
+    [(short, *_)] = view.parts["table"].sections["Yours"]
     assert len(short) < 90
-    assert others == ["<b>"]
 
 
 @pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])

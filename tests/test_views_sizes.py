@@ -1,6 +1,5 @@
 """Size and configuration (notebook 08): models of several sizes, the formula, and memory."""
 
-import asyncio
 import os
 import re
 
@@ -10,7 +9,6 @@ from messages import holding, numbers
 
 from llmviz import experiments, training
 from llmviz.experiments import small_models
-from llmviz.model import Model
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
 from llmviz.weights import random_weights, stored
@@ -79,20 +77,6 @@ def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
     page.parts["card"].change(guess=1, committed=True)
     assert page.parts["card"].answer == 1
     assert "a tie" in page.parts["card"].verdict
-
-
-def test_a_question_that_is_opened_again_stops_it_and_shows_nothing():
-    async def commit_and_take_back():
-        page = race(steps=10_000)
-        page.parts["card"].change(guess=0, committed=True)
-        await asyncio.sleep(0.3)
-        page.parts["card"].ask_again()
-        await asyncio.sleep(0.05)
-        assert not page.busy
-        hidden = [page.parts[name].layout.display for name in ("bars", "table")]
-        assert hidden == ["none"] * 2
-
-    asyncio.run(commit_and_take_back())
 
 
 @pytest.mark.parametrize("text", ["", "two words"])
@@ -176,9 +160,3 @@ def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
 )
 def test_bytes_for_people(n, text):
     assert parameters.in_bytes(n) == text
-
-
-def test_a_model_that_is_made_here_can_be_counted():
-    *_, last = training.pretrain(TEXT, TWO["one"], steps=1)
-    assert isinstance(last.model, Model)
-    assert experiments.n_parameters(last.model) == last.model.config.n_parameters
