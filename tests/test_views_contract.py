@@ -147,18 +147,14 @@ VIEWS = {
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
-    "what a head says": attention.WhatAHeadSays,
     "one head by hand": lambda prompt, **state: attention.HeadByHand(prompt, **{"layer": 1, **state}),
     "one FFN by hand": lambda prompt, **state: ffn.FFNByHand(prompt, **{"layer": 1, **state}),
     "head explorer": attention.HeadExplorer,
-    "head finder": attention.HeadFinder,
     "sink": attention.Sink,
     "induction": lambda prompt: attention.Induction(prompt.language_model, n=8, off=2),
-    "wake up": lambda prompt: attention.WakeUp(
-        prompt.language_model, texts=("the dog", TEXT, LESSON[:30]) * 3
-    ),
-    "what mattered": attention.WhatMattered,
-    "does it matter": lambda prompt, **state: attention.DoesItMatter(prompt, "The dog sat on a mat", **state),
+    "does it matter": of_fact(attention.DoesItMatter, committed=True),
+    "why there": lambda prompt, **state: attention.WhyThere(prompt, **{"layer": 2, "head": 1, **state}),
+    "noun pair": lambda prompt: attention.NounPair(prompt, "a", 2),
     "cost": lambda prompt: attention.Cost(prompt.language_model, lengths=(4, 5, 6, 7, 8)),
     "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
@@ -194,10 +190,11 @@ VIEWS = {
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
 VIEWS |= {
-    "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
-    "norms": ffn.StreamNorms,
     "logit": ffn.LogitTakenApart,
-    "population": lambda prompt, **state: ffn.Population(prompt.language_model, prompt, **state),
+    "article neuron": ffn.ArticleNeuron,
+    "word neurons": lambda prompt, **state: ffn.WordNeurons(
+        prompt, **{"words": "cat, dog", "committed": True, **state}
+    ),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),

@@ -8,7 +8,6 @@ from widget_tree import HOSTILE, every_picture
 
 from llmviz import views
 from llmviz.views.attention.head_grid import HeadGrid
-from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer
 
@@ -50,7 +49,6 @@ def send_nonsense(picture):
     ("make", "where"),
     [
         (lambda: views.HeatMap(np.eye(2), ["a", "b"]), [1, 1]),
-        (lambda: PieceTable(values=np.eye(2), pieces=[*"abcd"]), [1, 1]),
         (lambda: views.VectorPicture([1.0, 2.0]), 1),
     ],
 )
@@ -62,6 +60,12 @@ def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
     assert picture.selected is None
     picture.set_state({"selected": where})
     assert picture.selected is None
+
+
+class BothByPage(HeadGrid):
+    """A picture of which the page sets two traits."""
+
+    _by_page = ("selected", "chosen")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
+    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state({name: wrong})
@@ -90,7 +94,7 @@ def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong)
 
 
 def test_one_wrong_value_keeps_the_others_out():
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
+    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
 

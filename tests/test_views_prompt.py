@@ -7,7 +7,7 @@ import pytest
 from messages import numbers
 
 from llmviz.views import ffn as pictures
-from llmviz.views.attention.does_it_matter import DoesItMatter
+from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.text_box import Prompt, read, status
 from llmviz.where import VARIABLE
 
@@ -16,7 +16,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     """JupyterLab hands each widget's messages to a thread of its own."""
     from concurrent.futures import ThreadPoolExecutor
 
-    view, lens = pictures.FFNByHand(prompt, 1), pictures.LensGrid(prompt, "cat")
+    view, other = pictures.FFNByHand(prompt, 1), pictures.ArticleNeuron(prompt)
     texts = ["the cat sat on the dog"[: 3 + i % 19] for i in range(40)]
     with ThreadPoolExecutor(2) as threads:
         typed = threads.submit(lambda: [setattr(prompt.box, "value", text) for text in texts])
@@ -26,7 +26,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
         typed.result()
         moved.result()
     n = len(prompt.trace.tokens)
-    assert len(view.parts["strip"].pieces) == len(lens.parts["map"].col_labels) == n
+    assert len(view.parts["strip"].pieces) == len(other.parts["strip"].pieces) == n
     np.testing.assert_array_equal(
         view.parts["written"].values[0], prompt.trace.blocks[view.state.layer].resid_mid[-1]
     )
@@ -62,8 +62,8 @@ def test_enter_is_named_where_it_runs_the_model(tiny_model, monkeypatch, live, w
 
 def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
     """JupyterLab hands the messages of widgets to a thread of their own; a cell's jobs draw in another."""
-    view = DoesItMatter(Prompt(tiny_model, "the cat"), "the dog")
-    control = view.controls["partner"]
+    view = Fact(Prompt(tiny_model, "the cat sat"), "dog")
+    control = view.controls["word"]
     set_trait, has_set, drawn = control.set_trait, threading.Event(), threading.Event()
 
     def slowly(name, value):
@@ -72,13 +72,13 @@ def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
         drawn.wait(0.5)
 
     control.set_trait = slowly
-    typed = threading.Thread(target=control.set_state, args=({"value": "the cats"},))
+    typed = threading.Thread(target=control.set_state, args=({"value": "cats"},))
     typed.start()
     has_set.wait(5)
     view.redraw()
     drawn.set()
     typed.join()
-    assert view.state.partner == control.value == "the cats"
+    assert view.state.word == control.value == "cats"
 
 
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):

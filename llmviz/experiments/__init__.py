@@ -4,12 +4,13 @@
     patching               give a part what it had in another run (activation patching), or cut one path between heads
     attribution            what each part adds directly to a logit, and which tokens of the text an answer rests on
     lens                   the prediction at each depth, and how similar words are there
+    score_parts            what the parts of the stream add to one attention score
     minimal_pairs          two sentences that differ in one word, and in the one that depends on it
     facts                  follow a fact from the subject to the answer
     induction              two heads that copy what came before, together
     attention_behaviours, sinks   what heads attend to
     order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
-    neurons                which neurons write, and what they push
+    neurons                which neurons write, which fire at one word, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     journey                one turn of the loop, for a picture of all stages
     writing, answers       what the model writes, and which answers are right
@@ -57,11 +58,9 @@ from .induction import (
     weaken,
     without_heads,
 )
-from .lens import logit_lens, residual_norms
+from .lens import logit_lens
 from .minimal_pairs import (
-    differing_tokens,
     each_head_patched,
-    mean_outcome,
     minimal_pair,
     strongest_besides,
 )
