@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from llmviz.experiments import learning
@@ -18,11 +15,8 @@ TIED = 0.065  # of a token's nearest: as much as the table and the counts differ
 class PredictTraining(Predict):
     """A guess card about a `Pretraining`, whose answer comes once its model is trained; committing shows `then`.
 
-    answer: from the `TrainingSoFar` to the number, or the index of an option. card: as for `Predict`.
+    answer: from the `TrainingSoFar` to the number, or the index of an option.
     """
-
-    def __init__(self, question: str, options: Sequence[str] | None = None, **card: Any):
-        super().__init__(question, options, stage="training", **card)
 
     @part(Predict.card.make)
     def card(self, scene: Scene) -> dict:
