@@ -5,6 +5,7 @@ few views where the fault is in the base.
 """
 
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
+DETECTORS = "views/ffn/detectors.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 TURNS, STEPS, TREE = (
     "views/kit/turns.py",
@@ -170,4 +171,10 @@ MUTANTS = {
         '"order": [*scene.order]',
         '"order": [*self.state.order]',
     ),
+    "article neuron: it fires at more than full strength": (
+        DETECTORS,
+        "np.minimum(np.abs(fires / usual), 1)",
+        "np.abs(fires / usual)",
+    ),
+    "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
 }
