@@ -421,14 +421,14 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
         for name, job in view.jobs.items():
-            if job.start and name not in view._at_work:
+            if job.start and not view._work[name].doing:
                 view.parts[name].click()
             for _ in range(4):
                 await asyncio.sleep(0)
-            if name in view._at_work:
+            if view._work[name].doing:
                 so_far = view._measured(name, view.state)
                 view.parts[name].click()
-                assert name not in view._at_work
+                assert not view._work[name].doing
                 known = view._measured(name, view.state)
                 assert (known.status, known.share) == ("stopped", so_far.share)
                 assert known.result is so_far.result

@@ -195,11 +195,9 @@ def test_limit_follows_the_values_until_it_is_given():
     assert heat.limit == 1
     heat.change(values=CAUSAL * -8, kind="signed")
     assert heat.limit == 8
-    heat.limit = 3
+    heat = HeatMap(CAUSAL, PIECES, kind="signed", limit=3)
     heat.values = CAUSAL * 9
     assert heat.limit == 3
-    heat.change(limit=None)
-    assert heat.limit == 9
     heat.change(limit=0.5, values=CAUSAL * 4)
     assert heat.limit == 0.5
 
