@@ -112,8 +112,8 @@ MUTANTS = {
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
         AS_CODE,
-        "vars(view.State()), vars(view.state)",
-        "vars(view.State()), vars(view.State())",
+        "state = vars(view.state)",
+        "state = vars(view.State())",
     ),
     "the text form shows what is hidden": (PICTURE, ' or child.layout.display == "none"', ""),
     "a closed view is told of results": (JOBS, "            self._measurements.views.discard(self)\n", ""),

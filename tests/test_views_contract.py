@@ -31,7 +31,7 @@ from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.sent import values_of_picture
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights
 
@@ -343,7 +343,7 @@ async def settled(view):
 
 def boxes(view):
     """The text boxes that a view follows or shows."""
-    return [box for box in {*inside(view, TextBox), view.source} if isinstance(box, TextBox)]
+    return [box for box in {*inside(view, Prompt), view.source} if isinstance(box, Prompt)]
 
 
 def buttons(view):

@@ -31,7 +31,7 @@ class RowExplorer(View):
         """Return how far the colours run: as far as for the whole table, of which a part is enough."""
         return usual_limit(scene.run.model.weights.W_E[::16])
 
-    @part(VectorPicture, [], limit=1.0)
+    @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
         run, W_E = scene.run, scene.run.model.weights.W_E
         token, piece = run.tokens[scene.selected], run.pieces[scene.selected]

@@ -51,15 +51,14 @@ def line_of(view: View, names: Mapping[str, Any]) -> str:
 
 
 def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
-    first, state = vars(view.State()), vars(view.state)
+    state = vars(view.state)
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
             expression = _expression(value, names, "prompt" if value is view.source else parameter.name)
             needs_name = parameter.default is not parameter.empty or parameter.kind is parameter.KEYWORD_ONLY
             yield f"{parameter.name}={expression}" if needs_name else expression
-    # What the constructor makes of a field that it is not given, it makes again.
-    defaults = {name: (first if name in view._options else view._first_state)[name] for name in state}
-    defaults |= {parameter.name: parameter.default for parameter, _ in view._made_with}
+    own = {parameter.name: parameter.default for parameter, _ in view._made_with}
+    defaults = vars(view.State()) | view._made_again | own
     for name, value in state.items():
         if value != defaults[name] and _is_literal(value):
             yield f"{name}={value!r}"

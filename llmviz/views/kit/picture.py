@@ -205,6 +205,7 @@ class Picture(Closable, anywidget.AnyWidget):
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
     stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # whose accent colour it wears
+    provenance = traitlets.Callable(None, allow_none=True)
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
@@ -213,12 +214,11 @@ class Picture(Closable, anywidget.AnyWidget):
     _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
-    def __init__(self, *, provenance: Callable | None = None, **traits):
+    def __init__(self, **traits):
         own = type(self).class_traits()  # None: the default, except where it is a value itself
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        self.provenance = provenance
         if self._data:
             self.observe(self._say_again, list(self._data))
         self.observe(self.explain_again, "asked")
@@ -232,15 +232,9 @@ class Picture(Closable, anywidget.AnyWidget):
     def _script_of_its_kind(self) -> Script:
         return script(self._static)
 
-    @property
-    def provenance(self) -> Callable | None:
-        """The function that explains a number of this picture, or None."""
-        return self._provenance
-
-    @provenance.setter
-    def provenance(self, function: Callable | None) -> None:
-        self._provenance = function
-        self.explains = function is not None
+    @traitlets.observe("provenance")
+    def _explains_from_now_on(self, change) -> None:
+        self.explains = change["new"] is not None
         self.asked = None
 
     def set_state(self, sync_data: dict) -> None:
@@ -290,8 +284,8 @@ class Picture(Closable, anywidget.AnyWidget):
         """Explain what is asked about, as it is now; nothing where that is not, or no longer, in the picture."""
         explanation = None
         with contextlib.suppress(IndexError, ValueError):
-            if self.asked is not None and self._provenance and self._is_place(self.asked):
-                explanation = self._provenance(*self.asked).as_dict()
+            if self.asked is not None and self.provenance and self._is_place(self.asked):
+                explanation = self.provenance(*self.asked).as_dict()
         if explanation is None:
             self.asked = None
         self.explanation = explanation
@@ -299,7 +293,7 @@ class Picture(Closable, anywidget.AnyWidget):
     def _is_place(self, asked: list[int]) -> bool:
         """Say whether it has as many numbers as `provenance` takes."""
         try:
-            inspect.signature(self._provenance).bind(*asked)
+            inspect.signature(self.provenance).bind(*asked)
         except TypeError:
             return False
         return True
@@ -357,13 +351,18 @@ class OfCells(Picture):
 
 
 class Scaled(Picture):
-    """A picture whose colours run as far as `limit`: given when it is made, or `fitted()`, which follows `values`."""
+    """A picture whose colours run as far as `limit`: as soon as one is given, that; else `fitted()` to its values."""
 
     limit = traitlets.Float(1.0).tag(sync=True)
 
     def __init__(self, *, limit: float | None = None, **traits):
         self._is_given = limit is not None
         super().__init__(limit=limit, **traits)
+
+    def change(self, **traits) -> None:
+        """As for every picture."""
+        self._is_given |= "limit" in traits
+        super().change(**traits)
 
     def fitted(self) -> float:
         """The limit that fits the values."""

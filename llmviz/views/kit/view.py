@@ -110,14 +110,14 @@ class View(Working):
 
     def __new__(cls, *arguments: Any, **options: Any):
         view = super().__new__(cls, *arguments, **options)
-        view._made_with, view._options = as_code.made_with(cls, arguments, options), {*options}
+        view._made_with, view._given = as_code.made_with(cls, arguments, options), {*options}
         return view
 
     def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
         self.state = self.State(*values, **state)
-        self._first_state = vars(self.state)
+        self._made_again = {name: state[name] for name in state.keys() - self._given}  # by the constructor
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self.check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
