@@ -3,7 +3,6 @@
 import base64
 import json
 import random
-import re
 import time
 from dataclasses import dataclass, fields
 from dataclasses import replace as made_anew
@@ -30,7 +29,6 @@ from llmviz.views.kit.view import View, job, part, press
 
 TEXT, OTHER = "The cat sat on the mat", "the dog"
 STEPS = 30
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
 SECONDS = 0.4  # of computing, for the table of a view
 
 pytestmark = pytest.mark.usefixtures("unchecked", "nothing_measured")
@@ -85,10 +83,8 @@ class Page:
                     return None
                 begin = state | self.table["writes"][fits]
                 kept = begin | {name: state[name] for name in view["lasting"]}
-                kept |= self.begun(view, kept)
                 is_held = all(self.find(rules, kept) is not None for rules in view["widgets"].values())
                 state = kept if is_held else begin
-            state |= self.begun(view, state)
             if view["handed"]:
                 run = state[f"{n}:run"] = self.find(view["handed"], state)
                 if run is None:
@@ -96,14 +92,6 @@ class Page:
         views = self.table["views"]
         rules = [rules for view in views for rules in (*view["widgets"].values(), view["by_itself"])]
         return state if all(self.find(rule, state) is not None for rule in rules) else None
-
-    def begun(self, view, state):
-        """Return for each job of a view whether it was begun with the values that it reads in a state."""
-        no = self.table["state"]
-        return {
-            flag: state.get(f"{of} {','.join(str(state[field]) for field in reads)}", no[flag])
-            for flag, of, reads in view["flags"]
-        }
 
     def view_state(self, number, kind):
         """Return the state of a view."""
@@ -166,10 +154,6 @@ def alone():
         view.close()
 
 
-def numbers_in(text):
-    return [float(number) for number in NUMBER.findall(text)]
-
-
 def forget(view):
     """Forget what was measured for the table."""
     view._measurements._measurements.clear()
@@ -189,12 +173,12 @@ class Walk:
         self.names = {widget.model_id: name for name, widget in self.table.widgets.items()}
 
     def new(self):
-        """Return a new view in the state of the page, with the jobs that were begun there."""
+        """Return a new view in the state of the page, with the jobs begun that are done there."""
         view = again(self.view)
         view.become(self.page.view_state(self.table.number, view.State))
-        for name, flag in self.table.flags.items():
-            is_begun = self.page.value(self.page.state[flag])
-            if is_begun and view._measured(name, view.state).status != "done":
+        for name in self.table.begun:
+            is_new = view._measured(name, view.state).status != "done"
+            if is_new and self.page.shows(self.table.number, self.table.widgets[name].model_id)["hidden"]:
                 view.parts[name].click()
         return view
 
@@ -202,6 +186,8 @@ class Walk:
         """Return where a new view shows, or says of itself, something else than the page."""
         found = {}
         for name, widget in (new.parts | new.controls).items():
+            if name in self.table.begun:
+                continue  # A page hides the button once its job is done.
             says, shows = (
                 self.page.shows(self.table.number, self.table.widgets[name].model_id),
                 as_sent(widget),
@@ -214,17 +200,6 @@ class Walk:
                 is_seen = trait == "hidden" or not either_hidden
                 if is_seen and not same(value, shows.get(trait)):
                     found[name, trait] = value, shows.get(trait)
-        for name in self.table.asked:
-            rules = self.rules["asked"][self.table.widgets[name].model_id]
-            for names, rows in rules:
-                for sent in [int(row.split(",")[names.index("in")]) for row in rows][:3]:
-                    if (said := self.page.find(rules, self.page.state, sent)) is not None:
-                        place = self.page.value(sent)
-                        explained = new.provenance_of(name, new.state, place)
-                        texts = self.page.table["values"][said], page_table.encoded(explained.as_dict())
-                        words = [NUMBER.sub("", text) for text in texts]
-                        if words[0] != words[1] or not np.allclose(*map(numbers_in, texts), rtol=1e-3):
-                            found[name, "asked"] = place, *texts
         return found
 
     def go(self, new, by_itself):
@@ -247,9 +222,6 @@ class Walk:
         name = self.names[widget_id]
         if after is None:
             return
-        if name in self.table.flags:
-            self.page.state = after
-            return
         before, heard, widget = new.state, [], (new.parts | new.controls)[name]
         if trait == "click":
             widget.click()
@@ -265,7 +237,7 @@ class Walk:
 @each_view
 def test_it_says_what_a_new_view_shows(tiny_model, make, monkeypatch):
     prompt = views.Prompt(tiny_model, TEXT)
-    runs, run_on = {}, prompt.run_on
+    runs, run_on = {tuple(prompt.trace.tokens): prompt.trace}, prompt.run_on
     prompt.run_on = lambda tokens: runs.get(tuple(tokens)) or runs.setdefault(tuple(tokens), run_on(tokens))
     view = make(prompt)
     made, page = page_of([view, prompt], [OTHER])
@@ -332,17 +304,6 @@ def test_a_view_follows_one_that_follows_a_text(tiny_model):
     assert len(shown) > 2
 
 
-def test_two_views_of_a_kind_share_the_jobs_of_their_source(tiny_model):
-    prompt = views.Prompt(tiny_model, TEXT)
-    one, other = Example(prompt), Example(prompt)
-    made, page = page_of([one, other])
-    weights = {view: (table_of(made, view).number, view.parts["weights"].model_id) for view in (one, other)}
-    assert all(page.shows(*of)["hidden"] for of in weights.values())
-    click = page.table["views"][weights[one][0]]["events"][f"{one.parts['weigh'].model_id} click"]
-    page.state = page.after(page.find(click, page.state))
-    assert not any(page.shows(*of)["hidden"] for of in weights.values())
-
-
 # ---- what it does not hold -----------------------------------------------------------------------------------
 
 
@@ -388,8 +349,7 @@ def busy(seconds):
         pass
 
 
-def test_what_it_does_not_hold_is_in_no_rule(monkeypatch):
-    monkeypatch.setattr(page_table, "JOB_PATIENCE", 0.05)
+def test_what_it_does_not_hold_is_in_no_rule():
     view = Slow(None)
     made, page = page_of([view], seconds=0.05)
     walk = Walk(made, page, view)

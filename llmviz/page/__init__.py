@@ -42,7 +42,8 @@ class Built:
 def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Built:
     """Run a notebook, and make the table of its views.
 
-    seconds: of computing, for all of its controls. progress: called with the share that is done. Raises CannotBuild.
+    seconds: of computing, beyond what it opens with and the first answer of each card. progress: called with the share
+    that is done. Raises CannotBuild.
     """
     try:
         node = nbformat.read(notebook, as_version=4)

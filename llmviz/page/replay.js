@@ -35,7 +35,6 @@ class Page {
   views = new Map(); // the model of each element
   models = new Map();
   events = new Map(); // the rules by "<id> <trait>"
-  asked = new Map();
   drawers = new Map(); // by widget, the rules of what it shows
   readers = new Map(); // by field, the widgets that it may change
   full = new Set();
@@ -46,7 +45,6 @@ class Page {
     for (const view of table.views) {
       for (const id of view.full ?? []) this.full.add(id);
       for (const [key, rules] of Object.entries(view.events ?? {})) this.events.set(key, { rules });
-      for (const [id, rules] of Object.entries(view.asked ?? {})) this.asked.set(id, { rules });
       for (const [id, rules] of Object.entries(view.widgets ?? {})) {
         this.drawers.set(id, [...(this.drawers.get(id) ?? []), rules]);
         for (const [fields] of rules)
@@ -91,7 +89,6 @@ class Page {
     write(writes);
     for (const [number, view] of this.table.views.entries()) {
       if (view.follows.some((run) => changed.has(run))) write(this.fitted(view, state));
-      write(this.begun(view, state));
       if (!read(view.handed, changed)) continue;
       const run = find(view.handed, state);
       if (run === undefined) return undefined;
@@ -104,13 +101,7 @@ class Page {
     const begin = this.table.writes[find(view.fits, state)];
     const kept = { ...state, ...begin };
     for (const field of view.lasting) kept[field] = state[field];
-    Object.assign(kept, this.begun(view, kept));
     return Object.keys(view.widgets).every((id) => this.isHeld(id, kept)) ? kept : { ...state, ...begin };
-  }
-  /** For each job of a view, whether the reader has begun it with the values that it reads in a state. */
-  begun(view, state) {
-    const starts = ([flag, of, reads]) => [flag, state[`${of} ${reads.map((field) => state[field])}`]];
-    return Object.fromEntries(view.flags.map(starts).map(([flag, number]) => [flag, number ?? this.table.state[flag]]));
   }
   reached(state, fields) {
     const changed = new Set(fields);
@@ -145,7 +136,6 @@ class Page {
   /** Take what a widget has sent, where the page holds it; says whether it does. before: what the widget held. */
   happen(model, trait, value, before) {
     if (this.showing) return void this.queue.push([model, trait, value, before]);
-    if (trait === "asked" && this.asked.has(model.id)) return this.explain(model, true);
     const event = this.events.get(`${model.id} ${trait}`);
     if (!event) return false; // a picture's own affair
     const drawn = this.drawn(model.id)[trait];
@@ -183,20 +173,9 @@ class Page {
     });
     for (const [model, names] of news) model.tell(names);
     this.showing = false;
-    for (const id of this.asked.keys()) if (this.models.get(id)?.get("asked")) this.explain(this.model(id), false);
     for (const view of this.table.views) if (read(view.by_itself, changed)) this.wait(view);
     if (changed.size) this.soon();
     for (const message of this.queue.splice(0)) this.happen(...message);
-  }
-  explain(model, isNew) {
-    const [asked, event] = [model.get("asked"), this.asked.get(model.id)];
-    const number = asked ? find(event.rules, this.state, this.sent(event).get(canonical(asked))) : undefined;
-    if (number !== undefined) model.tell(model.take({ explanation: number }));
-    else {
-      if (asked && isNew) this.refuse(model);
-      model.put({ asked: null, explanation: null });
-    }
-    return number !== undefined;
   }
   /** Let what happens next by itself happen, if anything does. */
   wait(view) {

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import heapq
 import itertools
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -24,9 +24,9 @@ import ipywidgets
 import numpy as np
 from ipywidgets.widgets.widget_selection import _Selection
 
-from llmviz.views.kit.lifetime import Closable, living
+from llmviz.views.kit.lifetime import living
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.sent import places_to_ask, values_of_control, values_of_picture
+from llmviz.views.kit.sent import values_of_control, values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
@@ -34,10 +34,7 @@ MOST_RUNS = 12  # of a source that views follow
 MOST_BYTES = 1_500_000  # of values of a view
 BY_ITSELF = ""  # in place of a trait, for what happens without the reader
 PRESSED = ("click", "committed")  # the traits that a press sets
-JOB_PATIENCE = 3  # seconds of computing for any job
-PATIENCE = 30  # seconds of computing for the state at the start, however little is left
-ALL_GUESSES = 1  # seconds for what follows from an answer that took longer than that
-MOST_ASKED = 64  # places of a picture that say where their numbers are from
+PATIENCE = 30  # seconds of computing for a job of the first states
 # What is not drawn from the state.
 LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
 
@@ -170,56 +167,25 @@ def canonical(value: Any) -> Any:
     return value
 
 
-class Agenda:
-    """The states that are still to be explored: first what a reader presses first, and what follows by itself."""
-
-    def __init__(self, states: Sequence[Any]):
-        self.todo, self._known = deque(states), {*states}
-        self.following: set[Any] = set()  # states to which something leads by itself
-        self.n_taken = self._n_soon = 0
-
-    def take(self) -> Any:
-        """Return the next state."""
-        self.n_taken, self._n_soon = self.n_taken + 1, 0
-        return self.todo.popleft()
-
-    def add(self, state: Any, trait: str) -> None:
-        """Add a state to which a trait leads from the one that was taken last, unless it was added before."""
-        is_soon = trait == BY_ITSELF or (self.n_taken == 1 and trait in PRESSED)
-        if state in self._known or (not is_soon and len(self._known) >= MOST_STATES):
-            return
-        self._known.add(state)
-        self.todo.insert(self._n_soon if is_soon else len(self.todo), state)
-        self._n_soon += is_soon
-        if trait == BY_ITSELF:
-            self.following.add(state)
-
-
 class ViewTable:
     """The rules of one view: what each part shows, and where each event leads."""
 
     def __init__(self, page: PageTable, view: View):
         self.page, self.view, self.number = page, view, len(page.tables)
         self.reads, self.start = Reads(view.State), view.state
-        self.full = {widget.model_id for widget in view.needs_kernel()}
         self.widgets = view.parts | view.controls
-        # Whether the reader has started a job with the present values of what it reads is a field of the page's state.
-        self.flags = {
-            name: f"{self.number}:{name}"
-            for name, job in view.jobs.items()
-            if job.start and view.parts[name].model_id not in self.full  # type: ignore[attr-defined]
-        }
-        self.starts = {name: Rules() for name in self.flags}
+        needs_kernel = {widget.model_id for widget in view.needs_kernel()}
+        # What the reader starts with a button has been done on a page, where there was time for it.
+        self.begun = [
+            n for n, job in view.jobs.items() if job.start and view.parts[n].model_id not in needs_kernel
+        ]  # type: ignore[attr-defined]
+        self.full = needs_kernel | {view.parts[name].model_id for name in self.begun}
         self.shown = {name: Rules() for name in self.widgets}
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
         self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
-        self.asked = {
-            name: Rules() for name, widget in self.widgets.items() if getattr(widget, "explains", False)
-        }
         # Which runs it hands on, each with the runs that it then follows.
         self.runs: list[tuple[Numbered, Any]] = []
-        # How many states are not in the rules, for each context; at 0 there is nothing more to do.
-        self._left_out: dict[tuple, int] = {}
+        self.is_whole = True
         self._size = 0  # of the values that only this view has
         self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
@@ -230,72 +196,72 @@ class ViewTable:
         """Return fields of the view's state as fields of the page's."""
         return {f"{self.number}.{name}": self.page.numbers.of(value) for name, value in values.items()}
 
-    def explore(self, context: Numbered, begun: Sequence[str], until: float, *, with_jobs: bool) -> None:
+    def explore(self, context: Numbered, seconds: float) -> float:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
-        context: what the view depends on apart from its state. begun: the jobs that the reader has started. with_jobs:
-        include the states for which jobs must be done.
+        context: what the view depends on apart from its state. seconds: of computing, apart from the first state and
+        the one that follows. Returns how long these took.
         """
         self.view.layout.display = ""  # Behind an open card it would not follow.
         if context == self.page.begin_runs(self):
             self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
         self.fits.add(context, self.page.writes(self.numbered(vars(self.view.state))))
-        context = context | {flag: self.page.numbers.of(name in begun) for name, flag in self.flags.items()}
-        now = (*sorted(context.items()),)
-        if self._left_out.get(now) == 0:
-            return
-        agenda, self._left_out[now] = Agenda(self._states_to_begin_with()), 0
-        while agenda.todo:
-            state, began, size = agenda.take(), time.process_time(), self.page.numbers.size
-            left = until - began
-            is_first = agenda.n_taken <= 2  # a card, or its answer
-            if is_first or state in agenda.following:  # What has begun comes to its end.
-                left = max(left, PATIENCE)
-            if left < 0 or self._size > MOST_BYTES:
-                self._left_out[now] += 1 + len(agenda.todo)
-                return
-            jobs = self._jobs(state, begun)
-            if not all(self._is_measured(name, state, left if with_jobs else 0) for name in jobs):
-                self._left_out[now] += 1
-                continue
-            for after, trait in self._one_state(state, context):
-                agenda.add(after, trait)
-            self._size += self.page.numbers.size - size
-            if is_first and time.process_time() - began > ALL_GUESSES:
-                until = max(until, time.process_time() + ALL_GUESSES)  # Other guesses have the same answer.
+        known: set[Any] = set()
+        todo: list[tuple[int, int, Any]] = []
 
-    @property
-    def left_out(self) -> int:
-        """Return how many states the page does not hold."""
-        return sum(self._left_out.values())
+        def add(state: Any, is_soon: bool) -> None:
+            if state not in known and (is_soon or len(known) < MOST_STATES):
+                # What a reader presses first, and what follows by itself; then what takes no job.
+                turn = 0 if is_soon else 1 + bool(self.view.needed(state))
+                heapq.heappush(todo, (turn, len(known), state))
+                known.add(state)
+
+        for state in self._states_to_begin_with():
+            add(state, state == self.view.state)
+        end, first = time.process_time() + seconds, 0.0
+        for n in itertools.count():
+            if not todo:
+                break
+            (turn, _, state), began, size = heapq.heappop(todo), time.process_time(), self.page.numbers.size
+            if turn and (began > end or self._size > MOST_BYTES):
+                self.is_whole = False
+                break
+            if self._are_measured(state, end - began if turn else PATIENCE):
+                for after, trait in self._one_state(state, context):
+                    add(after, trait == BY_ITSELF or (n == 0 and trait in PRESSED))
+            else:
+                self.is_whole = False
+            self._size += self.page.numbers.size - size
+            if n < 2:
+                first += time.process_time() - began
+                end += time.process_time() - began
+        return first
 
     def _states_to_begin_with(self) -> list[Any]:
         if self.page.texts and self.view is self.page.prompt:
             return [*map(self.view.State, dict.fromkeys([self.start.text, *self.page.texts]))]
         return self.view.states()
 
-    def _jobs(self, state: Any, begun: Sequence[str]) -> Iterator[str]:
-        """Yield the jobs of a state, one after the other: which ones may depend on the results before."""
-        done: list[str] = []
-        while True:
-            scene = self.view.scene(state)
-            buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in begun}
-            allowed = [
-                n for n, shows in buttons.items() if not shows.get("disabled") and not shows.get("hidden")
-            ]
-            left = [name for name in (*self.view.needed(state), *allowed) if name not in done]
-            if not left:
-                return
-            done.append(left[0])
-            yield left[0]
+    def _are_measured(self, state: Any, seconds: float) -> bool:
+        """Do the jobs of a state, one after the other; say whether those that it needs are done."""
+        done: set[str] = set()
+        while True:  # Which ones there are may depend on the results before.
+            scene, needed = self.view.scene(state), self.view.needed(state)
+            buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in self.begun}
+            can_begin = [n for n, b in buttons.items() if not b.get("disabled") and not b.get("hidden")]
+            name = next((name for name in (*needed, *can_begin) if name not in done), None)
+            if name is None:
+                return True
+            done.add(name)
+            if not self._is_measured(name, state, seconds) and name in needed:
+                return False
 
     def _is_measured(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job, if there is time for it; say whether it is done. What was too slow once is not tried again."""
         key = self.view.key(name, state)
         if key in self._too_slow:
             return False
-        is_done = self.view.do_job(name, state, seconds and max(seconds, JOB_PATIENCE))
-        if seconds and not is_done:
+        if not (is_done := self.view.do_job(name, state, seconds)):
             self._too_slow.add(key)
         return is_done
 
@@ -319,12 +285,6 @@ class ViewTable:
             key = context | self.numbered(read) if led_to(writes) == state else full
             known = self.by_itself.add(key, [writes, pause])
         yield led_to(known[0]), BY_ITSELF
-        for name, rules in self.starts.items():
-            read = self._read_by_job(name, state, context)
-            started = {
-                f"{self._starts_of(name)} {','.join(map(str, read.values()))}": self.page.numbers.of(True)
-            }
-            rules.add(read, self.page.writes(started))
         for name in self.widgets:
             drawn = rule(
                 self.shown[name],
@@ -335,21 +295,8 @@ class ViewTable:
                 for sent, value in self._values(name, trait, drawn) if of == name else ():
                     after = functools.partial(self._after, name, view.events[of, trait], value)
                     yield led_to(rule(rules, after, functools.partial(self._writes, state), **sent)), trait
-            if name in self.asked and state == self.start:
-                self._explain(name, state, context)
         if self.page.is_followed(view):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(context))
-
-    def _read_by_job(self, name: str, state: Any, context: Numbered) -> Numbered:
-        """Return the fields on which a job's result depends: of the state, and which runs the view follows."""
-        reads = self.numbered({read: getattr(state, read) for read in self.view.jobs[name].reads})  # type: ignore[attr-defined]
-        return {**reads, **{run: context[run] for run in self.page.begin_runs(self)}}
-
-    def _starts_of(self, name: str) -> str:
-        """Return whose starts of a job count: those of all views that share its results."""
-        kind, source = type(self.view), self.view.source
-        first = next(t for t in self.page.tables if type(t.view) is kind and t.view.source is source)
-        return f"{first.number}:{name}"
 
     def _after(self, name: str, event: Callable, value: tuple, state: Any) -> Any:
         is_list = isinstance(self.widgets[name], _Selection)
@@ -361,6 +308,8 @@ class ViewTable:
         scene = self.view.scene(state)
         if name in self.view.controls:
             return self.view.control_shows(name, scene)
+        if name in self.begun and scene.status(name) == "done":
+            return {"hidden": True}
         return self.view.draw(name, scene) or {"hidden": True}
 
     def _as_drawn(self, name: str, traits: dict) -> int:
@@ -429,50 +378,25 @@ class ViewTable:
         for number in sorted(range(len(places)), key=lambda number: places[number]):
             yield number, self.runs[number][1]
 
-    def _explain(self, name: str, state: Any, context: Numbered) -> None:
-        """Say where the numbers at some places of a picture are from, as it is at the start."""
-        for place in places_to_ask(self._drawn_on[name])[:MOST_ASKED]:
-            ask = functools.partial(self.view.provenance_of, name, place=place)
-            explanation, read = self.reads.during(state, ask)
-            if explanation is not None:
-                known = context | self.numbered(read) | {"in": self.page.numbers.of(place)}
-                self.asked[name].add(known, self.page.numbers.of_text(encoded(explanation.as_dict())))
-
     def written(self) -> dict:
         """Return the rules as a page takes them."""
         # A view that others follow need not be on the page, and not all of its parts are.
         ids = {
-            name: widget.model_id
-            for name, widget in self.widgets.items()
-            if widget.model_id in self.page.reachable
+            n: widget.model_id for n, widget in self.widgets.items() if widget.model_id in self.page.reachable
         }
-        starts = {f"{ids[name]} click": rules.written() for name, rules in self.starts.items() if name in ids}
+        lasting = [name for name in self.view.State.__dataclass_fields__ if self.view.outlives_text(name)]
         return {
             "follows": [*self.page.begin_runs(self)],
             "fits": self.fits.written(),
-            "flags": [
-                [
-                    flag,
-                    self._starts_of(name),
-                    [*self._read_by_job(name, self.start, self.page.begin_runs(self))],
-                ]
-                for name, flag in self.flags.items()
-            ],
-            "lasting": [
-                name
-                for name in self.numbered(vars(self.start))
-                if self.view.outlives_text(name.split(".")[1])
-            ],
+            "lasting": [f"{self.number}.{name}" for name in lasting],
             "handed": self.handed.written(),
             "widgets": {ids[name]: rules.written() for name, rules in self.shown.items() if name in ids},
             "events": {
                 f"{ids[name]} {'index' if isinstance(self.widgets[name], _Selection) else trait}": rules.written()
                 for (name, trait), rules in self.events.items()
                 if name in ids
-            }
-            | starts,
+            },
             "by_itself": self.by_itself.written(),
-            "asked": {ids[name]: rules.written() for name, rules in self.asked.items() if name in ids},
             "full": [*self.full],
         }
 
@@ -493,41 +417,31 @@ class PageTable:
         needed = [view for view in views if view.model_id in self.reachable]
         for view in needed:
             needed += [source for source in view.sources if source not in needed]
-        self.followed = [source for view in needed for source in view.sources]
         self.prompt = next((view for view in views if isinstance(view, Prompt) and view in needed), None)
         for view in views:
             if view in needed:
                 self.tables.append(ViewTable(self, view))
         self.begin = {}
         for table in self.tables:
-            self.begin |= table.numbered(vars(table.start)) | dict.fromkeys(
-                table.flags.values(), self.numbers.of(False)
-            )
+            self.begin |= table.numbered(vars(table.start))
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
-        """Compute the rules of all views, in about so many seconds of computing; report the share that is done."""
-        begin = time.process_time()
-        groups: dict[tuple[int, ...], list[ViewTable]] = {}
+        """Compute the rules of all views; report the share that is done.
+
+        seconds: of computing, apart from what each view shows at first, and after the first answer.
+        """
+        end, done = time.process_time() + seconds, 0.0
+        groups: dict[tuple[ViewTable, ...], list[ViewTable]] = {}
         for table in self.tables:
-            sources = tuple(self._number_of(source) for source in table.view.sources)
-            groups.setdefault(sources, []).append(table)
-        # First what takes no job, then what does, then what a reader has to start: it was not measured before.
-        starts = range(1, 1 + max((len(table.flags) for table in self.tables), default=0))
-        passes = [(0, False, 0.6), (0, True, 0.8), *((n, True, 1.0) for n in starts)]
-        done, total = 0.0, sum(len(table.flags) >= started for started, *_ in passes for table in self.tables)
-        for started, with_jobs, share in passes:
-            to_do = sum(len(table.flags) >= started for table in self.tables)
-            for numbers, tables in groups.items():
-                sources = [self.tables[number] for number in numbers]
-                n_contexts = math.prod(min(MOST_RUNS, len(source.runs)) for source in sources)
-                for context in self._runs(sources):
-                    for table in [table for table in tables if len(table.flags) >= started]:
-                        left = max(0.0, begin + share * seconds - time.process_time()) / max(1, to_do)
-                        until = time.process_time() + left
-                        table.explore(context, [*table.flags][:started], until, with_jobs=with_jobs)
-                        to_do -= 1
-                        done += 1 / n_contexts
-                        report(min(1.0, done / total))
+            groups.setdefault((*self.sources(table),), []).append(table)
+        for sources, tables in groups.items():
+            share = 1 / math.prod(min(MOST_RUNS, len(source.runs)) for source in sources)
+            for context in self._runs(sources):
+                for table in tables:
+                    left = max(0.0, end - time.process_time())
+                    end += table.explore(context, left * share / (len(self.tables) - done))
+                    done += share
+                    report(min(1.0, done / len(self.tables)))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
         """Let the sources hand on each of their runs, one after the other; yield what says which."""
@@ -555,17 +469,17 @@ class PageTable:
             ]
         return reached
 
-    def _number_of(self, view: Closable) -> int:
-        return next(table.number for table in self.tables if table.view is view)
+    def sources(self, table: ViewTable) -> list[ViewTable]:
+        """Return the tables of the views that a view follows."""
+        return [other for view in table.view.sources for other in self.tables if other.view is view]
 
     def begin_runs(self, table: ViewTable) -> Numbered:
         """Return which runs of its sources a view follows at the start."""
-        sources = [self.tables[self._number_of(source)] for source in table.view.sources]
-        return {f"{source.number}:run": 0 for source in sources}
+        return {f"{source.number}:run": 0 for source in self.sources(table)}
 
     def is_followed(self, view: View) -> bool:
         """Say whether other views follow this one."""
-        return any(view is source for source in self.followed)
+        return any(view is source for table in self.tables for source in table.view.sources)
 
     def drawn(self, shown: Numbered) -> int:
         """Return the number of what a widget shows."""
@@ -587,7 +501,7 @@ class PageTable:
             "views": views,
             "shown": [key for key in self.shown if key in self.reachable],
             "values": self.numbers.texts,
-            "left_out": sorted({type(table.view).__name__ for table in self.tables if table.left_out}),
+            "left_out": sorted({type(table.view).__name__ for table in self.tables if not table.is_whole}),
         }
 
     def _widget(self, of_widget: dict) -> dict:
@@ -597,6 +511,8 @@ class PageTable:
             for step in way:
                 at[step] = at = dict(at[step])
             at[last] = {"$bytes": buffer["data"]}
+        if "explains" in state:
+            state["explains"] = False  # Only a kernel can say where each number is from.
         return {
             "kind": of_widget["model_name"],
             "state": {name: self.numbers.of_text(encoded(value)) for name, value in state.items()},

@@ -27,7 +27,14 @@ await page_table.settle(600)
 for _table in _page.tables:
     type(_table.view).by_itself = _View.by_itself
 
+def _names(table):
+    return [name for name, widget in table.widgets.items() if widget.model_id in _page.reachable]
+
 async def _show(states):
+    done = [
+        {{*table.begun}} & {{name for name, is_hidden in zip(_names(table), hidden) if is_hidden}}
+        for table, (*_, hidden) in zip(_page.tables, states)
+    ]  # A page hides the button of a job that is done there.
     for table, (values, guess, _) in zip(_page.tables, states):
         view = table.view
         view.layout.display = ""  # What is behind an open card would not follow.
@@ -37,18 +44,18 @@ async def _show(states):
         elif "answered" in vars(view.state):
             values["answered"] = None
         view.become(view.State(**{{**vars(view.state), **values}}))
-    for table, (_, _, begun) in zip(_page.tables, states):
-        for job in begun:
+    for table, jobs in zip(_page.tables, done):
+        for job in jobs:
             if table.view._measured(job, table.view.state).status != "done":
                 table.view.parts[job].click()
     await page_table.settle(600)
     shown = [
         {{
-            name: one.get_state() | {{"hidden": one.layout.display == "none"}}
-            for name, one in table.widgets.items()
-            if one.model_id in _page.reachable
+            name: table.widgets[name].get_state()
+            | {{"hidden": table.widgets[name].layout.display == "none" or name in jobs}}
+            for name in _names(table)
         }}
-        for table in _page.tables
+        for table, jobs in zip(_page.tables, done)
     ]
     print(page_table.encoded(shown))
 """
@@ -128,20 +135,18 @@ class Kernel:
 
 
 def states_of(table: dict, state: dict, shown: list) -> list:
-    """Return for each view the values of its fields, the guess in a list if its card is answered, and begun jobs."""
+    """Return for each view its fields' values, the guess in a list if its card is answered, and what is hidden."""
     states = []
-    for number, view in enumerate(table["views"]):
+    for number in range(len(table["views"])):
         fields = {
             field.partition(".")[2]: table["values"][value]
             for field, value in state.items()
             if field.startswith(f"{number}.")
         }
         answered = fields.pop("answered", "null") == ""  # It is no JSON.
-        begun = [
-            flag.partition(":")[2] for flag, *_ in view["flags"] if table["values"][state[flag]] == "true"
-        ]
         values = {name: json.loads(text) for name, text in fields.items()}
-        states.append((values, [shown[number][0]["guess"]] if answered else None, begun))
+        hidden = [bool(traits["hidden"]) for traits in shown[number]]
+        states.append((values, [shown[number][0]["guess"]] if answered else None, hidden))
     return states
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Sequence
 
@@ -51,16 +50,6 @@ def values_of_picture(picture: Picture, name: str) -> list:
             now = getattr(picture, name)
             return [[place for place in now if place != cell] + [cell] * (cell not in now) for cell in cells]
     return []
-
-
-def places_to_ask(picture: Picture) -> list:
-    """Return the places of a picture whose numbers say where they are from."""
-    if picture.provenance is None:
-        return []
-    n, (rows, cols) = len(inspect.signature(picture.provenance).parameters), _shape(picture)
-    if n == 1:
-        return [[i] for i in range(_extent(picture))]
-    return [[i, j] for i in range(rows) for j in range(cols)] if n == 2 else []
 
 
 def _extent(picture: Picture) -> int:

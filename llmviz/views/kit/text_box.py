@@ -97,7 +97,8 @@ class Prompt(View):
 
     def arrange(self) -> list[ipywidgets.Widget]:
         self.box, self.message = self.parts["box"], self.parts["message"]  # for whoever types from Python
-        return [ipywidgets.HTML(f"<b>{html.escape(self.label)}</b>"), self.box, self.freshness, self.message]
+        label = ipywidgets.HTML(f"<b>{html.escape(self.label)}</b>").add_class("lv-text-label")
+        return [label, self.box, self.freshness, self.message]
 
     def above(self) -> ipywidgets.Widget:
         return self
