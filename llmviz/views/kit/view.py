@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, ClassVar
@@ -322,35 +322,20 @@ class View(Working):
         scenes = [scene for scene, _ in self._drawn.values()]
         return {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
 
-    # --- where a number is from ---
-
-    def _explained(self, name: str, scene: Scene | None) -> Callable[..., Any]:
-        explain = self._explanations[name]
-        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
-        return functools.partial(explain, self, scene, *which)
-
     def _explainer(self, name: str) -> Callable[..., Any]:
         """Return what a picture asks where a number of it is from, with as many arguments as a place has numbers."""
+        explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
 
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
             if not traits or traits.get("hidden"):
                 raise ValueError("nothing is drawn yet")
-            return self._explained(name, scene)(*place)
+            return explain(self, scene, *which, *place)
 
-        explained.__signature__ = inspect.signature(self._explained(name, None))  # type: ignore[attr-defined]
+        takes = inspect.signature(functools.partial(explain, self, None, *which))
+        explained.__signature__ = takes  # type: ignore[attr-defined]
         return explained
-
-    def provenance_of(self, name: str, state: Any, place: Sequence[int]) -> Any:
-        """Return where a number of a part is from; None where there is none at this place."""
-        scene = self.scene(state)
-        scene.shown = self.draw(name, scene) or {"hidden": True}
-        if scene.shown.get("hidden"):
-            return None
-        try:
-            return self._explained(name, scene)(*place)
-        except (IndexError, ValueError):
-            return None
 
     # --- what a page without a kernel holds ---
 
