@@ -250,8 +250,9 @@ class Predict(View):
 
     @shared
     def asked(self, scene: Scene) -> Asked:
-        options = _texts(self._of(self._options, scene.run))
-        return Asked(self._of(self._question, scene.run), options, **self._number)
+        options = self._of(self._options, scene.run)
+        texts = None if options is None else tuple(clean(str(option)) for option in options)
+        return Asked(self._of(self._question, scene.run), texts, **self._number)
 
     @shared
     def answer(self, scene: Scene) -> Answered:
@@ -306,10 +307,6 @@ class Predict(View):
 
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < np.inf
-
-
-def _texts(options: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if options is None else tuple(clean(str(option)) for option in options)
 
 
 def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
