@@ -15,6 +15,7 @@ from widget_tree import every_picture
 
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
+from llmviz.views.kit.html_table import table
 from llmviz.views.kit.next_token_bars import next_tokens, top
 from llmviz.views.kit.picture import STATIC, Picture, script
 from llmviz.views.provenance import Explanation
@@ -298,6 +299,14 @@ def test_scripts_never_write_html(file):
     """What a reader typed reaches the page as text nodes only."""
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function"
     assert not re.search(ways, file.read_text("utf-8"))
+
+
+def test_a_cell_of_a_table_is_text():
+    shown = table({"said": 50, "verdict": 50}, {"a < b": [("<script>window.hacked = 1</script>", "*holds*")]})
+    assert "<script>" not in shown
+    for part in ("a &lt; b", "&lt;script&gt;", "<em>holds</em>"):
+        assert part in shown
+    assert shown.count("<tr>") == 3
 
 
 def test_words_in_labels_keep_their_spaces_and_pieces_show_theirs():
