@@ -189,7 +189,7 @@ def prob(
 
     source: the expression that gives the logits. options: those of `Sampler`.
     """
-    sampler = Sampler(**options)  # type: ignore[arg-type]
+    sampler = Sampler(**options)
     probs = sampler.probs(logits)
     title = f"Probability of {'' if sampler == Sampler() else 'drawing '}{_named(token, piece)}"
     operands = [Operand("logits", logits, source), Operand("token", int(token))]

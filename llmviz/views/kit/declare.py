@@ -38,7 +38,7 @@ def part(
             except NothingToShow:
                 return {"hidden": True}
 
-        drawn.make = made  # type: ignore[attr-defined]
+        drawn.make = made
         return drawn
 
     return mark
@@ -58,7 +58,7 @@ def parts(
                 lambda view, scene: draw(view, scene, name)
             )
 
-        draw.parts = {name: of_one(name, caption) for name, caption in captions.items()}  # type: ignore[attr-defined]
+        draw.parts = {name: of_one(name, caption) for name, caption in captions.items()}
         return draw
 
     return mark
@@ -83,7 +83,7 @@ def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[An
 
 def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
     """Mark the method that computes what several parts and events read, as an attribute of their scene."""
-    compute.is_shared = True  # type: ignore[attr-defined]
+    compute.is_shared = True
     return compute
 
 
@@ -91,7 +91,7 @@ def looks(control: str) -> Callable[[Callable], Callable]:
     """Mark the method that draws what a control shows apart from its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
-        draw.looks = control  # type: ignore[attr-defined]
+        draw.looks = control
         return draw
 
     return mark
@@ -104,7 +104,7 @@ def explains(*parts: str) -> Callable[[Callable], Callable]:
     """
 
     def mark(explain: Callable) -> Callable:
-        explain.explains = parts  # type: ignore[attr-defined]
+        explain.explains = parts
         return explain
 
     return mark
@@ -119,7 +119,7 @@ def on(*parts: str) -> Callable[[Callable], Callable]:
     *names, trait = parts
 
     def mark(event: Callable) -> Callable:
-        event.on = [(name, trait) for name in names]  # type: ignore[attr-defined]
+        event.on = [(name, trait) for name in names]
         return event
 
     return mark
@@ -143,8 +143,8 @@ def press(
         return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
-        event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
-        event.button = _button(tooltip, look)(draw)  # type: ignore[attr-defined]
+        event.on = [("", "click")]  # The part has the name of the method in its class.
+        event.button = _button(tooltip, look)(draw)
         return event
 
     return mark
@@ -169,7 +169,7 @@ def job(
 
     def mark(measure: Callable) -> Callable:
         name = measure.__name__
-        measure.reads, measure.start = reads, start  # type: ignore[attr-defined]
+        measure.reads, measure.start = reads, start
 
         def draw(view: Any, scene: Scene) -> dict:
             status = scene.status(name)
@@ -181,7 +181,7 @@ def job(
                 "hidden": not start and status not in ("running", "stopped"),
             }
 
-        measure.button = _button(tooltip, "primary" if start else "")(draw)  # type: ignore[attr-defined]
+        measure.button = _button(tooltip, "primary" if start else "")(draw)
         return measure
 
     return mark

@@ -34,7 +34,7 @@ class Working(Explorer):
 
         A view says so itself where these are not, in each state, all jobs that no button starts.
         """
-        return tuple(name for name, job in self.jobs.items() if not job.start)  # type: ignore[attr-defined]
+        return tuple(name for name, job in self.jobs.items() if not job.start)
 
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
@@ -59,7 +59,7 @@ class Working(Explorer):
 
     def key(self, name: str, state: Any) -> Hashable:
         """Return what a job's result depends on."""
-        reads = self.jobs[name].reads  # type: ignore[attr-defined]
+        reads = self.jobs[name].reads
         return type(self), name, self.inputs(), tuple(getattr(state, read) for read in reads)
 
     def _measured(self, name: str, state: Any) -> Measurement:
@@ -96,7 +96,7 @@ class Working(Explorer):
             return self.by_itself(self.state)
         key = self.key(name, self.state)
         status, needed = self._measurements.of(key).status, name in self.needed(self.state)
-        begun = needed or self.jobs[name].start  # type: ignore[attr-defined]
+        begun = needed or self.jobs[name].start
         goes_on = status == "running" and begun and self._work[name].doing == key  # else in another view
         return key if goes_on or (status == "new" and needed) else None
 

@@ -31,7 +31,7 @@ def replace(state: T, **changes: Any) -> T:
     `dataclasses.replace` reads all other fields, so that nobody could see on which of them an event depends.
     """
     own = getattr(type(state), "__replace__", dataclasses.replace)
-    return own(state, **changes)  # type: ignore[type-var]
+    return own(state, **changes)
 
 
 def has_changed(before: Any, state: Any, *names: str) -> bool:

@@ -129,9 +129,9 @@ class View(Working):
             for name, declared in self._fields.items()
             if declared.control
         }
-        self.parts = {name: draw.make(self) for name, draw in self._parts.items()}  # type: ignore[attr-defined]
+        self.parts = {name: draw.make(self) for name, draw in self._parts.items()}
         if self.jobs:
-            stops = [self.parts[name] for name, job_ in self.jobs.items() if not job_.start]  # type: ignore[attr-defined]
+            stops = [self.parts[name] for name, job_ in self.jobs.items() if not job_.start]
             self.progress = controls.row(self.parts["progress"], *stops)
             self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
         # What the page can bring about: by the widget's name and its trait, "click" for a button. A page explores those
@@ -291,7 +291,7 @@ class View(Working):
         """Return what a part shows, or a control apart from its value; None where a part is hidden or waits."""
         if name in self._looks:
             return self._looks[name](self, scene)
-        shows_work = name == "progress" or (name in self.jobs and not self.jobs[name].start)  # type: ignore[attr-defined]
+        shows_work = name == "progress" or (name in self.jobs and not self.jobs[name].start)
         return self._parts[name](self, scene) if shows_work or self.is_shown(name, scene) else None
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
@@ -325,7 +325,7 @@ class View(Working):
     def _explainer(self, name: str) -> Callable[..., Any]:
         """Return what a picture asks where a number of it is from, with as many arguments as a place has numbers."""
         explain = self._explanations[name]
-        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
+        which = (name,) if len(explain.explains) > 1 else ()
 
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
@@ -334,7 +334,7 @@ class View(Working):
             return explain(self, scene, *which, *place)
 
         takes = inspect.signature(functools.partial(explain, self, None, *which))
-        explained.__signature__ = takes  # type: ignore[attr-defined]
+        explained.__signature__ = takes
         return explained
 
     # --- what a page without a kernel holds ---
@@ -342,8 +342,8 @@ class View(Working):
     def new_widget(self, name: str) -> ipywidgets.Widget:
         """Return another widget of the kind of a part or a control, which is not on the screen and changes nothing."""
         if name in self.controls:
-            return self._fields[name].control(getattr(self.state, name), self)  # type: ignore[misc]
-        widget = self._parts[name].make(self)  # type: ignore[attr-defined]
+            return self._fields[name].control(getattr(self.state, name), self)
+        widget = self._parts[name].make(self)
         if name in self._explanations:
             widget.provenance = self._explainer(name)
         return widget
@@ -376,7 +376,7 @@ class View(Working):
         Where these are too many together, each field has its values with the others as they are.
         """
         for scene, _ in self._drawn.values():
-            reads = (read for name, _ in scene.measured_read for read in self.jobs[name].reads)  # type: ignore[attr-defined]
+            reads = (read for name, _ in scene.measured_read for read in self.jobs[name].reads)
             held = {
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
