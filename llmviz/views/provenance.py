@@ -118,13 +118,6 @@ def embedding(model: Model, token: int, dimension: int) -> Explanation:
     return Explanation(title, formula, operands, "W_E[token, dimension]", W_E.value[token, dimension])
 
 
-def stream(trace: Trace, depth: int, position: int) -> tuple[Float[np.ndarray, " d_model"], str]:
-    """The residual stream after `depth` layers at a position, and the expression that gives it."""
-    block = "blocks[0].resid_pre" if depth == 0 else f"blocks[{depth - 1}].resid_post"
-    source = f"trace.{block}[{position}]"
-    return value_of(trace, source), source
-
-
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"

@@ -31,6 +31,7 @@ class OfTokens(OfRows):
 
     @traitlets.observe("pieces")
     def _drop_what_does_not_fit(self, _change):
+        self._let_go()
         for name in self._of_each:
             value = getattr(self, name)
             if value is not None and len(value) != len(self.pieces):
