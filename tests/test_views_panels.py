@@ -81,7 +81,7 @@ def check(view, model, trace) -> int:
 
 
 FOLLOWING = (
-    *("head explorer", "one head by hand", "head finder", "one FFN by hand", "temperature", "draws", "chain"),
+    *("head explorer", "one head by hand", "why there", "one FFN by hand", "temperature", "draws", "chain"),
     *("surprise", "continuations", "chat end", "switchboard", "tokens", "chat", "loop"),
 )
 FILTERED = {"n": 3, "temperatures": (0.0, 1.3), "top_ps": (1.0, 0.5)}
