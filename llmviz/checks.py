@@ -569,47 +569,6 @@ def causal_mask(attempt: Callable) -> Verdict:
     )
 
 
-def softmax_rows(attempt: Callable) -> Verdict:
-    """Check that `attempt(scores)` turns each row into positive shares that sum to one; −∞ becomes exactly 0."""
-    rng = np.random.default_rng(4)
-    plain = rng.normal(size=(3, 4)).round(2)
-    masked = np.where(np.tri(4, dtype=bool), rng.normal(size=(4, 4)).round(2), -np.inf)
-    cases = [(plain,), (masked,), (np.array([[1000.0, 999.0, 998.0], [0.0, 0.0, -1000.0]]),)]
-
-    def exact(scores):
-        rows = []
-        for row in scores:
-            powers = [math.exp(score - max(row)) for score in row]
-            rows.append([power / math.fsum(powers) for power in powers])
-        return np.array(rows)
-
-    mistakes: Mistakes = {
-        "That works for small scores, but e^1000 is too large for a computer. Subtract the row's "
-        "largest score first.": lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
-        "Your columns add up to 1. Sum along each row instead: axis=1, keepdims=True.": [
-            lambda s: np.exp(s) / np.exp(s).sum(axis=0),
-            lambda s: exact(s.T).T,
-        ],
-        "Your whole table adds up to 1. Every row should: axis=1, keepdims=True.": [
-            lambda s: np.exp(s) / np.exp(s).sum(),
-            lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(),
-        ],
-        "All numbers are positive now. Divide each row by its sum.": [
-            np.exp,
-            lambda s: np.exp(s - s.max(axis=1, keepdims=True)),
-        ],
-        "Your rows add up to 1, but weights must be positive. Raise e to the scores first "
-        "(np.exp).": lambda s: s / s.sum(axis=1, keepdims=True),
-    }
-    return compare(
-        attempt,
-        cases,
-        exact,
-        mistakes,
-        "Right. Every row is positive and adds up to 1, even with large scores.",
-    )
-
-
 def head_output(attempt: Callable) -> Verdict:
     """Check that `attempt(q, k, v)`, each [seq, d_head], gives z [seq, d_head] of one causal head."""
     rng = np.random.default_rng(6)

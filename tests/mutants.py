@@ -6,6 +6,7 @@ few views where the fault is in the base.
 
 VIEW, JOBS, PUT = "views/kit/view.py", "views/kit/jobs.py", "views/kit/put.py"
 FIELDS, MEASURED = "views/kit/state_fields.py", "views/kit/measurements.py"
+DETECTORS = "views/ffn/detectors.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 TURNS, STEPS, TREE = (
     "views/kit/turns.py",
@@ -13,6 +14,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/continuation_tree.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/kit/patch_map.py"
+MATTER, WHY = "views/attention/does_it_matter.py", "views/attention/why_there.py"
 
 MUTANTS = {
     # What may come in
@@ -155,9 +157,25 @@ MUTANTS = {
         "WHAT[self.state.what]\n        n_layers",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
+    "does it matter: the table reads the state before": (
+        MATTER,
+        "[0][HEADS.index(scene.which)]",
+        "[0][HEADS.index(self.state.which)]",
+    ),
+    "why there: the page's selection is ignored": (
+        WHY,
+        'selection("strip")',
+        'selection("bars")',
+    ),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',
         '"order": [*self.state.order]',
     ),
+    "article neuron: it fires at more than full strength": (
+        DETECTORS,
+        "np.minimum(np.abs(fires / usual), 1)",
+        "np.abs(fires / usual)",
+    ),
+    "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
 }

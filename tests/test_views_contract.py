@@ -236,6 +236,7 @@ def two_countries(monkeypatch):
         "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
     )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
+    monkeypatch.setattr("llmviz.views.ffn.detectors.LEAST", 0.0)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a training says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     for module in ("experiments.training_run", "views.differences.pretraining"):

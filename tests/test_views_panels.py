@@ -81,8 +81,8 @@ def check(view, model, trace) -> int:
 
 
 FOLLOWING = (
-    *("head explorer", "one head by hand", "why there", "one FFN by hand", "temperature", "draws", "chain"),
-    *("surprise", "continuations", "chat end", "switchboard", "tokens", "chat", "loop"),
+    *("head explorer", "one head by hand", "one FFN by hand", "temperature", "draws", "chain", "surprise"),
+    *("continuations", "chat end", "switchboard", "tokens", "chat", "loop"),
 )
 FILTERED = {"n": 3, "temperatures": (0.0, 1.3), "top_ps": (1.0, 0.5)}
 

@@ -246,7 +246,7 @@ CLAIMS = (
             cases={noun: noun for noun in COMMON_NOUNS},
         ),
         attends_in_other_sentences=Claim(
-            "In other sentences, it depends on the words around the noun how much that is.",
+            "In other sentences, how much it gives to the subject depends on the words around.",
             "The same for five of these nouns: the median, in twenty other sentences and in twenty unseen ones.",
             lambda model, frame: np.median(
                 [weight_on_subject(model, frame, noun) for noun in COMMON_NOUNS[::21]]

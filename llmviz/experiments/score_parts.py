@@ -75,9 +75,8 @@ def weights_at_mean(
     mean = others.mean(axis=1) if others.size else parts[:, key]
     x = trace.blocks[layer].resid_pre[key] - parts[:, key] + mean
     angles = rotation_angles(np.array([key]), config.d_head, base=config.rope_base)
-    k = rotate(
-        ops.rms_norm(x, w.attention_norm, eps=config.norm_eps) @ w.W_K[config.kv_head_of(head)], angles
-    )
+    x = ops.rms_norm(x, w.attention_norm, eps=config.norm_eps)[:, None]
+    k = rotate(x @ w.W_K[config.kv_head_of(head)], angles)[:, 0]
     block = trace.blocks[layer]
     scores = np.tile(block.attention_at(query).scores[head, 0, : query + 1], (len(x), 1))
     scores[:, key] = k @ block.q[head, query] / np.sqrt(config.d_head)

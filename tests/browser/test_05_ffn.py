@@ -86,7 +86,7 @@ def test_a_search_for_the_readers_own_word(lab):
 
 
 def test_the_logit_opens_by_mouse_and_keys(lab):
-    bar, _ = shown(lab, "do all FFNs add, directly", "sum_bar")
+    bar, _ = shown(lab, "do all FFNs together add", "sum_bar")
     terms = bar.locator(".lv-term")
     expect(terms).to_have_count(1)
     terms.first.click()

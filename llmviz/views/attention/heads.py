@@ -39,12 +39,6 @@ def are_heads(value: Any, view: View) -> bool:
     return isinstance(value, tuple) and sum(head in value for head in heads) == len(value)
 
 
-def first_hidden(weights: np.ndarray) -> np.ndarray:
-    """`without_first_token` for rows [*heads, kv_seq] in which masked keys are NaN already."""
-    masked = np.isnan(weights)
-    return np.where(masked, np.nan, attention.without_first_token(np.where(masked, 0, weights)))
-
-
 def head_pattern(trace: Trace, layer: int, head: int, *, hide_first: bool = False) -> np.ndarray:
     """One head's weights [seq, kv_seq], NaN where masked."""
     pattern = trace.blocks[layer].patterns(slice(head, head + 1))[0]

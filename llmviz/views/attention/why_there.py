@@ -10,7 +10,7 @@ from llmviz.experiments.score_parts import ScoreParts, score_parts, weights_at_m
 from llmviz.model import Trace
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import isolated, quote
 from llmviz.views.kit.signed_bars import SignedBars
 from llmviz.views.kit.state_fields import clip_position, head, layer, selection
 from llmviz.views.kit.token_strip import TokenStrip
@@ -120,6 +120,16 @@ def other_key(weights: np.ndarray, key: int) -> int:
     others = [i for i in range(len(weights)) if i != key]
     others = others[others[0] == 0 and len(others) > 1 :]
     return sorted(others, key=lambda i: weights[i])[len(others) // 2]
+
+
+def score_question(trace: Trace, layer: int, head: int) -> str:
+    """Return the question that the picture answers."""
+    key = largest_key(trace.blocks[layer].attention_at(-1).pattern[head, 0])
+    last, there = quote(trace.pieces[-1]), quote(trace.pieces[key])
+    return (
+        f"In {head_name(layer, head)}, {last} attends most to {there}, the first token aside. Which part of the stream "
+        "there raises that score most?"
+    )
 
 
 def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:

@@ -9,7 +9,6 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
-from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked, replace
@@ -139,9 +138,8 @@ def logit_asked(trace: Trace) -> str:
     """Return the question that the picture answers."""
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
-    logit, mean = float(trace.logits[answer]), float(trace.logits.mean(dtype=np.float64))
-    whole, mean, rest = (minus(f"{value:.2f}") for value in (logit, mean, logit - mean))
+    above = float(trace.logits[answer]) - float(trace.logits.mean(dtype=np.float64))
     return (
-        f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average: an amount that every token gets "
-        f"doesn't change the probabilities. How much of the rest, {rest}, do all FFNs add, directly?"
+        f"The logit of {isolated(piece)} is {above:.2f} above the average of all tokens. How much of that do all FFNs "
+        "together add, directly?"
     )
