@@ -186,7 +186,7 @@ class Amount(AfterTuning):
         """The question, and how many times the update is added."""
 
         question: str = line("The moon is", "A question", WIDTH)
-        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25, stage="training")
+        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25)
 
     def __init__(self, tuning: FineTuning, question: str = "The moon is", **state):
         super().__init__(tuning, question=question, **state)

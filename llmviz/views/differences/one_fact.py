@@ -32,7 +32,7 @@ class OneFact(OneTraining, GuessFirst):
 
         country: str = choice("France", "The capital of", lambda _: [*fine_tuning.CAPITALS])
         city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
-        layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers, stage="training")
+        layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers)
         keep: bool = tick("two other countries, with their own capitals, are examples as well")
         way: str = choice(WAYS[0], "The map:", WAYS)
 
