@@ -130,7 +130,7 @@ class GuessFirst(View):
         answer = self.answer(scene) if scene.is_known else None
         drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
-            drawn["verdict"] = scene.problem(self.experiment) or STOPPED
+            drawn["verdict"] = scene.of_job(self.experiment, "problem") or STOPPED
         return {**drawn, "hidden": not scene.asked.question}
 
     @sentences
