@@ -280,8 +280,9 @@ function layoutOf(data, width, pen, faces) {
   layout.dial = Math.min(9, layout.gap * 0.36);
   layout.head = layout.top - 12 - 2 * layout.dial - 4; // where arcs end
 
-  layout.chips = paragraph(layout, pieces);
-  layout.chipsAfter = paragraph(layout, [...pieces, data.drawn.piece]);
+  const ids = layout.shown.map((i) => data.tokens[i]);
+  layout.chips = paragraph(layout, pieces, ids);
+  layout.chipsAfter = paragraph(layout, [...pieces, data.drawn.piece], [...ids, data.drawn.token]);
   layout.uncut = uncutOf(layout, pieces);
   const lowest = Math.max(...layout.chips.map((chip) => chip.y + chip.size));
   layout.line = { x: 70, w: width - 140, y: height - 70, room: lowest < height - 170 && layout.chips.rows < 3 };
@@ -334,11 +335,16 @@ function lanesOf(layout, pieces) {
 }
 
 /** The text as large chips in centred lines: {x, y, w, size} each. */
-function paragraph(layout, pieces) {
+/** ids: what is written below the pieces, which are at least as wide. */
+function paragraph(layout, pieces, ids) {
   const { width, height } = layout;
   const hole = layout.leftOut ? 46 : 0;
+  layout.pen.font = `bold 17px ${layout.faces.ui}`;
+  const below = ids.map((id) => layout.pen.measureText(String(id)).width + 4);
   for (const size of [42, 38, 34, 32, 30, 28, 26, 24, 22, 20, 18, 16]) {
-    const widths = pieces.map((piece) => Math.min(width - 60, pieceWidth(layout, shorten(piece, 40), size) + 20));
+    const widths = pieces.map((piece, k) =>
+      clamp(pieceWidth(layout, shorten(piece, 40), size) + 20, below[k], width - 60),
+    );
     const rows = [[]];
     let x = 0;
     widths.forEach((w, i) => {
@@ -575,7 +581,7 @@ function drawJourney(at) {
 /** Ids to write beside the line or the table, the last one included. */
 function ticksOf({ sizes }) {
   const last = sizes.n_vocab - 1;
-  return [...[0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000].filter((id) => id < 0.92 * last), last];
+  return [...[0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000].filter((id) => id < 0.8 * last), last];
 }
 
 /** All ids on a line, and where this text's are; when rows are looked up, the line turns into the table. */

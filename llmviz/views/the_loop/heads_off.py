@@ -10,7 +10,7 @@ import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.model import Edits, Model, Trace
-from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
@@ -44,8 +44,6 @@ class HeadsOff(GuessFirst):
 
     def answer(self, scene: Scene) -> int:
         return int(scene.outcome[1].sum())
-
-    begin = starts(lambda view, _: f"Switch off {view.high} heads, one at a time")
 
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
@@ -91,8 +89,8 @@ class HeadsOff(GuessFirst):
             f"{sum(them)} of {N_SETS} sets of {size} heads" for size, them in together.items() if size < n
         ]
         return [
-            f"Switched off one at a time, {which} heads leave {piece} the likeliest, though its probability goes from "
-            f"{low} to {high}. With all {n} switched off together, {after}.",
+            f"Switched off one at a time, {which} heads leave {piece} the likeliest, though its probability ranges "
+            f"from {low} to {high}, depending on the head. With all {n} switched off together, {after}.",
             f"With random sets of them switched off, the likeliest token changes for {', '.join(sets)}."
             if sets
             else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -10,7 +11,7 @@ import ipywidgets
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments import likeliest_after
+from llmviz.experiments import likeliest_after, probability_moved
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
@@ -40,8 +41,6 @@ OUTCOMES = (
     "Another token becomes the likeliest",
     "The numbers grow too large to compute with, so there is no next token",
 )
-
-NOW_LOOK = "The switches below are now set for this experiment."
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -118,6 +117,24 @@ def outcome(run: Trace, edits: Edits) -> int:
     return 0 if p >= ops.softmax(run.logits).max() / 2 else 1
 
 
+def explanation(run: Trace, off: SwitchedOff) -> str:
+    """Say what the part of an experiment is for; of a single block, how much probability it moves, and another does."""
+    if off.parts:
+        return " ".join(PARTS[name][1] for name in off.parts)
+    (row, layer), attention = off.cells[0], run.model.config.n_heads
+    if len(off.cells) > 1:
+        return TEXTS["rows"]["attention" if row == attention else "ffn"]
+
+    def moved(edits: Edits) -> str:
+        return percent(probability_moved(run.model, run.tokens, edits))
+
+    this = f"Without this block, {moved(off.edits)} of the probability moves to other tokens."
+    if layer == 0:
+        return f"{this} Is that typical? Compare the FFN of a middle layer."
+    name, other = ("the FFN of the same layer", layer) if row == attention else ("the first FFN", 0)
+    return f"{this} Without {name}, it's {moved(Edits(ffn={other: 0.0}))}."
+
+
 class Switches(Picture):
     """The parts of a model as switches, by click or by arrow keys and space; what is off is named as `SwitchedOff`."""
 
@@ -175,7 +192,7 @@ class Switchboard(EditedRun):
         p["message"].layout.min_height = "26px"
         strips = ipywidgets.VBox([p["before"], p["after"], self.progress])
         above = row(self.controls["experiment"], p["everything_on"])
-        return [above, p["card"], p["switches"], p["message"], row(wide(p["bars"], 420), wide(strips, 420))]
+        return [above, p["card"], p["message"], p["switches"], row(wide(p["bars"], 420), wide(strips, 420))]
 
     def slices(self) -> Iterator[State]:
         """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
@@ -230,7 +247,10 @@ class Switchboard(EditedRun):
             f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
         asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
-        explain = " ".join([*(PARTS[name][1] for name in off.parts), NOW_LOOK])
+        explain = ""
+        if scene.committed:
+            with contextlib.suppress(FloatingPointError):
+                explain = explanation(run, off)
         return asked.card(scene.guess, scene.committed, lambda: outcome(run, off.edits), explain)
 
     # --- the model as it is switched ---
