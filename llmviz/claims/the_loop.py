@@ -101,10 +101,11 @@ CLAIMS = section(
     ),
     prediction_comes_late=on_texts(
         "On at least three in four texts, the final prediction takes the lead only in the last four of the 30 layers.",
-        "Read the logit lens after each layer, and count the layers left when the final prediction takes the lead.",
+        "Read the logit lens after each layer. Count the layers after the one from which the final prediction "
+        "leads.",
         lambda model, text: layers_to_go(model.trace(text)),
         Bounds(supports=(0, 3), count=(17, 20)),
-        unit="layers left",
+        unit="layers after it",
         unseen_bounds=Bounds(supports=(0, 3), count=(24, 26)),
     ),
     norms_off=on_texts(
@@ -115,7 +116,7 @@ CLAIMS = section(
         control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
     ),
     rope_off_likeliest=on_texts(
-        "Without RoPE, the likeliest token usually changes if it had under 40%. If it had more, it changes less often.",
+        "Without RoPE, the likeliest token changes more often if it had under 40% than if it had more.",
         "Switch off RoPE in every layer.",
         partial(changes_without_rope, sure=False),
         Bounds(supports=YES, of=13, count=(10, 13)),

@@ -27,7 +27,7 @@ export function render({ model, el }) {
   const layout = (width) => {
     const [spans, labels, ids] = [model.get("spans"), model.get("labels"), model.get("ids")];
     const n = model.get("characters").reduce((sum, [, bytes]) => sum + bytes, 0);
-    const need = Math.max(46, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
+    const need = Math.max(54, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
     const column = clamp(Math.floor((width - 8) / Math.max(1, n)), Math.ceil(need), 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
     const HIGH = 50,
@@ -112,6 +112,7 @@ export function render({ model, el }) {
     view.setLegend(
       nodes.length > 0 &&
         "below the bytes: the id that two neighbours would have as one token (–: none); the lowest comes next",
+      nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
     if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();
