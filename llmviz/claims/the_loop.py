@@ -83,84 +83,89 @@ ffn_off = partial(on_texts, control=("a typical FFN of layers 10 to 20, 11 left 
 # A run for each head.
 on_short_texts = partial(on_texts, cases={k: text for k, text in TEXTS.items() if len(text) < 120}, unseen={})
 
-CLAIMS = section(
-    "On other texts",
-    tokens_for_ninety=on_texts(
-        "How many tokens it takes to cover 90% of the probability depends on the text.",
-        "Count the likeliest tokens that have 90% together.",
-        partial(tokens_to_cover, share=0.9),
-        Bounds(lowest=below(10), highest=above(500)),
-        unit="tokens",
+CLAIMS = (
+    *section(
+        "On other texts",
+        tokens_for_ninety=on_texts(
+            "How many tokens it takes to cover 90% of the probability depends on the text.",
+            "Count the likeliest tokens that have 90% together.",
+            partial(tokens_to_cover, share=0.9),
+            Bounds(lowest=below(10), highest=above(500)),
+            unit="tokens",
+        ),
+        hot_is_wide=on_texts(
+            "At temperature 2, most of the probability usually falls outside the 20 likeliest tokens.",
+            "Add up the probability outside them.",
+            partial(probability_outside, temperature=2),
+            Bounds(supports=above(50), count=(17, 20)),
+            control=("temperature 1", partial(probability_outside, temperature=1)),
+        ),
+        prediction_comes_late=on_texts(
+            "On most texts, the final prediction takes the lead only in the last four of the 30 layers.",
+            "Read the logit lens after each layer. Count the layers after the one from which the final prediction "
+            "leads.",
+            lambda model, text: layers_to_go(model.trace(text)),
+            Bounds(supports=(0, 3), count=(17, 20)),
+            unit="layers after it",
+            unseen_bounds=Bounds(supports=(0, 3), count=(24, 26)),
+        ),
+        norms_off=on_texts(
+            "Without the norms, the numbers overflow, so there is no next token.",
+            "Switch off every norm.",
+            lambda model, text: likeliest_after(model.trace(text), Edits(norm=False)) is None,
+            Bounds(supports=YES),
+            control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
+        ),
+        rope_off_likeliest=on_texts(
+            "Without RoPE, the likeliest token changes more often if it had under 40% than if it had more.",
+            "Switch off RoPE in every layer.",
+            partial(changes_without_rope, sure=False),
+            Bounds(supports=YES, of=13, count=(10, 13)),
+            control=("likeliest token at 40% or more", partial(changes_without_rope, sure=True)),
+        ),
+        first_ffn_off=ffn_off(
+            "Without FFN 0, most of the probability moves to other tokens.",
+            "Switch it off and measure how much of the probability moves.",
+            partial(percent_moved, edits=Edits(ffn={0: 0})),
+            Bounds(supports=above(50), above_control=20),
+        ),
+        single_heads=on_short_texts(
+            "How many heads change the prediction on their own depends on the text.",
+            "Switch off each of the 270 heads in turn. Count those that change the likeliest token.",
+            lambda model, text: len(needed_heads(model, text)),
+            Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
+            unit="heads",
+        ),
+        other_heads_together=on_short_texts(
+            "Many of the other heads, switched off together, usually do change the likeliest token.",
+            "Switch off five random sets of 160 of them. Count the sets that change it.",
+            partial(changed_together, n=160),
+            Bounds(supports=above(50), count=10, exceptions=("the same word",), above_control=10),
+            control=("sets of 10", partial(changed_together, n=10)),
+            unit="% of the sets",
+        ),
     ),
-    hot_is_wide=on_texts(
-        "At temperature 2, most of the probability usually falls outside the 20 likeliest tokens.",
-        "Add up the probability outside them.",
-        partial(probability_outside, temperature=2),
-        Bounds(supports=above(50), count=(17, 20)),
-        control=("temperature 1", partial(probability_outside, temperature=1)),
-    ),
-    prediction_comes_late=on_texts(
-        "On at least three in four texts, the final prediction takes the lead only in the last four of the 30 layers.",
-        "Read the logit lens after each layer. Count the layers after the one from which the final prediction "
-        "leads.",
-        lambda model, text: layers_to_go(model.trace(text)),
-        Bounds(supports=(0, 3), count=(17, 20)),
-        unit="layers after it",
-        unseen_bounds=Bounds(supports=(0, 3), count=(24, 26)),
-    ),
-    norms_off=on_texts(
-        "Without the norms, the numbers overflow, so there is no next token.",
-        "Switch off every norm.",
-        lambda model, text: likeliest_after(model.trace(text), Edits(norm=False)) is None,
-        Bounds(supports=YES),
-        control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
-    ),
-    rope_off_likeliest=on_texts(
-        "Without RoPE, the likeliest token changes more often if it had under 40% than if it had more.",
-        "Switch off RoPE in every layer.",
-        partial(changes_without_rope, sure=False),
-        Bounds(supports=YES, of=13, count=(10, 13)),
-        control=("likeliest token at 40% or more", partial(changes_without_rope, sure=True)),
-    ),
-    first_ffn_off=ffn_off(
-        "Without FFN 0, most of the probability moves to other tokens.",
-        "Switch it off and measure how much of the probability moves.",
-        partial(percent_moved, edits=Edits(ffn={0: 0})),
-        Bounds(supports=above(50), above_control=20),
-    ),
-    ffn_eleven_off=ffn_off(
-        "Without FFN 11, more probability moves than without a typical FFN near it.",
-        "Switch it off and measure how much of the probability moves.",
-        partial(percent_moved, edits=Edits(ffn={11: 0})),
-        Bounds(above_control=19),
-    ),
-    ffn_eleven_at_first=on_texts(
-        "What FFN 11 adds at the first token usually moves more probability than what it adds at all the others.",
-        "Switch it off at the first token only, and measure how much of the probability moves.",
-        at_first,
-        Bounds(above_control=17),
-        control=("switched off at all other tokens", moved_by_the_rest),
-    ),
-    ffn_eleven_mean=on_texts(
-        "The average of what FFN 11 adds at the first token of other texts does nearly as well as its own.",
-        "Replace what it adds at the first token by that average, and measure how much of the probability moves.",
-        moved_by_the_mean,
-        Bounds(below_control=20, median=below(10)),
-        control=("switched off at the first token", at_first),
-    ),
-    single_heads=on_short_texts(
-        "How many heads change the prediction on their own depends on the text.",
-        "Switch off each of the 270 heads in turn. Count those that change the likeliest token.",
-        lambda model, text: len(needed_heads(model, text)),
-        Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
-        unit="heads",
-    ),
-    other_heads_together=on_short_texts(
-        "Many of the other heads, switched off together, usually do change the likeliest token.",
-        "Switch off five random sets of 160 of them. Count the sets that change it.",
-        partial(changed_together, n=160),
-        Bounds(supports=above(50), count=10, exceptions=("the same word",), above_control=10),
-        control=("sets of 10", partial(changed_together, n=10)),
-        unit="% of the sets",
+    *section(
+        "An FFN that isn't typical",
+        ffn_eleven_off=ffn_off(
+            "Without FFN 11, more probability moves than without a typical FFN near it.",
+            "Switch it off and measure how much of the probability moves.",
+            partial(percent_moved, edits=Edits(ffn={11: 0})),
+            Bounds(above_control=19),
+        ),
+        ffn_eleven_at_first=on_texts(
+            "What FFN 11 adds at the first token usually moves more probability than what it adds at all the others.",
+            "Switch it off at the first token only, and measure how much of the probability moves.",
+            at_first,
+            Bounds(above_control=17),
+            control=("switched off at all other tokens", moved_by_the_rest),
+        ),
+        ffn_eleven_mean=on_texts(
+            "The average of what FFN 11 adds at the first token of other texts does nearly as well as its own.",
+            "Replace what it adds at the first token by that average, and measure how much of the probability moves.",
+            moved_by_the_mean,
+            Bounds(below_control=20, median=below(10)),
+            control=("switched off at the first token", at_first),
+        ),
     ),
 )

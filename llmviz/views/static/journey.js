@@ -151,14 +151,14 @@ function captionAt(data, moment) {
   if (scene === 1) return ["Each number picks ", strong("one row"), ` from a table of ${count(data.sizes.n_vocab)}.`];
   if (scene === 2)
     return [
-      `Each row, ${count(data.sizes.d_model)} numbers long, stands up as the token’s own `,
+      `Each row, ${count(data.sizes.d_model)} numbers, stands up as the token’s own `,
       strong("column"),
       ".",
     ];
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
-      : [strong("Clock hands"), " show how far attention rotates numbers at each position (RoPE)."];
+      : [strong("Clock hands"), " show how far attention, inside every layer, rotates numbers by position (RoPE)."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
@@ -181,7 +181,7 @@ function captionAt(data, moment) {
           { piece: look.piece },
           ` (head ${look.head}, ${share(look.weight)}) and takes in what it finds.`,
         ]
-      : [`Layer ${layer}, `, strong("attention"), ": each token attends to earlier ones and takes in what it finds."];
+      : [`Layer ${layer}, `, strong("attention"), ": each token attends to itself and earlier ones, and takes in what it finds."];
   }
   if (scene === 5)
     return [
@@ -230,11 +230,11 @@ function legendAt(data, moment, layout, theme) {
   }
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
-    if (long.length) say(h("b", {}, "pale"), ": this column is too long for the scale");
+    if (long.length) say(h("b", {}, "pale"), ": these numbers are too large for the scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
         h("b", {}, "dotted"),
-        `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks)`,
+        `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks: they attract much of it)`,
       );
   }
   if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))

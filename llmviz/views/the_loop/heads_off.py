@@ -78,22 +78,24 @@ class HeadsOff(GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (left, changes, together), (piece, _) = scene.outcome, _first(scene.run)
+        (left, changes, together), (piece, whole) = scene.outcome, _first(scene.run)
         n = changes.size - int(changes.sum())
         if n < 2 or not together:
             return []
         which = f"the other {n}" if n < changes.size else f"all {n}"
         low, high = (percent(end(left[~changes])) for end in (np.min, np.max))
         after = "another token is the likeliest" if together[n][0] else f"{piece} is still the likeliest"
-        sets = [
-            f"{sum(them)} of {N_SETS} sets of {size} heads" for size, them in together.items() if size < n
-        ]
-        return [
-            f"Switched off one at a time, {which} heads leave {piece} the likeliest, though its probability ranges "
-            f"from {low} to {high}, depending on the head. With all {n} switched off together, {after}.",
-            f"With random sets of them switched off, the likeliest token changes for {', '.join(sets)}."
+        sets = [f"{sum(them)} of {N_SETS} sets of {size}" for size, them in together.items() if size < n]
+        random_sets = (
+            f"Without random sets of these heads, another token is the likeliest for {', '.join(sets)}."
             if sets
-            else "",
+            else ""
+        )
+        return [
+            f"Switched off one at a time, {which} heads leave {piece} the likeliest. Its probability ranges from {low} "
+            f"to {high}, depending on the head (unchanged model: {whole}).",
+            random_sets,
+            f"With all {n} switched off together, {after}.",
         ]
 
     @part(

@@ -125,14 +125,14 @@ def explanation(run: Trace, off: SwitchedOff) -> str:
     if len(off.cells) > 1:
         return TEXTS["rows"]["attention" if row == attention else "ffn"]
 
-    def moved(edits: Edits) -> str:
+    def percent_moved(edits: Edits) -> str:
         return percent(probability_moved(run.model, run.tokens, edits))
 
-    this = f"Without this block, {moved(off.edits)} of the probability moves to other tokens."
+    this = f"Without this block, {percent_moved(off.edits)} of the probability moves to other tokens."
     if layer == 0:
         return f"{this} Is that typical? Compare the FFN of a middle layer."
     name, other = ("the FFN of the same layer", layer) if row == attention else ("the first FFN", 0)
-    return f"{this} Without {name}, it's {moved(Edits(ffn={other: 0.0}))}."
+    return f"{this} Without {name}, it's {percent_moved(Edits(ffn={other: 0.0}))}."
 
 
 class Switches(Picture):
