@@ -62,15 +62,15 @@ SAMPLE = {
     "06.cold_takes_from_the_right": ("The capital of Australia is",),
     "06.expected_after_itself": ("French",),
     "06.user_after_the_end": ("What is the capital of France?",),
-    "07.formula": ("GPT-2 small", "Kimi K2"),
+    "08.formula": ("GPT-2 small", "Kimi K2"),
     "07.repeats_the_last": ("recipes, seed 0",),
     "07.nudging": ("a fact", "numbers"),
     "07.against_the_gradient": ("a fact",),
-    "07.fact_spreads": ("France",),
-    "07.takes_shape": ("a fact",),
-    "07.attends_to_its_noun": ("cat", "king"),
-    "07.induction_heads_copy": ("row 0",),
-    "07.facts_are_in_ffns": ("France",),
+    "09.fact_spreads": ("France",),
+    "09.takes_shape": ("a fact",),
+    "09.attends_to_its_noun": ("cat", "king"),
+    "09.induction_heads_copy": ("row 0",),
+    "09.facts_are_in_ffns": ("France",),
 }
 # Another CPU rounds otherwise, and many layers make more of it.
 again = partial(pytest.approx, rel=0.02, abs=1e-3)
@@ -89,7 +89,7 @@ def row_ids(row) -> str:
 
 
 def test_names_are_unique_identifiers():
-    assert [*CLAIMS] == [f"{page:02}" for page in range(8)]
+    assert [*CLAIMS] == [f"{page:02}" for page in range(10)]
     assert not [name for name, n in Counter(map(row_ids, ROWS)).items() if n > 1]
     assert all(claim.name.isidentifier() for _, claim in ROWS)
 

@@ -29,7 +29,7 @@ from visitor import PROTOCOL, ROOT, Visitor, a_class, cookies, flood, get, index
 
 from llmviz import cli, machine
 from llmviz.classroom import fairness, network, pages, server, session_pool, voila_parts
-from llmviz.views.differences import learner
+from llmviz.views.differences import pretraining
 from llmviz.where import VARIABLE, where
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -574,9 +574,9 @@ def test_who_holds_down_a_key_does_not_hold_up_others(served):
 def test_in_a_class_no_box_opens_a_file(tmp_path, monkeypatch):
     file = tmp_path / "secret.txt"
     file.write_text("the teacher's own")
-    assert learner.read(learner.OWN, str(file)).text == "the teacher's own"
+    assert pretraining.read(pretraining.OWN, str(file)).text == "the teacher's own"
     monkeypatch.setenv(VARIABLE, session_pool.ENVIRONMENT[VARIABLE])
-    assert learner.read(learner.OWN, str(file)).text == str(file)
+    assert pretraining.read(pretraining.OWN, str(file)).text == str(file)
 
 
 # ---- the pool of sessions -------------------------------------------------------------------------------------

@@ -32,6 +32,19 @@ def test_half_of_the_different_words_are_one_token(model):
     assert np.isnan(words.in_one_token(model, "1, 2"))
 
 
+def test_tokens_with_letters_are_whole_words_or_parts_of_them(model):
+    text = "The strawberriest cat's 12 hats, été"
+    pieces = [
+        piece
+        for piece in model.tokenizer.pieces(model.tokenizer.encode(text))
+        if any(map(str.isalpha, piece))
+    ]
+    whole = [piece for piece in pieces if piece.strip() in words.plain_words(text)]
+    assert 0 < len(whole) < len(pieces)
+    assert words.tokens_that_are_words(model, text) == pytest.approx(100 * len(whole) / len(pieces))
+    assert np.isnan(words.tokens_that_are_words(model, "1, 2"))
+
+
 def test_a_space_is_joined_with_a_letter_and_not_with_a_digit(model):
     text = "Take 2 cats,  and 10 dogs\n home"
     assert words.spaces_before(model.tokenizer, text, words.A_WORD) == (2, 2)

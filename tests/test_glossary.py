@@ -15,7 +15,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LEFT = {
     "04_attention",
     "06_sampling",
-    "07_differences",
+    "07_text",
+    "08_size",
+    "09_fine_tuning",
 }
 
 

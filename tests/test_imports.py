@@ -13,6 +13,7 @@ MODULES = {
     for path in sorted((ROOT / "llmviz").rglob("*.py"))
 }
 STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
+DIFFERENCES_CLAIMS = tuple(f"differences_{part}" for part in ("text", "size", "finetuning", "series"))
 
 # A page's claims measure by experiments, on any stage.
 CLAIMS_MAY_KNOW = {
@@ -141,19 +142,12 @@ MAY_KNOW = {
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
-    "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
+    "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", *DIFFERENCES_CLAIMS, "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model", "reuse"},
     "claims.stored": {"download", "claims.claim"},
-    "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
-    **{
-        f"claims.{page}": CLAIMS_MAY_KNOW
-        for page in (
-            *(*STAGES, "the_loop", "differences_finetuning", "differences_series"),
-            *("differences_size", "differences_text"),
-        )
-    },
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", *DIFFERENCES_CLAIMS)},
     "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
     # the stages backwards, composed
     "training": {

@@ -27,7 +27,7 @@ from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
 from llmviz.model import Model
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
-from llmviz.views.differences.learner import OWN, Learner
+from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.sent import values_of_picture
@@ -36,15 +36,15 @@ from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
-SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
+SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "09")}
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
-def learner(_prompt=None):
-    """A learner at work, whose trainings are kept with another one."""
-    control = Learner(OWN)
+def pretraining(_prompt=None):
+    """A training at work, kept with another one."""
+    control = Pretraining(OWN)
     control.goes_with_its_followers()
-    return Learner(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
+    return Pretraining(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
 
 
 def at_once(make, *arguments, **options):
@@ -54,8 +54,8 @@ def at_once(make, *arguments, **options):
 
 
 def trained():
-    """A learner that has done its work, and goes with the view that follows it."""
-    source = at_once(learner)
+    """A training that is done, and goes with the view that follows it."""
+    source = at_once(pretraining)
     source.goes_with_its_followers()
     return source
 
@@ -76,9 +76,9 @@ def tuning(prompt):
     return source
 
 
-def one_number():
+def one_parameter():
     """The surprise at a text, which goes with the view that follows it."""
-    source = differences.OneNumber(small_model(), "The cat")
+    source = differences.OneParameter(small_model(), "The cat")
     source.goes_with_its_followers()
     return source
 
@@ -165,34 +165,22 @@ VIEWS = {
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
     "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
-    "second model": lambda prompt: differences.SecondModel(prompt.language_model),
     "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(prompt.language_model, SOME_CLAIMS),
-    "rounding": lambda prompt, **_: differences.Rounding(
-        prompt.language_model,
-        {"the cat": " sat"},
-        {"a text": TEXT},
-        grids=(differences.Grid(8), differences.Grid(1)),
-        committed=True,
-    ),
-    "learner": learner,
+    "pretraining": pretraining,
     "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
-    "how many examples": lambda prompt: differences.HowMany(tuning(prompt), committed=True),
     "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
     "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
-    "what a tuning changed": lambda prompt: differences.WhatChanged(tuning(prompt)),
     "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
     "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
-    "one number": lambda prompt: differences.OneNumber(small_model(), "The cat"),
-    "all numbers": lambda prompt: differences.AllNumbers(one_number(), committed=True),
+    "one parameter": lambda prompt: differences.OneParameter(small_model(), "The cat"),
+    "gradient step": lambda prompt: differences.GradientStep(one_parameter(), committed=True),
     "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
-    "which is whose": lambda prompt: differences.WhichIsWhose(trained(), trained(), committed=True),
-    "map of pieces": lambda prompt: differences.PiecesMap(trained()),
-    "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
-    "parts off": lambda prompt: differences.PartsOff(trained()),
-    "bet": lambda prompt: differences.Bet(
+    "authorship": lambda prompt: differences.Authorship(trained(), trained(), committed=True),
+    "map of tokens": lambda prompt: differences.TokenMap(trained()),
+    "guess about a training": lambda prompt: differences.PredictTraining(
         "How much is left?",
-        learner=(source := trained()),
-        answer=differences.left_to_learn,
+        about=(source := trained()),
+        answer=differences.final_surprise,
         then=source,
         high=20,
     ),
@@ -243,7 +231,6 @@ def two_countries(monkeypatch):
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
     monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
-    monkeypatch.setattr("llmviz.views.differences.fine_tuning.STEPS", 2)
     monkeypatch.setattr("llmviz.experiments.fine_tuning.STEPS_OF_A_FACT", 4)
     writing = fine_tuning.writing
     monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
@@ -252,10 +239,10 @@ def two_countries(monkeypatch):
         "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]
     )
     monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
-    monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a training says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
-    for module in ("experiments", "views.differences"):
-        monkeypatch.setattr(f"llmviz.{module}.training_run.write_tokens", write)
+    for module in ("experiments.training_run", "views.differences.pretraining"):
+        monkeypatch.setattr(f"llmviz.{module}.write_tokens", write)
 
 
 def again(view):

@@ -1,4 +1,4 @@
-"""The first sitting's pictures: a model in training, one step of it, and what is opened afterwards."""
+"""The pictures of page 07: a model in training, one step of it, whose text it is, and a map of its tokens."""
 
 import asyncio
 import functools
@@ -23,10 +23,8 @@ from llmviz.experiments.text_statistics import (
 from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
-from llmviz.views.differences import learner as learners
-from llmviz.views.differences import opened, training_run, whose
-from llmviz.views.differences.learner import OWN, Learner, read
-from llmviz.views.kit.numbers import percent
+from llmviz.views.differences import authorship, pretraining
+from llmviz.views.differences.pretraining import OWN, Pretraining, read
 
 write = functools.partial(learning.write_tokens, n=8)
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
@@ -37,16 +35,16 @@ NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
-    for module in (training_run, experiments.training_run):
+    for module in (pretraining, experiments.training_run):
         monkeypatch.setattr(module, "write_tokens", write)
 
 
-def own(text: str, **options) -> Learner:
-    return Learner(OWN, own=text, **{"start": "The", "steps": 22, **options})
+def own(text: str, **options) -> Pretraining:
+    return Pretraining(OWN, own=text, **{"start": "The", "steps": 22, **options})
 
 
 @functools.cache
-def trained(text: str) -> Learner:
+def trained(text: str) -> Pretraining:
     """Trained to its end; outside a notebook the press of the button does all of it."""
     made = own(text)
     made.parts["train"].click()
@@ -79,11 +77,11 @@ def test_a_path_where_no_file_is_leaves_the_trained_model(typed, tmp_path, monke
     monkeypatch.chdir(tmp_path / "here")  # where neither ./x nor ../x is
     made = own(TEXT, steps=1)
     made.parts["train"].click()
-    before = made.trace, repr(made.parts["history"])
+    before = made.trace, repr(made.parts["figures"])
     made.controls["own"].value = typed
     made.parts["train"].click()
     assert "file" in made.parts["status"].sentences[0]
-    assert (made.trace, repr(made.parts["history"])) == before
+    assert (made.trace, repr(made.parts["figures"])) == before
 
 
 @pytest.mark.parametrize("typed", ["", "two words", "\ud83d"])
@@ -148,46 +146,57 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert curves.x.tolist() == [0, 20]
     assert curves.values[1, 0] == pytest.approx(run.snapshots[0].held_out / np.log(2))
     assert curves.values[0, 1] < curves.values[0, 0]
-    assert len(made.parts["history"].sentences) == 4
     assert made.parts["sentence"].pieces == run.model.tokenizer.pieces(write(run.model, "The"))
-    results = repr(made.parts["results"])
+    figures = repr(made.parts["figures"])
     copied = longest_copy(run.model.tokenizer.decode(write(run.model, "\n", n=100))[1:], run.learned)
-    assert re.search(holding(len(copied)), results)
-    assert f"“{' '.join(copied.split())}”" in results
+    assert re.search(holding(len(copied)), figures)
+    assert " ".join(copied.split()) in figures
     baseline = counting_pairs(run.model, run.learned, run.held_out).mean()
     assert curves.values[2] == pytest.approx(baseline)
-    assert re.search(holding(f"{baseline:.2f}"), results)
+    assert re.search(holding(f"{baseline:.2f}"), figures)
     probs = ops.softmax(run.snapshots[0].model.trace("The dog").logits)
     assert probs.max() < 0.05  # untrained, it knows nothing
+
+
+def test_a_slider_plays_the_sentence_through():
+    made = trained(TEXT)
+    slider, strip = made.controls["step"], made.parts["sentence"]
+    assert (slider.options, slider.value) == ((0, 10, 20, 22), 22)
+    for snapshot in made.trace.snapshots:
+        slider.value = snapshot.step
+        assert strip.pieces == snapshot.model.tokenizer.pieces(write(snapshot.model, "The"))
+        assert re.search(holding(snapshot.step), strip.caption)
 
 
 def test_the_control_is_drawn_beside():
     control = own(TEXT, steps=40)
     made = own(TEXT, letters=2_000, steps=20, control=control)
     made.parts["train"].click()
-    curves, results = made.parts["curves"], made.parts["results"]
+    curves, figures = made.parts["curves"], made.parts["figures"]
     assert np.isnan(curves.values[3]).all()
-    assert len(numbers(results.sentences[0])) == 3  # the step and its own losses
+    assert len(figures.heads) == 2
     for seed in (0, 1):
         control.controls["seed"].value = seed
         control.parts["train"].click()
         of_control = control.parts["curves"].values
         assert curves.values[3] == pytest.approx(of_control[1, :2])
-        assert re.search(holding(f"{of_control[0, 1]:.2f}"), results.sentences[0])
+        own_column, of_first = zip(*(row[1:] for row in figures.sections[""]))
+        assert list(of_first) == [row[1] for row in control.parts["figures"].sections[""]]
+        assert own_column != of_first
 
 
-def test_another_start_writes_all_sentences_again():
+def test_another_start_is_written_on():
     made = own(TEXT, steps=1)
     made.parts["train"].click()
-    start, history = made.controls["start"], made.parts["history"]
+    start, sentence = made.controls["start"], made.parts["sentence"]
     start.value = "A cat"
-    assert all(": A cat" in line for line in history.sentences)
+    assert "".join(sentence.pieces).startswith("A cat")
+    n = len(made.parts["status"].sentences)
     start.value = ""
-    assert len(history.sentences) == 1  # what to do
-    assert "A cat" not in history.sentences[0]
-    assert made.parts["sentence"].pieces == []
+    assert sentence.pieces == []
+    assert len(made.parts["status"].sentences) == n + 1  # what to do
     start.value = "مرحبا " * 200  # longer than the model reads
-    assert len(made.parts["sentence"].pieces) <= SMALL.n_ctx
+    assert len(sentence.pieces) <= SMALL.n_ctx
 
 
 async def until(condition, seconds: float = 120):
@@ -201,8 +210,9 @@ async def until(condition, seconds: float = 120):
 def test_a_stopped_training_goes_on_or_begins_anew():
     async def story():
         made = own(TEXT, steps=400)
-        bet = pictures.Bet("?", ["low", "level", "rises"], learner=made, answer=pictures.apart, then=made)
-        bet.card.change(guess=1, committed=True)
+        options, answer = ["low", "level", "rises"], pictures.held_out_curve
+        guess = pictures.PredictTraining("?", options, about=made, answer=answer, then=made)
+        guess.card.change(guess=1, committed=True)
         train, stop = made.parts["train"], made.parts["learn"]
         train.click()
         await until(lambda: made.trace and len(made.trace.snapshots) > 1)
@@ -211,8 +221,8 @@ def test_a_stopped_training_goes_on_or_begins_anew():
         assert (stop.description, train.disabled) == ("Continue", False)
         step = made.trace.last.step
         assert re.search(holding(step, 400), repr(made.parts["status"]))
-        assert repr(made.parts["results"])
-        assert (bet.card.answer, numbers(bet.card.verdict)) == (None, [400])  # not before that step
+        assert repr(made.parts["figures"])
+        assert (guess.card.answer, numbers(guess.card.verdict)) == (None, [400])  # not before that step
         await asyncio.sleep(0.2)
         assert made.trace.last.step == step
         stop.click()
@@ -236,9 +246,9 @@ def test_a_training_that_is_stopped_before_its_first_step_says_so(wait):
         made = own(TEXT, steps=400)
         made.parts["train"].click()
         for sentence, button in (
-            (learners.BEGINS, "Stop"),
+            (pretraining.BEGINS, "Stop"),
             ("Stopped.", "Continue"),
-            (learners.BEGINS, "Stop"),
+            (pretraining.BEGINS, "Stop"),
         ):
             assert made.parts["status"].sentences == [sentence]
             assert made.parts["learn"].description == button
@@ -276,17 +286,16 @@ def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
 # --- a guess about it ---
 
 
-def test_a_bet_is_settled_when_the_model_is_trained():
-    made, answer = own(TEXT, steps=1), pictures.left_to_learn
-    bet = pictures.Bet("How much is left?", learner=made, answer=answer, then=made, explain="Because.")
+def test_a_guess_is_answered_when_the_model_is_trained():
+    made, answer = own(TEXT, steps=1), pictures.final_surprise
+    guess = pictures.PredictTraining("How much is left?", about=made, answer=answer, then=made)
     assert made.layout.display == "none"
-    bet.card.change(guess=3, committed=True)
+    guess.card.change(guess=3, committed=True)
     assert made.layout.display == ""
-    assert numbers(bet.card.verdict) == [1]  # not before that step
+    assert numbers(guess.card.verdict) == [1]  # not before that step
     made.parts["train"].click()
-    assert bet.card.answer == pytest.approx(made.parts["curves"].values[1, -1])
-    assert 3 in numbers(bet.card.verdict)
-    assert bet.card.explained == "Because."
+    assert guess.card.answer == pytest.approx(made.parts["curves"].values[1, -1])
+    assert 3 in numbers(guess.card.verdict)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +305,7 @@ def test_a_bet_is_settled_when_the_model_is_trained():
 )
 def test_what_a_curve_did(held_out, outcome):
     points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
-    assert pictures.apart(TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
+    assert pictures.held_out_curve(TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
 
 
 # --- one step ---
@@ -308,7 +317,7 @@ def noise():
 
 
 def test_a_gradient_is_a_slope(noise):
-    view = pictures.OneNumber(noise[1], "The dog sees")
+    view = pictures.OneParameter(noise[1], "The dog sees")
     numbers, parameter, curves = view.trace, view.controls["number"].value, view.parts["curves"]
     assert abs(numbers.gradient[parameter]) == np.abs(numbers.gradient).max()
     surprise, straight = curves.values
@@ -332,8 +341,8 @@ def test_a_parameter_has_its_place(noise):
 
 
 def test_all_numbers_together(noise):
-    one = pictures.OneNumber(noise[1], "The dog sees")
-    every = pictures.AllNumbers(one)
+    one = pictures.OneParameter(noise[1], "The dog sees")
+    every = pictures.GradientStep(one)
     card, curves = every.parts["card"], every.parts["curves"]
     assert curves.layout.display == "none"  # nothing before a guess
     card.change(guess=2, committed=True)
@@ -355,7 +364,7 @@ def test_all_numbers_together(noise):
 
 def test_the_writer_is_told_by_surprise():
     two = trained(TEXT), trained(NUMBERS)
-    view = pictures.WhichIsWhose(*two)
+    view = pictures.Authorship(*two)
     card = view.parts["card"]
     assert card.layout.display == "none"
     view.parts["write"].click()
@@ -368,7 +377,7 @@ def test_the_writer_is_told_by_surprise():
     assert surprise.argmin(axis=1).tolist() == order
     for i, which in enumerate(("first", "second")):
         who = order[i]
-        assert whose.led(surprise[i, 1 - who] - surprise[i, who]) in view.parts["findings"].sentences[i]
+        assert authorship.led(surprise[i, 1 - who] - surprise[i, who]) in view.parts["findings"].sentences[i]
         bits = -np.log2(view.parts[f"{which}_by_{'ab'[who]}"].weights[1:])
         text = two[who].trace.model.tokenizer.decode(readings[i][who][0][1:])
         assert bits.sum() / len(text.encode()) == pytest.approx(surprise[i, who], rel=1e-4)
@@ -378,7 +387,7 @@ def test_the_writer_is_told_by_surprise():
 
 def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     two = own(TEXT, steps=1), own(NUMBERS, steps=1)
-    view = pictures.WhichIsWhose(*two)
+    view = pictures.Authorship(*two)
     for each in (*two, view):
         each.before_a_page()
     assert [each.trace.finished for each in two] == [True, True]
@@ -389,31 +398,31 @@ def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     assert not view.parts["card"].committed
 
 
-def test_a_tie_goes_to_nobody():
-    view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT), committed=True)
-    assert repr(view.parts["findings"]).count(whose.led(0)) == 2
-    assert numbers(whose.led(-0.1)) == numbers(whose.led(0.1)) == [0.1]
-    assert whose.led(-0.1) != whose.led(0.1)
+def test_two_equal_readers_are_a_tie():
+    view = pictures.Authorship(trained(TEXT), trained(TEXT), committed=True)
+    assert repr(view.parts["findings"]).count(authorship.led(0)) == 2
+    assert numbers(authorship.led(-0.1)) == numbers(authorship.led(0.1)) == [0.1]
+    assert authorship.led(-0.1) != authorship.led(0.1)
 
 
 def test_a_half_trained_model_is_said():
     half = own(TEXT, steps=1)
     half.parts["train"].click()
     half.trace = replace(half.trace, steps=400)
-    view = pictures.WhichIsWhose(trained(TEXT), half)
+    view = pictures.Authorship(trained(TEXT), half)
     assert re.search(holding("B", 1, 400), repr(view.parts["message"]))
 
 
 def test_nothing_to_compare_is_said():
-    untrained = pictures.WhichIsWhose(trained(TEXT), own(""))
-    without_start = pictures.WhichIsWhose(trained(TEXT), trained(NUMBERS), start="")
+    untrained = pictures.Authorship(trained(TEXT), own(""))
+    without_start = pictures.Authorship(trained(TEXT), trained(NUMBERS), start="")
     refusals = [repr(view.parts["refusal"]) for view in (untrained, without_start)]
     assert refusals[0] != refusals[1] != ""
     assert untrained.parts["write"].disabled
     assert without_start.parts["write"].disabled
 
 
-# --- opened ---
+# --- the map ---
 
 
 def test_kinds_of_pieces():
@@ -429,8 +438,8 @@ def test_neighbours_of_ones_own_kind():
 
 def test_the_map_follows_the_training():
     made = own(TEXT, steps=1)
-    view = pictures.PiecesMap(made)
-    flat, step = view.parts["flat"], view.controls["step"]
+    view = pictures.TokenMap(made)
+    flat, step, message = view.parts["flat"], view.controls["step"], view.parts["message"]
     assert flat.layout.display == "none"
     made.parts["train"].click()
     assert flat.layout.display == ""
@@ -439,58 +448,30 @@ def test_the_map_follows_the_training():
     step.value = 0
     assert re.search(holding(0), flat.caption)
     assert not np.array_equal(places, flat.places)
-    step.value = 1
-    assert f") {pictures.share_of_own_kind(made.trace):.0f}" in repr(view.parts["message"]).replace(
-        "\u202f", " "
-    )
+    tokens, _, kinds = learning.frequent_pieces(made.trace.model, made.trace.learned)
+    by_neighbours = learning.by_neighbours(made.trace.model, made.trace.learned, tokens)
+    first = made.trace.snapshots[0].model.weights.W_E[tokens]
+    shares = [100 * learning.share_of_kind(rows, kinds) for rows in (by_neighbours, first)]
+    assert [numbers(repr(message))[i] for i in (1, 2)] == pytest.approx(shares, abs=1)
 
 
-def test_the_heads_habits_over_the_steps(tiny_model):
-    made = trained(TEXT)
-    view = pictures.HeadsGrowing(made, tiny_model)
-    curves = view.parts["curves"]
-    assert curves.values.shape == (6, 4)
-    assert curves.labels == ["0", "10", "20", "22"]
-    n = 2 * learning.N_PASSAGE
-    for row, back in enumerate((0, 1, 2)):
-        even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
-        assert curves.values[row, 0] == pytest.approx(even, rel=0.06)
-    assert pictures.grown_most(made.trace)[0] == int((curves.values[:, -1] - curves.values[:, 0]).argmax())
-    noise, now = curves.values[opened.INDUCTION, [0, -1]]
-    assert re.search(holding(percent(now), percent(noise)), repr(view.parts["verdict"]))
+@pytest.mark.parametrize(("share", "answer"), [(0.5, 2), (0.56, 2), (0.6, 0), (0.4, 1)])
+def test_the_table_and_the_counts_are_compared(monkeypatch, share, answer):
+    monkeypatch.setattr(learning, "shares_without_training", lambda *_: (0.3, 0.5))
+    monkeypatch.setattr(learning, "share_of_own_kind", lambda *_: share)
+    assert pictures.better_sorted(trained(TEXT).trace) == answer
 
 
 def test_what_each_part_brings():
-    made = trained(TEXT)
-    view = pictures.PartsOff(made)
-    values = view.parts["curves"].values
-    assert values.shape == (4, 4)
-    assert pictures.needed_most(made.trace)[0] == int(values[:, -1].argmax())
-    texts = learning.windows(made.trace.model, made.trace.held_out)
-    plain, nothing, usual = learning.ablate_each_part(made.trace.model, texts)
-    np.testing.assert_allclose(values[:, -1], usual, rtol=1e-4)
+    made = trained(TEXT).trace
+    texts = learning.windows(made.model, made.held_out)
+    plain, nothing, _ = learning.ablate_each_part(made.model, texts)
 
     def surprise(edits):
-        return np.mean(
-            [experiments.token_surprise(made.trace.model.trace(one, edits)) for one in texts[1::2]]
-        )
+        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
 
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.ablate_each_part(made.trace.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
-
-
-def test_a_text_too_short_for_passages(tiny_model):
-    made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(200)), steps=1)
-    view, map_, parts = (
-        pictures.HeadsGrowing(made, tiny_model),
-        pictures.PiecesMap(made),
-        pictures.PartsOff(made),
-    )
-    made.parts["train"].click()
-    assert len(made.trace.snapshots) == 2
-    assert view.parts["message"].sentences
-    assert map_.parts["message"].sentences
-    assert parts.parts["message"].sentences

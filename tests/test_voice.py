@@ -46,10 +46,11 @@ ANY = re.compile("|".join(PHRASES.values()), re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # of JavaScript
 # Files that have more, and how many: lower these as you rewrite, never raise them.
 CEILINGS = {
-    "llmviz/experiments/small_models.py": 1,
     "notebooks/04_attention.ipynb": 22,
     "notebooks/05_ffn.ipynb": 12,
-    "notebooks/07_differences.ipynb": 21,
+    "notebooks/07_text.ipynb": 2,
+    "notebooks/08_size.ipynb": 7,
+    "notebooks/09_fine_tuning.ipynb": 11,
 }
 # Questions of pages that are still to be rewritten.
 LEFT = {

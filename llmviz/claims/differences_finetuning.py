@@ -1,4 +1,4 @@
-"""What notebook 07 says about fine-tuning: over sets of examples, other manners, and facts."""
+"""What notebook 09 says about fine-tuning: over sets of examples, other manners, and facts."""
 
 from collections.abc import Callable
 from functools import partial

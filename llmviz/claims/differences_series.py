@@ -1,6 +1,5 @@
 """What people say about models of this kind: much of it fails here, and `supports` is what would bear it out."""
 
-import string
 from functools import partial
 from itertools import islice
 
@@ -13,8 +12,6 @@ from llmviz.experiments import answers, attention_behaviours, facts, lens, order
 
 costlier = remembered(experiments.n_costlier)
 EIGHT = dict(islice(((name, text) for name, text in cases.TEXTS.items() if 20 < len(text) < 130), 8))
-PLAIN = (word for name, text in cases.TEXTS.items() if name != "French" for word in words.plain_words(text))
-ENGLISH = {word: word for word in PLAIN if len(word) > 3 and not set(word) & set(string.punctuation)}
 ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | answers.SUMS | cases.HARDER_SUMS
 on_eight = partial(Claim, over="texts", cases=EIGHT)
 on_countries = partial(Claim, over="countries", cases=following(facts.CAPITALS), unit="percentage points")
@@ -36,13 +33,14 @@ SERIES = {
     ),
     "01": said(
         a_token_is_a_word=Claim(
-            "A common English word is one token.",
-            "Look up English words of four letters and more in the vocabulary.",
-            partial(words.is_one_token, shuffled=False),
-            Bounds(supports=YES, count=161, control=Bounds(supports=YES, count=3)),
-            over="English words",
-            cases=ENGLISH,
-            control=("their letters shuffled", partial(words.is_one_token, shuffled=True)),
+            "A token is a word.",
+            "Count the tokens with letters that are whole words. Are they nine of ten?",
+            words.tokens_that_are_words,
+            Bounds(supports=above(90), count=10, of=19),
+            unseen_bounds=Bounds(supports=above(90), count=(3, 24), of=31),
+            over="texts",
+            cases=cases.TEXTS | cases.MORE_TEXTS,
+            unseen=cases.UNSEEN_TEXTS,
         ),
         other_languages=Claim(
             "Other languages cost more tokens than English.",
@@ -126,7 +124,7 @@ SERIES = {
             control=("up to 50%", partial(answers.right_when, sure=False)),
         ),
     ),
-    "07": said(
+    "09": said(
         only_packaging=Claim(
             "The chat template is only packaging.",
             "Ask with the template and without it. Is the first token the same?",

@@ -1,4 +1,4 @@
-"""What notebook 07 says of size and configuration: over seeds, published models, texts and capitals."""
+"""What notebook 08 says of size and configuration: over seeds, published models, texts and capitals."""
 
 import gc
 import math
@@ -40,31 +40,28 @@ FORMULA = {"Qwen3 0.6B": (-0.01, 0.01), "GPT-2 small": above(20), "GPT-2 XL": ab
 FORMULA |= dict.fromkeys(("DeepSeek-V3", "Kimi K2"), below(-90))
 
 
-step_time = remembered(lambda _model, name: small_models.seconds_a_step(MANUAL, SIZES[name]))
-
-
 @remembered
 def held_out(_model: Model, name: str, seed: int, steps: int = 400) -> float:
     return small_models.held_out_bits(MANUAL, (SIZES | KNOBS)[name], steps=steps, seed=seed)
 
 
-def all_sizes(model: Model, seed: int, seconds: float | None) -> dict[str, float]:
-    """Measure the surprise of each size, trained for so many seconds of work, or for 150 steps."""
+def all_sizes(model: Model, seed: int, budget: float | None) -> dict[str, float]:
+    """Measure the surprise of each size, trained with so many billions of operations, or for 150 steps."""
     return {
-        name: held_out(model, name, seed, round(seconds / step_time(model, name)) if seconds else 150)
-        for name in SIZES
+        name: held_out(model, name, seed, small_models.steps_for(config, budget) if budget else 150)
+        for name, config in SIZES.items()
     }
 
 
-def behind(model: Model, seed: int, *, name: str, seconds: float | None = None) -> float:
+def behind(model: Model, seed: int, *, name: str, budget: float | None = None) -> float:
     """Measure how much more a size is surprised than the least surprised of the others, in bits a byte."""
-    surprises = all_sizes(model, seed, seconds)
+    surprises = all_sizes(model, seed, budget)
     return surprises.pop(name) - min(surprises.values())
 
 
-def best(model: Model, seed: int, *, seconds: float) -> float:
+def best(model: Model, seed: int, *, budget: float) -> float:
     """Return the number of parameters of the least surprised size."""
-    surprises = all_sizes(model, seed, seconds)
+    surprises = all_sizes(model, seed, budget)
     return SIZES[min(surprises, key=surprises.__getitem__)].n_parameters
 
 
@@ -95,26 +92,26 @@ on_texts = partial(Claim, over="texts", cases=TEXTS, unit="bits a token")
 CLAIMS = (
     *section(
         "Small models side by side",
-        largest_in_time=on_seeds(
-            "In the same time, the largest of five is not the least surprised; after the same steps, it is.",
-            "Train each for 12 seconds of work, and compare the largest with the best of the others.",
-            partial(behind, name=LARGEST, seconds=12),
+        largest_in_computing=on_seeds(
+            "With as much computing, the largest of four is not the least surprised; after as many steps, it is.",
+            "Train each with 200 billion operations, and compare the largest with the best of the others.",
+            partial(behind, name=LARGEST, budget=200),
             Bounds(within=above(0.6), control=Bounds(within=below(0))),
             control=("150 steps each", partial(behind, name=LARGEST)),
         ),
-        more_time_larger_best=on_seeds(
-            "With more time, a larger one is the least surprised.",
-            "Find the least surprised after 12 seconds of work.",
-            partial(best, seconds=12),
+        more_computing_larger_best=on_seeds(
+            "With more computing, a larger one is the least surprised.",
+            "Find the least surprised with 200 billion operations.",
+            partial(best, budget=200),
             Bounds(above_control=3),
-            control=("after 2 seconds", partial(best, seconds=2)),
+            control=("with 25 billion", partial(best, budget=25)),
             unit="parameters",
         ),
         smallest_in_steps=on_seeds(
             "After the same steps, the smallest is the most surprised.",
             "Train each for 150 steps, and compare the smallest with the best.",
             partial(behind, name=SMALLEST),
-            Bounds(within=above(0.7), above_control=3),
+            Bounds(within=above(0.3), above_control=3),
             control=("the second smallest", partial(behind, name=SECOND)),
         ),
     ),

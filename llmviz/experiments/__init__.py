@@ -104,13 +104,8 @@ from .probabilities import (
 from .published import n_parameters, parameters
 from .rounding import (
     GROUP,
-    Grid,
-    Rounded,
-    distinct_values,
     quantise_matrix,
     quantised,
-    round_to_each,
-    share_rounded,
     with_noise_of,
 )
 from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks

@@ -71,27 +71,6 @@ def fine_tune(
         yield 0.75 + 0.25 * i / len(questions), tuned
 
 
-def with_fewer_examples(
-    model: Model, examples: Sequence[Example], sizes: Sequence[int], questions: Sequence[str], *, steps: int
-) -> Iterator[tuple[float, dict[int, list[str]] | None]]:
-    """Teach a model the first examples only, so many of them each time, and ask it questions.
-
-    Yields the share that is done, and the answers by the number of examples, where there are new ones; 0: before.
-    """
-    numbers = [0, *(n for n in sizes if n <= len(examples))]
-    answers: dict[int, list[str]] = {}
-    for k, n in enumerate(numbers):
-        progress = None
-        lesson = fine_tuning.conversations(examples[:n])
-        for progress in training.finetune(model, lesson, steps=steps) if n else ():
-            yield (k + 0.7 * progress.step / steps) / len(numbers), None
-        tuned = quiet_model(progress.model) if progress else model
-        for i, question in enumerate(questions, 1):
-            answers[n] = [*answers.get(n, ()), answer(tuned, question)]
-            yield (k + 0.7 + 0.3 * i / len(questions)) / len(numbers), None
-        yield (k + 1) / len(numbers), dict(answers)
-
-
 @dataclass(frozen=True)
 class Costs:
     """Before and after a tuning: the surprise at each text [2, texts] in bits a token; how many capitals come out

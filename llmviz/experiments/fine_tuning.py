@@ -1,7 +1,7 @@
 """Teach a chat model by example, a manner or one fact, and measure from its answers what it has learned."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -227,16 +227,6 @@ def n_likeliest(model: Model, said: str = THE_CAPITAL) -> int:
     return sum(
         int(knows(model, country, chat=True, said=said).argmax()) == token for country, token in first.items()
     )
-
-
-def relative_update(model: Model, update: Mapping) -> dict[tuple[int, str], float]:
-    """Return each matrix's change over the matrix, both as the root of the summed squares; by layer and name."""
-    return {
-        (layer, name): float(
-            np.linalg.norm(low.down @ low.up) / np.linalg.norm(getattr(model.weights.layers[layer], name))
-        )
-        for (layer, name), low in update.items()
-    }
 
 
 def n_trained(model: Model, rank: int = 8) -> int:

@@ -161,12 +161,6 @@ def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
     return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
 
 
-@kept_with()
-def habits_in(model: Model, text: str) -> Float[np.ndarray, " habits"]:
-    """Measure each of HABITS in the head that has it most, on passages of a text that are read twice."""
-    return strongest_habits(model, passages(model, text))
-
-
 def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
     """Measure the surprise of passages read for the first time, and when they come again, in bits a token."""
     bits = np.array([token_surprise(model.trace(tokens)) for tokens in twice])
@@ -205,14 +199,6 @@ def ablate_each_part(
             nothing.append(with_edits(off))
             usual.append(with_edits(Edits(at={(f"{part}_out", layer): put(adds)})))
     return plain, np.array(nothing) - plain, np.array(usual) - plain
-
-
-@kept_with()
-def part_costs(
-    model: Model, text: str
-) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
-    """Measure what each part contributes on stretches of a text; see `ablate_each_part`."""
-    return ablate_each_part(model, windows(model, text))
 
 
 def repeats_the_last(model: Model, texts: Sequence[Sequence[int]], edits: Edits | None = None) -> float:

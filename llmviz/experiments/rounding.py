@@ -1,16 +1,12 @@
 """Round the matrices of a model to fewer bits for each number (quantisation), and measure what it costs."""
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from llmviz.experiments.answers import answer_probs
-from llmviz.experiments.probabilities import token_surprise
 from llmviz.model import Model
-from llmviz.sampling import Sampler
 from llmviz.weights import LayerWeights, as_stored, as_used
 
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
@@ -89,91 +85,6 @@ def with_noise_of(model: Model, changed: Model, seed: int = 0) -> Model:
             noisy[name] = W + size * rng.standard_normal(W.shape, np.float32)
         layers.append(replace(old, **noisy))
     return _variant(model, layers=tuple(layers))
-
-
-def distinct_values(model: Model) -> int:
-    """Count the different values that the 32 numbers of a group have at most, in the first layer's W_down."""
-    groups = np.ascontiguousarray(model.weights.layers[0].W_down.T).reshape(-1, GROUP)
-    return max(len(np.unique(group)) for group in groups)
-
-
-def share_rounded(old: Model, new: Model) -> float:
-    """Measure the share of numbers that rounding changed, in the first layer's W_down."""
-    before, after = (model.weights.layers[0].W_down for model in (old, new))
-    return 1 - float(np.isclose(before, after, atol=1e-6).mean())
-
-
-@dataclass(frozen=True)
-class Grid:
-    """`bits` a number, in groups that begin `shift` numbers further than the file's."""
-
-    bits: int
-    shift: int = 0
-
-    @property
-    def name(self) -> str:
-        """What a picture calls it."""
-        return f"{self.bits} bits" + (", other groups" if self.shift else "")
-
-
-@dataclass(frozen=True, eq=False)
-class Rounded:
-    """What a model does when its numbers are rounded to a grid."""
-
-    grid: Grid | None  # None: as it is
-    changed: float  # the share of numbers that changed
-    surprises: Float[np.ndarray, " n_texts"]  # in bits a token, the mean of each text
-    probs: Float[np.ndarray, " n_facts"]  # of the right answers
-    is_right: Bool[np.ndarray, " n_facts"]  # whether they are the likeliest
-    written: str  # a text, with what the model writes after it; or why it cannot
-
-
-def round_to_each(
-    model: Model,
-    grids: Sequence[Grid],
-    facts: Mapping[str, str],
-    texts: Sequence[Sequence[int]],
-    start: Sequence[int],
-    *,
-    n_written: int = 12,
-    table: bool = False,
-) -> Iterator[tuple[float, tuple[Rounded, ...] | None]]:
-    """Measure a model as it is, and rounded to each grid; yield the share that is done, and what is measured so far.
-
-    facts: texts to go on from, each with the right answer. texts: those whose surprise is measured, start: what the
-    model goes on from (nothing: it writes nothing), as tokens. table: see `quantised`. One rounded model at a time.
-    """
-    measured: tuple[Rounded, ...] = ()
-    n_runs, done = (1 + len(grids)) * (len(texts) + len(facts) + 1), 0
-    for grid in (None, *grids):
-        yield done / n_runs, None
-        rounded = model if grid is None else quantised(model, grid.bits, table=table, shift=grid.shift)
-        surprises, answers = [], []
-        for tokens in texts:
-            surprises.append(token_surprise(rounded.trace(tokens)).mean())
-            yield (done := done + 1) / n_runs, None
-        for text, right in facts.items():
-            answers.append(answer_probs(rounded, text, right, (1, 0)))
-            yield (done := done + 1) / n_runs, None
-        probs, is_likeliest = np.array(answers).T
-        changed, written = share_rounded(model, rounded), _written(rounded, start, n_written)
-        measured = (
-            *measured,
-            Rounded(grid, changed, np.array(surprises), probs, is_likeliest.astype(bool), written),
-        )
-        del rounded
-        gc.collect()  # a model and its runs refer to each other
-        yield (done := done + 1) / n_runs, measured
-
-
-def _written(model: Model, start: Sequence[int], n: int) -> str:
-    if not start:
-        return ""
-    try:
-        new = [step.token for step in model.generate(start, n, Sampler(temperature=0))]
-    except FloatingPointError as error:
-        return str(error)
-    return f"It writes: “{model.tokenizer.decode([*start, *new])}”"
 
 
 def _variant(model: Model, **arrays) -> Model:

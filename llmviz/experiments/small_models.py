@@ -1,9 +1,7 @@
 """Small models of several sizes, and how well each expects a text that it is trained on."""
 
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 from llmviz import training
 from llmviz.model import Model
@@ -34,7 +32,6 @@ def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int 
 SIZES = {
     f"{config.n_parameters:,}": config
     for config in (
-        small(n_layers=1, n_heads=1, d_model=8),
         small(n_layers=1, n_heads=2, d_model=16),
         small(),
         small(d_model=64),
@@ -42,7 +39,7 @@ SIZES = {
     )
 }
 KNOBS = {
-    "as it is": small(),
+    "unchanged": small(),
     AGAIN: small(),
     "layers × 2": small(n_layers=4),
     "heads × 2": small(n_heads=8),
@@ -64,47 +61,40 @@ def held_out_bits(text: str, config: Config, *, steps: int, seed: int = 0) -> fl
     return last.held_out * bits_a_byte(last.model, text)
 
 
-def seconds_a_step(text: str, config: Config, n: int = 20) -> float:
-    """Measure the processor's time for a step of training, in seconds: the mean of n.
+def operations(config: Config) -> float:
+    """Return the computing that a step of training takes, in billions of operations.
 
-    What else the machine does at the same time hardly changes it.
+    Six for each parameter and token: a multiplication and an addition forwards, twice as many backwards (Kaplan and
+    others, 2020).
     """
-    steps = training.pretrain(text, config, steps=n)
-    next(steps)
-    start = time.process_time()
-    for _ in steps:
-        pass
-    return (time.process_time() - start) / n
+    return 6 * config.n_parameters * training.TOKENS_A_STEP / 1e9
+
+
+def steps_for(config: Config, budget: float) -> int:
+    """Return how many steps of training so many billions of operations allow, at least one."""
+    return max(1, round(budget / operations(config)))
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model at the end of its training: both kinds of surprise in bits a byte."""
+    """A model at the end of its training: its surprise at the held-out text in bits a byte, and what it writes."""
 
-    n_parameters: int
-    step: int
-    seconds: float
-    loss: float
+    steps: int
     held_out: float
     written: str
 
 
-@dataclass(frozen=True)
-class Results:
-    """What is known so far, by budget and name; curves: by name, the surprise at the held-out text, by step."""
-
-    trained: Mapping[tuple[float, str], Trained] = field(default_factory=dict)
-    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+Results = Mapping[tuple[float, str], Trained]  # by budget and name
 
 
 @dataclass(frozen=True)
 class Race:
-    """Which models are trained on a text, for each of the budgets: so many steps, or so many seconds of work."""
+    """Which models are trained on a text, for each of the budgets: so many steps, or billions of operations."""
 
     text: str
     configs: tuple[tuple[str, Config], ...]
     budgets: tuple[float, ...]
-    unit: str  # "steps" or "seconds"
+    unit: str  # "steps" or "billion operations"
     start: str  # of what each writes in the end
 
     @property
@@ -114,41 +104,33 @@ class Race:
 
     def budget(self, budget: float) -> str:
         """Return its name."""
-        return f"{budget:,} {self.unit}" if self.unit == "steps" else f"{budget:g} {self.unit}"
+        return f"{budget:,} {self.unit}"
+
+    def steps(self, config: Config, budget: float) -> int:
+        """Return how many steps a model has within a budget."""
+        return int(budget) if self.unit == "steps" else steps_for(config, budget)
 
     def run(self, seed: int) -> Iterator[tuple[float, Results | None]]:
         """Train all, from noise; yields the share that is done, and what is known so far where that is new.
 
         ValueError for a text that is too short, FloatingPointError where a loss runs away.
         """
-        results, per_nat, worked = Results(), 0.0, 0.0
-        total = len(self.configs) * sum(self.budgets)
-        for budget in self.budgets:
-            for name, config in self.configs:
-                length: dict[str, Any] = {self.unit: budget}
-                for last in training.pretrain(self.text, config, seed=seed + 4 * (name == AGAIN), **length):
-                    per_nat = per_nat or bits_a_byte(last.model, self.text)
-                    measured = last.step % training.MEASURE_EVERY == 0 or last.step == budget
-                    new = last.held_out if measured and last.step else None
-                    if new is not None:
-                        curve = {**results.curves.get(name, {}), last.step: new * per_nat}
-                        results = replace(results, curves={**results.curves, name: curve})
-                    done = last.step if self.unit == "steps" else last.seconds
-                    yield (worked + min(budget, done)) / total, None if new is None else results
-                worked += budget
-                trained = _trained(last, per_nat, self.start)
-                results = replace(results, trained={**results.trained, (budget, name): trained})
-                yield worked / total, results
+        results: dict[tuple[float, str], Trained] = {}
+        planned = [(budget, *named) for budget in self.budgets for named in self.configs]
+        total, n_done = sum(self.steps(config, budget) for budget, _, config in planned), 0
+        for budget, name, config in planned:
+            steps = self.steps(config, budget)
+            for last in training.pretrain(self.text, config, steps=steps, seed=seed + 4 * (name == AGAIN)):
+                yield (n_done + last.step) / total, None
+            n_done += steps
+            assert last.held_out is not None  # the last step measures it
+            held_out = last.held_out * bits_a_byte(last.model, self.text)
+            results[budget, name] = Trained(steps, held_out, written(last.model, self.start))
+            yield n_done / total, dict(results)
 
 
-def _trained(last: training.Progress, per_nat: float, start: str) -> Trained:
-    model, tokens = last.model, last.model.tokenizer.encode(start)
+def written(model: Model, start: str) -> str:
+    """Return a text with what a model writes after it."""
+    tokens = model.tokenizer.encode(start)
     new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
-    return Trained(
-        model.config.n_parameters,
-        last.step,
-        last.seconds,
-        last.loss * per_nat,
-        (last.held_out or 0.0) * per_nat,
-        model.tokenizer.decode([*tokens, *new]),
-    )
+    return model.tokenizer.decode([*tokens, *new])

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import regex
@@ -28,16 +28,23 @@ def in_list(word: str, tokenizer: Tokenizer) -> bool:
     return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
 
 
-def is_one_token(model: Model, word: str, *, shuffled: bool) -> bool:
-    """Say whether a word is one token (`in_list`); or with its letters shuffled, in an order that the word decides."""
-    letters = np.random.default_rng(list(word.encode())).permutation(list(word)) if shuffled else word
-    return in_list("".join(letters), model.tokenizer)
-
-
 def in_one_token(model: Model, text: str) -> float:
     """Measure how many of a text's different words are one token, in %; NaN without any."""
     words = {*plain_words(text)}
     return 100 * sum(in_list(word, model.tokenizer) for word in words) / len(words) if words else math.nan
+
+
+def tokens_that_are_words(model: Model, text: str) -> float:
+    """Measure how many of a text's tokens with letters in them are a whole word, in %; NaN without any."""
+    sizes = {token: len(piece) for piece, token in model.tokenizer.ranks.items()}
+    ends = [*accumulate(sizes[token] for token in model.tokenizer.encode(text))]
+    tokens = {*pairwise([0, *ends])}
+    words = [
+        tuple(len(text[:end].encode()) for end in match.span()) for match in regex.finditer(WORD, text)
+    ]
+    whole = sum(not tokens.isdisjoint({(start, end), (start - 1, end)}) for start, end in words)
+    lettered = sum(any(start < last and first < end for first, last in words) for start, end in tokens)
+    return 100 * whole / lettered if lettered else math.nan
 
 
 def spaces_before(tokenizer: Tokenizer, text: str, pattern: str) -> tuple[int, int]:

@@ -24,7 +24,7 @@ LONGEST = (
         "04_attention",
         "classroom",
         "page",
-        "07_differences",
+        "07_text",
         "01_tokenization",
         "02_embeddings",
     ),

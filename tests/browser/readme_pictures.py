@@ -151,13 +151,25 @@ def sampling(lab: Lab) -> None:
     save(tree, "06_sampling")
 
 
-def differences(lab: Lab) -> None:
+def text(lab: Lab) -> None:
     lab.page.get_by_role("button", name="Show me").nth(1).click()
     train = lab.page.get_by_role("button", name="train", exact=True).first
     train.scroll_into_view_if_needed()
     train.click()
     expect(lab.page.get_by_text(re.compile(r"^step 600: ")).first).to_be_visible(timeout=600_000)
-    save(output_of(drawn(lab, "line_plot")), "07_differences")
+    save(output_of(drawn(lab, "line_plot")), "07_text")
+
+
+def size(lab: Lab) -> None:
+    show_what_answers(lab, 4)
+    save(drawn(lab, "model_sizes"), "08_size")
+
+
+def fine_tuning(lab: Lab) -> None:
+    show_what_answers(lab, 0)
+    answers = lab.page.get_by_role("table").filter(has_text="Not taught")
+    expect(answers).to_be_visible(timeout=600_000)
+    save(answers, "09_fine_tuning")
 
 
 # What is worth a picture in each notebook.
@@ -169,7 +181,9 @@ TELLING = {
     "04_attention": attention,
     "05_ffn": ffn,
     "06_sampling": sampling,
-    "07_differences": differences,
+    "07_text": text,
+    "08_size": size,
+    "09_fine_tuning": fine_tuning,
 }
 
 

@@ -146,12 +146,9 @@ def test_a_menu_of_texts_changes_all_that_follows_the_text(small):
     assert menu.locator("option").all_inner_texts() == small_notebook.TEXTS
     strip = place(small, LENGTHS).locator("figure")
     strip.get_by_text("cat").first.click()
-    expect(about).to_have_text(re.compile(r"^token \d of \d"))
-    place(small, LENGTHS).get_by_role("button", name="Count all").click()
+    expect(place(small, LENGTHS).get_by_role("button", name="Count all")).to_be_hidden()  # It has been pressed.
     expect(about).to_contain_text("22 letters")
     menu.select_option("the dog")
-    expect(about).to_have_text(re.compile(r"^nothing of \d$"))  # in a kernel, too, nobody has counted these
-    place(small, LENGTHS).get_by_role("button", name="Count all").click()
     expect(about).to_contain_text("7 letters")
     expect(strip).not_to_contain_text("cat")
     menu.select_option(small_notebook.TEXTS[0])

@@ -2,72 +2,50 @@
 
 from llmviz.experiments.fine_tuning import n_trained
 from llmviz.experiments.gradients import Numbers
-from llmviz.experiments.learning import SMALL
-from llmviz.experiments.published import PUBLISHED, Published, parts
-from llmviz.experiments.small_models import KNOBS, SIZES, bits_a_byte, small
-from llmviz.views.differences.after_tuning import Amount, BeforeAfter, Cost, WhatChanged
-from llmviz.views.differences.bet import Bet, apart, left_to_learn
+from llmviz.experiments.published import PUBLISHED, parts
+from llmviz.experiments.small_models import KNOBS, SIZES
+from llmviz.views.differences.after_tuning import Amount, BeforeAfter, Cost
+from llmviz.views.differences.authorship import Authorship
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
-from llmviz.views.differences.fine_tuning import FineTuning, HowMany
-from llmviz.views.differences.learner import Learner, untrained
+from llmviz.views.differences.fine_tuning import FineTuning
+from llmviz.views.differences.gradient_step import GradientStep, OneParameter
 from llmviz.views.differences.one_fact import OneFact
-from llmviz.views.differences.one_step import AllNumbers, OneNumber
-from llmviz.views.differences.opened import (
-    HABITS,
-    PARTS,
-    HeadsGrowing,
-    PartsOff,
-    PiecesMap,
-    grown_most,
-    needed_most,
-    share_of_own_kind,
+from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters
+from llmviz.views.differences.predict_training import (
+    PredictTraining,
+    better_sorted,
+    final_surprise,
+    held_out_curve,
 )
-from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters, SecondModel
-from llmviz.views.differences.rounding import STORY, Grid, Rounding
+from llmviz.views.differences.pretraining import Pretraining, untrained
 from llmviz.views.differences.sizes import Sizes
-from llmviz.views.differences.whose import WhichIsWhose
+from llmviz.views.differences.token_map import TokenMap
 
 __all__ = [
-    "HABITS",
     "KNOBS",
-    "PARTS",
     "PUBLISHED",
     "SIZES",
-    "SMALL",
-    "STORY",
-    "AllNumbers",
     "Amount",
+    "Authorship",
     "BeforeAfter",
-    "Bet",
     "ClaimsOfTheSeries",
     "Cost",
     "FineTuning",
-    "Grid",
-    "HeadsGrowing",
-    "HowMany",
-    "Learner",
+    "GradientStep",
     "Memory",
     "ModelSizes",
     "Numbers",
     "OneFact",
-    "OneNumber",
+    "OneParameter",
     "Parameters",
-    "PartsOff",
-    "PiecesMap",
-    "Published",
-    "Rounding",
-    "SecondModel",
+    "PredictTraining",
+    "Pretraining",
     "Sizes",
-    "WhatChanged",
-    "WhichIsWhose",
-    "apart",
-    "bits_a_byte",
-    "grown_most",
-    "left_to_learn",
+    "TokenMap",
+    "better_sorted",
+    "final_surprise",
+    "held_out_curve",
     "n_trained",
-    "needed_most",
     "parts",
-    "share_of_own_kind",
-    "small",
     "untrained",
 ]

@@ -1,4 +1,4 @@
-"""What a fine-tuning has done: to the answers, to other texts, and to the parameters."""
+"""What a fine-tuning has done: to the answers, and to other texts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ import numpy as np
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
-from llmviz.views.differences.example_table import AnswerTable
 from llmviz.views.differences.fine_tuning import FineTuning
+from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import fixed, line, number, replace
 from llmviz.views.kit.text_box import Reading, read
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
-FIRST = "Fine-tune the model first: the button is in the first picture of this part."
+FIRST = "Fine-tune the model first: the button is in the first picture of this page."
 WIDTH = "min(700px, 98%)"
 LIMIT = 200  # tokens of a question
 BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
@@ -53,8 +52,6 @@ class AfterTuning(View):
 class BeforeAfter(AfterTuning):
     """A tuned model's answers to taught questions, to others and to the reader's own, next to the answers of the model
     before, and to the nearest taught answer.
-
-    note: the sentence under them.
     """
 
     @dataclass(frozen=True)
@@ -63,10 +60,6 @@ class BeforeAfter(AfterTuning):
 
         question: str = line("", "Your own question (Enter asks it)", WIDTH)
         earlier: tuple[str, ...] = fixed((), lambda asked: isinstance(asked, tuple), "a tuple of questions")
-
-    def __init__(self, tuning: FineTuning, note: str = "", **state):
-        self.note = note
-        super().__init__(tuning, **state)
 
     def needs(self, state: State) -> tuple[str, ...]:
         return ("taught", "own") if self.run.tuned else ()
@@ -98,35 +91,35 @@ class BeforeAfter(AfterTuning):
             return [FIRST]
         return [scene.reading.message if scene.question else ""]
 
-    @part(AnswerTable, "question", "before", "after", "nearest taught answer (words to change)")
+    @part(Table, "question", "before", "after", "nearest taught answer (words to change)")
     def table(self, scene: Scene) -> dict:
         taught = [answer for _, answer in scene.tuned.examples]
 
-        def beside(before: str, after: str) -> tuple[str, ...]:
+        def row(question: str, before: str, after: str) -> tuple[str, ...]:
             nearest, n = fine_tuning.nearest_text(after, taught)
-            return before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
+            return question, before or NOTHING, after or NOTHING, f"{nearest} ({n})"
 
-        groups = {
+        sections = {
             "Yours": scene.result("own") or {},
             "Taught": scene.result("taught") or {},
             "Not taught": scene.tuned.answers,
         }
         return {
-            "groups": {
-                name: {question: beside(*both) for question, both in answers.items()}
-                for name, answers in groups.items()
+            "sections": {
+                title: [row(question, *both) for question, both in answers.items()]
+                for title, answers in sections.items()
                 if answers
             }
         }
 
     @sentences
     def findings(self, scene: Scene) -> list[str]:
-        taught = [answer for _, answer in scene.tuned.examples]
-        near = [fine_tuning.is_nearly(after, taught) for _, after in scene.tuned.answers.values()]
+        taught, untaught = [answer for _, answer in scene.tuned.examples], scene.tuned.answers.items()
+        near = sum(fine_tuning.is_nearly(after, taught) for _, (_, after) in untaught)
+        about = sum(fine_tuning.is_about(after, question) for question, (_, after) in untaught)
         return [
-            f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
-            "to untaught questions. Underlined: words that the nearest taught answer does not have.",
-            self.note,
+            f"Of {len(untaught)} answers to untaught questions, {near} are nearly a taught answer (at most a quarter "
+            f"of its words changed), and {about} name what they are asked about."
         ]
 
 
@@ -187,50 +180,11 @@ class Cost(GuessFirst):
         n = len(fine_tuning.CAPITALS)
         return {"values": scene.outcome.right, "y_axis": f"of {n} capitals", "y_max": float(n)}
 
-    @part(AnswerTable, "question", "before", "after")
+    @part(Table, "What is the capital of …?", "before", "after")
     def table(self, scene: Scene) -> dict:
         answers = scene.outcome.answers.items()
-        shown = {country: tuple(answer or NOTHING for answer in both) for country, both in answers}
-        return {"groups": {"What is the capital of …?": shown}}
-
-
-class WhatChanged(AfterTuning):
-    """Which matrices a fine-tuning changed, and by how much of their size."""
-
-    @shared
-    def shares(self, scene: Scene) -> np.ndarray:
-        """Return [matrices, layers]: the size of each change, over that of the matrix."""
-        model = scene.run.model
-        shares = np.zeros((len(training.CHANGED), model.config.n_layers), np.float32)
-        update = fine_tuning.relative_update(model, scene.tuned.progress.update)
-        for (layer, name), share in update.items():
-            shares[training.CHANGED.index(name), layer] = share
-        return shares
-
-    @sentences
-    def message(self, scene: Scene) -> list[str]:
-        if scene.tuned is None:
-            return [FIRST]
-        update, whole = scene.tuned.progress.update.values(), scene.run.model.config.n_parameters
-        trained = sum(low.down.size + low.up.size for low in update)
-        reached = sum(len(low.down) * low.up.shape[1] for low in update)
-        return [
-            f"{trained:,} parameters were trained, {percent(trained / whole)} of the model’s {whole:,}. "
-            f"Multiplied out, they shift {reached:,} of these ({percent(reached / whole)}), a matrix by "
-            f"{percent(scene.shares[scene.shares > 0].min(initial=1))} to {percent(scene.shares.max())} of its size. "
-            "All others are unchanged."
-        ]
-
-    @part(
-        LinePlot,
-        names=training.CHANGED,
-        x_axis="layer",
-        bars=True,
-        unit="share",
-        caption="How large a matrix’s change is, as a share of the matrix (each the root of its summed squares)",
-    )
-    def plot(self, scene: Scene) -> dict:
-        return {"labels": [*range(scene.shares.shape[1])], "values": scene.shares}
+        rows = [(country, *(answer or NOTHING for answer in both)) for country, both in answers]
+        return {"sections": {"": rows}}
 
 
 class Amount(AfterTuning):
@@ -250,7 +204,7 @@ class Amount(AfterTuning):
         return "write" if self.run.tuned else None
 
     @job("question", "amount")
-    def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, tuple[str]]]]:
+    def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, str]]]:
         """Let the model write two texts, always the likeliest token."""
         tokens, update = scene.reading.tokens, scene.tuned.progress.update
         if not tokens:
@@ -263,7 +217,7 @@ class Amount(AfterTuning):
         texts = {}
         for name, prompt in prompts.items():
             for written in chain([NOTHING], fine_tuning.writing(model, prompt)):
-                texts[name] = (written,)
+                texts[name] = written
                 yield 0.0, dict(texts)
 
     @sentences
@@ -275,7 +229,7 @@ class Amount(AfterTuning):
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
         return [scene.reading.message or usual]
 
-    @part(AnswerTable, "", "what it writes")
+    @part(Table, "", "what it writes")
     def table(self, scene: Scene) -> dict | None:
         texts = scene.result("write")
-        return texts and {"groups": {"": texts}}
+        return texts and {"sections": {"": [*texts.items()]}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
@@ -11,92 +10,90 @@ import ipywidgets
 from llmviz.claims import Claim, Outcome
 from llmviz.claims.differences_series import SERIES
 from llmviz.model import Model
-from llmviz.views.kit.claims import Claim as Line
-from llmviz.views.kit.claims import Claims
-from llmviz.views.kit.view import Scene, View, job, part, sentences
+from llmviz.views.differences.table import Table
+from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.view import Scene, job, part, sentences
 
-NO_BETTER = "no better than its control"
-RULE = "“Holds”: for nine of ten cases or more, and more than its control; “fails”: for one of ten or fewer."
-VERBS = {"holds": "hold", "holds in part": "hold in part", NO_BETTER: NO_BETTER, "fails": "fail"}
-
-Tried = tuple[dict[str, Outcome], float]  # outcomes by their claims' names, and the seconds that they took
+HOLDS, IN_PART, FAILS = "holds", "holds in part", "fails"
+NO_BETTER, UNTRIED = "no better than its control", "cannot be tried here"
 
 
-def verdict(n_support: int, n: int) -> str:
-    """Return "holds" from 9 of 10 on, "fails" up to 1 of 10, else "holds in part"."""
-    if not n:
-        return "cannot be tried here"
-    return "holds" if n_support >= 0.9 * n else "fails" if n_support <= 0.1 * n else "holds in part"
+def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
+    """Return a verdict and the counts that it rests on.
 
-
-def line(page: str, claim: Claim, outcome: Outcome | None) -> Line:
-    """Return a claim's line of the table."""
-    title = f"{page} · {claim.sentence}"
-    if outcome is None:
-        return Line(title)
+    A claim holds in nine of ten cases or more, and fails in one of ten or fewer, or where its control does as well.
+    """
     n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
-    said, counted = verdict(n_support, n), f"{n_support} of {n:,} {claim.over}"
     if not n:
-        return Line(title, "this model has no token for what would be asked", said)
+        return UNTRIED, "this model has no token for what would be asked"
+    said = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
+    counted = f"{n_support} of {n:,} {claim.over}"
     if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
         n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
         counted += f" (control: {n_control} of {of:,})"
-        if said != "fails" and n_support / n <= n_control / of:
+        if said != FAILS and n_support / n <= n_control / of:
             said = NO_BETTER
-    result = claim.result(outcome)
-    return Line(title, f"{claim.method} {result[0].upper()}{result[1:]}", f"{said}: {counted}")
+    return said, counted
 
 
-class ClaimsOfTheSeries(View):
-    """A table of what people say, empty but for that. A button measures the claims and fills it line by line.
+class ClaimsOfTheSeries(GuessFirst):
+    """A table of what people say and how that can be tested. A guess starts the tests, which fill it line by line.
 
     claims: by the notebook that says more.
     """
 
-    arrangement = (("measure", "progress"), "message", "table")
+    experiment, at_once, as_it_comes = "measure", ("table",), ("message",)
+    unit, whole = "claims", True
 
-    def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES):
+    def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES, **state):
         self.claims = [(page, claim) for page, of_page in claims.items() for claim in of_page]
-        super().__init__(model)
+        self.high = len(self.claims)
+        super().__init__(model, **state)
 
     def inputs(self) -> Hashable:
         return super().inputs(), tuple(self.claims)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["measure"]]  # minutes
+        return [self.parts["card"], self.parts["begin"]]  # minutes
 
-    def __repr__(self) -> str:
-        parts = [self.parts[name] for name in ("message", "table")] if self.comm else []
-        return "\n".join(map(repr, parts)) or super().__repr__()
+    def question(self, scene: Scene) -> str:
+        return (
+            f"How many of these {len(self.claims)} claims hold in this model, in nine of ten cases or more, and more "
+            "often than in their control?"
+        )
 
-    @job(start=lambda view: f"Try all {len(view.claims)}")
-    def measure(self, scene: Scene) -> Iterator[tuple[float, Tried | None]]:
-        outcomes, start = {}, time.perf_counter()
-        yield 0.0, ({}, 0.0)
+    def answer(self, scene: Scene) -> int:
+        return self.verdicts(scene)[HOLDS]
+
+    begin = starts(lambda view, _: f"Try all {len(view.claims)}")
+
+    @job()
+    def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, Outcome] | None]]:
+        outcomes: dict[str, Outcome] = {}
         for i, (_, claim) in enumerate(self.claims):
             for share, outcome in claim.try_each(scene.run):
                 outcomes = {**outcomes, claim.name: outcome} if outcome else outcomes
-                tried = (outcomes, time.perf_counter() - start) if outcome else None
-                yield (i + share) / len(self.claims), tried
+                yield (i + share) / len(self.claims), outcomes if outcome else None
+
+    def verdicts(self, scene: Scene) -> Counter[str]:
+        """Count the verdicts so far."""
+        tried = (claim for _, claim in self.claims if claim.name in scene.outcome)
+        return Counter(verdict(claim, scene.outcome[claim.name])[0] for claim in tried)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        status = scene.status("measure")
-        if status not in ("stopped", "done"):
-            return ["The number before a claim is its notebook.", RULE]
-        outcomes, seconds = scene.result("measure") or ({}, 0.0)
-        verdicts = Counter(row.verdict.partition(":")[0] for row in self.rows(outcomes))
-        counts = ", ".join(f"{verdicts[said]} {verb}" for said, verb in VERBS.items() if verdicts[said])
-        return [
-            f"{'' if status == 'done' else 'Stopped. '}{len(outcomes)} of {len(self.claims)} claims tried in "
-            f"{seconds:.0f} s on this model: {counts}.",
-            RULE,
-        ]
+        counts = ", ".join(f"{said}: {n}" for said, n in self.verdicts(scene).items())
+        return [f"{len(scene.outcome)} of {len(self.claims)} claims tried. {counts[0].upper()}{counts[1:]}."]
 
-    @part(Claims, layout={"width": "100%"})
+    @part(Table, "people say", "how it is tested", "what came out")
     def table(self, scene: Scene) -> dict:
-        outcomes, _ = scene.result("measure") or ({}, 0.0)
-        return {"rows": self.rows(outcomes)}
-
-    def rows(self, outcomes: Mapping[str, Outcome]) -> tuple[Line, ...]:
-        return tuple(line(page, claim, outcomes.get(claim.name)) for page, claim in self.claims)
+        outcomes = scene.outcome if scene.committed and scene.outcome else {}
+        rows = [
+            (
+                f"{page} · {claim.sentence}",
+                claim.method,
+                ": ".join(verdict(claim, outcomes[claim.name])) if claim.name in outcomes else "",
+            )
+            for page, claim in self.claims
+        ]
+        return {"sections": {"": rows}}

@@ -1,18 +1,15 @@
-"""Two tables: examples that can be changed, and what is said to each question."""
+"""A table of examples that can be changed."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import traitlets
 
 from llmviz.experiments import fine_tuning
-from llmviz.views.kit import theme
 from llmviz.views.kit.controls import button
-from llmviz.views.kit.lifetime import Closable, replace_children
-from llmviz.views.kit.picture import with_text
+from llmviz.views.kit.lifetime import replace_children
 
 MOST = 32  # examples
 
@@ -67,69 +64,3 @@ class ExampleTable(ipywidgets.VBox):
         remove = ipywidgets.Button(description="✕", tooltip="remove this example", layout={"width": "36px"})
         remove.on_click(lambda _: self._put(i, []))
         return ipywidgets.HBox([*boxes, remove], layout={"width": "98%", "min_height": "34px"})
-
-
-class AnswerTable(Closable, ipywidgets.HTML):
-    """Questions with what is said to each, a line each. In the second of four texts the words are underlined that
-    the third does not have.
-
-    groups: by their names, the questions with their texts.
-    """
-
-    groups = traitlets.Dict()
-
-    def __init__(self, *columns: str):
-        self.columns = columns
-        super().__init__()
-
-    @traitlets.observe("groups")
-    def _draw(self, _change) -> None:
-        cell = (
-            "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886;"
-            "overflow-wrap:anywhere;white-space:pre-wrap"
-        )
-        rows = []
-        for name, answers in self.groups.items():
-            style, wide = f"{cell};padding-top:14px", len(self.columns)
-            if name:
-                rows.append(f'<tr><th style="{style}" colspan="{wide}" scope="colgroup">{name}</th></tr>')
-            rows += [
-                "<tr>"
-                + "".join(
-                    f'<td style="{cell}">{text}</td>' for text in (html.escape(question), *_marked(*texts))
-                )
-                + "</tr>"
-                for question, texts in answers.items()
-            ]
-        heads = "".join(f'<th style="{cell}" scope="col">{name}</th>' for name in self.columns)
-        size = (
-            f"font-size:{theme.SIZES['body']}px;line-height:1.4;border-collapse:collapse;table-layout:fixed;"
-            "width:min(1000px, 98%)"
-        )
-        self.value = (
-            f'<table style="{size}"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        )
-
-    def __repr__(self) -> str:
-        return "\n".join(
-            " | ".join((question, *texts))
-            for answers in self.groups.values()
-            for question, texts in answers.items()
-        )
-
-    def _repr_mimebundle_(self, **_):
-        return with_text(self)
-
-
-def _marked(before: str, after: str = "", taught: str = "", changed: str = "") -> Iterator[str]:
-    """Yield HTML: in the text after, each word that the taught one does not have is underlined; all else as text."""
-    yield html.escape(before)
-    if not after:
-        return
-    new = set(fine_tuning.lower_words(after) if taught else ()) - set(fine_tuning.lower_words(taught))
-    yield "".join(
-        f"<u>{html.escape(part)}</u>" if part.lower() in new else html.escape(part)
-        for part in fine_tuning.words_and_gaps(after)
-    )
-    if taught:
-        yield html.escape(f"{taught} {changed}")

@@ -1,19 +1,17 @@
-"""A chat model taught by example: the table of examples, the training, and the same with fewer examples."""
+"""A chat model taught by example: the table of examples, and the training."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import ref
 
-import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import training
 from llmviz.experiments import fine_tuning
-from llmviz.experiments.fine_tuned import FineTuned, fine_tune, with_fewer_examples
+from llmviz.experiments.fine_tuned import FineTuned, fine_tune
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
 from llmviz.views.differences.example_table import MOST, ExampleTable
@@ -25,7 +23,6 @@ from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
-SIZES, STEPS = (1, 2, 4, 8), 32  # examples, and steps with each number of them
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class FineTuning(OneTraining, GuessFirst):
         words: str = line(", ".join(fine_tuning.PIRATE_WORDS), "The list:", "min(600px, 98%)")
 
     def __init__(
-        self, model: Model, examples: Sequence[Example] = fine_tuning.PIRATE, *, steps: int = STEPS, **options
+        self, model: Model, examples: Sequence[Example] = fine_tuning.PIRATE, *, steps: int = 32, **options
     ):
         self.steps = steps
         super().__init__(model, examples=tuple(map(tuple, examples)), **options)
@@ -150,65 +147,3 @@ def _is_table(examples: Any) -> bool:
         and len(examples) <= MOST
         and all(isinstance(row, tuple) and [*map(type, row)] == [str, str] for row in examples)
     )
-
-
-class HowMany(OneTraining, GuessFirst):
-    """The first 1, 2, 4, 8 rows of a table of examples, as many steps each: what is said to untaught questions."""
-
-    experiment, as_it_comes = "train", ("plot",)
-    unit, high, whole = "answers", len(ASKED), True
-
-    def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["card"], self.parts["begin"]]  # minutes
-
-    def inputs(self) -> Hashable:
-        return ref(self.run.model), self.run.examples
-
-    def question(self, scene: Scene) -> str:
-        return (
-            f"{STEPS} steps with one example only, the first of the table. Then {len(ASKED)} questions that are not in "
-            "the table, such as “What is the moon?”: how many answers name what they are asked about (“moon”)?"
-        )
-
-    def answer(self, scene: Scene) -> int:
-        return int(scene.counts[1, 1])
-
-    def problem(self, scene: Scene) -> str:
-        return scene.run.problem
-
-    begin = starts("Train with 1, 2, 4 and 8 examples")
-
-    @job()
-    def train(self, scene: Scene) -> Iterator[tuple[float, dict[int, list[str]] | None]]:
-        return with_fewer_examples(scene.run.model, scene.run.examples, SIZES, ASKED, steps=STEPS)
-
-    @shared
-    def counts(self, scene: Scene) -> np.ndarray:
-        """Return [2, sizes]: answers with a word of the list, and such that name what they are asked about."""
-        answers = scene.outcome.values()
-        about = [sum(map(fine_tuning.is_about, texts, ASKED)) for texts in answers]
-        return np.array([[*map(scene.run.n_with_a_word, answers)], about])
-
-    @sentences
-    def message(self, scene: Scene) -> list[str]:
-        return [
-            f"With {_counted(n, 'example')}, {_counted(len(set(texts)), 'different answer')} to {len(ASKED)} "
-            f"questions. The first one: “{texts[0]}”"
-            for n, texts in scene.outcome.items()
-            if n in (1, max(scene.outcome))
-        ]
-
-    @part(
-        LinePlot,
-        names=["answers with a word of the list", "answers that name what they are asked about"],
-        x_axis="examples",
-        y_axis=f"of {len(ASKED)} answers",
-        y_max=float(len(ASKED)),
-        bars=True,
-    )
-    def plot(self, scene: Scene) -> dict:
-        return {"labels": ["none", *map(str, [*scene.outcome][1:])], "values": scene.counts}
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -23,10 +23,7 @@ WAYS = ("asked in a chat", "in plain text")
 
 
 class OneFact(OneTraining, GuessFirst):
-    """A country gets another capital; the other countries are asked, too, in a chat and in plain text.
-
-    note: said after a run with two other countries among the examples.
-    """
+    """A country gets another capital; the other countries are asked, too, in a chat and in plain text."""
 
     experiment, unit, high = "teach", "%", 100
 
@@ -40,10 +37,7 @@ class OneFact(OneTraining, GuessFirst):
         keep: bool = tick("two other countries, with their own capitals, are examples as well")
         way: str = choice(WAYS[0], "The map:", WAYS)
 
-    def __init__(
-        self, model: Model, country: str = "France", city: str = "Rome", *, note: str = "", **options
-    ):
-        self.note = note
+    def __init__(self, model: Model, country: str = "France", city: str = "Rome", **options):
         super().__init__(model, country=country, city=city, **options)
 
     @shared
@@ -108,7 +102,6 @@ class OneFact(OneTraining, GuessFirst):
                     ("Asked in a chat", "In plain text"), taught, scene.mean_of_others
                 )
             ),
-            self.note if scene.keep else "",
         ]
 
     @part(

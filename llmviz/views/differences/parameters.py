@@ -1,15 +1,12 @@
-"""How many parameters a model has, by its sizes: sliders, the models that people know, and another file."""
+"""How many parameters a model has, by its sizes: sliders, the models that people know, and the memory they take."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -17,16 +14,13 @@ from llmviz.experiments import n_parameters
 from llmviz.experiments.published import PUBLISHED, Published, parts
 from llmviz.machine import memory
 from llmviz.model import Model
-from llmviz.views.kit.controls import number_box, text_box
+from llmviz.views.kit.controls import number_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Labels, Picture, Text, lines
-from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
-from llmviz.views.kit.state_fields import text as typed
-from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
-from llmviz.weights import Config, read_gguf
-from llmviz.where import where
+from llmviz.views.kit.view import Scene, View, part, sentences, shared
+from llmviz.weights import Config
 
 BITS = (4.5, 16, 32)  # 4 bits and a scale of 16 for each 32 numbers: what llama.cpp's Q4_0 takes
 THIS, OTHER = "this model", "other sizes"
@@ -220,72 +214,3 @@ class Memory(View):
             f"The largest here whose parameters fit into {gb:g} GB: {largest}. Running it needs some more, for the "
             "keys and values of its text, and for everything else on the machine.",
         ]
-
-
-# --- another file ---
-
-COMPARED = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx")
-
-
-class SecondModel(View):
-    """A box for the path of a GGUF file; only its sizes are read, none of its numbers."""
-
-    copies_as_code = False
-
-    @dataclass(frozen=True)
-    class State:
-        """A path, and what was read there."""
-
-        path: str = typed(
-            "", lambda value: text_box(value, "Another model", "min(640px, 98%)", "the path of a .gguf file")
-        )
-        compared: tuple[str, ...] = picked(
-            (), lambda said, _: isinstance(said, tuple) and all(type(s) is str for s in said), "sentences"
-        )
-
-    arrangement = (("path", "read"), "message")
-
-    def __init__(self, model: Model, **state: Any):
-        super().__init__(model, **{"path": os.environ.get("LLMVIZ_MODEL", ""), **state})
-
-    def __repr__(self) -> str:
-        return super().__repr__() if self.comm is None else repr(self.parts["message"])
-
-    def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["read"]]
-
-    @press("Read its sizes", look="primary")
-    def read(self, state: State) -> State:
-        typed = state.path.strip()
-        try:
-            if where() == "class":
-                raise ValueError("In a class no files are opened. On your own computer this works.")
-            if not typed:
-                raise ValueError("Type the path of a .gguf file.")
-            path = Path(typed).expanduser()
-            if not path.is_file():
-                raise ValueError(f"There is no file “{clean(typed)}”.")
-            return replace(state, compared=compared(self.run, path))
-        except (ValueError, OSError, RuntimeError) as error:
-            return replace(state, compared=(str(error),))
-
-    @sentences
-    def message(self, scene: Scene) -> tuple[str, ...]:
-        return scene.compared
-
-
-def compared(model: Model, path: Path) -> tuple[str, ...]:
-    """Compare the sizes in a GGUF file with a model's, in sentences. Errors as in `read_gguf`."""
-    other, _, tensors = read_gguf(path)
-    mine, theirs = asdict(model.config), asdict(other)
-    same = [name for name in COMPARED if mine[name] == theirs[name]]
-    count = n_parameters(other, tied="output.weight" not in tensors)
-    times, bits = count / n_parameters(model), 8 * path.stat().st_size / count
-    return (
-        f"{clean(path.name)}: {count:,} parameters by the formula, {times:.3g} times as many as this model; its file "
-        f"takes {bits:.2g} bits a number.",
-        "; ".join(f"{name} {theirs[name]:,} (here {mine[name]:,})" for name in COMPARED if name not in same),
-        f"The same: {', '.join(same)}." if same else "",
-        "To run all notebooks on it, start them with the environment variable LLMVIZ_MODEL set to that path. It is "
-        f"unpacked once, which takes {in_bytes(4 * count)} on the disk.",
-    )

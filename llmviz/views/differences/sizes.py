@@ -1,4 +1,4 @@
-"""Small models of several sizes, trained on one text for the same time, or for the same number of steps."""
+"""Small models of several sizes, trained on one text with as much computing each, or for as many steps."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from llmviz import training
-from llmviz.experiments.small_models import Race, Results, Trained
+from llmviz.experiments.small_models import Race, Results, operations
 from llmviz.views.differences.one_training import OneTraining
+from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
@@ -25,12 +25,12 @@ TIED = 0.03  # bits a byte: a lead that another seed turns round
 class Sizes(OneTraining, GuessFirst):
     """First a guess, then models of several sizes from noise, on one text: which is least surprised by the rest of it?
 
-    Give `seconds` (of work, for each): a line over the sizes for each number of seconds; every point is a training of
-    its own, whose learning rate falls over just that time. Or give `steps`: a bar for each size, and the lines on the
-    way; with `against`, a name of configs, both show the difference from it.
+    Give `computing` (in billions of operations, for each): a line over the sizes for each amount; every point is a
+    training of its own, whose learning rate falls over just that. Or give `steps`: a bar for each size; with
+    `against`, a name of configs, its difference from that one.
     """
 
-    experiment, as_it_comes = "train", ("bars", "curves", "message")
+    experiment, as_it_comes = "train", ("message", "bars", "table")
     copies_as_code = False  # the text is long
 
     @dataclass(frozen=True)
@@ -47,19 +47,18 @@ class Sizes(OneTraining, GuessFirst):
         *,
         x_axis: str = "parameters",
         start: str = "The ",
-        seconds: tuple[float, ...] = (2, 12),
+        computing: tuple[float, ...] = (),
         steps: int | None = None,
         against: str = "",
         explain: str = "",
         **state,
     ):
         self.asks, self.x_axis, self.against, self.options = question, x_axis, against, tuple(configs)
-        how = ((steps,), "steps") if steps else (seconds, "seconds")
+        how = ((steps,), "steps") if steps else (computing, "billion operations")
         super().__init__(Race(text, tuple(configs.items()), *how, start), explain=explain, **state)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        # A minute, or by the clock of the reader's own machine.
-        return [self.parts["card"], self.parts["begin"]]
+        return [self.parts["card"], self.parts["begin"]]  # a minute or more
 
     def question(self, scene: Scene) -> str:
         return self.asks
@@ -69,7 +68,7 @@ class Sizes(OneTraining, GuessFirst):
 
     def _least(self, scene: Scene, budget: float) -> tuple[int, ...]:
         """Return the indices of the least surprised, and of those that are tied with it."""
-        trained = scene.outcome.trained
+        trained = scene.outcome
         return within([-trained[budget, name].held_out for name in scene.run.names], TIED)
 
     @shared
@@ -84,21 +83,17 @@ class Sizes(OneTraining, GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        trained = scene.outcome.trained
-        latest = [*trained.items()][-len(self.options) :]
-        lines = [_sentence(name, model) for (_, name), model in latest]
-        if scene.is_known and len(scene.run.budgets) > 1:
-            least = "; ".join(
-                f"in {scene.run.budget(budget)} each, "
-                f"{' and '.join(self.options[i] for i in self._least(scene, budget))}"
-                for budget in scene.run.budgets
-            )
-            lines.append(f"Least surprised: {least}.")
-        return lines
+        if not scene.is_known or len(scene.run.budgets) == 1:
+            return []
+        return [
+            f"With {scene.run.budget(budget)} each, the least surprised is "
+            f"{' or '.join(self.options[i] for i in self._least(scene, budget))}."
+            for budget in scene.run.budgets
+        ]
 
     @part(lambda view: LinePlot(labels=[*view.options], stage="training"))
     def bars(self, scene: Scene) -> dict:
-        race, trained = scene.run, scene.outcome.trained
+        race, trained = scene.run, scene.outcome
         values = [
             [trained[budget, name].held_out if (budget, name) in trained else np.nan for name in race.names]
             for budget in race.budgets
@@ -111,42 +106,17 @@ class Sizes(OneTraining, GuessFirst):
             "values": np.array(values),
             "bars": race.unit == "steps",
             "x_axis": self.x_axis,
-            "y_axis": self._y_axis,
+            "y_axis": f"bits a byte more than {self.against}" if self.against else "bits a byte",
             "y_min": 0.0 if race.unit == "steps" else None,
             "caption": f"Surprise at the tenth of the text that is never trained on, after {scene.each}",
-            "hidden": not trained,
         }
 
-    @property
-    def _y_axis(self) -> str:
-        return f"bits a byte more than {self.against}" if self.against else "bits a byte"
-
-    @part(
-        lambda view: LinePlot(
-            x_axis="step",
-            y_axis=view._y_axis,
-            unit="bits",
-            y_min=None,
-            stage="training",
-            caption=f"The same on the way, measured every {training.MEASURE_EVERY} steps",
-        )
-    )
-    def curves(self, scene: Scene) -> dict:
-        curves = scene.outcome.curves
-        names = [name for name in curves if name != self.against]  # that one would be the axis
-        if scene.run.unit != "steps" or not names:
-            return {"hidden": True}
-        x = max(curves.values(), key=len)
-        zero = curves.get(self.against, dict.fromkeys(x, 0.0))
-        values = [[curves[name].get(step, np.nan) - zero[step] for step in x] for name in names]
-        return {"x": np.array([*x], float), "values": np.array(values), "names": names}
-
-
-def _sentence(name: str, model: Trained) -> str:
-    count = f"{model.n_parameters:,}"
-    size = "" if name == count else f"{count} parameters, "
-    ms = 1000 * model.seconds / max(1, model.step)
-    return (
-        f"{name}: {size}{model.step:,} steps of {ms:.0f} ms. Surprise {model.held_out:.2f} bits a byte on the held-out "
-        f"text, {model.loss:.2f} on its last step's. It writes: “{clean(model.written)}”"
-    )
+    @part(Table, "", "steps × billion operations", "surprise, bits a byte", "it writes")
+    def table(self, scene: Scene) -> dict:
+        configs, sections = dict(scene.run.configs), {}
+        for (budget, name), model in scene.outcome.items():
+            size, computing = configs[name].n_parameters, f"{model.steps:,} × {operations(configs[name]):.2g}"
+            of = "" if name == f"{size:,}" else f" ({size:,} parameters)"
+            row = (f"{name}{of}", computing, f"{model.held_out:.2f}", clean(model.written))
+            sections.setdefault(f"{scene.run.budget(budget)} each", []).append(row)
+        return {"sections": sections}

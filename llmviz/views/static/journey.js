@@ -150,11 +150,7 @@ function captionAt(data, moment) {
   if (scene === 0) return ["The model cuts your text into ", strong("tokens"), ". It knows each one only by a number."];
   if (scene === 1) return ["Each number picks ", strong("one row"), ` from a table of ${count(data.sizes.n_vocab)}.`];
   if (scene === 2)
-    return [
-      `Each row, ${count(data.sizes.d_model)} numbers, stands up as the token’s own `,
-      strong("column"),
-      ".",
-    ];
+    return [`Each row, ${count(data.sizes.d_model)} numbers, stands up as the token’s own `, strong("column"), "."];
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
@@ -181,7 +177,11 @@ function captionAt(data, moment) {
           { piece: look.piece },
           ` (head ${look.head}, ${share(look.weight)}) and takes in what it finds.`,
         ]
-      : [`Layer ${layer}, `, strong("attention"), ": each token attends to itself and earlier ones, and takes in what it finds."];
+      : [
+          `Layer ${layer}, `,
+          strong("attention"),
+          ": each token attends to itself and earlier ones, and takes in what it finds.",
+        ];
   }
   if (scene === 5)
     return [

@@ -695,7 +695,7 @@ export function player(view, { steps, name, pace }) {
   const step = () => view.model.get("step");
   const label = () => {
     view.root.classList.toggle("lv-playing", timer !== null); // motion is for watching; keys and slider must not wait for it
-    button.textContent = timer ? "⏸ Pause" : "▶ Play";
+    button.textContent = timer ? "❚❚ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
   const stop = () => {

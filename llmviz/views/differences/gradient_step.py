@@ -21,7 +21,7 @@ from llmviz.views.kit.view import Scene, View, job, looks, part, press, sentence
 AROUND = 0.5  # so far to both sides one number is turned
 
 
-class OneNumber(View):
+class OneParameter(View):
     """The surprise at one text, as one number of the model is turned; and the straight line that its gradient tells.
 
     `trace` are the text's `Numbers`; None where it is too short.
@@ -113,15 +113,15 @@ class OneNumber(View):
         ]
 
 
-class AllNumbers(GuessFirst):
+class GradientStep(GuessFirst):
     """The surprise while all numbers move at once: against their gradients, and as far in random directions.
 
-    It asks about the text of a `OneNumber`.
+    It asks about the text of a `OneParameter`.
     """
 
     experiment, unit, high = "walk", "bits a token", 20
 
-    def __init__(self, numbers: OneNumber, **options):
+    def __init__(self, numbers: OneParameter, **options):
         explain = (
             "The gradient is a slope at one point and says nothing of what lies far away: see where the line turns up "
             "again."

@@ -1,4 +1,4 @@
-"""A small model in training: its two losses, and a sentence that it writes again and again."""
+"""A small model in training: a sentence that it writes again and again, and its two losses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.learning import SMALL
+from llmviz.experiments.learning import SMALL, write_tokens
+from llmviz.experiments.text_statistics import REPEATED
 from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
+from llmviz.reuse import kept_with
 from llmviz.texts.own import LONGEST, OwnText, read_own
+from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
-from llmviz.views.differences import training_run
 from llmviz.views.differences.one_training import OneTraining
-from llmviz.views.differences.training_run import continuation, in_a_line
+from llmviz.views.differences.table import Table
 from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.pieces import as_sentence
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.pieces import as_sentence, clean, legible
 from llmviz.views.kit.state_fields import choice, line, picked, replace, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
@@ -58,12 +61,12 @@ def is_lesson(value: object) -> bool:
     return value is None or kinds == [str, str, int, int, int]
 
 
-class Learner(OneTraining):
+class Pretraining(OneTraining):
     """Train a small model on a text: a button begins, another stops it and lets it go on.
 
     `trace` is the `TrainingSoFar`, None before the first: whatever opens the model follows it. It changes with each
     snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
-    learner, whose curve is drawn as well.
+    one, whose curve and figures are shown as well.
     """
 
     stage = "training"
@@ -77,6 +80,14 @@ class Learner(OneTraining):
         seed: int = seed(0)
         lesson: Lesson | None = picked(None, lambda lesson, _: is_lesson(lesson), "a Lesson, or None")
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
+        step: int | None = picked(  # None: the latest
+            None,
+            lambda step, _: step is None or type(step) is int,
+            "the step of a snapshot, or None",
+            control=lambda _, view: steps_slider(),
+            shows=lambda step, view: shown_step(step, view.snapshot_steps),
+            on_page=lambda view: view.snapshot_steps,
+        )
         point: int | None = selection("curves")
         token: int | None = selection("sentence")
 
@@ -86,7 +97,7 @@ class Learner(OneTraining):
         *,
         letters: int | None = None,
         steps: int = STEPS,
-        control: Learner | None = None,
+        control: Pretraining | None = None,
         **state,
     ):
         self.letters, self.steps, self.control = letters, steps, control
@@ -99,7 +110,13 @@ class Learner(OneTraining):
             c["own"],
             row(p["train"], c["seed"], p["learn"], p["progress"]),
         ]
-        return [*controls, *(p[name] for name in ("status", "sentence", "curves", "results", "history"))]
+        return [*controls, p["status"], p["sentence"], c["step"], p["curves"], p["figures"]]
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """The steps after which the sentence can be seen."""
+        run = self.scene(self.state).result("learn")
+        return tuple(at.step for at in run.snapshots) if run else (0,)
 
     # --- what happens ---
 
@@ -118,12 +135,15 @@ class Learner(OneTraining):
         number = state.lesson[-1] + 1 if state.lesson else 1
         own = source.text if state.text == OWN else ""
         return replace(
-            state, lesson=(state.text, own, self.steps, state.seed, number), message=source.message
+            state,
+            lesson=(state.text, own, self.steps, state.seed, number),
+            message=source.message,
+            step=None,
         )
 
     def before_a_page(self) -> None:
         """Let a page without a kernel show a training that was done when it was built."""
-        self._happen(Learner.train)
+        self._happen(Pretraining.train)
         done = "This training was done when the page was built."
         self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
 
@@ -173,14 +193,24 @@ class Learner(OneTraining):
             at,
             as_sentence(run.error) if run and run.error else "",
             "Stopped." if status == "stopped" else "",
+            "" if scene.start else "Type how the sentence begins.",
         ]
 
-    @part(TokenStrip, [], caption="What it writes now")
+    @looks("step")
+    def before_training(self, scene: Scene) -> dict:
+        return {"hidden": scene.result("learn") is None}
+
+    @part(TokenStrip, [])
     def sentence(self, scene: Scene) -> dict:
-        run = scene.result("learn")
-        tokens = continuation(run.last, scene.start) if run else []
-        pieces = run.model.tokenizer.pieces(tokens) if run else []
-        return {"pieces": pieces, "selected": selected(scene.token, len(pieces))}
+        if (run := scene.result("learn")) is None:
+            return {"hidden": True}
+        at = run.at(scene.step)
+        pieces = at.model.tokenizer.pieces(continuation(at, scene.start))
+        return {
+            "pieces": pieces,
+            "selected": selected(scene.token, len(pieces)),
+            "caption": f"What the model writes after {at.step} steps of training",
+        }
 
     @part(
         LinePlot,
@@ -203,25 +233,58 @@ class Learner(OneTraining):
             values.append(np.array([control.get(step, math.nan) for step in x]))
         return {"names": names, "x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 
-    @sentences
-    def results(self, scene: Scene) -> list[str]:
+    @part(Table)
+    def figures(self, scene: Scene) -> dict:
         run = scene.result("learn")
         if run is None or run.error or scene.status("learn") == "running":
-            return []
-        losses = training_run.compared(run, scene.run) if self.control else training_run.against_counting(run)
-        return [losses, training_run.repeats(run), *training_run.copies(run)]
+            return {"hidden": True}
+        runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
+        columns = [figures(run) for run in runs.values()]
+        rows = [(name, *(column.get(name, "") for column in columns)) for name in columns[0]]
+        return {"heads": (f"after {run.last.step} steps", *runs), "sections": {"": rows}}
 
-    @sentences
-    def history(self, scene: Scene) -> list[str]:
-        """The sentence of each snapshot; of the last one, too, where the training stands still."""
-        run = scene.result("learn")
-        if run is None:
-            return []
-        if not scene.start:
-            return ["Type how the sentence begins."]
-        running = scene.status("learn") == "running"
-        return [
-            f"step {at.step}: {in_a_line(at.model.tokenizer.decode(continuation(at, scene.start)))}"
-            for at in run.snapshots
-            if at.step in SNAPSHOTS or not running
-        ]
+
+def figures(run: TrainingSoFar) -> dict[str, str]:
+    """Return the numbers of a training by their names."""
+    _, learned, held_out = run.points[-1]
+    written, longest, control = run.copied
+    share, bits = run.repeats
+    model, counted = bits[:, 1]
+    rows = {
+        "surprise at the training text": f"{learned:.2f} bits a token",
+        "surprise at the held-out text": f"{held_out:.2f} bits a token ({run.per_byte(held_out):.2f} a byte)",
+        "the same, by counting pairs": f"{run.baseline:.2f} bits a token",
+        f"surprise at held-out text that repeats no {REPEATED} letters of the training text": "there is none"
+        if share == 1
+        else f"{model:.2f} bits a token, at {percent(1 - share)} of them (counting pairs: {counted:.2f})",
+        "longest passage copied from the training text": f"{len(longest)} of {len(written)} letters (as much "
+        f"held-out text: {control[0]} to {control[-1]})",
+    }
+    return {**rows, "that passage": in_a_line(longest)}
+
+
+@kept_with()
+def continuation(snapshot: Progress, start: str) -> list[int]:
+    """Return the tokens of a start and of what the model of a snapshot writes after it, by the same draws for each."""
+    start, _ = drop_unwritable(start, snapshot.model.tokenizer.ranks)
+    return write_tokens(snapshot.model, start) if start else []
+
+
+def in_a_line(text: str) -> str:
+    """Return a text that a model wrote as it can be shown in a sentence."""
+    return " ".join(legible(clean(text)).split())
+
+
+def steps_slider() -> ipywidgets.SelectionSlider:
+    """Return a slider over the steps of a training."""
+    return ipywidgets.SelectionSlider(
+        options=(0,),
+        description="Step",
+        style={"description_width": "initial"},
+        layout={"width": "min(500px, 98%)"},
+    )
+
+
+def shown_step(step: int | None, steps: tuple[int, ...]) -> dict:
+    """Return what the slider shows for a step, or for none: the last."""
+    return {"options": steps, "value": step if step in steps else steps[-1]}

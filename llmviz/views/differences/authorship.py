@@ -11,8 +11,7 @@ import numpy as np
 
 from llmviz.experiments.learning import write_tokens
 from llmviz.experiments.text_statistics import surprise_of
-from llmviz.views.differences.learner import Learner
-from llmviz.views.differences.training_run import in_a_line
+from llmviz.views.differences.pretraining import Pretraining, in_a_line
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.state_fields import line, seed
 from llmviz.views.kit.token_strip import TokenStrip
@@ -23,7 +22,7 @@ def _reading(text: int, reader: int) -> Callable:
     """Return the part that shows how well a model expects a text."""
 
     @part(TokenStrip, [], quantity="probability")
-    def strip(view: WhichIsWhose, scene: Scene) -> dict:
+    def strip(view: Authorship, scene: Scene) -> dict:
         (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
         by = f"model {'AB'[reader]}, which learned from: {run.name}"
         return {
@@ -36,7 +35,7 @@ def _reading(text: int, reader: int) -> Callable:
     return strip
 
 
-class WhichIsWhose(GuessFirst):
+class Authorship(GuessFirst):
     """Two trained models write on from one start. The reader says which text is whose; then both models read both."""
 
     experiment, at_once = "write", ("message",)
@@ -56,20 +55,20 @@ class WhichIsWhose(GuessFirst):
         start: str = line("The", "Both go on from", "min(460px, 98%)", live=True)
         seed: int = seed()
 
-    def __init__(self, learner: Learner, other: Learner, **state):
+    def __init__(self, training: Pretraining, other: Pretraining, **state):
         self.other = other
-        super().__init__(learner, **state)
+        super().__init__(training, **state)
 
-    def follow(self, source: Learner, show: Callable[[Any], None]) -> None:
-        """Follow both learners: the run is that of each."""
+    def follow(self, source: Pretraining, show: Callable[[Any], None]) -> None:
+        """Follow both trainings: the run is that of each."""
 
         def both(_change=None) -> None:
             show((source.trace, self.other.trace))
 
         self.run = source.trace, self.other.trace
         both()
-        for learner in (source, self.other):
-            self.watch(learner, both, "trace")
+        for training in (source, self.other):
+            self.watch(training, both, "trace")
 
     def inputs(self) -> Hashable:
         return tuple(run and ref(run) for run in self.run)

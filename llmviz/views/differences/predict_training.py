@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 import numpy as np
 
+from llmviz.experiments import learning
 from llmviz.experiments.training_run import TrainingSoFar
-from llmviz.views.differences.learner import Learner
+from llmviz.views.differences.pretraining import Pretraining
 from llmviz.views.kit.predict import Answer, Predict
 from llmviz.views.kit.view import Scene, part
 
+TIED = 0.065  # of a token's nearest: as much as the table and the counts differed in our trainings
 
-class Bet(Predict):
-    """A guess card whose answer comes once a learner is trained; committing shows `then`.
 
-    answer: from the learner's `TrainingSoFar` to the number, or the index or text of an option, or the indices of tied
-    ones.
+class PredictTraining(Predict):
+    """A guess card whose answer comes once a model is trained; committing shows `then`.
+
+    answer: from the `TrainingSoFar` to the number, or the index or text of an option, or the indices of tied ones.
     """
 
     def __init__(
@@ -25,7 +27,7 @@ class Bet(Predict):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        learner: Learner,
+        about: Pretraining,
         answer: Callable[[TrainingSoFar], Answer],
         then: ipywidgets.Widget,
         explain: str = "",
@@ -34,7 +36,7 @@ class Bet(Predict):
         high: float | None = None,
     ):
         card = {"explain": explain, "unit": unit, "low": low, "high": high, "stage": "training"}
-        super().__init__(question, options, answer=answer, about=learner, then=then, **card)
+        super().__init__(question, options, answer=answer, about=about, then=then, **card)
 
     @part(Predict.card.make)
     def card(self, scene: Scene) -> dict:
@@ -48,14 +50,21 @@ class Bet(Predict):
         return scene.asked.card(guess, True, None) | {"verdict": waits}
 
 
-def left_to_learn(run: TrainingSoFar) -> float:
+def final_surprise(run: TrainingSoFar) -> float:
     """Return the surprise at the held-out text at the end, in bits a token."""
     return run.points[-1][2]
 
 
-def apart(run: TrainingSoFar) -> int:
+def held_out_curve(run: TrainingSoFar) -> int:
     """Say what the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
     _, trained, held_out = np.array(run.points).T
     if held_out[-1] > held_out.min() + 0.2:
         return 2
     return int(held_out[-1] > trained[-1] + 1)
+
+
+def better_sorted(run: TrainingSoFar) -> int:
+    """Say what puts more tokens next to others of their kind: 0 the model's table, 1 counting neighbours, 2 neither."""
+    _, counted = learning.shares_without_training(run.snapshots[0].model, run.learned)
+    lead = learning.share_of_own_kind(run.model, run.learned) - counted
+    return 2 if abs(lead) <= TIED else int(lead < 0)

@@ -1,0 +1,77 @@
+"""The most frequent tokens of a small model's vocabulary on a flat map, as their rows are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmviz import embeddings
+from llmviz.experiments import learning
+from llmviz.experiments.learning import KINDS, N_NEAREST
+from llmviz.views.differences.pretraining import Pretraining, shown_step, steps_slider
+from llmviz.views.embeddings.flat_map import FlatMap
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.state_fields import picked, selected, selection
+from llmviz.views.kit.view import Scene, View, looks, part, sentences
+
+
+class TokenMap(View):
+    """The rows of the most frequent tokens on a flat map (PCA), at each snapshot of a training."""
+
+    stage = "embeddings"
+    arrangement = ("message", "step", "flat")
+
+    @dataclass(frozen=True)
+    class State:
+        step: int | None = picked(  # None: the last
+            None,
+            lambda step, _: step is None or type(step) is int,
+            "the step of a snapshot, or None",
+            control=lambda _, view: steps_slider(),
+            shows=lambda step, view: shown_step(step, view.steps),
+            on_page=lambda view: view.steps,
+        )
+        point: int | None = selection("flat")
+
+    def __init__(self, training: Pretraining, **state: Any):
+        super().__init__(training, **state)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of the snapshots."""
+        return tuple(snapshot.step for snapshot in self.run.snapshots) if self.run else (0,)
+
+    @looks("step")
+    def before_training(self, scene: Scene) -> dict:
+        return {"hidden": scene.run is None}
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        if (run := scene.run) is None:
+            return ["Train the first model: its map grows here."]
+        first, now = run.snapshots[0], run.at(scene.step)
+        by_chance, counted = map(percent, learning.shares_without_training(first.model, run.learned))
+        share = percent(learning.share_of_own_kind(now.model, run.learned))
+        return [
+            f"Of a token's {N_NEAREST} nearest, {counted} are of its own kind by counting neighbours, {share} in the "
+            f"model's table after {now.step} steps, and {by_chance} with the kinds shuffled."
+        ]
+
+    @part(FlatMap, groups=list(KINDS))
+    def flat(self, scene: Scene) -> dict:
+        if (run := scene.run) is None:
+            return {"hidden": True}
+        snapshot = run.at(scene.step)
+        tokens, pieces, kinds = learning.frequent_pieces(run.model, run.learned)
+        now, last = (
+            embeddings.pca(embeddings.embed(tokens, at.model.weights.W_E)) for at in (snapshot, run.last)
+        )
+        plane = embeddings.aligned(now, last.directions)
+        return {
+            "selected": selected(scene.point, len(pieces)),
+            "pieces": pieces,
+            "places": plane.coordinates,
+            "group_of": kinds.tolist(),
+            "axes": [f"direction: {percent(share)} of the variance" for share in plane.explained],
+            "caption": f"The {len(pieces)} most frequent tokens after {snapshot.step} steps, on a flat map",
+        }
