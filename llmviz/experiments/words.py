@@ -39,9 +39,7 @@ def tokens_that_are_words(model: Model, text: str) -> float:
     sizes = {token: len(piece) for piece, token in model.tokenizer.ranks.items()}
     ends = [*accumulate(sizes[token] for token in model.tokenizer.encode(text))]
     tokens = {*pairwise([0, *ends])}
-    words = [
-        tuple(len(text[:end].encode()) for end in match.span()) for match in regex.finditer(WORD, text)
-    ]
+    words = [tuple(len(text[:end].encode()) for end in match.span()) for match in regex.finditer(WORD, text)]
     whole = sum(not tokens.isdisjoint({(start, end), (start - 1, end)}) for start, end in words)
     lettered = sum(any(start < last and first < end for first, last in words) for start, end in tokens)
     return 100 * whole / lettered if lettered else math.nan

@@ -146,7 +146,9 @@ def test_a_menu_of_texts_changes_all_that_follows_the_text(small):
     assert menu.locator("option").all_inner_texts() == small_notebook.TEXTS
     strip = place(small, LENGTHS).locator("figure")
     strip.get_by_text("cat").first.click()
-    expect(place(small, LENGTHS).get_by_role("button", name="Count all")).to_be_hidden()  # It has been pressed.
+    expect(
+        place(small, LENGTHS).get_by_role("button", name="Count all")
+    ).to_be_hidden()  # It has been pressed.
     expect(about).to_contain_text("22 letters")
     menu.select_option("the dog")
     expect(about).to_contain_text("7 letters")

@@ -87,22 +87,14 @@ class SwitchedOff:
 
 def experiments(config: Config) -> dict[str, SwitchedOff]:
     """Return sets of switches that are worth predicting, by name."""
-    layers, middle = range(config.n_layers), config.n_layers // 2
-    attention, ffn = config.n_heads, config.n_heads + 1
-
-    def off(row: int, *layers: int) -> SwitchedOff:
-        return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
-
+    ffn, middle = config.n_heads + 1, config.n_layers // 2
     return {
         **{
             f"Switch off {label} in every layer": SwitchedOff(config, (name,))
             for name, (label, _) in PARTS.items()
         },
-        "Switch off the FFN in the first layer": off(ffn, 0),
-        f"Switch off the FFN in layer {middle}": off(ffn, middle),
-        f"Switch off attention in layer {middle}": off(attention, middle),
-        "Switch off all FFNs": off(ffn, *layers),
-        "Switch off all attention": off(attention, *layers),
+        "Switch off the FFN in the first layer": SwitchedOff(config, cells=((ffn, 0),)),
+        f"Switch off the FFN in layer {middle}": SwitchedOff(config, cells=((ffn, middle),)),
     }
 
 
@@ -118,21 +110,16 @@ def outcome(run: Trace, edits: Edits) -> int:
 
 
 def explanation(run: Trace, off: SwitchedOff) -> str:
-    """Say what the part of an experiment is for; of a single block, how much probability it moves, and another does."""
+    """Say what the part of an experiment is for; of an FFN, how much probability it moves, and how much the first."""
     if off.parts:
         return " ".join(PARTS[name][1] for name in off.parts)
-    (row, layer), attention = off.cells[0], run.model.config.n_heads
-    if len(off.cells) > 1:
-        return TEXTS["rows"]["attention" if row == attention else "ffn"]
-
-    def percent_moved(edits: Edits) -> str:
-        return percent(probability_moved(run.model, run.tokens, edits))
-
-    this = f"Without this block, {percent_moved(off.edits)} of the probability moves to other tokens."
-    if layer == 0:
-        return f"{this} Is that typical? Compare the FFN of a middle layer."
-    name, other = ("the FFN of the same layer", layer) if row == attention else ("the first FFN", 0)
-    return f"{this} Without {name}, it's {percent_moved(Edits(ffn={other: 0.0}))}."
+    this, first = (
+        f"{percent(probability_moved(run.model, run.tokens, edits))} of the probability moves to other tokens."
+        for edits in (off.edits, Edits(ffn={0: 0.0}))
+    )
+    if off.edits.ffn == {0: 0.0}:
+        return f"Without it, {this} Is that typical? Compare the FFN of a middle layer."
+    return f"Without it, {this} Without the first FFN, {first}"
 
 
 class Switches(Picture):
