@@ -698,25 +698,6 @@ def _bend(x) -> np.ndarray:
     return np.array([float(v) / (1 + math.exp(-float(v))) for v in np.ravel(x)]).reshape(np.shape(x))
 
 
-def silu(attempt: Callable) -> Verdict:
-    """Check that `attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
-    cases = [(np.array([-3.0, -1.0, 0.0, 0.5, 2.0]),), (np.array([[1.0, -2.0], [4.0, -0.5]]),)]
-    mistakes: Mistakes = {
-        "That's the logistic curve. Multiply it by x.": lambda x: (
-            _bend(x) / np.where(x == 0, 1, x) + 0.5 * (x == 0)
-        ),
-        "Your sign is wrong. Use e to the power of minus x.": lambda x: x / (1 + np.exp(x)),
-        "That's relu, which is 0 below zero. silu lets a little through: x / (1 + e^-x).": lambda x: (
-            np.maximum(x, 0)
-        ),
-        "That's tanh. silu is x / (1 + e^-x).": np.tanh,
-        "You divide x by 1 only. Put brackets around the sum: x / (1 + e^-x).": lambda x: x / 1 + np.exp(-x),
-    }
-    return compare(
-        attempt, cases, _bend, mistakes, "Right. It's near 0 on the left, and nearly x on the right."
-    )
-
-
 def swiglu(attempt: Callable) -> Verdict:
     """Check that `attempt(x, W_gate, W_up, W_down)` gives what an FFN makes of one vector [d_model], to be added to the
     stream.

@@ -372,14 +372,6 @@ def test_a_run_that_overflows_has_no_value(tiny_model):
 # --- comparing and counting ---
 
 
-def test_the_stream_has_a_length_at_each_depth(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    norms = experiments.residual_norms(trace)
-    assert norms.shape == (4, len(trace.tokens))
-    for depth, x in enumerate([trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]):
-        assert norms[depth, 2] == pytest.approx(math.sqrt(math.fsum(float(v) ** 2 for v in x[2])), rel=1e-5)
-
-
 def test_relative_change(tiny_model):
     first, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
     changes = experiments.relative_change(first, other)

@@ -58,16 +58,54 @@ def test_one_in_a_hundred_of_the_control_agrees_better_than_chance():
     assert np.flatnonzero(better).tolist() == [0, 2]
 
 
-def test_the_peaks_of_a_neuron(prompt, tiny_model):
-    w, fires = tiny_model.weights, prompt.trace.blocks[1].ffn.hidden[1:]
-    for neuron in (0, 5):
-        peaks = neurons.peaks(prompt.trace, 1, neuron, 2)
-        at = max(range(len(fires)), key=lambda i: abs(fires[i, neuron]))
-        assert (peaks.positions[0], peaks.sign) == (at + 1, np.sign(fires[at, neuron]))
-        np.testing.assert_allclose(peaks.firing[0], peaks.sign, rtol=1e-5)
-        pushes = peaks.sign * w.layers[1].W_down[neuron] @ w.W_U
-        assert peaks.pushed == np.argsort(-pushes)[:2].tolist()
-        np.testing.assert_allclose(
-            peaks.pushes, peaks.sign * np.sort(pushes)[:-3:-1] / abs(pushes).max(), rtol=1e-4
-        )
-    assert neurons.peaks(tiny_model.trace("t"), 1, 0, 2).positions == [0, 0]  # the only place
+def planted(monkeypatch, trace, hidden):
+    """Let the neurons of a run's layers fire as said [layer, seq, d_ff]."""
+    blocks = {id(block): layer for layer, block in enumerate(trace.blocks)}
+    monkeypatch.setattr(
+        type(trace.blocks[0]),
+        "ffn_at",
+        lambda block, at: ffn.FFNTrace(*[hidden[blocks[id(block)]][at]] * 4),
+    )
+
+
+def test_the_contrast_of_a_neuron():
+    at = np.array([False, True, False, True, False])
+    fires = np.array([[9, 9, 9], [2, -3, 2], [0.5, -1, 1], [3, -4, -4], [-1, 2, 1]], float)
+    np.testing.assert_allclose(neurons.contrast(fires, at), [2, 1.5, -2])
+    assert np.isnan(neurons.contrast(fires, np.zeros(5, bool))).all()
+    assert np.isnan(neurons.contrast(fires, np.ones(5, bool))).all()
+
+
+def test_a_search_finds_a_planted_neuron_and_the_control_does_not(tiny_model, monkeypatch):
+    trace = tiny_model.trace("the cat sat on the cat and the dog sat on a cat")
+    at = neurons.spelling(trace, {"cat"})
+    assert [trace.pieces[i] for i in np.flatnonzero(at)] == [" cat"] * 3
+    hidden = np.random.default_rng(0).normal(size=(3, len(at), 80))
+    hidden[1, :, 7] = np.where(at, -5.0, 0.5)
+    planted(monkeypatch, trace, hidden)
+    steps = [*neurons.search(trace, at, least=1)]
+    assert [step.share_done for step in steps] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert steps[0].detectors == []
+    (detector,) = steps[-1].detectors
+    assert detector == pytest.approx((1, 7, 10, -5))
+    assert steps[-1].by_chance < 1
+    assert neurons.best_detectors(trace, {"cat"}, 2)[0] == detector
+    assert neurons.contrasts_elsewhere(trace, [detector], at) == pytest.approx([10])
+
+
+def test_which_neurons_detect_a_token_in_both_halves(tiny_model, monkeypatch):
+    trace = tiny_model.trace("the cat sat on the cat and a cat " * 2)
+    is_cat, hidden = neurons.spelling(trace, {"cat"}), np.zeros((3, len(trace.tokens), 80))
+    hidden[1, :, 3] = np.where(is_cat, -2, 1)
+    hidden[1, :, 4] = np.where(is_cat & (np.arange(len(is_cat)) < len(is_cat) // 2), 2, 1)
+    planted(monkeypatch, trace, hidden)
+    assert np.flatnonzero(neurons.detects_a_token(trace, 1)).tolist() == [3]
+    assert not neurons.detects_a_token(trace, 0).any()
+
+
+def test_both_kinds_are_counted(tiny_model, monkeypatch):
+    detect, push = np.zeros(80, bool), np.zeros(80, bool)
+    detect[:4] = push[3:11] = True
+    monkeypatch.setattr(neurons, "detects_a_token", lambda *_: detect)
+    monkeypatch.setattr(neurons, "better_than_chance", lambda _: (0.0, push))
+    assert neurons.both_kinds(tiny_model, "the cat sat", n_tokens=9) == (25, 12.5, 10)

@@ -194,10 +194,11 @@ VIEWS = {
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
 VIEWS |= {
-    "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
-    "norms": ffn.StreamNorms,
     "logit": ffn.LogitTakenApart,
-    "population": lambda prompt, **state: ffn.Population(prompt.language_model, prompt, **state),
+    "article neuron": ffn.ArticleNeuron,
+    "word neurons": lambda prompt, **state: ffn.WordNeurons(
+        prompt, **{"words": "cat, dog", "committed": True, **state}
+    ),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),

@@ -198,13 +198,20 @@ def test_what_is_said_along_the_layers():
 
 def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     view = pictures.WhatTheMoverSays(fact)
+    strip, pushed = view.parts["strip"], view.parts["pushed"]
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
         change()
-        layer, head = fact_mover_head(fact.trace)
-        assert (view.controls["layer"].value, view.controls["head"].value) == (layer, head)
-        assert view.parts["strip"].selected == fact.trace.subject
-        assert view.parts["strip"].pieces == fact.trace.trace.pieces
-        assert view.parts["pushed"].titles[0].startswith(f"L{layer}·H{head} ")
+        pair, (layer, head) = fact.trace, fact_mover_head(fact.trace)
+        assert strip.selected == pair.subject
+        for at in (pair.subject, 0):
+            strip.selected = at
+            pattern = pair.trace.blocks[layer].attention.pattern[head, -1]
+            np.testing.assert_allclose(strip.weights, pattern, rtol=1e-4)
+            for panel, run in enumerate((pair.trace, pair.twin)):
+                pushes = experiments.ov_logits(run, layer, head, at)
+                np.testing.assert_allclose(pushed.values[panel], np.sort(pushes)[:-7:-1], rtol=1e-3)
+            likeliest = pair.twin.model.tokenizer.pieces([int(pushes.argmax())])[0]
+            assert pushed.labels[6] == likeliest
     pushes = experiments.ov_logits(fact.trace.trace, layer, head, fact.trace.subject)
     place = np.argsort(-pushes).tolist().index(fact.trace.answers[0]) + 1
     assert facts.rank_of_answer(fact.trace) == place

@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from messages import holding, numbers
+from messages import holding
 
 from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import neurons
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.residual_stream import for_good
+from llmviz.views.ffn.detectors import N_READ, STORY
 
 # --- one FFN by hand ---
 
@@ -43,18 +43,6 @@ def test_a_neuron_selected_on_the_curve_is_framed_in_the_stripes(prompt):
     assert curve.selected == 3
 
 
-# --- all neurons at the last token ---
-
-
-def test_lines_over_the_layers_are_what_is_measured(prompt):
-    for draw, measure in (
-        (pictures.gates, neurons.gates_below_zero),
-        (pictures.half_of_the_writing, neurons.neurons_for_half),
-        (pictures.twice_the_vector, neurons.growth_for_twice_the_input),
-    ):
-        np.testing.assert_allclose(draw(prompt.trace).values, measure(prompt.trace), rtol=1e-5)
-
-
 def test_a_question_names_its_text(tiny_model):
     for text, shown in (
         ("the cat", "“the cat”"),
@@ -66,37 +54,81 @@ def test_a_question_names_its_text(tiny_model):
         assert len(told) < 100
 
 
-# --- a layer's population ---
+# --- neurons that fire at a word ---
 
 
-def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
-    """One whose firing is its push of the next token, and no other."""
-    view = pictures.Population(tiny_model, "the cat sat on the dog " * 6, layer=0)
-    trace, w = view.run, tiny_model.weights
-    hidden = np.random.default_rng(0).normal(size=trace.blocks[1].ffn.hidden.shape).astype(np.float32)
-    hidden[1:-1, 7] = [w.layers[1].W_down[7] @ w.W_U[:, token] for token in trace.tokens[2:]]
-    block = type(trace.blocks[1])
-    run = trace.blocks[1].ffn
-    monkeypatch.setattr(
-        block, "ffn_at", lambda _, at: ffn.FFNTrace(run.gate[at], run.up[at], hidden[at], run.out[at])
-    )
-    view.controls["layer"].value = 1
-    assert view.parts["plot"].values[0, 0] == pytest.approx(1, abs=1e-3)
-    assert view.parts["table"].row_labels[0].startswith("7 ")
+def test_the_neuron_of_the_articles_reads_what_is_typed(prompt, tiny_model):
+    view = pictures.ArticleNeuron(prompt)
+    story = tiny_model.trace(tiny_model.tokenizer.encode(STORY)[:N_READ])
+    layer, neuron, contrast, usual = neurons.best_detectors(story, neurons.ARTICLES, 1)[0]
+    fires = story.blocks[layer].ffn.hidden[1:, neuron]
+    at = np.array([piece.strip().lower() in ("a", "an") for piece in story.pieces[1:]])
+    assert contrast == pytest.approx(abs(fires[at]).min() / abs(fires[~at]).max(), rel=1e-4)
+    for text in ("the cat sat on the dog", "a dog"):
+        prompt.box.value = text
+        fires = prompt.trace.blocks[layer].ffn.hidden[:, neuron]
+        shares = np.minimum(np.abs(fires) / abs(usual), 1)
+        np.testing.assert_allclose(view.parts["strip"].weights, shares, rtol=1e-4)
+    pushes = np.sign(usual) * tiny_model.weights.layers[layer].W_down[neuron] @ tiny_model.weights.W_U
+    likeliest = tiny_model.tokenizer.pieces([int(pushes.argmax())])[0]
+    assert views.quote(likeliest) in repr(view.parts["message"])
 
 
-def test_a_place_in_the_ranking_selects_the_neurons(tiny_model):
-    view = pictures.Population(tiny_model, "the cat sat on the dog", layer=1)
-    table, before = view.parts["table"], view.parts["table"].row_labels
-    view.parts["plot"].selected = 30
-    assert table.row_labels != before
-    assert len(table.row_labels) == 8
-    view.text.box.value = "the dog"
-    assert numbers(repr(view.parts["message"])) == []  # it is too short, so nothing is measured
-    assert table.values.shape == (8, 6)
+def test_without_an_article_there_is_no_answer(tiny_model):
+    with pytest.raises(ValueError, match="neither"):
+        pictures.contrast_of_articles(tiny_model.trace("the dog"))
 
 
-# --- one logit, and its way through the depths ---
+@pytest.fixture
+def words(prompt, nothing_measured, monkeypatch):
+    """A search for " cat" in a text of three sentences, in which a tiny model finds something."""
+    monkeypatch.setattr("llmviz.views.ffn.detectors.LEAST", 0.2)
+    monkeypatch.setattr(neurons.sentences_with, "__defaults__", (("the {} sat", "on the {}", "a {}"),))
+    return pictures.WordNeurons(prompt, words="cat, dog", committed=True)
+
+
+def test_what_a_search_finds_is_tested_on_another_text(words, prompt, tiny_model):
+    card, table, strip = (words.parts[name] for name in ("card", "table", "strip"))
+    searched = tiny_model.trace(neurons.sentences_with(["cat", "dog"]))
+    texts = [(run, np.array([piece == " cat" for piece in run.pieces])) for run in (searched, prompt.trace)]
+
+    def contrasts(run, at, layer):
+        fires = run.blocks[layer].ffn.hidden[1:]
+        weakest = np.where(np.ptp(np.sign(fires[at[1:]]), axis=0), -1, abs(fires[at[1:]]).min(axis=0))
+        return weakest / abs(fires[~at[1:]]).max(axis=0)
+
+    both = np.array([[contrasts(*text, layer) for layer in range(3)] for text in texts])
+    passed = both[0] >= 0.2
+    assert passed.sum() > 1
+    assert card.answer == pytest.approx(100 * (both[1][passed] > 1).mean(), abs=0.1)
+    order = np.argsort(-both[0], axis=None)[: table.values.shape[1]]
+    np.testing.assert_allclose(table.values[0], both[0].flat[order], rtol=1e-3)
+    np.testing.assert_allclose(table.values[1], np.maximum(both[1].flat[order], 0), rtol=1e-3)
+    before = strip.weights
+    table.selected = [0, 1]
+    assert not np.array_equal(strip.weights, before)
+
+
+def test_another_text_takes_no_other_search(words, prompt):
+    assert words.state.committed
+    before = words.parts["table"].values
+    prompt.box.value = "a dog sat on the cat"
+    assert words.state.committed
+    after = words.parts["table"].values
+    np.testing.assert_array_equal(after[0], before[0])
+    assert not np.array_equal(after[1], before[1])
+
+
+@pytest.mark.parametrize("typed", ["", "cat", "cat, cat", "cat, xyzzy", "the, cat", "a\x07b, cat"])
+def test_words_that_cannot_be_searched_are_refused_in_a_sentence(words, prompt, typed):
+    prompt.box.value = "a dog sat"
+    words.controls["words"].value = typed
+    assert not words.state.committed
+    assert repr(words.parts["refusal"])
+    assert words.parts["table"].layout.display == "none"
+
+
+# --- one logit ---
 
 
 def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
@@ -132,49 +164,3 @@ def test_the_question_of_the_logit_leaves_out_what_every_token_has(prompt):
     assert re.search(
         holding(*(f"{part:.2f}".replace("-", "−") for part in parts)), pictures.logit_asked(prompt.trace)
     )
-
-
-def test_the_lens_names_the_likeliest_tokens(prompt, tiny_model):
-    view = pictures.LensGrid(prompt, words="cat, dog cat")
-    table, plot = view.parts["map"], view.parts["plot"]
-    assert table.values.shape == (4, len(prompt.trace.tokens))
-    cat, dog = (tiny_model.tokenizer.encode(text)[0] for text in (" cat", " dog"))
-    tokens = [int(prompt.trace.logits.argmax()), cat, dog]
-    assert plot.names == [views.quote(piece) for piece in tiny_model.tokenizer.pieces(dict.fromkeys(tokens))]
-    explanation = table.provenance(2, 1)
-    assert float(explanation.result) == pytest.approx(float(table.values[2, 1]), rel=1e-4)
-    view.controls["words"].value = "<script> \x04 " + "a b c d e f g h"
-    assert 1 < len(plot.names) <= 6
-
-
-def test_for_good_means_to_the_end():
-    assert for_good(np.array([5, 1, 2, 1, 1])) == 3
-    assert for_good(np.array([1, 1])) == 0
-    assert for_good(np.array([1, 2])) is None
-
-
-# --- the stream ---
-
-
-def test_norms_are_lengths(prompt):
-    view = pictures.StreamNorms(prompt)
-    table = view.parts["map"]
-    expected = np.sqrt((prompt.trace.blocks[1].resid_post[2].astype(float) ** 2).sum())
-    assert table.values[2, 2] == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_allclose(view.parts["plot"].values, table.values[[0, -1]])
-    explanation = table.provenance(2, 2)
-    result = eval(explanation.line, {"np": np}, {"x": explanation.operands[0][1]})
-    assert result == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_shares_of_the_parameters(tiny_model, monkeypatch):
-    shares = pictures.parameter_shares(tiny_model)
-    assert shares.values.sum() == pytest.approx(1)
-    parts = dict(zip(shares.labels, shares.values[0]))
-    assert max(parts, key=parts.get) in shares.caption
-    captions = set()
-    for others in (1, 2):  # the FFNs have most of them, or only more than each other part
-        counts = {"FFN": 2, **{f"part {i}": 1 for i in range(others)}}
-        monkeypatch.setattr(experiments, "parameters", lambda model, counts=counts: counts)
-        captions.add(pictures.parameter_shares(tiny_model).caption)
-    assert len(captions) == 2

@@ -8,7 +8,6 @@ from widget_tree import HOSTILE, every_picture
 
 from llmviz import views
 from llmviz.views.attention.head_grid import HeadGrid
-from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer
 
@@ -50,7 +49,6 @@ def send_nonsense(picture):
     ("make", "where"),
     [
         (lambda: views.HeatMap(np.eye(2), ["a", "b"]), [1, 1]),
-        (lambda: PieceTable(values=np.eye(2), pieces=[*"abcd"]), [1, 1]),
         (lambda: views.VectorPicture([1.0, 2.0]), 1),
     ],
 )

@@ -83,8 +83,6 @@ FOLLOWING = {
     "heads": lambda prompt: attention.HeadExplorer(prompt, layer=1, head=2),
     "by hand": lambda prompt: attention.HeadByHand(prompt, layer=1, head=2),
     "finder": attention.HeadFinder,
-    "lens": lambda prompt: ffn.LensGrid(prompt, "dog"),
-    "norms": ffn.StreamNorms,
     "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
     "temperature": sampling.TemperatureExplorer,
     "draws": lambda prompt: sampling.Draws(prompt, 50),
@@ -126,10 +124,9 @@ def test_a_panel_follows_edits(tiny_model, edits):
         assert check(make(trace, layer=1, head=2), tiny_model, trace)
     assert check(sampling.softmax_steps(trace, 3), tiny_model, trace)
     prompt = views.Prompt(tiny_model, TEXT)
-    followers = [ffn.FFNByHand(prompt, 1), ffn.LensGrid(prompt, "dog"), ffn.StreamNorms(prompt)]
+    view = ffn.FFNByHand(prompt, 1)
     prompt.trace = trace
-    for view in followers:
-        assert check(view, tiny_model, trace)
+    assert check(view, tiny_model, trace)
     for stage in ("embeddings", "attention", "sampling"):
         assert check(views.StageTour(tiny_model, trace, stage=stage), tiny_model, trace)
 

@@ -16,7 +16,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     """JupyterLab hands each widget's messages to a thread of its own."""
     from concurrent.futures import ThreadPoolExecutor
 
-    view, lens = pictures.FFNByHand(prompt, 1), pictures.LensGrid(prompt, "cat")
+    view, other = pictures.FFNByHand(prompt, 1), pictures.ArticleNeuron(prompt)
     texts = ["the cat sat on the dog"[: 3 + i % 19] for i in range(40)]
     with ThreadPoolExecutor(2) as threads:
         typed = threads.submit(lambda: [setattr(prompt.box, "value", text) for text in texts])
@@ -26,7 +26,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
         typed.result()
         moved.result()
     n = len(prompt.trace.tokens)
-    assert len(view.parts["strip"].pieces) == len(lens.parts["map"].col_labels) == n
+    assert len(view.parts["strip"].pieces) == len(other.parts["strip"].pieces) == n
     np.testing.assert_array_equal(
         view.parts["written"].values[0], prompt.trace.blocks[view.state.layer].resid_mid[-1]
     )

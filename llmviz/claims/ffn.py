@@ -8,10 +8,26 @@ from itertools import permutations, product
 import numpy as np
 
 from llmviz import experiments
-from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS
+from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS, UNSEEN_TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.experiments import Pair, fact_mover_head, facts, patch_residual
-from llmviz.experiments.neurons import furthest_growth, half_over_chance, most_agreeing, written_below_zero
+from llmviz.experiments.neurons import (
+    ARTICLES,
+    Detector,
+    Found,
+    best_detectors,
+    both_kinds,
+    contrast,
+    contrasts_elsewhere,
+    firing,
+    furthest_growth,
+    half_over_chance,
+    most_agreeing,
+    search,
+    sentences_with,
+    spelling,
+    written_below_zero,
+)
 from llmviz.model import Model
 
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
@@ -20,6 +36,13 @@ CURRENCY = "The currency of {} is the"
 OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
 STATE = "The capital of the state of {} is"
 WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
+KINDS = (
+    "red blue green yellow", "dog cat horse cow", "Monday Tuesday Wednesday Friday", "London Paris Berlin Rome",
+    "two three five seven", "not never always only", "run walk sing eat", "happy sad angry tired",
+)  # fmt: skip
+OTHER_SENTENCES = (
+    "My sister wrote {} on the wall.", "What about {}, then?", "He laughed when he heard {} again.", "Not {}, but who?"
+)  # fmt: skip
 MOVER = (23, 4)  # layer, head
 Words = tuple[str, ...]  # a subject, its twin's, and the question if it isn't that for the capital
 
@@ -68,6 +91,52 @@ def asking(question: str, subjects: Iterable[str]) -> dict[str, Words]:
     return {question.format(own): (own, twin, question) for own, twin in following(subjects).values()}
 
 
+@remembered
+def of_articles(model: Model) -> list[Detector]:
+    return best_detectors(model.trace(model.tokenizer.encode(LONG["a long story"])[:120]), ARTICLES, 2)
+
+
+def article_contrast(model: Model, text: str, *, rank: int) -> float:
+    """Measure on a text how well a neuron tells *a* and *an* apart: the best of the search (0), or the next (1)."""
+    trace = model.trace(text)
+    return float(contrasts_elsewhere(trace, [of_articles(model)[rank]], spelling(trace, ARTICLES))[0])
+
+
+@remembered
+def searched(model: Model, word: str, kind: str) -> tuple[Found, np.ndarray]:
+    """Search for a word's neurons; return them, and the contrast of all neurons on a text that it hasn't seen."""
+    words = kind.split()
+    trace = model.trace(sentences_with(words))
+    *_, last = search(trace, spelling(trace, {word}), least=2)
+    story = model.tokenizer.decode(model.tokenizer.encode(LONG["a long story"])[:200])
+    unseen = model.trace(f"{story} {sentences_with(words, OTHER_SENTENCES)}")
+    layers = range(model.config.n_layers)
+    return last, np.stack([contrast(firing(unseen, i), spelling(unseen, {word})) for i in layers])
+
+
+def best_contrast(model: Model, words: tuple[str, str], *, by_chance: bool) -> float:
+    """Measure the highest contrast for a word, or for as many tokens drawn at random."""
+    last, _ = searched(model, *words)
+    return last.by_chance if by_chance else max((d.contrast for d in last.detectors), default=0.0)
+
+
+def held_elsewhere(model: Model, words: tuple[str, str], *, of_all: bool) -> float:
+    """Measure how many of a word's neurons, or of all, fire most strongly at it on an unseen text, in %."""
+    last, elsewhere = searched(model, *words)
+    passed = elsewhere if of_all else [elsewhere[d.layer, d.neuron] for d in last.detectors]
+    return 100 * float(np.mean(np.greater(passed, 1))) if len(passed) else math.nan
+
+
+@remembered
+def kinds_in(model: Model, text: str) -> tuple[float, float, float]:
+    return both_kinds(model, text, n_tokens=512)
+
+
+def share_of_kind(model: Model, text: str, *, which: int) -> float:
+    """Measure one of `both_kinds` on the first 512 tokens."""
+    return kinds_in(model, text)[which]
+
+
 SIX = [2, 8, 9, 11, 27, 28]  # layers in which few neurons do the work at the first token
 OTHERS = [layer for layer in range(30) if layer not in SIX]
 COUNTRIES = following(facts.CAPITALS)  # each with the next one as its twin
@@ -79,6 +148,8 @@ BY_HEAD["Hungary, as Portugal"] = above(50)  # the exceptions of `head_patched`;
 RANDOM = Bounds(within=below(1), at={f"{a}, as England": below(2.2) for a in ("France", "Germany", "Sweden")})
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 by_chance = partial(on_texts, unit="times as many as by chance")
+on_words = partial(Claim, over="words", cases={word: (word, kind) for kind in KINDS for word in kind.split()})
+on_long = partial(Claim, over="long texts", cases=LONG)
 on_countries = partial(Claim, over="countries", cases=COUNTRIES)
 on_pairs = partial(Claim, over="pairs", cases=PAIRS)
 on_asked = partial(Claim, over="questions", cases=asking(CALLED, COUNTRIES) | asking(SPEAK, COUNTRIES))
@@ -122,14 +193,54 @@ CLAIMS = (
             Bounds(supports=below(0.33), control=Bounds(within=above(0.5))),
             control=("the median of the other layers", partial(half_over_chance, layers=OTHERS, n_tokens=1)),
         ),
-        few_neurons_agree=Claim(
+    ),
+    *section(
+        "What a neuron detects, and what it pushes up",
+        article_neuron=on_texts(
+            "A single neuron tells *a* and *an* from all other tokens.",
+            "Search all neurons on a story. On other texts with these words: how many times as strongly does the best "
+            "fire at each of them as at any other token?",
+            partial(article_contrast, rank=0),
+            Bounds(within=above(2), of=4, above_control=3),
+            control=("the second best of the search", partial(article_contrast, rank=1)),
+            unseen=UNSEEN_TEXTS,
+            unit="times",
+        ),
+        word_found=on_words(
+            "For each word that we tried, a search finds neurons that tell it from others of its kind.",
+            "Search all neurons on a few sentences: how many times as strongly does the best fire at the word?",
+            partial(best_contrast, by_chance=False),
+            Bounds(supports=above(2), control=Bounds(within=below(1))),
+            control=("for as many tokens drawn at random", partial(best_contrast, by_chance=True)),
+            unit="times",
+        ),
+        word_found_elsewhere=on_words(
+            "On a text that the search hasn't seen, most of these neurons fire more strongly at another token.",
+            "How many of those that fire twice as strongly at the word still fire most strongly at it?",
+            partial(held_elsewhere, of_all=False),
+            Bounds(within=below(50), control=Bounds(within=below(2))),
+            control=("of all neurons", partial(held_elsewhere, of_all=True)),
+        ),
+        detectors_push=on_long(
+            "Most neurons that detect one token don't push up what comes next. Mostly, more do than of all neurons.",
+            "Take those that fire most strongly at one token in both halves of a text. How many push up the next token "
+            "better than 99% do with another neuron's row?",
+            partial(share_of_kind, which=0),
+            Bounds(within=below(50), above_control=8, control=Bounds(within=below(6))),
+            control=("of all neurons", partial(share_of_kind, which=2)),
+        ),
+        pushers_detect=on_long(
+            "Hardly any neuron that pushes up what comes next detects one token.",
+            "How many of those that push it up also detect a token?",
+            partial(share_of_kind, which=1),
+            Bounds(within=below(3)),
+        ),
+        few_neurons_agree=on_long(
             "In any layer, few neurons push up what comes next where they fire. Longer texts show more of them.",
             "Count those that do it better than 1% do with another neuron's row: the layer that has most.",
             partial(most_agreeing, n_tokens=512),
             Bounds(within=below(5.8), above_control=10, control=Bounds(within=below(3.4))),
             control=("the first 128 tokens of the 512", partial(most_agreeing, n_tokens=128)),
-            over="long texts",
-            cases=LONG,
         ),
     ),
     *section(

@@ -9,7 +9,7 @@
     induction              two heads that copy what came before, together
     attention_behaviours, sinks   what heads attend to
     order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
-    neurons                which neurons write, and what they push
+    neurons                which neurons write, which fire at one word, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     journey                one turn of the loop, for a picture of all stages
     writing, answers       what the model writes, and which answers are right
@@ -57,7 +57,7 @@ from .induction import (
     weaken,
     without_heads,
 )
-from .lens import logit_lens, residual_norms
+from .lens import logit_lens
 from .minimal_pairs import (
     differing_tokens,
     each_head_patched,

@@ -59,11 +59,6 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     )
 
 
-def residual_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
-    """Return the length of every residual stream vector at the input and after each layer."""
-    return np.linalg.norm(depths(trace), axis=-1)
-
-
 def layers_to_go(trace: Trace) -> int:
     """Count the layers after the one from which on the lens shows the final prediction."""
     backwards = logit_lens(trace, last=1).guesses[::-1, -1]

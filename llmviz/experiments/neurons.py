@@ -1,10 +1,14 @@
-"""Measure the neurons of a run: whose gate is open, which write most, and which push the token that comes next."""
+"""Measure the neurons of a run: whose gate is open, which write most, which fire at one word, and which push the next.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A neuron fires at a word as strongly below zero as above: later layers can read either.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from llmviz import ffn, ops
 from llmviz.model import Model, Trace
@@ -76,6 +80,111 @@ def furthest_growth(model: Model, text: str, *, curve: int) -> float:
     return float(times[np.abs(times - np.median(times)).argmax()])
 
 
+ARTICLES = {"a", "an", "A", "An"}
+# The text of a search: each word in each of these sentences.
+SENTENCES = ("I thought of {}.", "Then she said {}, and nothing else.", "Is it {}?", "We have {} here.")
+
+
+class Detector(NamedTuple):
+    """A neuron that fires at the tokens that were searched for, and by how much it tells them apart."""
+
+    layer: int
+    neuron: int
+    contrast: float
+    firing: float  # the mean at these tokens
+
+
+def sentences_with(words: Sequence[str], sentences: Sequence[str] = SENTENCES) -> str:
+    """Return a text with each word once in each sentence, in an order of chance."""
+    rng = np.random.default_rng(0)
+    return " ".join(sentence.format(word) for sentence in sentences for word in rng.permutation(words))
+
+
+def spelling(trace: Trace, words: Collection[str]) -> Bool[np.ndarray, " seq"]:
+    """Return which tokens of a text are one of these words; never the first token.
+
+    The first token of a text makes neurons fire in a way of its own, so no measure here counts it.
+    """
+    return np.array([at > 0 and piece.strip() in words for at, piece in enumerate(trace.pieces)])
+
+
+def firing(trace: Trace, layer: int) -> Float[np.ndarray, "seq d_ff"]:
+    """Return how strongly each neuron of a layer fires at each token."""
+    return trace.blocks[layer].ffn_at(slice(None)).hidden
+
+
+def contrast(
+    fires: Float[np.ndarray, "seq d_ff"], at: Bool[np.ndarray, " seq"]
+) -> Float[np.ndarray, " d_ff"]:
+    """Return how many times as strongly neurons fire at the weakest of some tokens as at the strongest other one.
+
+    The first token is left out. Negative where a neuron fires above zero at some and below it at others; NaN where
+    there are no such tokens, or no others.
+    """
+    fires, at = fires[1:], at[1:]
+    if at.all() or not at.any():
+        return np.full(fires.shape[1], np.nan, np.float32)
+    weakest = (fires[at] * np.sign(fires[at].mean(axis=0))).min(axis=0)
+    return weakest / np.maximum(np.abs(fires[~at]).max(axis=0), 1e-9)
+
+
+class Found(NamedTuple):
+    """What a search of all neurons has found so far."""
+
+    share_done: float
+    detectors: list[Detector]  # the highest contrast first
+    by_chance: float  # control: the highest contrast for as many tokens, drawn at random
+
+
+def search(trace: Trace, at: Bool[np.ndarray, " seq"], *, least: float) -> Iterator[Found]:
+    """Search all neurons for those whose `contrast` is at least so high, layer by layer."""
+    detectors: list[Detector] = []
+    by_chance, drawn = -np.inf, np.append(False, np.random.default_rng(0).permutation(at[1:]))
+    for layer in range(len(trace.blocks)):
+        fires = firing(trace, layer)
+        contrasts, means = contrast(fires, at), fires[at].mean(axis=0)
+        passed = np.flatnonzero(contrasts >= least)
+        detectors += [Detector(layer, int(i), float(contrasts[i]), float(means[i])) for i in passed]
+        detectors.sort(key=lambda detector: -detector.contrast)
+        by_chance = max(by_chance, float(contrast(fires, drawn).max()))
+        yield Found((layer + 1) / len(trace.blocks), [*detectors], by_chance)
+
+
+def best_detectors(trace: Trace, words: Collection[str], n: int) -> list[Detector]:
+    """Return the n neurons of all that tell these words best from the rest of a text."""
+    *_, last = search(trace, spelling(trace, words), least=0)
+    return last.detectors[:n]
+
+
+def contrasts_elsewhere(
+    trace: Trace, detectors: Sequence[Detector], at: Bool[np.ndarray, " seq"]
+) -> Float[np.ndarray, " n"]:
+    """Return the `contrast` of neurons on a text that their search hasn't seen."""
+    layers = {detector.layer for detector in detectors}
+    of_layer = {layer: contrast(firing(trace, layer), at) for layer in layers}
+    return np.array([of_layer[detector.layer][detector.neuron] for detector in detectors])
+
+
+def detects_a_token(trace: Trace, layer: int, *, least: int = 3) -> Bool[np.ndarray, " d_ff"]:
+    """Return which neurons fire more strongly at one token than at any other, in both halves of a text.
+
+    These are the tokens that each half has so many times at least.
+    """
+    half = len(trace.tokens) // 2
+    tokens = np.array(trace.tokens)
+    fires = np.abs(firing(trace, layer))
+    detects = np.zeros(fires.shape[1], bool)
+    halves = slice(1, half), slice(half, None)
+    counts = [Counter(tokens[part].tolist()) for part in halves]
+    for token in (token for token in counts[0] if min(count[token] for count in counts) >= least):
+        is_it = tokens == token
+        apart = [
+            fires[part][is_it[part]].min(axis=0) > fires[part][~is_it[part]].max(axis=0) for part in halves
+        ]
+        detects |= np.all(apart, axis=0)
+    return detects
+
+
 def agreement(trace: Trace, layer: int) -> np.ndarray:
     """Return [1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how
     much it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
@@ -98,31 +207,6 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
     return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])
 
 
-@dataclass(frozen=True, eq=False)
-class Peaks:
-    """Where a neuron fires most strongly in a text, and what its row pushes up then; both relative to its largest."""
-
-    sign: int  # of its strongest firing
-    positions: list[int]
-    firing: Float[np.ndarray, " n"]
-    pushed: list[int]  # tokens
-    pushes: Float[np.ndarray, " n"]
-
-
-def peaks(trace: Trace, layer: int, neuron: int, n: int) -> Peaks:
-    """Return the n peaks of a neuron. The first token is left out where it can be: it has a length of its own."""
-    first, w = min(1, len(trace.tokens) - 1), trace.model.weights
-    fires = trace.blocks[layer].ffn_at(slice(first, None)).hidden[:, neuron]
-    strongest = fires[np.abs(fires).argmax()]
-    sign = -1 if strongest < 0 else 1
-    at = np.resize(np.argsort(-sign * fires, kind="stable")[:n], n)  # a short text has fewer places
-    pushes = sign * (w.layers[layer].W_down[neuron] @ w.W_U)
-    best = np.argpartition(-pushes, n)[:n]
-    best = best[np.argsort(-pushes[best])]
-    firing, pushed = fires[at] / max(abs(strongest), 1e-9), sign * pushes[best] / np.abs(pushes).max()
-    return Peaks(sign, (at + first).tolist(), firing, best.tolist(), pushed)
-
-
 def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:
     """Return, from `agreement`, where the control's best hundredth begins, and which neurons agree better than that."""
     least = float(np.quantile(correlations[1:], 1 - BY_CHANCE))
@@ -134,6 +218,21 @@ def most_agreeing(model: Model, text: str, *, n_tokens: int) -> float:
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
     agreements = (agreement(trace, layer) for layer in range(model.config.n_layers))
     return 100 * max(float(better_than_chance(correlations)[1].mean()) for correlations in agreements)
+
+
+def both_kinds(model: Model, text: str, *, n_tokens: int) -> tuple[float, float, float]:
+    """Measure on the first tokens of a text the neurons that detect a token, those that push the next one, and both.
+
+    Returns, in %: how many of the detectors push (NaN without any), how many of the pushers detect, and how many of all
+    neurons push.
+    """
+    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    layers = range(model.config.n_layers)
+    detect = np.array([detects_a_token(trace, layer) for layer in layers])
+    push = np.array([better_than_chance(agreement(trace, layer))[1] for layer in layers])
+    both, shares = (detect & push).sum(), (detect.sum(), push.sum())
+    of_detectors, of_pushers = (100 * both / n if n else np.nan for n in shares)
+    return float(of_detectors), float(of_pushers), 100 * float(push.mean())
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def test_runs_without_an_error_and_gives_no_answer_away(lab):
 
 
 def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
-    curve, output = shown(lab, "gates are below zero", "silu_curve")
+    curve, output = shown(lab, "a gate below zero", "silu_curve")
     plot = curve.locator(".lv-plot")
     plot.press("End")
     expect(readout(curve)).to_contain_text("neuron")
@@ -59,22 +59,30 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
     print(f"layer slider, key to changed curve: median {median(times):.0f} ms, worst {max(times):.0f} ms")
 
 
-def test_the_curve_and_its_control_by_keys(lab):
-    plot, _ = shown(lab, "write half of the writing", "line_plot")
-    plot.locator(".lv-plot").press("End")
-    expect(readout(plot)).to_contain_text("layer 29")
-    expect(readout(plot)).to_contain_text("control")
+def test_a_neuron_reads_while_you_type(lab):
+    strip, output = shown(lab, "does this neuron fire", "token_strip")
+    expect(strip.locator(".lv-caption")).to_contain_text("neuron 898 of layer 0")
+    box = output.get_by_role("textbox")
+    box.fill("a cat saw a")
+    expect(strip.locator(".lv-chip")).to_have_count(4)
+    strip.locator(".lv-chip").last.click()
+    expect(readout(strip)).to_contain_text("fires −")
 
 
-def test_a_place_in_the_ranking_changes_the_neurons(lab):
-    plot, output = shown(lab, "1,536 neurons of layer 27", "line_plot")
-    table = output.locator("figure.lv-piece_table")
-    table.scroll_into_view_if_needed()
-    first = table.locator(".lv-side").first
-    before = first.inner_text()
-    plot.locator(".lv-plot").press("End")
-    expect(first).not_to_have_text(before)
-    expect(table.locator(".lv-side")).to_have_count(1)
+def test_a_search_for_the_readers_own_word(lab):
+    words = lab.page.get_by_label("Your word, then others of its kind")
+    words.scroll_into_view_if_needed()
+    words.fill("blue, red, green, yellow")
+    words.press("Enter")
+    expect(card(lab, "twice as strongly at “blue”")).to_be_visible()
+    table, output = shown(lab, "Take all neurons", "heat_map")
+    plot = table.locator(".lv-plot")
+    expect(plot).to_be_visible(timeout=SLOW)
+    caption = output.locator("figure.lv-token_strip .lv-caption")
+    before = caption.inner_text()
+    for key in ("Home", "ArrowRight", "ArrowRight"):
+        plot.press(key)
+    expect(caption).not_to_have_text(before)
 
 
 def test_the_logit_opens_by_mouse_and_keys(lab):

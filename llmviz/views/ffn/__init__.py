@@ -1,34 +1,24 @@
-"""Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
+"""Pictures of stage 5: one token through one FFN, neurons that fire at a word, a logit's parts, and a fact's way."""
 
-from llmviz.views.ffn.by_hand import FFNByHand
+from llmviz.views.ffn.by_hand import FFNByHand, asked_at
+from llmviz.views.ffn.detectors import ArticleNeuron, WordNeurons, asked_of_articles, contrast_of_articles
 from llmviz.views.ffn.fact import Fact
 from llmviz.views.ffn.patch_map import PatchMap
-from llmviz.views.ffn.population import Population
-from llmviz.views.ffn.residual_stream import LensGrid, StreamNorms, parameter_shares
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
-from llmviz.views.ffn.who_writes import (
-    asked_at,
-    gates,
-    half_of_the_writing,
-    twice_the_vector,
-)
 
 __all__ = [
+    "ArticleNeuron",
     "FFNByHand",
     "Fact",
-    "LensGrid",
     "LogitTakenApart",
     "PatchMap",
-    "Population",
-    "StreamNorms",
     "TenCountries",
     "WhatTheMoverSays",
+    "WordNeurons",
     "asked_at",
-    "gates",
-    "half_of_the_writing",
+    "asked_of_articles",
+    "contrast_of_articles",
     "logit_asked",
-    "parameter_shares",
-    "twice_the_vector",
 ]

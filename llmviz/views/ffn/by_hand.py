@@ -7,14 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import ops
-from llmviz.model import FFNTrace
+from llmviz.model import FFNTrace, Trace
 from llmviz.views.ffn.silu_curve import SiluCurve
-from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation, as_edited, explained, read_by, value_of
+
+LONGEST = 60  # characters of the text in a question
+
+
+def quoted_text(trace: Trace) -> str:
+    """Return a text for a question; of a long one, its end."""
+    text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
+    return isolate(f"“{text if len(text) <= LONGEST else f'…{text[-LONGEST:]}'}”")
+
+
+def asked_at(trace: Trace) -> str:
+    """Return for a question the text and its last token."""
+    return f"{quoted_text(trace)}, last token {isolated(trace.pieces[-1])}"
 
 
 class FFNByHand(View):

@@ -2,45 +2,88 @@
 
 from __future__ import annotations
 
-from llmviz.experiments import Pair, fact_mover_head
-from llmviz.experiments.facts import rank_of_answer, why_no_fact
-from llmviz.model import Trace
-from llmviz.views.attention.what_a_head_says import HeadPushes
-from llmviz.views.ffn.fact import Fact, OfFact, named, no_fact, subjects
-from llmviz.views.kit.view import Scene, sentences
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmviz.experiments import fact_mover_head, ov_logits, random_heads
+from llmviz.experiments.facts import rank_of_answer
+from llmviz.views.attention.what_a_head_says import SignedBars
+from llmviz.views.ffn.fact import OfFact, named, no_fact, subjects
+from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.state_fields import clip_position, selected, selection
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, part, sentences, shared
+
+N_PUSHED = 6  # tokens
+FULL = 3.0  # logits of a full bar, unless one says more
 
 
-class WhatTheMoverSays(OfFact, HeadPushes):
-    """What the `fact_mover_head` reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
+class WhatTheMoverSays(OfFact):
+    """The tokens that the `fact_mover_head` pushes up if it attends to one token only: the subject, or another.
+
+    Two controls: the same head at the same place in the twin, and another head of its layer.
+    """
 
     stage = "attention"
-    arrangement = (("layer", "head", "query"), "strip", "message", "about", "pushed")
 
-    def __init__(self, fact: Fact, **state):
-        super().__init__(fact, **(mover_head(fact.trace) | state))
+    @dataclass(frozen=True)
+    class State:
+        """The token that the head reads; None: the subject."""
 
-    def fitted(self, state: HeadPushes.State) -> HeadPushes.State:
-        return self.State(query=state.query, **mover_head(self.run))
-
-    @property
-    def trace(self) -> Trace:
-        return self.run.trace if self.run else self.source.source.trace
+        at: int | None = selection(
+            "strip", lambda view: range(len(view.run.trace.tokens)) if view.run else ()
+        )
 
     def is_shown(self, part: str, scene: Scene) -> bool:
         return not no_fact(scene.run)
 
+    @shared
+    def head(self, scene: Scene) -> tuple[int, int]:
+        return fact_mover_head(scene.pair)
+
+    @shared
+    def place(self, scene: Scene) -> int:
+        """Return the token that the head reads."""
+        n = len(scene.pair.trace.tokens)
+        at = selected(scene.at, n)
+        return clip_position(scene.pair.subject if at is None else at, n)
+
+    @part(TokenStrip, [], quantity="attention weight")
+    def strip(self, scene: Scene) -> dict:
+        run, (layer, head) = scene.pair.trace, scene.head
+        return {
+            "pieces": run.pieces,
+            "weights": run.blocks[layer].attention_at(-1).pattern[head, 0],
+            "selected": scene.place,
+            "caption": f"Click a token for layer {layer}, head {head} (L{layer}·H{head}) to read",
+        }
+
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair = scene.pair
+        pair, (layer, head) = scene.pair, scene.head
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
-        layer, head = fact_mover_head(pair)
         rank = f"{answer} ranks {rank_of_answer(pair):,}"
-        return [f"Of all tokens that layer {layer}, head {head} pushes up at {subject}, {rank}."]
+        return [f"Of all tokens that L{layer}·H{head} pushes up at {subject}, {rank}."]
 
-
-def mover_head(pair: Pair | None) -> dict:
-    """Return the fields of a state in which that head attends to the subject, if there is a fact."""
-    if pair is None or why_no_fact(pair):
-        return {}
-    layer, head = fact_mover_head(pair)
-    return {"layer": layer, "head": head, "at": pair.subject}
+    @part(SignedBars)
+    def pushed(self, scene: Scene) -> dict:
+        pair, (layer, head), at = scene.pair, scene.head, scene.place
+        others = random_heads((1, self.model.config.n_heads), 1, [(0, head)], seed=layer)
+        panels = [(pair.trace, head, ""), (pair.twin, head, ", in the twin")]
+        panels += [(pair.trace, other, "") for _, other in others]
+        titles, labels, values = [], [], []
+        for run, number, where in panels:
+            pushes = ov_logits(run, layer, number, at)
+            best = top(pushes, N_PUSHED)
+            titles.append(f"L{layer}·H{number} at {isolated(run.pieces[at])}{where}")
+            labels += run.model.tokenizer.pieces(best.tolist())
+            values.append(pushes[best])
+        return {
+            "titles": titles,
+            "labels": labels,
+            "values": np.stack(values),
+            "limit": max(FULL, float(np.max(np.abs(values)))),
+            "caption": "The tokens that each would push up most if it attended to that token only (logits)",
+        }

@@ -1,0 +1,221 @@
+"""Neurons that fire at one word: one that is known, and those that a search finds for the reader's own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from weakref import ref
+
+import numpy as np
+
+from llmviz.experiments.neurons import (
+    ARTICLES,
+    Detector,
+    Found,
+    best_detectors,
+    contrasts_elsewhere,
+    firing,
+    search,
+    sentences_with,
+    spelling,
+)
+from llmviz.model import Model, Trace
+from llmviz.reuse import kept_with
+from llmviz.views.ffn.by_hand import quoted_text
+from llmviz.views.kit.guess_first import GuessFirst
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.numbers import minus
+from llmviz.views.kit.picture import STATIC
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.state_fields import line, selected, selection
+from llmviz.views.kit.text_box import most_tokens
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
+
+STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
+N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
+N_PUSHED = 5
+LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
+N_SHOWN = 8  # neurons in the table, the best first
+
+
+@kept_with()
+def article_neuron(model: Model) -> Detector:
+    """Return the neuron that tells *a* and *an* best from the rest of a story."""
+    trace = model.trace(model.tokenizer.encode(STORY)[:N_READ])
+    return best_detectors(trace, ARTICLES, 1)[0]
+
+
+class Neuron(View):
+    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there."""
+
+    stage = "ffn"
+
+    @shared
+    def detector(self, scene: Scene) -> Detector:
+        """Return the neuron that is shown."""
+        raise NotImplementedError
+
+    @part(TokenStrip, [], quantity="firing, compared with the search")
+    def strip(self, scene: Scene) -> dict:
+        run, (layer, neuron, _, usual) = scene.run, scene.detector
+        fires = firing(run, layer)[:, neuron]
+        return {
+            "pieces": run.pieces,
+            "weights": np.minimum(np.abs(fires / usual), 1),
+            "notes": [minus(f"fires {value:.2f}") for value in fires],
+            "caption": f"How strongly neuron {neuron} of layer {layer} fires at each token of your text",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        layer, neuron, _, usual = scene.detector
+        w = scene.run.model.weights
+        pushes = np.sign(usual) * (w.layers[layer].W_down[neuron] @ w.W_U)
+        pieces = scene.run.model.tokenizer.pieces(np.argsort(-pushes)[:N_PUSHED].tolist())
+        return [f"When it fires, what it writes pushes up {', '.join(map(quote, pieces))}."]
+
+
+class ArticleNeuron(Neuron):
+    """The neuron that a search finds for *a* and *an*."""
+
+    @shared
+    def detector(self, scene: Scene) -> Detector:
+        return article_neuron(scene.run.model)
+
+
+def asked_of_articles(trace: Trace) -> str:
+    """Return the question about the neuron's firing on a text."""
+    return (
+        "How many times as strongly does this neuron fire at every “a” and “an” as at any other token of "
+        f"{quoted_text(trace)}?"
+    )
+
+
+def contrast_of_articles(trace: Trace) -> float:
+    """Return the answer; ValueError for a text without these words."""
+    at = spelling(trace, ARTICLES)
+    if not at.any():
+        raise ValueError("this text has neither “a” nor “an” after its first token")
+    return float(contrasts_elsewhere(trace, [article_neuron(trace.model)], at)[0])
+
+
+class WordNeurons(Neuron, GuessFirst):
+    """A search for the neurons that fire at a word, and not at others of its kind; then a text that it hasn't seen."""
+
+    experiment, unit, low, high = "searched", "%", 0, 100
+
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """The guess, the words, the reader's first, and the cell of the table whose neuron is shown."""
+
+        words: str = line("red, blue, green, yellow", "Your word, then others of its kind", live=False)
+        cell: tuple[int, int] | None = selection("table")
+
+    arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
+
+    def inputs(self) -> Hashable:
+        """Return the model: the text that follows is not the one that is searched."""
+        return ref(self.run.model)
+
+    @shared
+    def typed(self, scene: Scene) -> list[str]:
+        """Return the words, each once."""
+        words = [word.strip() for word in scene.words.split(",") if word.strip()]
+        return [*dict.fromkeys(words)]
+
+    def problem(self, scene: Scene) -> str:
+        words, encode = scene.typed, scene.run.model.tokenizer.encode
+        if len(words) < 2:
+            return "Type two words at least, with commas between them."
+        try:
+            long = [word for word in words if len(encode(f" {word}")) != 1]
+        except ValueError as error:
+            return str(error)
+        if long:
+            return f"Each word must be one token; {quote(long[0])} is {len(encode(f' {long[0]}'))}."
+        if not scene.at.any():
+            return f"Your text must have {quote(words[0])} in it, after its first token."
+        return ""
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        """Another text leaves the search as it is, but it may not have the word in it."""
+        return super().is_shown(part_, scene) and (part_ in ("card", "refusal") or not self.problem(scene))
+
+    @shared
+    def at(self, scene: Scene) -> np.ndarray:
+        """Return at which tokens of the reader's text her word is."""
+        return spelling(scene.run, scene.typed[:1])
+
+    # --- the guess ---
+
+    def question(self, scene: Scene) -> str:
+        if self.problem(scene):
+            return ""
+        word = quote(scene.typed[0])
+        return (
+            f"Take all neurons that fire at least twice as strongly at {word} as anywhere else in the first text. What "
+            f"share of them fires most strongly at {word} in yours, too?"
+        )
+
+    def answer(self, scene: Scene) -> float:
+        contrasts, _ = scene.tested
+        return 100 * float((contrasts > 1).mean())
+
+    def explanation(self, scene: Scene) -> str:
+        if not scene.is_known:
+            return ""
+        (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
+        config = scene.run.model.config
+        return (
+            f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons; the best fires "
+            f"{detectors[0].contrast:.1f} times as strongly at {word} as elsewhere. Control: for as many tokens drawn "
+            f"at random, the best of all reaches {by_chance:.1f} times."
+        )
+
+    # --- the search ---
+
+    @job("words")
+    def searched(self, scene: Scene) -> Iterator[tuple[float, Found | None]]:
+        """Search a text of ours. The result: the neurons, and the control."""
+        model = scene.run.model
+        trace = model.trace(model.tokenizer.encode(sentences_with(scene.typed))[: most_tokens(model)])
+        for step in search(trace, spelling(trace, scene.typed[:1]), least=LEAST):
+            yield step.share_done, step if step.share_done == 1 else None
+
+    @shared
+    def tested(self, scene: Scene) -> tuple[np.ndarray, list[Detector]]:
+        """Return the contrast of each neuron on the reader's text, and the neurons."""
+        detectors = scene.known("searched").detectors
+        if not detectors:
+            raise NothingToShow(f"No neuron fires twice as strongly at {quote(scene.typed[0])}.")
+        return contrasts_elsewhere(scene.run, detectors, scene.at), detectors
+
+    @shared
+    def detector(self, scene: Scene) -> Detector:
+        _, detectors = scene.tested
+        place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
+        return detectors[place[1] if place else 0]
+
+    @part(
+        HeatMap,
+        kind="weight",
+        unit="",
+        quantity="times as strongly",
+        limit=5.0,
+        numbers="always",
+        row_axis="text",
+        col_axis="neuron",
+    )
+    def table(self, scene: Scene) -> dict:
+        contrasts, detectors = scene.tested
+        n = min(N_SHOWN, len(detectors))
+        searched = [detector.contrast for detector in detectors]
+        return {
+            "values": np.maximum(np.stack([searched, contrasts])[:, :n], 0),
+            "row_labels": ["first text", "your text"],
+            "col_labels": [f"L{layer}·{neuron}" for layer, neuron, *_ in detectors[:n]],
+            "selected": selected(scene.cell, 2, n),
+            "caption": f"How many times as strongly a neuron fires at {quote(scene.typed[0])} as at any other token: "
+            f"the {n} best of the search. Click one to see it read your text",
+        }
