@@ -27,7 +27,7 @@ export function render({ model, el }) {
   const layout = (width) => {
     const [spans, labels, ids] = [model.get("spans"), model.get("labels"), model.get("ids")];
     const n = model.get("characters").reduce((sum, [, bytes]) => sum + bytes, 0);
-    const need = Math.max(54, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
+    const need = Math.max(46, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
     const column = clamp(Math.floor((width - 8) / Math.max(1, n)), Math.ceil(need), 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
     const HIGH = 50,
@@ -67,7 +67,7 @@ export function render({ model, el }) {
     }
     tags = Array.from({ length: Math.max(0, n - 1) }, (_, i) => {
       const node = h("div", { class: "lv-tag lv-aside" });
-      place(node, (i + 1) * column - 26, ground + 6, 52, 24);
+      place(node, (i + 0.5) * column + 1, ground + 6, column - 2, 24); // no tag covers the next
       children.push(node);
       return node;
     });
