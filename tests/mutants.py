@@ -11,7 +11,7 @@ TURNS, STEPS, TREE = (
     "views/sampling/step_by_step.py",
     "views/sampling/continuation_tree.py",
 )
-CHAIN, MAP = "views/sampling/sampler_cards.py", "views/ffn/patch_map.py"
+CHAIN, MAP = "views/sampling/sampler_cards.py", "views/kit/patch_map.py"
 
 MUTANTS = {
     # What may come in

@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that are still to be marked.
 LEFT = {
-    "04_attention",
     "06_sampling",
     "07_text",
     "08_size",

@@ -17,7 +17,7 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from small_class import small_class
 
 import llmviz
-from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz import Sampler, experiments, ops, sampling, tokenization
 from llmviz.claims import CLAIMS, stored
 from llmviz.claims.cases import ARTICLES
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
@@ -131,31 +131,28 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
     looks = experiments.attention_from(cats, -1)[..., 1]
     hardest = experiments.strongest_heads(looks, 3)
     assert hardest[:2] == [(26, 0), (13, 8)]
-    were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
-    swap = experiments.head_outputs(model.trace(SINGULAR))
+    verbs = [model.tokenizer.encode(verb)[0] for verb in (" were", " was")]
+    twin = experiments.head_outputs(model.trace(SINGULAR))
 
-    def lead(heads=(), z=swap) -> float:
-        logits = model.trace(cats.tokens, experiments.patch_heads(z, heads)).logits
-        return float(logits[were] - logits[was])
+    def probs(heads=(), z=twin) -> np.ndarray:
+        """Return the probability of both verbs, in %."""
+        return 100 * ops.softmax(model.trace(cats.tokens, experiments.patch_heads(z, heads)).logits)[verbs]
 
     draws = [experiments.random_heads(looks.shape, 3, hardest, seed) for seed in range(N_DRAWS)]
-    random = {
-        name: np.mean([lead(chosen, z) for chosen in draws])
-        for name, z in (("swapped", swap), ("off", 0 * swap))
-    }
-    off, shares = lead(hardest, 0 * swap), [100 * looks[26, 0], 100 * looks[13, 8]]
-    alone = [lead([head]) for head in hardest[:2]]
+    patched, off = (np.mean([probs(chosen, z)[1] for chosen in draws]) for z in (twin, 0 * twin))
+    shares, alone = [100 * looks[26, 0], 100 * looks[13, 8]], [probs([head])[1] for head in hardest[:2]]
 
     assert numbers(LESSONS["attention"].questions[1].text)[-1] == round(shares[1])
     assert right("attention", 1) == options("attention", 1)[2]  # next to nothing changes
-    explained = [lead(), *alone, lead(hardest), random["swapped"]]
-    assert {*rounded_to(2, explained)} | {round(shares[0])} <= {*numbers(told("attention", 1))}
+    explained = [probs()[1], *alone, probs(hardest)[1], patched]
+    assert {*rounded_to(1, explained)} | {round(shares[0])} <= {*numbers(told("attention", 1))}
 
-    table = [lead(hardest), random["swapped"], off, random["off"]]
-    assert numbers(step(2, 29)) == [round(100 * off / lead(), 1), *rounded_to(2, table)]
-    assert numbers(step(2, 33, ASK)) == [*rounded_to(0, shares), round(lead(), 2)]
+    before, after = probs(), probs(hardest)
+    shown = [probs(hardest, 0 * twin)[1], before[1], after[1], before[0], after[0], off]
+    assert numbers(step(2, 29)) == rounded_to(1, shown)
+    assert numbers(step(2, 33, ASK)) == rounded_to(0, shares)
     assert numbers(step(2, 33)) == [
-        number for pair in zip(rounded_to(0, shares), rounded_to(2, alone)) for number in pair
+        number for pair in zip(rounded_to(0, shares), rounded_to(1, alone)) for number in pair
     ]
 
 
@@ -571,7 +568,7 @@ def test_the_sheets_have_the_models_numbers_and_only_the_answers_have_all(model,
     cells = "".join(f'[^>]*>{cell}</td><td style="[^"]*"' for cell in row[:-1])
     questions, answers = sheets["attention"]
     assert re.search(f'<th>·were</th><td style="[^"]*"{cells}', questions)
-    assert ("3.55" in questions, "3.55" in answers, "−0.17" in answers) == (False, True, True)
+    assert ("14.9%" in questions, "14.9%" in answers) == (False, True)
 
     probs = Sampler(temperature=0.5).probs(model.trace(worksheets.RAINY).logits)
     questions, answers = sheets["temperature"]
@@ -627,7 +624,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
-        "the one that looks hardest",
+        "only the second",
         *(
             "Show me",
             "Lock in my guess",
@@ -637,7 +634,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "back",
             "T → 0",
             "T = 10",
-            "swapped",
+            "heads patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):

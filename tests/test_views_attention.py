@@ -10,14 +10,12 @@ from messages import holding
 
 from llmviz import Edits, experiments, ops
 from llmviz.views import attention as pictures
-from llmviz.views.attention.finder import BY_SHARE, PROBE
+from llmviz.views.attention.does_it_matter import HEADS
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
-from llmviz.views.attention.wake_up import SENTENCES
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
 
 CAT = "The cat that I saw yesterday was sleeping"
-CATS = "The cats that I saw yesterday were sleeping"
 
 
 def said(view, name="message") -> str:
@@ -27,10 +25,6 @@ def said(view, name="message") -> str:
 
 def scene(view):
     return view.scene(view.state)
-
-
-def set_to(view, **fields):
-    view.become(replace(view.state, **fields))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +147,7 @@ def test_a_long_text_is_drawn_in_blocks(tiny_model):
 
 def test_the_sink_counts_heads_over_the_length(cat):
     view = pictures.Sink(cat)
-    counts, lengths, grid = (view.parts[n] for n in ("counts", "lengths", "grid"))
+    counts, lengths = view.parts["counts"], view.parts["lengths"]
     first = np.stack([block.attention.pattern[:, :, 0] for block in cat.blocks])
     np.testing.assert_array_equal(counts.values[0, :8], (first > 0.5).sum(axis=(0, 1)))
     assert re.search(holding(8, "“·sleeping”", (first[..., -1] > 0.5).sum(), 270), said(view))
@@ -161,7 +155,6 @@ def test_the_sink_counts_heads_over_the_length(cat):
     counts.selected = 511
     assert (view.controls["from_token"].value, lengths.selected) == (512, 511)
     late = experiments.attention_from(view.trace, -1)[..., 0]
-    np.testing.assert_allclose(grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
     mean = (experiments.first_token_weights(view.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
     assert re.search(holding((late > 0.5).sum(), 270, 50, f"{mean:.0f}"), said(view))
 
@@ -182,198 +175,82 @@ def test_a_sink_without_room_for_a_story(tiny_model):
     assert len(view.trace.tokens) == min(512, tiny_model.config.n_ctx)
 
 
-@pytest.mark.parametrize(
-    ("text", "verb", "subject"),
-    [
-        (CAT, " was", " cat"),
-        ("The dog that chased the cats is barking loudly", " is", " dog"),
-        ("The keys that the man lost were on the table", " were", " keys"),
-        ("The book that my friends read last week was boring", " was", " book"),
-        ("The flowers near the old house are red", " are", " flowers"),
-    ],
-)
-def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, subject):
-    trace = model.trace(text)
-    view = pictures.HeadFinder(trace, query=trace.pieces.index(verb), key=trace.pieces.index(subject))
-    grid, table = view.parts["grid"], view.parts["table"]
-    assert grid.selected == [13, 8]
-    assert table.values[0, 0] > 0.8
-    table.selected = [1, 0]
-    assert grid.selected == grid.chosen[1]
-    view.controls["by"].value = "previous token"
-    assert (grid.selected, table.selected) == (grid.chosen[0], [0, 0])
-
-
-def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
-    view = pictures.HeadFinder(cat, query=6, key=1)
-    grid, by = view.parts["grid"], view.controls["by"]
-    by.value = "previous token"
-    assert view.parts["table"].values[0, 2] == experiments.overview(cat, MAP_SIZE, False).scores[0].max()
-    by.value = "induction"
-    assert grid.chosen == []
-    impossible = said(view, "definition")
-    view.controls["measured_on"].value = PROBE
-    assert all(15 <= layer <= 24 for layer, _ in grid.chosen[:5])
-    assert len(said(view, "definition")) < len(impossible)  # why there is none is said no longer
-    by.value = BY_SHARE
-    ranked = said(view, "definition")
-    view.parts["looks_at"].selected = 7
-    assert grid.chosen == []
-    assert len(said(view, "definition")) > len(ranked)  # why there is none
-
-
-def test_a_text_is_found_that_wakes_a_head(model):
-    view = pictures.WakeUp(model)
-    ranking, arcs = view.parts["ranking"], view.parts["arcs"]
-    assert ranking.options == ()
-    view.parts["search"].click()
-    awake = scene(view).known("search")
-    assert awake.shape == (24, 30, 9)
-    best = [i for _, i in ranking.options[:2]]
-    assert best == np.argsort(-awake[:, 15, 3])[:2].tolist()
-    assert [SENTENCES[i][:3] for i in best] == ["Der", "Le "]  # the two that are not in English
-    ranking.value = 2
-    assert arcs.pieces == model.trace(SENTENCES[2]).pieces
-    view.controls["head"].value = 4
-    assert ranking.value == ranking.options[0][1]
-
-
-# --- what mattered ---
-
-
-def test_three_ways_to_ask_are_three_measures(model):
-    view = pictures.WhatMattered(Prompt(model, "The capital of France is"))
-    view.parts["ask"].click()
-    trace, ways, values = view.run, scene(view).known("ask"), view.parts["map"].values
-    np.testing.assert_allclose(ways[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
-    lost, bits = dict(experiments.attribution.leave_one_out(trace)), np.log2(np.e)  # to a nat
-    np.testing.assert_allclose(ways[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(ways[2] / bits, experiments.attribution.saliency(trace), atol=1e-4)
-    np.testing.assert_allclose(np.nanmax(np.abs(values), axis=1), 1)  # each to its own scale
-    blank = np.zeros(ways.shape, bool)
-    blank[0, 0] = blank[:, -1] = True
-    assert np.array_equal(np.isnan(values), blank)
-
-
-def test_what_speaks_against_the_answer_does_not_speak_for_it(model):
-    view = pictures.WhatMattered(Prompt(model, "The cat that I saw yesterday was"))
-    view.parts["ask"].click()
-    ways = scene(view).known("ask")
-    assert (ways[2, 1:-1] < 0).all()
-    assert said(view).count(" bits)") == (ways[1:, 1:-1] > 0).any(axis=1).sum() < 2
-    view.source.box.value = "one two"
-    assert view.parts["ask"].disabled
-    assert "3 to 64" in said(view)
-
-
 # --- does it matter ---
 
 
 @pytest.fixture(scope="module")
-def made(model):
-    return pictures.DoesItMatter(Prompt(model, CAT), CATS)
+def number(model):
+    return pictures.NounPair(Prompt(model, "The cats that I saw yesterday"))
 
 
-@pytest.fixture
-def matter(made):
-    """The same for each test, which takes seconds to make; on its two sentences again."""
-    made.source.box.value = CAT
-    made.become(made.State(CATS))
-    return made
+def test_of_heads_that_attend_as_much_one_matters(number):
+    view = pictures.DoesItMatter(number, committed=True)
+    table, (own, theirs) = view.parts["table"], range(2)
+    assert scene(view).heads[:2] == [(26, 0), (13, 8)]
+    unchanged, off, patched, random, _ = table.values
+    assert view.parts["card"].answer == pytest.approx(100 * off[theirs])
+    assert patched[theirs] > off[theirs] > 10 * random[theirs]
+    assert patched[theirs] > patched[own]
+    view.controls["which"].value = HEADS[1]
+    assert view.state.committed  # the same question
+    assert table.values[2, theirs] > 0.1
+    view.controls["which"].value = HEADS[2]
+    np.testing.assert_allclose(table.values[:, theirs], unchanged[theirs], atol=0.002)
 
 
-def leads(view):
-    return scene(view).known("change")[1]
+def test_each_row_is_a_run_with_heads_changed_at_the_last_token(number, model):
+    view = pictures.DoesItMatter(number, which=HEADS[1], committed=True)
+    pair = number.trace
+    z = pair.trace.blocks[26].attention.z.copy()
+    for row, given in ((1, 0), (2, pair.twin.blocks[26].attention.z[0, -1])):
+        z[0, -1] = given
+        run = model.trace(pair.trace.tokens, Edits(at={("z", 26): lambda _: z.copy()}))
+        wanted = ops.softmax(run.logits)[pair.answers]
+        np.testing.assert_allclose(view.parts["table"].values[row, :2], wanted, rtol=2e-3)
 
-
-def test_the_heads_that_look_hardest_carry_little(matter):
-    assert set(map(tuple, matter.parts["grid"].chosen)) == {(13, 8), (13, 6), (25, 2)}
-    assert leads(matter)[0, 0] > 4
-    assert (np.abs(leads(matter)[0, 2:4] - leads(matter)[0, 0]) < 0.5).all()  # off, and at the mean
-    assert "16%" in said(matter)
-
-
-def test_one_swapped_head_turns_the_verb(matter, model):
-    set_to(matter, chosen=((26, 0),))
-    assert leads(matter)[0, 2] > 3  # switched off, “was” stays
-    assert leads(matter)[0, 4] < -1
-    assert np.abs(leads(matter)[1] - leads(matter)[0, 0]).max() < 0.5  # random heads
-    run, twin = (model.trace(text.rsplit(" ", 2)[0]) for text in (CAT, CATS))
-    z = run.blocks[26].attention.z.copy()
-    z[0, -1] = twin.blocks[26].attention.z[0, -1]
-    by_function = model.trace(run.tokens, Edits(at={("z", 26): lambda _: z}))
-    assert scene(matter).pair.lead(by_function) == pytest.approx(leads(matter)[0, 4], abs=1e-3)
-    matter.parts["table"].selected = [0, 4]
-    bars = matter.parts["bars"]
-    np.testing.assert_allclose(bars.probs[0], ops.softmax(by_function.logits).max(), rtol=1e-3)
-    assert bars.caption.endswith("L26·H0: swapped")
-
-
-def test_heads_that_may_not_look_at_the_noun(matter, model):
-    def hidden(pattern, heads=slice(None)):
-        pattern[heads, -1, 1] = 0
-        pattern[heads, -1] /= pattern[heads, -1].sum(axis=-1, keepdims=True)
+    def hidden(pattern):
+        pattern[:, -1, 1] = 0
+        pattern[:, -1] /= pattern[:, -1].sum(axis=-1, keepdims=True)
         return pattern
 
-    pair = scene(matter).pair
-    by_all = model.trace(pair.runs.trace.tokens, Edits(at={("pattern", i): hidden for i in range(30)}))
-    assert re.search(holding("“·cat”", f"{pair.lead(by_all):.2f}"), said(matter))
-    set_to(matter, chosen=((13, 8),))
-    alone = Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)})
-    by_one = model.trace(pair.runs.trace.tokens, alone)
-    assert leads(matter)[0, 1] == pytest.approx(pair.lead(by_one), abs=1e-3)
+    run = model.trace(pair.trace.tokens, Edits(at={("pattern", i): hidden for i in range(30)}))
+    unseen = ops.softmax(run.logits)[pair.answers]
+    assert re.search(holding(270, *map(percent, unseen)), said(view))
 
 
-def test_the_two_sentences_change_places(matter):
-    pair = scene(matter).pair
-    matter.parts["exchange"].click()
-    assert (matter.source.box.value, matter.controls["partner"].value) == (CATS, CAT)
-    assert leads(matter)[0, 0] == pytest.approx(-pair.lead(pair.runs.twin), rel=1e-4)
-    assert [26, 0] in matter.parts["grid"].chosen
+def test_the_noun_keeps_its_place_when_the_text_changes(tiny_model):
+    prompt = Prompt(tiny_model, "the cat sat on the dog")
+    pair = pictures.NounPair(prompt, "a", 2)
+    prompt.box.value = "the dog sat on the cat"
+    assert pair.trace.subject == 2
+    prompt.box.value = "the cat"
+    assert pair.trace is None or pair.trace.subject < len(prompt.tokens) - 1
 
 
-def test_why_a_partner_does_not_fit_is_said(matter):
-    further = "The dog that I heard yesterday was sleeping"  # at three places
-    for text in ("Hello", CATS, CATS + " again", further):  # too short, the same, too long
-        matter.source.box.value = text
-        assert said(matter, "misfit")
-        assert matter.parts["grid"].layout.display == "none"
-    matter.source.box.value = CATS.replace("cats", "dogs")
-    set_to(matter, partner=CAT.replace("cat", "dog"))
-    assert said(matter, "misfit") == ""
-    assert leads(matter)[0, 0] > 3
+# --- why there ---
 
 
-def test_where_the_leads_are_near_each_other_no_share_of_the_way_is_said(matter):
-    matter.source.box.value = "😀 were"
-    set_to(matter, partner="😢 was")
-    pair = scene(matter).pair
-    there = pair.lead(pair.runs.twin)
-    assert abs(leads(matter)[0, 0] - there) < 1
-    shown = leads(matter)[0, 0], leads(matter)[0, 4], there
-    assert re.search(holding(*(f"{lead:.2f}" for lead in shown)), said(matter))
-    assert matter.parts["swap_each"].disabled
+def test_one_score_is_opened(model):
+    view = pictures.WhyThere(Prompt(model, "table river seven purple guitar moon river"))
+    bars, trace = view.parts["bars"], view.run
+    assert view.parts["strip"].selected == 2
+    assert bars.labels[0] == "attention 16"
+    assert bars.labels[14] == "FFN 0"  # of the query
+    scores = trace.blocks[18].attention.scores[6, -1]
+    for panel, key in ((0, 2), (2, 2), (1, trace.pieces.index(" purple"))):
+        *parts, total = bars.values[panel]
+        above = scores[key] - np.delete(scores, key).mean()
+        assert (sum(parts), total) == pytest.approx((above, above), abs=1e-3)
+    assert pictures.KINDS[pictures.kind_of_largest_part(trace, 18, 6)] == pictures.KINDS[1]
+    view.parts["strip"].selected = 4
+    assert bars.titles[0].startswith("Key \u2068“·guitar”")
 
 
-def test_every_head_is_swapped_alone(tiny_model):
-    view = pictures.DoesItMatter(Prompt(tiny_model, "The cat sat on the dog"), "The dog sat on the cat")
-    view.parts["swap_each"].click()
-    pair, effect = scene(view).pair, scene(view).known("swap_each")
-    base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.twin)
-    for layer, head in ((0, 0), (1, 5), (2, 2)):
-        swapped = experiments.patch_heads(experiments.head_outputs(pair.runs.twin), [(layer, head)])
-        assert effect[layer, head] == pytest.approx(
-            (base - pair.lead(pair.run(swapped))) / (base - there), abs=1e-3
-        )
-    furthest = np.unravel_index(effect.argmax(), effect.shape)
-    assert re.search(holding("L{}·H{}".format(*furthest)), said(view, "about_effects"))
-    grid = view.parts["grid"]
-    view.parts["effects"].selected = [1, 5]
-    assert grid.chosen == [[1, 5]]
-    view.parts["hardest"].click()
-    assert len(grid.chosen) == 1
-    grid.set_state({"chosen": []})
-    assert not re.search(r"L\d+·H\d+", said(view))
+def test_one_token_has_no_other_key(tiny_model):
+    view = pictures.WhyThere(Prompt(tiny_model, "t"), layer=1, head=2)
+    assert view.parts["bars"].layout.display == "none"
+    assert said(view)
+    assert pictures.kind_of_largest_part(view.run, 1, 2) in range(3)
 
 
 # --- induction, cost ---

@@ -12,9 +12,9 @@ from llmviz.experiments import Pair, fact_mover_head, facts
 from llmviz.experiments.facts import CAPITALS
 from llmviz.experiments.patch_map import same_answer
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import NO_FACT, subject_of
-from llmviz.views.ffn.patch_map import WHAT, along, spans
 from llmviz.views.ffn.ten_countries import brought_out
+from llmviz.views.kit.fact import NO_FACT, subject_of
+from llmviz.views.kit.patch_map import WHAT, along, spans
 
 pytestmark = pytest.mark.usefixtures("nothing_measured")
 

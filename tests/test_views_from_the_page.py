@@ -62,6 +62,12 @@ def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
     assert picture.selected is None
 
 
+class BothByPage(HeadGrid):
+    """A picture of which the page sets two traits."""
+
+    _by_page = ("selected", "chosen")
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -76,7 +82,7 @@ def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
+    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state({name: wrong})
@@ -88,7 +94,7 @@ def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong)
 
 
 def test_one_wrong_value_keeps_the_others_out():
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
+    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
 

@@ -82,7 +82,7 @@ def check(view, model, trace) -> int:
 FOLLOWING = {
     "heads": lambda prompt: attention.HeadExplorer(prompt, layer=1, head=2),
     "by hand": lambda prompt: attention.HeadByHand(prompt, layer=1, head=2),
-    "finder": attention.HeadFinder,
+    "why there": lambda prompt: attention.WhyThere(prompt, layer=2, head=1),
     "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
     "temperature": sampling.TemperatureExplorer,
     "draws": lambda prompt: sampling.Draws(prompt, 50),

@@ -7,7 +7,7 @@ import pytest
 from messages import numbers
 
 from llmviz.views import ffn as pictures
-from llmviz.views.attention.does_it_matter import DoesItMatter
+from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.text_box import Prompt, read, status
 from llmviz.where import VARIABLE
 
@@ -62,8 +62,8 @@ def test_enter_is_named_where_it_runs_the_model(tiny_model, monkeypatch, live, w
 
 def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
     """JupyterLab hands the messages of widgets to a thread of their own; a cell's jobs draw in another."""
-    view = DoesItMatter(Prompt(tiny_model, "the cat"), "the dog")
-    control = view.controls["partner"]
+    view = Fact(Prompt(tiny_model, "the cat sat"), "dog")
+    control = view.controls["word"]
     set_trait, has_set, drawn = control.set_trait, threading.Event(), threading.Event()
 
     def slowly(name, value):
@@ -72,13 +72,13 @@ def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
         drawn.wait(0.5)
 
     control.set_trait = slowly
-    typed = threading.Thread(target=control.set_state, args=({"value": "the cats"},))
+    typed = threading.Thread(target=control.set_state, args=({"value": "cats"},))
     typed.start()
     has_set.wait(5)
     view.redraw()
     drawn.set()
     typed.join()
-    assert view.state.partner == control.value == "the cats"
+    assert view.state.word == control.value == "cats"
 
 
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):

@@ -1,13 +1,12 @@
-"""Two heads that make one skill, and what a head says, on a tiny model."""
+"""Two heads that make one skill, on a tiny model."""
 
 import numpy as np
 import pytest
 
-from llmviz import Edits, attention, experiments, views
-from llmviz.views.attention import TwoHeads, WhatAHeadSays
+from llmviz import Edits, attention, experiments
+from llmviz.views.attention import TwoHeads
 
 READER, N = (2, 1), 8
-TEXT = "the cat sat on the dog"
 
 pytestmark = pytest.mark.usefixtures("nothing_measured")
 
@@ -44,12 +43,9 @@ def test_each_line_is_its_own_run(tiny_model):
     view = TwoHeads(tiny_model, n=N, reader=READER, writer=writer)
     pair, row = view.parts["pair"], scene(view).row
     assert len(row.tokens) == 2 * len(set(row.tokens)) == 2 * N
-    assert pair.cuts == ["", "writer", "k", "q", "v", "k", "other"]
+    assert pair.cuts == ["", "writer", "k", "q", "v", "other"]
     paths = [experiments.patch_path(row, writer, READER, into) for into in "kqv"]
-    many = row
-    for reader in (head for head in scene(view).readers_scores if head[0] > 0):
-        many = tiny_model.trace(row.tokens, experiments.patch_path(many, writer, reader, "k"))
-    runs = [None, Edits(head={writer: 0}), *paths, many.edits]
+    runs = [None, Edits(head={writer: 0}), *paths]
     for edits, (shown, right) in zip(runs, pair.totals):
         assert shown == pytest.approx(score(view, edits), abs=1e-5)
         copied = experiments.token_probs(tiny_model.trace(row.tokens, edits), last=N - 1)
@@ -93,42 +89,3 @@ def test_a_reader_in_the_first_layer_has_no_writer(tiny_model):
     view = TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))
     assert scene(view).writing is None
     assert view.parts["each_off"].disabled
-
-
-# --- what a head says ---
-
-
-def says(source, **state):
-    return WhatAHeadSays(source, layer=1, head=2, **state)
-
-
-def test_a_head_says_its_value_through_the_output_table(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    view = says(trace, at=2)
-    pushed, logits = view.parts["pushed"], np.sort(experiments.ov_logits(trace, 1, 2, 2))
-    np.testing.assert_allclose(pushed.values[0], [np.nan, *logits[::-1][:6], np.nan, *logits[:6]])
-    assert [title.startswith("L1·H2 at") for title in pushed.titles] == [True, True, False]
-    assert pushed.limit == max(3, np.nanmax(np.abs(pushed.values)))  # one scale for all
-    pattern = trace.blocks[1].attention.pattern[2, -1]
-    np.testing.assert_allclose(view.parts["strip"].weights, pattern, rtol=1e-4)
-    assert len(says(tiny_model.trace("a")).parts["pushed"].titles) == 2  # another head, but no other token
-
-
-@pytest.mark.parametrize("text", [TEXT, "a"])
-def test_the_parts_sum_to_the_logit(tiny_model, text):
-    trace = tiny_model.trace(text)
-    *parts, _, total = says(trace).parts["added"].values[0]
-    assert total == pytest.approx(trace.logits.max(), abs=1e-4)
-    assert sum(parts) == pytest.approx(total, abs=1e-4)
-
-
-def test_it_looks_from_any_token_and_never_ahead(tiny_model):
-    view = says(views.Prompt(tiny_model, TEXT), query=2)
-    strip = view.parts["strip"]
-    assert np.isnan(strip.weights[3:]).all()
-    strip.selected = 5
-    assert strip.selected == 2
-
-
-def test_edits_without_a_sum_are_named(tiny_model):
-    assert "sum" in repr(says(tiny_model.trace(TEXT, Edits(residual=False))).parts["sum"])

@@ -46,7 +46,6 @@ ANY = re.compile("|".join(PHRASES.values()), re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # of JavaScript
 # Files that have more, and how many: lower these as you rewrite, never raise them.
 CEILINGS = {
-    "notebooks/04_attention.ipynb": 22,
     "notebooks/05_ffn.ipynb": 12,
     "notebooks/07_text.ipynb": 2,
     "notebooks/08_size.ipynb": 7,

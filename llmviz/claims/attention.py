@@ -2,14 +2,28 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, LONG, NOUNS, OTHER_NOUNS, TEXTS, WAKING
+from llmviz.claims.cases import (
+    AFTER_PARIS,
+    AGREEMENT,
+    COMMON_NOUNS,
+    LONG,
+    NOUNS,
+    OTHER_NOUNS,
+    SUBJECT_FRAMES,
+    TEXTS,
+    UNSEEN_SUBJECT_FRAMES,
+    WAKING,
+)  # fmt: skip
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import extra_surprise, minimal_pair, rank_correlation, sinks, weight_off_sinks
+from llmviz.experiments.facts import CAPITALS
+from llmviz.experiments.score_parts import score_parts, weights_at_mean
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
@@ -91,6 +105,59 @@ def score_without_another(model: Model, seed: int) -> float:
     return 100 * lowest / experiments.induction_score_of(trace, READER)
 
 
+def weight_on_subject(model: Model, frame: str, noun: str) -> float:
+    """Measure what the looker gives to a sentence's subject, from the *was* after it, in %."""
+    subject = len(model.tokens_of(frame.partition(" {}")[0]))
+    return 100 * experiments.attention_from(model.trace(f"{frame.format(noun)} was"), -1)[*LOOKER, subject]
+
+
+@dataclass(frozen=True)
+class OpenedScore:
+    """The score of one key, and its parts beyond the other keys' mean."""
+
+    names: list[str]
+    beyond: np.ndarray  # part of the query, part of the key
+    left: np.ndarray  # of the attention weight, in %, with one part of the key at the other keys' mean
+
+    def of_key(self, name: str) -> float:
+        """Return what a part of the key adds."""
+        return float(self.beyond.sum(axis=0)[self.names.index(name)])
+
+    def without(self, name: str) -> "OpenedScore":
+        """Return the same without a part of the key."""
+        others = [i for i, other in enumerate(self.names) if other != name]
+        return OpenedScore([self.names[i] for i in others], self.beyond[:, others], self.left[others])
+
+
+def opened(trace: Trace, layer: int, head: int, key: int) -> OpenedScore:
+    """Open the score of the last token with a key."""
+    taken = score_parts(trace, layer, head)
+    weight = trace.blocks[layer].attention_at(-1).pattern[head, 0, key]
+    left = 100 * weights_at_mean(trace, layer, head, key) / weight
+    return OpenedScore(taken.names, taken.beyond(key), left)
+
+
+@remembered
+def copied(model: Model, seed: int) -> OpenedScore:
+    """Open the reader's score of what came next: 20 random tokens, of which the first five come again."""
+    tokens = experiments.random_tokens(model, 20, seed)
+    return opened(model.trace([*tokens, *tokens[:5]]), *READER, 5)
+
+
+def largest_pair(score: OpenedScore, of_query: str, of_key: str) -> float:
+    """Measure how far a pair is ahead of all others."""
+    pairs = score.beyond.copy()
+    own = pairs[place := (score.names.index(of_query), score.names.index(of_key))]
+    pairs[place] = -np.inf
+    return float(own - pairs.max())
+
+
+def largest_of_key(model: Model, country: str, *, head: Head) -> float:
+    """Measure the largest part of a country's key, in *The capital of … is*."""
+    trace = model.trace(f"The capital of {country} is")
+    return float(opened(trace, *head, 3).beyond.sum(axis=0).max())
+
+
 def forms(frame: str, noun: str, plural: str) -> Sentences:
     return f"{frame.format(plural)} were", f"{frame.format(noun)} was"
 
@@ -105,7 +172,6 @@ BOTH = sentences_with(NOUNS)
 MANY = {plural: BOTH[plural] for plural in NOUNS.values()}
 OTHERS = {frame.format(nouns[1]): forms(frame, *nouns) for frame, nouns in AGREEMENT.items()}
 MOST_LOST = dict.fromkeys(MANY, above(75))
-AT_KEY_AND_PERSON = {"key": below(50), "keys": above(85), "person": below(50), "people": above(85)}
 KEPT = below(100)  # some of the lead
 # Neither too few tokens to be ordered, nor too many to leave each out.
 MIDDLING = {name: text for name, text in TEXTS.items() if name not in ("a short start", "a long story")}
@@ -115,6 +181,7 @@ on_nouns = partial(Claim, over="nouns", cases=BOTH)
 on_plural = partial(Claim, over="plural nouns", cases=MANY)
 on_others = partial(Claim, over="sentences", cases=OTHERS)
 on_middling = partial(Claim, over="texts", cases=MIDDLING, unit="(correlation)")
+on_opened = partial(Claim, over="rows", cases={f"row {i}": i for i in range(40)}, unit="points")
 on_rows = partial(Claim, over="rows", cases={f"row {i}": i for i in range(10)}, unit="% left")
 
 CLAIMS = (
@@ -167,12 +234,27 @@ CLAIMS = (
     ),
     *section(
         "Attending, mattering and carrying the number, mostly in *The … that I saw yesterday*",
-        attends_to_the_noun=on_nouns(
-            "From the verb, L13·H8 gives nouns almost all of its attention, but *key* and *person* less than half.",
-            "Read its attention weight from *was* or *were*.",
-            lambda m, sentences: 100 * experiments.attention_from(m.trace(sentences[0]), -1)[*LOOKER, 1],
-            Bounds(supports=above(50), count=32, within=above(92.5), at=AT_KEY_AND_PERSON),
-            cases=BOTH | sentences_with({"key": "keys", "person": "people"}),
+        attends_to_the_noun=Claim(
+            "From *was*, L13·H8 gives most common nouns most of its attention, but *thing* only 7%.",
+            "Read its attention weight from *was* to the noun, in *The … that I saw yesterday was*.",
+            lambda model, noun: weight_on_subject(model, "The {} that I saw yesterday", noun),
+            Bounds(
+                supports=above(50), count=101, median=(85, 95), at={"thing": below(10), "person": below(30)}
+            ),
+            unit="%",
+            over="common nouns",
+            cases={noun: noun for noun in COMMON_NOUNS},
+        ),
+        attends_in_other_sentences=Claim(
+            "In other sentences, it depends on the words around the noun how much that is.",
+            "The same for five of these nouns: the median, in twenty other sentences and in twenty unseen ones.",
+            lambda model, frame: np.median(
+                [weight_on_subject(model, frame, noun) for noun in COMMON_NOUNS[::21]]
+            ),
+            Bounds(supports=above(50), count=(24, 36), lowest=below(20), highest=above(90)),
+            unit="%",
+            over="sentences",
+            cases={frame: frame for frame in (*SUBJECT_FRAMES, *UNSEEN_SUBJECT_FRAMES)},
         ),
         three_off=on_nouns(
             "Without the three heads that attend most to it, a singular keeps about half of its lead, a plural little.",
@@ -333,6 +415,46 @@ CLAIMS = (
             partial(left, of="right", changes=[("all k", WRITER)]),
             Bounds(within=below(1), control=Bounds(within=above(60))),
             control=("into their values", partial(left, of="right", changes=[("all v", WRITER)])),
+        ),
+    ),
+    *section(
+        "Why L18·H6 attends there: one score, opened",
+        what_the_key_offers=on_opened(
+            "What raises the score of the token that came next is, above all, what attention 16 wrote there.",
+            "Add up its pairs with all parts of the query, beyond the other keys' mean.",
+            lambda model, seed: copied(model, seed).of_key("attention 16"),
+            Bounds(within=above(3), above_control=38),
+            control=(
+                "the largest other part of the key",
+                lambda model, seed: copied(model, seed).without("attention 16").beyond.sum(axis=0).max(),
+            ),
+        ),
+        largest_pair=on_opened(
+            "The largest pair is usually this part of the key with FFN 0 of the query.",
+            "How far is this pair ahead of every other?",
+            lambda model, seed: largest_pair(copied(model, seed), "FFN 0", "attention 16"),
+            Bounds(supports=above(0), count=(34, 40)),
+        ),
+        at_the_mean=on_opened(
+            "Without this part, hardly any of the attention is left.",
+            "Give the key the other keys' mean of attention 16: what is left of its attention weight?",
+            lambda model, seed: copied(model, seed).left[copied(model, seed).names.index("attention 16")],
+            Bounds(within=below(30), median=below(5), control=Bounds(median=above(90))),
+            control=(
+                "each other part so, in the median",
+                lambda model, seed: np.median(copied(model, seed).without("attention 16").left),
+            ),
+            unit="% left",
+        ),
+        nothing_stands_out=Claim(
+            "Not every head has such a part: for L26·H0, none adds as much.",
+            "Open its score of the country in *The capital of … is*: the largest part of the key.",
+            partial(largest_of_key, head=SPEAKER),
+            Bounds(within=below(1), below_control=10),
+            control=("L23·H4", partial(largest_of_key, head=(23, 4))),
+            unit="points",
+            over="countries",
+            cases={country: country for country in CAPITALS},
         ),
     ),
 )

@@ -124,7 +124,7 @@ def attention_(model: Model, solved: bool) -> str:
         f"<figure><figcaption>Head {name}{f': L{head[0]}·H{head[1]}' * solved}</figcaption>{grid(run, *head)}</figure>"
         for name, head in heads.items()
     )
-    were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
+    (was,) = model.tokenizer.encode(" was")
     cats = model.trace(" ".join(SENTENCE.split()[:6]))
     brought = experiments.head_outputs(model.trace(PARTNER))
     runs = {
@@ -136,12 +136,12 @@ def attention_(model: Model, solved: bool) -> str:
             for head in (LOOKS, SPEAKS)
         },
     }
-    leads = [
+    likely = [
         [
             name,
             f"{100 * experiments.attention_from(cats, -1)[*head, 1]:.0f}%" if head else "",
             blank(),
-            f"{run.logits[were] - run.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
+            f"{100 * experiments.probability(run, was):.1f}%" if solved or not head else blank(),
         ]
         for (name, run), head in zip(runs.items(), (None, LOOKS, SPEAKS))
     ]
@@ -161,10 +161,10 @@ def attention_(model: Model, solved: bool) -> str:
                 *([f"Which head {said}?", name if solved else blank()] for said, name in what.items()),
             ],
         )
-        + "<h2>2 Does looking matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is ahead of “was”. The "
-        "lead is the difference of their logits; below zero “was” is ahead. Now <b>one</b> head passes on what it "
-        "would pass on in the same sentence with “cat”. Guess the lead first.</p>"
-        + table(["", "looks at “cats” with", "my guess", "lead of “were”"], leads)
+        + "<h2>2 Does looking matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is likelier than “was”. "
+        "Now <b>one</b> head passes on what it would pass on in the same sentence with “cat”. Guess how likely “was” "
+        "is then.</p>"
+        + table(["", "looks at “cats” with", "my guess", "probability of “was”"], likely)
         + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
         "What is missing in this argument?</p>"
         + (

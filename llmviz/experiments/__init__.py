@@ -4,6 +4,7 @@
     patching               give a part what it had in another run (activation patching), or cut one path between heads
     attribution            what each part adds directly to a logit, and which tokens of the text an answer rests on
     lens                   the prediction at each depth, and how similar words are there
+    score_parts            what the parts of the stream add to one attention score
     minimal_pairs          two sentences that differ in one word, and in the one that depends on it
     facts                  follow a fact from the subject to the answer
     induction              two heads that copy what came before, together
@@ -59,9 +60,7 @@ from .induction import (
 )
 from .lens import logit_lens
 from .minimal_pairs import (
-    differing_tokens,
     each_head_patched,
-    mean_outcome,
     minimal_pair,
     strongest_besides,
 )

@@ -76,19 +76,16 @@ def copying_left(model: Model, seed: int) -> float:
 # --- a reader and its writer ------------------------------------------------------------------------------------------
 
 
-def conditions(
-    trace: Trace, writer: Head, reader: Head, readers: Sequence[Head], others: Sequence[Head]
-) -> dict[str, list[Edits]]:
+def conditions(trace: Trace, writer: Head, reader: Head, others: Sequence[Head]) -> dict[str, list[Edits]]:
     """Return the edits that take something away from a writer and a reader, and the controls, by what is taken away.
 
-    "": nothing. "writer": it is off. "q", "k" or "v": its path into that of the reader is cut. "all k": its paths into
-    the keys of all `readers` are cut. "others": each of these heads is off, one a run.
+    "": nothing. "writer": it is off. "q", "k" or "v": its path into that of the reader is cut.
+    "others": each of these heads is off, one a run.
     """
     return {
         "": [Edits()],
         "writer": [Edits(head={writer: 0})],
         **{into: [patch_path(trace, writer, reader, into)] for into in ("k", "q", "v")},
-        "all k": [cut_paths(trace, writer, readers, "k")],
         "others": [Edits(head={head: 0}) for head in others],
     }
 

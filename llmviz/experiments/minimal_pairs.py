@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import knockout_attention, measure_each_head
 from llmviz.experiments.attention_behaviours import attention_from, strongest_heads
@@ -15,9 +14,9 @@ from llmviz.experiments.patching import Pair, head_outputs, patch_heads
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
-# What chosen heads do at the last token: nothing new; not attend to the word that differs; hand over nothing, their
-# mean over other texts, or what they hand over in the twin's run.
-WAYS = ("unchanged", "knockout", "ablate", "mean", "patch")
+# What chosen heads do at the last token: not attend to the word that differs; hand over nothing, their mean over other
+# texts, or what they hand over in the twin's run.
+WAYS = ("knockout", "ablate", "mean", "patch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,6 @@ class MinimalPair:
 
         mean: `head_outputs`, averaged over other texts; for "mean" only. ValueError for another way.
         """
-        if way == "unchanged":
-            return Edits()
         if way == "knockout":
             return knockout_attention(heads, [self.runs.subject])
         there = head_outputs(self.runs.twin)
@@ -97,13 +94,6 @@ def minimal_pair(model: Model, text: str | Sequence[int], twin: str | Sequence[i
     subject, last = at
     runs = Pair(model.trace(tokens[:last]), model.trace(others[:last]), subject)
     return MinimalPair(runs, (tokens[last], others[last]))
-
-
-def mean_outcome(pair: MinimalPair, runs: Iterable[Edits]) -> tuple[float, Float[np.ndarray, " n_vocab"]]:
-    """Return the lead and the next token's probabilities, the mean over runs of the text with these edits."""
-    traces = [pair.run(edits) for edits in runs]
-    probs = [ops.softmax(run.logits.astype(float)) for run in traces]
-    return float(np.mean([pair.lead(run) for run in traces])), np.mean(probs, axis=0)
 
 
 def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:

@@ -11,18 +11,10 @@ from typed_texts import FEW
 from llmviz.views.kit import text_box
 
 CAT = "The cat that I saw yesterday was sleeping"
-CATS = "The cats that I saw yesterday were sleeping"
 # The pictures of a kind, in the order in which they stand.
-ARCS = {"first": 0, "atlas": 1, "wake": 2}
-GRIDS = {"atlas": 0, "finder": 1, "sink": 2, "matter": 3, "swaps": 4}
-STRIPS = {"by hand": 0, "from": 1, "to": 2}
-MAPS = {"atlas": 0, "ranking": 1, "finder": 2, "leads": 3}
+ARCS = {"first": 0, "atlas": 1}
+MAPS = {"atlas": 0, "matter": 1}
 LINES = {"counts": 0, "lengths": 1, "copies": 2}
-THREE_LAYERS = """
-from dataclasses import replace
-of_three = replace(model.config, n_layers=3)
-short = llmviz.model.Model(replace(model.weights, config=of_three, layers=model.weights.layers[:3]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +22,6 @@ def lab(open_lab):
     for lab in visit(open_lab("04_attention")):
         lab.command("notebook:expand-all-headings")
         lab.give_up_all()
-        button(lab, "exchange the two").click()  # the page begins with the plural
-        expect(pair(lab)).to_have_value(CAT)
         say(lab, CAT)
         yield lab
 
@@ -44,8 +34,8 @@ def picture(lab, name, nth=0):
     return found
 
 
-def grid(lab, name):
-    return picture(lab, "head_grid", GRIDS[name])
+def atlas_of(lab):
+    return picture(lab, "head_grid")
 
 
 def keys_of(picture):
@@ -62,17 +52,7 @@ def button(lab, name):
 
 
 def sentence(lab):
-    return lab.page.get_by_placeholder(
-        "Your sentence: the pictures here follow it (Enter runs the model)"
-    ).first
-
-
-def pair(lab):
-    return lab.page.get_by_placeholder("A sentence (Enter runs the model)", exact=True).first
-
-
-def partner(lab):
-    return lab.page.get_by_placeholder("Its partner: change one word, and the later word that depends on it")
+    return lab.page.get_by_placeholder("Your sentence (Enter runs the model)").first
 
 
 def say(lab, text):
@@ -100,7 +80,7 @@ def test_one_head_is_taken_apart(lab):
     for name in ("Layer", "Head"):
         times = lab.latencies(slider(lab, name), ["ArrowLeft", "ArrowRight"] * 2, products)
         report(f"key on the {name.lower()} slider to changed products", times)
-    strip = picture(lab, "token_strip", STRIPS["by hand"])
+    strip = picture(lab, "token_strip")
     report("key on the query strip to changed steps", lab.latencies(keys_of(strip), ["ArrowLeft"] * 4, steps))
     strip.locator(".lv-chip").nth(6).click()
     lab.page.get_by_label("without the mask").check()
@@ -114,7 +94,7 @@ def test_one_head_is_taken_apart(lab):
 
 
 def test_the_atlas_opens_a_head(lab):
-    atlas, large = grid(lab, "atlas"), picture(lab, "heat_map", MAPS["atlas"])
+    atlas, large = atlas_of(lab), picture(lab, "heat_map", MAPS["atlas"])
     arcs, keys = picture(lab, "arcs", ARCS["atlas"]), keys_of(atlas)
     expect(large.locator(".lv-caption")).to_contain_text("L13·H8")
     keys.focus()
@@ -138,8 +118,8 @@ def test_the_atlas_opens_a_head(lab):
 def test_how_soon_the_atlas_shows(lab):
     """From Enter to the painted atlas, the model's run and every other picture of the page included."""
     sentence(lab).fill("one two three four five six seven eight " * 8)
-    times = lab.latencies(sentence(lab), ["Enter"], grid(lab, "atlas"), wait=0)
-    expect(grid(lab, "atlas").locator(".lv-caption")).to_contain_text("65 tokens")
+    times = lab.latencies(sentence(lab), ["Enter"], atlas_of(lab), wait=0)
+    expect(atlas_of(lab).locator(".lv-caption")).to_contain_text("65 tokens")
     print(f"\n65 tokens, Enter to the atlas: {times[0]:.0f} ms")
     say(lab, CAT)
     expect(picture(lab, "score_steps").locator(".lv-step-row")).to_have_count(8)
@@ -152,64 +132,34 @@ def test_the_sink_over_the_length(lab):
     keys_of(counts).focus()
     lab.page.keyboard.press("End")
     expect(told).to_contain_text("512")
-    expect(grid(lab, "sink").locator(".lv-caption")).to_contain_text("512")
     expect(picture(lab, "line_plot", LINES["lengths"]).locator(".lv-readout")).to_contain_text("512")
     handle = slider(lab, "From token number")
-    report(
-        "key on the slider to the sink's grid", lab.latencies(handle, ["ArrowLeft"] * 4, grid(lab, "sink"))
-    )
+    report("key on the slider to the sink's counts", lab.latencies(handle, ["ArrowLeft"] * 4, counts))
 
 
-def test_heads_are_found_by_tokens_and_by_behaviour(lab):
-    table, large = picture(lab, "heat_map", MAPS["ranking"]), picture(lab, "heat_map", MAPS["finder"])
-    source = picture(lab, "token_strip", STRIPS["from"])
-    target = picture(lab, "token_strip", STRIPS["to"])
-    source.locator(".lv-chip").nth(6).click()
-    target.locator(".lv-chip").nth(1).click()
-    expect(table).to_contain_text("L13·H8")
-    expect(large.locator(".lv-caption")).to_contain_text("L13·H8")
-    keys_of(table).focus()
-    lab.page.keyboard.press("ArrowDown")
-    expect(large.locator(".lv-caption")).to_contain_text("L13·H6")
-    by = lab.page.get_by_label("Rank by")
-    by.select_option("induction")
-    expect(table).not_to_contain_text("·H")
-    lab.page.get_by_label("Behaviour measured on").select_option("random tokens, twice")
-    expect(table.locator(".lv-caption")).to_contain_text(re.compile(r"\b10 .*induction"))
-    by.select_option("share from → to")
-
-
-def test_a_text_that_wakes_a_head_is_found(lab):
-    button(lab, "Search 24 texts").click()
-    found = lab.page.get_by_label("Most awake first")
-    expect(found).to_be_visible(timeout=200_000)
-    tokens = picture(lab, "arcs", ARCS["wake"]).locator(".lv-chips")
-    expect(tokens).to_contain_text("Kat")
-    found.focus()
-    lab.page.keyboard.press("ArrowDown")
-    expect(tokens).to_contain_text("chat")
-
-
-def test_heads_are_swapped_and_the_sentences_exchanged(lab):
-    told = lab.page.locator("[role=status]", has_text=re.compile("%.* → .*%"))
-    expect(told).to_contain_text("16%", timeout=60_000)
-    table, bars = picture(lab, "heat_map", MAPS["leads"]), picture(lab, "next_token_bars")
-    keys_of(table).focus()
-    lab.page.keyboard.press("End")
-    expect(bars.locator(".lv-caption")).to_contain_text("swapped")
-    button(lab, "the one that looks hardest").click()
-    expect(bars.locator(".lv-caption")).to_contain_text("L13·H8: swapped")
-    button(lab, "exchange the two").click()
-    expect(pair(lab)).to_have_value(CATS)
-    expect(grid(lab, "matter").locator(".lv-caption")).to_contain_text("cats")
-    partner(lab).fill("Hello")
-    partner(lab).press("Enter")
+def test_heads_are_switched_off_and_patched(lab):
+    said = lab.page.locator("[role=status]", has_text="If none of the 270 heads")
+    expect(said).to_be_visible(timeout=120_000)
+    table = picture(lab, "heat_map", MAPS["matter"])
+    expect(table.locator(".lv-caption")).to_contain_text("L13·H8, L25·H2")
+    button(lab, "only the first").click()
+    expect(table.locator(".lv-caption")).not_to_contain_text("L13·H8")
+    twin = lab.page.locator(".lv-stays input:visible").first
+    twin.fill("cats and dogs")
+    twin.press("Enter")
     expect(table).to_be_hidden()
-    partner(lab).fill(CATS)
-    partner(lab).press("Enter")
-    pair(lab).fill(CAT)
-    pair(lab).press("Enter")
-    expect(told).to_contain_text("16%", timeout=60_000)
+    twin.fill("cat")
+    twin.press("Enter")
+
+
+def test_a_score_is_opened(lab):
+    bars = picture(lab, "signed_bars")
+    expect(bars.locator(".lv-panel")).to_have_count(3)
+    expect(bars.locator(".lv-title").first).to_contain_text("seven")
+    strip = lab.page.locator("figure.lv-token_strip").last
+    keys_of(strip).focus()
+    lab.page.keyboard.press("ArrowRight")
+    expect(bars.locator(".lv-title").first).to_contain_text("purple")
 
 
 def test_nonsense_is_copied(lab):
@@ -238,7 +188,7 @@ def test_whatever_is_typed(lab, model, text):
     say(lab, text)
     reading = text_box.read(text, model.tokenizer)
     if reading.tokens:
-        caption = grid(lab, "atlas").locator(".lv-caption")
+        caption = atlas_of(lab).locator(".lv-caption")
         n = len(reading.tokens)
         expect(caption).to_contain_text("one" if n == 1 else re.compile(rf"\b{n}\b"), timeout=60_000)
     if reading.message:
@@ -246,21 +196,6 @@ def test_whatever_is_typed(lab, model, text):
     assert lab.errors() == []
     assert lab.page.get_by_text("Traceback").count() == 0
     assert lab.page.evaluate("window.hacked") is None
-
-
-def test_every_head_is_swapped_in_turn(lab):
-    """With the first three layers as the model: 27 heads are swapped sooner than 270, and the same things happen.
-
-    They know little of *was* and *were*: the two leads are too near for the real bound.
-    """
-    near = "from llmviz.views.attention import does_it_matter\ndoes_it_matter.LEAST_WAY = 0\n"
-    lab.run_code(THREE_LAYERS + near + f"pictures.DoesItMatter(views.Prompt(short, {CAT!r}), {CATS!r})")
-    button(lab, "Swap each head alone").last.click()
-    expect(lab.page.get_by_text(re.compile(r"·H\d.*%.*\b27 ")).last).to_be_visible(timeout=60_000)
-    effects = lab.page.locator("figure.lv-head_grid").last
-    expect(effects).to_be_visible()
-    keys_of(effects).press("End")
-    expect(effects.locator(".lv-readout")).to_contain_text("L2·H")
 
 
 def test_costs_are_measured(lab):
@@ -278,7 +213,7 @@ def test_under_voila_in_dark(browser, voila_server):
         page.page.get_by_role("button", name="Show me").nth(2).wait_for(timeout=120_000)
         page.settle()
         page.page.get_by_role("button", name="Show me").nth(2).click()  # "All heads at a glance"
-        atlas = grid(page, "atlas")
+        atlas = atlas_of(page)
         atlas.scroll_into_view_if_needed()
         expect(atlas).to_have_attribute("data-lv-theme", "dark")
         keys_of(atlas).focus()

@@ -1,27 +1,25 @@
-"""Pictures of stage 4: one head taken apart, all heads at once, a finder, and experiments that switch heads off."""
+"""Pictures of stage 4: one head taken apart, all heads at once, and experiments that switch heads off."""
 
 from llmviz.views.attention.by_hand import HeadByHand
 from llmviz.views.attention.cost import Cost
-from llmviz.views.attention.does_it_matter import DoesItMatter
-from llmviz.views.attention.finder import HeadFinder
+from llmviz.views.attention.does_it_matter import DoesItMatter, NounPair, NumberMap
 from llmviz.views.attention.head_explorer import HeadExplorer
 from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads
-from llmviz.views.attention.wake_up import WakeUp
-from llmviz.views.attention.what_a_head_says import WhatAHeadSays
-from llmviz.views.attention.what_mattered import WhatMattered
+from llmviz.views.attention.why_there import KINDS, WhyThere, kind_of_largest_part
 
 __all__ = [
+    "KINDS",
     "Cost",
     "DoesItMatter",
     "HeadByHand",
     "HeadExplorer",
-    "HeadFinder",
     "Induction",
+    "NounPair",
+    "NumberMap",
     "Sink",
     "TwoHeads",
-    "WakeUp",
-    "WhatAHeadSays",
-    "WhatMattered",
+    "WhyThere",
+    "kind_of_largest_part",
 ]

@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 
 class HeadByHand(View):
-    """One head, one query, taken apart in four pictures: products, shares, values, and what the head adds.
+    """One head, one query, taken apart in four pictures: products, weights, values, and what the head adds.
 
     Sliders for layer and head; the strip chooses the query. A click on a line of the table chooses the key
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
@@ -110,7 +110,7 @@ class HeadByHand(View):
         raw, weight = row.raw[row.key], row.weights[row.key]
         if np.isnan(weight):
             later = isolated(scene.run.pieces[row.key])
-            return [f"q · k = {raw:.2f}, but {later} comes later: the mask makes it −∞, and its share 0."]
+            return [f"q · k = {raw:.2f}, but {later} comes later: the mask makes it −∞, and its weight 0."]
         root = f"√{d_head} = {np.sqrt(d_head):.3g}"
         scaled = row.trace.edits.score_scale
         divided = f"divided by {root}: {row.scores[row.key]:.2f}" if scaled else "not divided"
@@ -127,14 +127,14 @@ class HeadByHand(View):
             "weights": row.weights,
             "scaled": row.trace.edits.score_scale,
             "selected": row.key,
-            "caption": f"2 · From products to shares: {isolated(pieces[row.query])} and every key",
+            "caption": f"2 · From products to weights: {isolated(pieces[row.query])} and every key",
         }
 
     @part(
         VectorPicture,
         [0.0],
         index_name="number",
-        caption="3 · The values, each times its share, added up: what this head carries over",
+        caption="3 · The values, each times its weight, added up: what this head carries over",
     )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights
@@ -192,7 +192,7 @@ class HeadByHand(View):
             )
             return explained(run, title, formula, "q @ k", row.raw[key], **row.sources_of_q_and_k(key))
         title = f"e to the power of the score of {isolated(run.pieces[key])}"
-        formula = "e^(score − largest): always positive; taking off the largest first changes no share"
+        formula = "e^(score − largest): always positive; taking off the largest first changes no weight"
         line, scores = (
             "np.exp(scores - scores.max())[key]",
             f"{row.block}.attention.scores[{row.head}, {row.query}]",
@@ -210,15 +210,15 @@ class HeadByHand(View):
         }
         if which < len(row.top):
             key = row.top[which]
-            title = f"Number {i} of the value of {isolated(run.pieces[key])}, times its share"
+            title = f"Number {i} of the value of {isolated(run.pieces[key])}, times its weight"
             return explained(
-                run, title, "share × value", "pattern[key] * v[key, i]", result, **operands, key=key
+                run, title, "weight × value", "pattern[key] * v[key, i]", result, **operands, key=key
             )
         if which < len(scene.shown["values"]) - 1:
-            title = f"Number {i} of all other values, each times its share"
-            formula, line = "the sum of share × value over the other keys", "pattern[others] @ v[others, i]"
+            title = f"Number {i} of all other values, each times its weight"
+            formula, line = "the sum of weight × value over the other keys", "pattern[others] @ v[others, i]"
             return explained(run, title, formula, line, result, **operands, others=np.array(row.others))
-        formula = "z = the sum over all keys of share × value"
+        formula = "z = the sum over all keys of weight × value"
         of_z = explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
         return as_edited(of_z, row.trace, row.layer, "z", f"{row.block}.attention.z{at}, {i}]")
 

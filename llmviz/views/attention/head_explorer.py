@@ -42,11 +42,11 @@ def shown_weight(
     if not hide_first:
         return weight
     if key == 0:
-        formula = "hidden here; the other shares are scaled up to sum to 100%"
+        formula = "hidden here; the other weights are scaled up to sum to 100%"
         return Explanation(f"{weight.title}: hidden", formula, [], "np.nan", np.nan)
     title, formula = (
         f"{weight.title}, with the first token hidden",
-        "share / the sum of all shares but the first",
+        "weight / the sum of all weights but the first",
     )
     pattern = f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"
     result = head_pattern(trace, layer, head, hide_first=True)[query, key]
@@ -54,37 +54,10 @@ def shown_weight(
     return provenance.explained(trace, title, formula, line, result, pattern=pattern, key=key)
 
 
-class OneHead(View):
-    """A view in which one head of the text is drawn large: a subclass says which one, and which cell is framed."""
+class HeadExplorer(View):
+    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
 
     stage = "attention"
-
-    @shared
-    def drawn(self, scene: Scene) -> tuple[int, int]:
-        """Return its layer and head."""
-        return scene.layer, scene.head
-
-    @shared
-    def weights(self, scene: Scene) -> np.ndarray:
-        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
-
-    @part(lambda _: wide(HeatMap([[1.0]], [""])))
-    def map(self, scene: Scene) -> dict:
-        return {
-            "values": scene.weights,
-            "row_labels": scene.run.pieces,
-            "col_labels": scene.run.pieces,
-            "selected": scene.cell,
-            "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
-        }
-
-    @explains("map")
-    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
-        return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
-
-
-class HeadExplorer(OneHead):
-    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
 
     @dataclass(frozen=True)
     class State:
@@ -113,6 +86,15 @@ class HeadExplorer(OneHead):
         return replace(state, key=None) if is_another else state
 
     @shared
+    def drawn(self, scene: Scene) -> tuple[int, int]:
+        """Return its layer and head."""
+        return scene.layer, scene.head
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
+
+    @shared
     def cell(self, scene: Scene) -> list[int]:
         """Return the query, and the key that was clicked, or the one with the largest weight."""
         heaviest = int(np.nan_to_num(scene.weights[scene.query]).argmax())
@@ -124,7 +106,7 @@ class HeadExplorer(OneHead):
         seen, n = experiments.overview(scene.run, MAP_SIZE, scene.hide_first), len(scene.run.tokens)
         heads, tokens = seen.scores[0].size, "one token" if n == 1 else f"{n} tokens"
         hidden = ", the first token hidden, the rest renormalised" if scene.hide_first else ""
-        note = f"; a cell is the largest share of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
+        note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         return {
             "values": seen.maps,
             "scores": seen.scores,
@@ -132,10 +114,24 @@ class HeadExplorer(OneHead):
             "caption": f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
         }
 
+    @part(lambda _: wide(HeatMap([[1.0]], [""], quantity="attention weight")))
+    def map(self, scene: Scene) -> dict:
+        return {
+            "values": scene.weights,
+            "row_labels": scene.run.pieces,
+            "col_labels": scene.run.pieces,
+            "selected": scene.cell,
+            "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
+        }
+
+    @explains("map")
+    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
+        return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
+
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
     def arcs(self, scene: Scene) -> dict:
         pieces, name = scene.run.pieces, head_name(*scene.drawn) + HIDDEN * scene.hide_first
-        caption = f"Where {isolated(pieces[scene.query])} looks: {name}"
+        caption = f"Attention weights of {isolated(pieces[scene.query])} in {name}"
         return {"pieces": pieces, "weights": scene.weights, "selected": scene.query, "caption": caption}
 
     @explains("arcs")

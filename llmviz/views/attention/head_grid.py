@@ -19,8 +19,7 @@ class HeadGrid(Picture):
     Columns are layers, rows heads; heads that share keys and values (`group` of them) are neighbours. `kind` and
     `limit` fix the colours as in `HeatMap`, `measure` names the numbers. Of `scores` [k, n_layers, n_heads], those of
     the head in question are shown, with their `score_names`. A click or the arrow keys select a head (`selected`, layer
-    and head); with `toggles`, a click or the space bar also puts it into `chosen` or takes it out.
-    Enter or a click asks `provenance(layer, head)`.
+    and head). `chosen` ones are dashed. Enter or a click asks `provenance(layer, head)`.
     """
 
     _static = "head_grid"
@@ -30,23 +29,18 @@ class HeadGrid(Picture):
     group = traitlets.Int(1).tag(sync=True)
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)
-    measure = Text("share")
+    measure = Text("attention weight")
     unit = Text("%")  # of signed numbers, a hundred of them to 1: "%" of something, or percentage "points"
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
-    toggles = traitlets.Bool(False).tag(sync=True)
-
-    @property
-    def _by_page(self) -> tuple[str, ...]:
-        return ("selected", "chosen") if self.toggles else ("selected",)
 
     def __init__(self, values: np.ndarray, **traits):
         super().__init__(values=four_axes(values), **{"stage": "attention", **traits})
 
     def text(self) -> str:
-        """One number a head: the number itself, or the largest share of its map; a line a head, a column a layer."""
+        """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
         if self.values is None or not self.values.size:
             return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)

@@ -1,4 +1,4 @@
-"""One query's row of attention, from products to shares."""
+"""One query's row of attention, from products to weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmviz.views.kit.pieces import visible
 
 
 class ScoreSteps(OfRows):
-    """One query's row, step by step: q·k, divided by √d_head, e to its power, share. One line a key.
+    """One query's row, step by step: q·k, divided by √d_head, e to its power, weight. One line a key.
 
     raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled`: was raw divided by √`d_head`?
     A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
@@ -30,7 +30,7 @@ class ScoreSteps(OfRows):
     d_head = traitlets.Int(0).tag(sync=True)
 
     def text(self) -> str:
-        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "share"]]
+        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "weight"]]
         for i, piece in enumerate(self.pieces):
             if np.isnan(self.weights[i]):
                 rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "0", "–"])
@@ -44,6 +44,6 @@ class ScoreSteps(OfRows):
             return "no scores yet"
         best = int(np.nanargmax(self.weights))
         masked = int(np.isnan(self.weights).sum())
-        share, piece = percent(self.weights[best]), visible(self.pieces[best])
-        summary = f"{len(self.pieces)} keys; the largest share, {share}, to {piece}"
+        weight, piece = percent(self.weights[best]), visible(self.pieces[best])
+        summary = f"{len(self.pieces)} keys; the largest weight, {weight}, to {piece}"
         return summary + (f"; {masked} later tokens masked" if masked else "")

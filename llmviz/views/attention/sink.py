@@ -10,8 +10,6 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
-from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import picked_head
 from llmviz.views.kit.controls import slider, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -55,9 +53,8 @@ class Sink(View):
             shows=lambda n, view: {"value": min(n or len(view.run.tokens), _longest(view))},
             on_page=lambda view: (*range(1, 32), *range(32, _longest(view) + 1, 8)),
         )
-        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
 
-    arrangement = (("from_token", "progress"), ("counts", "lengths"), "message", "grid")
+    arrangement = (("from_token", "progress"), ("counts", "lengths"), "message")
 
     @traitlets.default("trace")
     def _first_run(self) -> Trace:
@@ -77,7 +74,8 @@ class Sink(View):
         yield 1.0, scene.run.model.trace(tokens)
 
     def hand_on(self, scene: Scene) -> None:
-        if (trace := scene.result("read")) is not None:
+        trace = scene.result("read")
+        if trace is not None and trace.tokens != self.trace.tokens:
             self.trace = trace
 
     @on("counts", "lengths", "selected")
@@ -126,10 +124,3 @@ class Sink(View):
             f"{min(LAST, len(counts))} tokens it is {counts[-LAST:].mean():.0f} heads on average.",
             named and f"Up to here these values are less than half as long as the median one: {named}{more}.",
         ]
-
-    @part(lambda view: empty_grid(view.run.model.config, measure="share of the first token"))
-    def grid(self, scene: Scene) -> dict:
-        here = f"token {scene.at + 1}, {isolated(scene.known('read').pieces[scene.at])}"
-        caption = f"From {here}: each head's share for the first token"
-        values, head = four_axes(scene.weights[..., scene.at]), scene.head or (0, 0)
-        return {"values": values, "selected": [*head], "caption": caption}

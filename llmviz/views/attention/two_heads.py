@@ -38,7 +38,6 @@ CONDITIONS = {
     "k": ("only its path into the keys cut", "k"),
     "q": ("only its path into the queries cut", "q"),
     "v": ("only its path into the values cut", "v"),
-    "all k": ("its paths into the keys of all copying heads cut ({n_readers})", "k"),
     "others": ("a random head off (mean of {n_others} draws)", "other"),
 }
 
@@ -49,8 +48,8 @@ class HeadPair(Picture):
     `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
     away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
     `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
-    whole second pass. `here` [n_conditions, 4]: the writer's share from B to A, the reader's from the second A to B,
-    the probability of B after the second A, and the writer's share from the second A to the token before it. NaN until
+    whole second pass. `here` [n_conditions, 4]: the writer's weight from B to A, the reader's from the second A to B,
+    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN until
     it is measured. `selected` is the condition drawn.
     """
 
@@ -212,9 +211,8 @@ class TwoHeads(View):
         writer, reader = scene.writing, scene.reader
         shape = reader[0], scene.run.config.n_heads
         others = experiments.random_heads(shape, N_DRAWS, [writer], scene.seed) or [writer]
-        readers = [head for head in scene.readers_scores if head[0] > writer[0]]
-        conditions = experiments.conditions(scene.row, writer, reader, readers, others)
-        values = {"writer": head_name(*writer), "n_readers": len(readers), "n_others": len(others)}
+        conditions = experiments.conditions(scene.row, writer, reader, others)
+        values = {"writer": head_name(*writer), "n_others": len(others)}
         names = [CONDITIONS[condition][0].format(**values) for condition in conditions]
         totals = np.full((len(names), 2), np.nan, np.float32)
         here = np.full((len(names), 4, scene.n - 1), np.nan, np.float32)

@@ -2,11 +2,11 @@
 
 from llmviz.views.ffn.by_hand import FFNByHand, asked_at
 from llmviz.views.ffn.detectors import ArticleNeuron, WordNeurons, asked_of_articles, contrast_of_articles
-from llmviz.views.ffn.fact import Fact
-from llmviz.views.ffn.patch_map import PatchMap
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
+from llmviz.views.kit.fact import Fact
+from llmviz.views.kit.patch_map import PatchMap
 
 __all__ = [
     "ArticleNeuron",

@@ -8,10 +8,10 @@ import numpy as np
 
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.facts import rank_of_answer
-from llmviz.views.attention.what_a_head_says import SignedBars
-from llmviz.views.ffn.fact import OfFact, named, no_fact, subjects
+from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.signed_bars import SignedBars
 from llmviz.views.kit.state_fields import clip_position, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, part, sentences, shared

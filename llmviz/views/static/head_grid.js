@@ -60,19 +60,12 @@ export function render({ model, el }) {
       const value = scores.data[i * grid.layers * grid.heads + at];
       if (!Number.isNaN(value)) parts.push(`${name} ${percent(value)}`);
     });
-    if (model.get("toggles")) parts.push(isChosen(where) ? "chosen" : "not chosen");
     view.note(parts.join(" · "));
   };
-  const isChosen = (where) => model.get("chosen").some(([layer, head]) => layer === where[0] && head === where[1]);
   const select = (layer, head, act = false) => {
     if (!grid) return;
     const where = [clamp(layer, 0, grid.layers - 1), clamp(head, 0, grid.heads - 1)];
-    const traits = { selected: where };
-    if (act && model.get("toggles"))
-      traits.chosen = isChosen(where)
-        ? model.get("chosen").filter(([l, k]) => l !== where[0] || k !== where[1])
-        : [...model.get("chosen"), where];
-    view.set(traits);
+    view.set({ selected: where });
     act ? view.ask(...where) : view.follow(...where);
     const [from, seen] = [x(where[0]), view.body.scrollLeft];
     if (from < seen + grid.left || from + grid.cell > seen + view.body.clientWidth)

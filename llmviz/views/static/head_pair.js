@@ -43,7 +43,12 @@ export function render({ model, el }) {
     const at = model.get("selected");
     drawArt(art, Math.max(560, view.width()), model, here.data.slice(4 * at, 4 * at + 4), model.get("cuts")[at]);
     drawLines(totals.data, at);
-    view.setLegend("both numbers: mean over the whole second pass", ...markLegend(model.get("pieces")));
+    view.setLegend(
+      "grey: a token’s stream",
+      "purple: what the two heads pass on",
+      "bars: means over the second pass",
+      ...markLegend(model.get("pieces")),
+    );
   });
 
   function drawLines(totals, at) {
@@ -169,14 +174,23 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   tag(a, x.b, back);
   tag(before, x.again, backAgain);
 
-  // the second head looks from the second A to B's key, and B's value tells what comes next
+  // the second head looks from the second A to B's key
   const wide = known ? thick(looks) : 1.5;
   const turn = `C${key} ${y.top} ${query} ${y.top}`;
   nodes.push(
     s("path", { d: `M${key} ${y.boxes - 18}${turn} ${query} ${y.boxes - 18}`, class: "lv-flow", "stroke-width": wide }),
   );
-  word(looksBack(reader, known && looks), (key + query) / 2, y.top, { class: "lv-strong" });
-  arrow(`M${query + ask / 2} ${y.boxes}H${x.next - 58}`, [x.next - 46, y.boxes], wide, "lv-second");
+  word(`${reader}: ${known ? percent(looks) : "…"}`, (key + query) / 2, y.boxes - 24, { class: "lv-strong" });
+  // and what it takes from there, B's value, tells what comes next
+  const up = y.boxes - 18;
+  nodes.push(
+    s("path", {
+      d: `M${value} ${up}C${value} -13 ${x.next} -13 ${x.next} 52`,
+      class: "lv-flow lv-second",
+      "stroke-width": wide,
+    }),
+    s("path", { d: `M${x.next} 66l-8 -15h16z`, class: "lv-tip lv-second" }),
+  );
   word("next:", x.next, y.boxes - 22, { class: "lv-quiet" });
   nodes.push(pieceText(b, { anchor: "middle", x: x.next, y: y.boxes + 5 }));
   word(known ? percent(next) : "…", x.next, y.boxes + 31, { class: "lv-strong" });

@@ -1,4 +1,4 @@
-// One row of attention, from the raw products to the shares: a line a key, a column a step.
+// One row of attention, from the raw products to the weights: a line a key, a column a step.
 
 import {
   clamp,
@@ -47,7 +47,7 @@ export function render({ model, el }) {
     const shares = [
       `score ${number(scores[row])}`,
       `e^(score − largest) ${number(exps[row])}`,
-      `share ${percent(weights[row])}`,
+      `attention weight ${percent(weights[row])}`,
     ];
     const rest = Number.isNaN(weights[row]) ? ["a later token: masked"] : shares;
     view.note(`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`, ...rest);
@@ -119,7 +119,7 @@ export function render({ model, el }) {
       "q · k",
       model.get("scaled") ? `÷ √${model.get("d_head")}` : "not divided",
       "e^(score − largest)",
-      "share (softmax)",
+      "weight (softmax)",
     ];
     if (titles.join() !== headed) {
       headed = titles.join();

@@ -14,8 +14,8 @@ from llmviz.experiments import Pair
 from llmviz.experiments.facts import HALF
 from llmviz.experiments.patch_map import patch_cell, patch_map, same_answer
 from llmviz.experiments.probabilities import probability
-from llmviz.views.ffn.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit import controls
+from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Labels, OfCells, Pieces, Text, lines
@@ -156,14 +156,6 @@ class PatchMap(OfFact, GuessFirst):
             f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail: it is the only "
             "difference between the two runs. So what counts is how long it works, and which token takes over."
         )
-
-    def problem(self, scene: Scene) -> str:
-        return no_fact(scene.run)
-
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        if part_ == "refusal":
-            return not isinstance(self.source, Fact)  # whose line says it
-        return super().is_shown(part_, scene)
 
     def put_right(self, before: State, state: State) -> State:
         """Another map needs no other guess."""

@@ -77,7 +77,7 @@ class Fact(View):
         """Return the pair, or None and why there is none."""
         return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
 
-    @part(TokenStrip, [], caption="Click the subject: the word that the question is about")
+    @part(TokenStrip, [], caption="Click the subject: the word that the twin changes")
     def strip(self, scene: Scene) -> dict:
         run = scene.run
         return {"pieces": run.pieces, "selected": subject_of(run, scene.subject)}
@@ -133,6 +133,14 @@ class OfFact(View):
         if pair is None:
             return None
         return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, tuple(pair.twin.tokens)
+
+    def problem(self, scene: Scene) -> str:
+        return no_fact(scene.run)
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        if part_ == "refusal":
+            return not isinstance(self.source, Fact)  # whose line says it
+        return super().is_shown(part_, scene)
 
     @shared
     def pair(self, scene: Scene) -> Pair:

@@ -1,0 +1,131 @@
+"""Why does a head attend there? One attention score, taken apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmviz.experiments.score_parts import ScoreParts, score_parts, weights_at_mean
+from llmviz.model import Trace
+from llmviz.views.attention.heads import head_name
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.signed_bars import SignedBars
+from llmviz.views.kit.state_fields import clip_position, head, layer, selection
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
+
+N_BARS = 5  # parts with a bar of their own
+KINDS = ["the embedding of that token", "what an attention block added there", "what an FFN added there"]
+
+
+class WhyThere(View):
+    """What the parts of the last token's stream, and of a key's, add to a score beyond the other keys' on average.
+
+    Next to it another key's parts, as a control. Below, a test: the key's largest part becomes its mean over the other
+    keys, and the attention weight is computed again.
+    """
+
+    stage = "attention"
+
+    @dataclass(frozen=True)
+    class State:
+        layer: int = layer(18)
+        head: int = head(6)
+        key: int | None = selection("strip")  # None: the one with the largest weight, but the first
+
+    arrangement = (("layer", "head"), "strip", "bars", "message")
+
+    @shared
+    def weights(self, scene: Scene) -> np.ndarray:
+        return scene.run.blocks[scene.layer].attention_at(-1).pattern[scene.head, 0]
+
+    @shared
+    def chosen(self, scene: Scene) -> int:
+        return (
+            largest_key(scene.weights) if scene.key is None else clip_position(scene.key, len(scene.weights))
+        )
+
+    @shared
+    def parts(self, scene: Scene) -> ScoreParts:
+        if len(scene.weights) < 2:
+            raise NothingToShow("It takes another token to compare with.")
+        try:
+            return score_parts(scene.run, scene.layer, scene.head)
+        except ValueError as error:
+            raise NothingToShow(str(error)) from None
+
+    @part(TokenStrip, [])
+    def strip(self, scene: Scene) -> dict:
+        run, name = scene.run, head_name(scene.layer, scene.head)
+        caption = f"Attention of {isolated(run.pieces[-1])} in {name}. Click a token to open its score"
+        return {"pieces": run.pieces, "weights": scene.weights, "selected": scene.chosen, "caption": caption}
+
+    @part(SignedBars, words=True)
+    def bars(self, scene: Scene) -> dict:
+        pieces, weights, names = scene.run.pieces, scene.weights, scene.parts.names
+        beyond, control = scene.parts.beyond(scene.chosen), other_key(weights, scene.chosen)
+        of_key, of_query, of_control = (
+            beyond.sum(axis=0),
+            beyond.sum(axis=1),
+            scene.parts.beyond(control).sum(axis=0),
+        )
+        rows = [
+            _rows(names, values, by)
+            for values, by in ((of_key, of_key), (of_control, of_key), (of_query, of_query))
+        ]
+        values = np.array([[*row.values()] for row in rows])
+        return {
+            "titles": [
+                f"Key {isolated(pieces[scene.chosen])}: {percent(weights[scene.chosen])}",
+                f"Control {isolated(pieces[control])}: {percent(weights[control])}",
+                f"Query {isolated(pieces[-1])}",
+            ],
+            "labels": [name for row in rows for name in row],
+            "values": values,
+            "limit": float(np.abs(values).max()) or 1.0,
+            "caption": "What each part of a token's stream adds to the score, compared with the other keys' mean",
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        names, beyond = scene.parts.names, scene.parts.beyond(scene.chosen)
+        asks, offers = np.unravel_index(beyond.argmax(), beyond.shape)
+        largest = int(beyond.sum(axis=0).argmax())
+        left = weights_at_mean(scene.run, scene.layer, scene.head, scene.chosen)
+        before, after, others = map(percent, (scene.weights[scene.chosen], left[largest], np.median(left)))
+        return [
+            f"Largest pair: {names[asks]} of the query with {names[offers]} of the key, {beyond.max():+.2f}.",
+            f"Test: give this key the other keys' mean of {names[largest]}, and its weight goes from {before} to "
+            f"{after}. Do the same with each part in turn, and the median is {others}.",
+        ]
+
+
+def _rows(names: list[str], values: np.ndarray, by: np.ndarray) -> dict[str, float]:
+    """Return the values of the parts that are largest in `by`, the rest as one, and all together."""
+    largest = np.argsort(-np.abs(by), kind="stable")[:N_BARS]
+    rows = {names[i]: float(values[i]) for i in largest}
+    total = float(values.sum())
+    return {**rows, f"{len(values) - len(rows)} others": total - sum(rows.values()), "all together": total}
+
+
+def largest_key(weights: np.ndarray) -> int:
+    """Return the key with the largest weight, the first token left out where there is another."""
+    return int(weights[1:].argmax()) + 1 if len(weights) > 1 else 0
+
+
+def other_key(weights: np.ndarray, key: int) -> int:
+    """Return a key to compare with: the one with the median weight, the first token left out where it can be."""
+    others = [i for i in range(len(weights)) if i != key]
+    others = others[others[0] == 0 and len(others) > 1 :]
+    return sorted(others, key=lambda i: weights[i])[len(others) // 2]
+
+
+def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:
+    """Return which of `KINDS` the largest part of the largest key's score is."""
+    key = largest_key(trace.blocks[layer].attention_at(-1).pattern[head, 0])
+    parts = score_parts(trace, layer, head)
+    return ["embedding", "attention", "FFN"].index(
+        parts.names[parts.beyond(key).sum(axis=0).argmax()].split()[0]
+    )

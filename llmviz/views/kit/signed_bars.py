@@ -1,0 +1,38 @@
+"""Signed numbers as bars to both sides of zero, in panels side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets
+
+from llmviz.views.kit.picture import Floats, Labels, Picture, Text, lines
+from llmviz.views.kit.pieces import visible_label
+
+
+class SignedBars(Picture):
+    """Rows with a signed bar and its number, in panels side by side: `titles` [n_panels].
+
+    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows], NaN for a line of words between.
+    `limit` is where a bar ends, in all panels.
+    """
+
+    _static = "signed_bars"
+    _data = ("titles", "labels", "values")
+    _by_page = ()
+
+    titles = traitlets.List(Text()).tag(sync=True)
+    labels = Labels()
+    words = traitlets.Bool(False).tag(sync=True)  # the labels are words, no pieces
+    values = Floats(ndim=(2,))
+    limit = traitlets.Float(1.0).tag(sync=True)
+
+    def text(self) -> str:
+        """One line a bar, panel after panel."""
+        if self.values is None:
+            return "nothing yet"
+        n, panels = self.values.shape[1], []
+        for i, (title, values) in enumerate(zip(self.titles, self.values)):
+            labels = map(visible_label, self.labels[i * n : (i + 1) * n])
+            rows = [[label, "" if np.isnan(v) else f"{v:+.2f}"] for label, v in zip(labels, values)]
+            panels.append(f"{title}\n{lines(rows)}")
+        return "\n\n".join(panels)
