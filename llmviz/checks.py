@@ -132,7 +132,12 @@ def _short(value) -> str:
 
 def count_pairs(attempt: Callable) -> Verdict:
     """Check that `attempt(parts)` gives a dict: each pair of neighbours, as a tuple, and how often it occurs."""
-    cases = [(["c", "h", "u", "c", "k", "c", "h"],), (["l", "a", "l", "a"],), (["o", "o", "o"],), (["a"],)]
+    cases = [
+        (["c", "h", "u", "c", "k", "c", "h"],),
+        (["l", "a", "l", "a", "l"],),
+        (["o", "o", "o"],),
+        (["a"],),
+    ]
 
     def counted(parts, pairs=None):
         pairs = [(parts[i], parts[i + 1]) for i in range(len(parts) - 1)] if pairs is None else pairs
@@ -152,6 +157,9 @@ def count_pairs(attempt: Callable) -> Verdict:
         "Your keys are the two parts merged. Use tuples as keys: (left, right).": glued,
         "You count each pair only once. Add 1 every time it occurs.": lambda parts: dict.fromkeys(
             counted(parts), 1
+        ),
+        "You leave out the last pair. Every part except the last begins one.": lambda parts: counted(
+            parts[:-1]
         ),
         "You pair the last part with the first. The last part has no right neighbour, so stop "
         "before it.": lambda parts: counted(parts, list(zip(parts, parts[1:] + parts[:1]))),
@@ -224,19 +232,20 @@ def split(guess: object, pieces: Sequence[str]) -> Verdict:
     if guess is None or guess is Ellipsis or (isinstance(guess, str | list | tuple) and not guess):
         return Verdict(None, "Not attempted yet.")
     if any(re.search("<0x[0-9A-F]{2}>", piece) for piece in pieces):
-        return Verdict(False, "The model cuts this word inside a character. Try another word.")
+        return Verdict(False, "The tokenizer cuts this word inside a character. Try another word.")
     word, cut = "".join(pieces), " | ".join(pieces)
     if not isinstance(guess, list | tuple) or not all(isinstance(part, str) for part in guess):
         return Verdict(False, 'Write the pieces as a list of texts, such as ["token", "ization"].')
     if "".join(guess) != word:
         return Verdict(False, f"Your pieces spell “{''.join(guess)}”. They should spell “{word}”.")
     if list(guess) == list(pieces):
-        return Verdict(True, f"That's exactly how the model cuts it: {cut}.")
+        return Verdict(True, f"That's exactly how the tokenizer cuts it: {cut}.")
     wanted, yours = _cuts(pieces), _cuts(guess)
     if not wanted:
         return Verdict(False, "The model doesn't cut this word.")
     return Verdict(
-        False, f"You found {len(wanted & yours)} of the model's {len(wanted)} cuts. You made {len(yours)}."
+        False,
+        f"You found {len(wanted & yours)} of the tokenizer's {len(wanted)} cuts. You made {len(yours)}.",
     )
 
 
