@@ -10,7 +10,6 @@ from messages import holding, numbers
 
 from llmviz import views
 from llmviz.views import Predict
-from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.predict import how_far, within
 from llmviz.views.kit.view import Refused
 
@@ -229,14 +228,6 @@ def test_how_far_off(guess, answer, unit, told):
 
 def test_too_high_is_not_too_low():
     assert how_far(12, 10).replace("12", "8") != how_far(8, 10)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(3.0, "3"), (0.00012345, "0.000123"), (1234.5, "1,234"), (-0.5, "−0.5"), (float("inf"), "∞")],
-)
-def test_amounts_for_people(value, text):
-    assert amount(value) == text
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class HeadByHand(View):
             trace, source, layer, head, kv_head, query, key, attended, raw, scores, weights, top, others
         )
 
-    @part(TokenStrip, [], caption="From which token? (the query)")
+    @part(TokenStrip, [], quantity="attention weight", caption="From which token? (the query)")
     def strip(self, scene: Scene) -> dict:
         run, row = scene.run, scene.row
         return {"pieces": run.pieces, "ids": run.tokens, "weights": row.weights, "selected": row.query}

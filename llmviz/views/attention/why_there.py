@@ -56,7 +56,7 @@ class WhyThere(View):
         except ValueError as error:
             raise NothingToShow(str(error)) from None
 
-    @part(TokenStrip, [])
+    @part(TokenStrip, [], quantity="attention weight")
     def strip(self, scene: Scene) -> dict:
         run, name = scene.run, head_name(scene.layer, scene.head)
         caption = f"Attention of {isolated(run.pieces[-1])} in {name}. Click a token to open its score"
