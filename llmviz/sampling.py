@@ -13,8 +13,7 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -229,49 +228,6 @@ class Sampler:
             if (setting := getattr(self, name)) is not None:
                 probs = keep(probs, setting).probs
         return probs
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A place in a tree of continuations."""
-
-    path: tuple[int, ...]  # the tokens from the end of the prompt to here; () is the root
-    count: int  # how many of the continuations begin so
-    probability: float  # with which its last token was drawn; 1 at the root
-    is_leaf: bool  # no token was drawn after it
-
-
-def continuations(
-    logits_after: Callable[[tuple[int, ...]], Float[np.ndarray, " n_vocab"]],
-    n: int,
-    length: int,
-    *,
-    sampler: Sampler | None = None,
-    seed: int = 0,
-    end: int | None = None,
-) -> Iterator[Branch]:
-    """Draw n continuations of `length` tokens, merged where they agree; yield each branch after its parent.
-
-    logits_after(path): the model's logits after the prompt and `path`; asked once for each branch that goes on. All
-    continuations that come through a branch throw their own darts at its probabilities, so the shares are those of n
-    independent continuations, at fewer runs of the model. Depth first, and of siblings the commonest first. A branch
-    that has drawn the token `end` stops. The darts of a branch depend on `seed` and its path, and on nothing else.
-    ValueError if n or length is negative.
-    """
-    _require(n >= 0, "n", n, "0 or more")
-    _require(length >= 0, "length", length, "0 or more")
-    sampler = sampler or Sampler()
-    waiting: list[tuple[tuple[int, ...], int, float]] = [((), n, 1.0)]
-    while waiting:
-        path, count, probability = waiting.pop()
-        is_leaf = len(path) == length or path[-1:] == (end,)
-        yield Branch(path, count, probability, is_leaf)
-        if is_leaf:
-            continue
-        probs = sampler.probs(logits_after(path))
-        drawn = Counter(draws(probs, np.random.default_rng([seed, *path]), count).tolist())
-        likeliest_last = sorted(drawn, key=lambda token: (drawn[token], probs[token], -token))
-        waiting += [((*path, token), drawn[token], float(probs[token])) for token in likeliest_last]
 
 
 def _keep(probs: Float[np.ndarray, " n_vocab"], mask: Bool[np.ndarray, " n_vocab"]) -> Filtered:

@@ -8,10 +8,10 @@ VIEW, JOBS, PUT = "views/kit/view.py", "views/kit/jobs.py", "views/kit/put.py"
 FIELDS, MEASURED = "views/kit/state_fields.py", "views/kit/measurements.py"
 DETECTORS = "views/ffn/detectors.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
-TURNS, STEPS, TREE = (
+TURNS, STEPS, WRITING = (
     "views/kit/turns.py",
     "views/sampling/step_by_step.py",
-    "views/sampling/continuation_tree.py",
+    "views/sampling/side_by_side.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/kit/patch_map.py"
 MATTER, WHY = "views/attention/does_it_matter.py", "views/attention/why_there.py"
@@ -144,13 +144,16 @@ MUTANTS = {
         "if not (0 <= before < len(places) and 0 <= rival < len(places[before].rivals)):",
         "if choice is None:",
     ),
-    "continuations: the seed is left out": (
-        TREE,
-        '@job("temperature", "n", "length", "seed")',
-        '@job("temperature", "n", "length")',
+    "writing: the seed is left out": (
+        WRITING,
+        '@job("n", "seed", "left_temperature"',
+        '@job("n", "left_temperature"',
     ),
-    "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
-    "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
+    "writing: the bar stands nowhere": (
+        WRITING,
+        'row(self.controls["seed"], self.progress)',
+        'self.controls["seed"]',
+    ),
     "patch map: the question reads the state before": (
         MAP,
         "WHAT[scene.what]\n        n_layers",

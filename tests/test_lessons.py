@@ -22,16 +22,17 @@ from llmviz.claims import CLAIMS, stored
 from llmviz.claims.cases import ARTICLES
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
+from llmviz.claims.sampling import TWENTY
 from llmviz.claims.tokenization import KINDS, LAST
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
 from llmviz.experiments import letters
+from llmviz.experiments.answers import CAPITALS, SUMS
 from llmviz.experiments.words import plain_words
 from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.views.sampling import SUMS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -630,10 +631,10 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "Lock in my guess",
             "Pick one",
             "Write 30 more",
-            "step",
-            "back",
+            "Step",
+            "Back",
             "T → 0",
-            "T = 10",
+            "T = 2",
             "heads patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
@@ -751,12 +752,12 @@ def test_the_numbers_of_the_third_lesson_are_the_models(model):
 
     rows = stored.load()["06"]
     sums = [rows["sums"][part]["a space"] for part in ("controls", "values")]
-    assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"].values())]
+    assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"][question] for question in CAPITALS)]
 
     assert numbers(step(3, 25)) == [experiments.first_choices(run, 10), 10]
     greedy = experiments.write(model, run.tokens, 40)
     greedily = rows["drawn_repeats"]["controls"]  # each text as often as there are seeds
-    n_often = sum(share > 25 for name, share in greedily.items() if name.endswith("seed 1"))
+    n_often = sum(greedily[f"{name}, seed 1"] > 25 for name in TWENTY)
     assert numbers(step(3, 33)) == [round(100 * greedy.repetition(40)), n_often]
 
     hot, top_p = ("temperature", 2.0), ("top_p", 0.9)

@@ -11,7 +11,7 @@ from mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ("a stop is forgotten", "step by step: the choice stays")
-FEW = ("example", "step by step", "continuations")  # views that show faults in the base
+FEW = ("example", "step by step", "writing")  # views that show faults in the base
 
 
 @pytest.fixture

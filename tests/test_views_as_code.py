@@ -5,7 +5,7 @@ import pytest
 from llmviz import views
 from llmviz.views import Prompt, sampling
 from llmviz.views.kit import as_code
-from llmviz.views.sampling import Continuations, StepByStep
+from llmviz.views.sampling import ChatEnd, Writing
 
 
 @pytest.fixture
@@ -14,34 +14,34 @@ def text(tiny_model):
 
 
 def test_only_what_differs_from_the_defaults_is_written(text):
-    view = StepByStep(text, temperature=0.7)
+    view = Writing(text, left_temperature=0.7)
     view.controls["seed"].value = 3
-    assert as_code.line_of(view, {}) == "views.sampling.StepByStep(prompt, temperature=0.7, seed=3)"
-    view.controls["temperature"].value = 1.0
-    assert view.code.line == "views.sampling.StepByStep(prompt, seed=3)"
+    assert as_code.line_of(view, {}) == "views.sampling.Writing(prompt, seed=3, left_temperature=0.7)"
+    view.controls["left_temperature"].value = 0
+    assert view.code.line == "views.sampling.Writing(prompt, seed=3)"
 
 
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        ({"views": views}, "views.sampling.StepByStep(prompt)"),
-        ({"pictures": sampling, "numbers": as_code}, "pictures.StepByStep(prompt)"),
-        ({"StepByStep": StepByStep, "pictures": sampling}, "StepByStep(prompt)"),
-        ({"StepByStep": Continuations}, "views.sampling.StepByStep(prompt)"),
+        ({"views": views}, "views.sampling.Writing(prompt)"),
+        ({"pictures": sampling, "numbers": as_code}, "pictures.Writing(prompt)"),
+        ({"Writing": Writing, "pictures": sampling}, "Writing(prompt)"),
+        ({"Writing": ChatEnd}, "views.sampling.Writing(prompt)"),
     ],
 )
 def test_the_class_is_called_as_the_notebook_calls_it(text, names, line):
-    assert as_code.line_of(StepByStep(text), names) == line
+    assert as_code.line_of(Writing(text), names) == line
 
 
 def test_the_source_is_called_as_the_notebook_calls_it(text, monkeypatch):
     shell = type("Shell", (), {"user_ns": {"_": text, "my_text": text, "Out": {}}})
     monkeypatch.setattr(as_code, "get_ipython", lambda: shell)
-    assert StepByStep(text).code.line == "views.sampling.StepByStep(my_text)"
+    assert Writing(text).code.line == "views.sampling.Writing(my_text)"
 
 
 def test_a_constructor_may_take_more_than_the_source(text):
-    class Counted(StepByStep):
+    class Counted(Writing):
         def __init__(self, prompt, unit, *, stage="ffn", draw=len, seed=5):
             super().__init__(prompt, seed=seed)
 
@@ -53,6 +53,6 @@ def test_a_constructor_may_take_more_than_the_source(text):
 
 
 def test_the_page_cannot_change_the_line(text):
-    view = StepByStep(text)
+    view = Writing(text)
     view.code.set_state({"line": "import os"})
-    assert view.code.line == "views.sampling.StepByStep(prompt)"
+    assert view.code.line == "views.sampling.Writing(prompt)"

@@ -111,8 +111,6 @@ def in_table(kind, *words):
 VIEWS = {
     "example": Example,
     "temperature": sampling.TemperatureExplorer,
-    "draws": sampling.Draws,
-    "surprise": sampling.Surprise,
     "writing": lambda prompt, **state: sampling.Writing(prompt, **{"n": 4, **state}),
     "chat end": lambda prompt, **state: sampling.ChatEnd(prompt, **{"n": 4, **state}),
     "chain": sampling.SamplerChain,
@@ -156,7 +154,6 @@ VIEWS = {
     "cost": lambda prompt: attention.Cost(prompt.language_model, lengths=(4, 5, 6, 7, 8)),
     "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
-    "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
     "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
     "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(prompt.language_model, SOME_CLAIMS),

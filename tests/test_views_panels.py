@@ -1,6 +1,5 @@
 """Every "where is this number from" panel: what it says can be run, and gives the number on the screen."""
 
-import asyncio
 import dataclasses
 from collections.abc import Iterator
 
@@ -17,7 +16,6 @@ from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.continuation_tree import ContinuationTree
 from llmviz.views.sampling.written_text import WrittenText
 
 TEXT = "The cat sat on the mat"
@@ -50,14 +48,10 @@ def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float]]:
         yield from (
             ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(4)
         )
-    elif isinstance(picture, ContinuationTree):
-        yield from (((branch,), picture.probs[branch]) for branch in range(1, len(picture.pieces)))
     elif isinstance(picture, WrittenText):
         for i, odds in enumerate(picture.odds):
             place, rival = divmod(i, picture.n_rivals)
             yield (picture.n_prompt + place, rival), odds
-    elif isinstance(picture, views.TokenStrip) and picture.weights is not None:
-        yield from (((at,), picture.weights[at]) for at in range(1, len(picture.pieces)))
     elif isinstance(picture, views.TokenStrip):
         yield from (((at,), picture.ids[at]) for at in range(len(picture.pieces)))
     elif picture.values is not None:
@@ -81,14 +75,13 @@ def check(view, model, trace) -> int:
 
 
 FOLLOWING = (
-    *("head explorer", "one head by hand", "one FFN by hand", "temperature", "draws", "chain", "surprise"),
-    *("continuations", "chat end", "switchboard", "tokens", "chat", "loop"),
+    *("head explorer", "one head by hand", "one FFN by hand", "temperature", "chain", "chat end"),
+    *("switchboard", "tokens", "chat", "loop"),
 )
-FILTERED = {"n": 3, "temperatures": (0.0, 1.3), "top_ps": (1.0, 0.5)}
 
 
 @pytest.mark.parametrize(
-    "make", [*map(VIEWS.get, FOLLOWING), lambda prompt: sampling.Writing(prompt, **FILTERED)]
+    "make", [*map(VIEWS.get, FOLLOWING), lambda prompt: sampling.Writing(prompt, n=3, right_temperature=1.3)]
 )
 def test_a_panel_gives_the_number_it_explains_and_follows_the_text(tiny_model, make):
     prompt = views.Prompt(tiny_model, TEXT)
@@ -143,29 +136,6 @@ def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
     chain = sampling.SamplerChain(prompt)
     chain.parts["cards"].change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
     assert check(chain, tiny_model, prompt.trace)
-
-
-def test_a_panel_of_the_tree_at_another_temperature(tiny_model):
-    prompt = views.Prompt(tiny_model, TEXT)
-    view = sampling.Continuations(prompt, n=8, length=3)
-    for temperature in (0.0, 1.7):
-        view.controls["temperature"].value = temperature
-        assert check(view, tiny_model, prompt.trace)
-
-
-def test_a_panel_of_the_tree_before_it_has_grown_again(tiny_model):
-    async def scene():
-        prompt = views.Prompt(tiny_model, TEXT)
-        view = sampling.Continuations(prompt, n=8, length=3)
-        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-        shown = view.parts["tree"].probs
-        view.controls["temperature"].value = 0.3
-        assert check(view, tiny_model, prompt.trace)
-        prompt.box.value = OTHER
-        assert check(view, tiny_model, prompt.trace)
-        assert view.parts["tree"].probs is shown
-
-    asyncio.run(scene())
 
 
 def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_model):

@@ -3,13 +3,15 @@
 import asyncio
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from messages import holding, numbers
+from messages import holding
 
 from llmviz import ops, sampling
 from llmviz.experiments import write_on
+from llmviz.experiments.answers import SUMS, is_right
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
@@ -35,49 +37,18 @@ def order(trace):
 def test_the_bars_and_the_entropy_are_those_of_the_temperature(tiny_model, trace, order):
     view = pictures.TemperatureExplorer(Prompt(tiny_model, TEXT))
     bars = view.parts["bars"]
-    for temperature in (0.0, 0.3, 1.0, 10.0):
+    for temperature in (0.3, 1.0, 2.0, 0.0):
         view.controls["temperature"].value = temperature
         probs = sampling.with_temperature(trace.logits, temperature)
         np.testing.assert_allclose(bars.probs, probs[order], rtol=1e-5)
         assert bars.ids == order  # at 0, too, where all but one have nothing
         outside = percent(np.sort(probs)[:-50].sum())
-        assert re.search(holding(f"{sampling.entropy(probs):.1f}", outside), repr(view.parts["message"]))
+        bits = f"{sampling.entropy(probs):.1f}" if temperature else 0
+        assert re.search(holding(bits, outside), repr(view.parts["message"]))
         assert (bars.before is None) == (temperature == 1)
-    n = tiny_model.config.n_vocab
-    assert re.search(holding(f"{np.log2(n):.1f}", f"{n:,}"), repr(view.parts["message"]))
-    for name, temperature in (("to_0", 0), ("to_half", 0.5), ("to_1", 1), ("to_2", 2), ("to_10", 10)):
+    for name, temperature in (("to_0", 0), ("to_half", 0.5), ("to_1", 1), ("to_2", 2)):
         view.parts[name].click()
         assert view.controls["temperature"].value == temperature
-
-
-def test_draws_are_seeded_and_add_up(tiny_model, order):
-    view = pictures.Draws(Prompt(tiny_model, TEXT))
-    bars, seed = view.parts["bars"], view.controls["seed"]
-    assert bars.ids == order  # whether they were drawn or not
-    first = bars.probs.copy()
-    seed.value = 2
-    assert not np.array_equal(first, bars.probs)
-    seed.value = 1
-    np.testing.assert_array_equal(first, bars.probs)
-    np.testing.assert_allclose(bars.probs * 200, np.round(bars.probs * 200), atol=1e-3)
-
-
-def test_surprise_shades_and_sums_up(tiny_model, trace):
-    view = pictures.Surprise(Prompt(tiny_model, TEXT))
-    strip = view.parts["strip"]
-    probs = [
-        Sampler().probs(tiny_model.trace(trace.tokens[:i]).logits)[trace.tokens[i]]
-        for i in range(1, len(trace.tokens))
-    ]
-    np.testing.assert_allclose(strip.weights[1:], probs, rtol=1e-3)
-    assert np.isnan(strip.weights[0])
-    bits = -np.log2(probs)
-    assert numbers(repr(view.parts["message"])) == pytest.approx([bits.mean(), 2 ** bits.mean()], rel=0.01)
-    assert pictures.largest_surprise(trace) == pytest.approx(bits.max(), rel=1e-3)
-    view.source.box.value = "a"
-    assert numbers(repr(view.parts["message"])) == []
-    with pytest.raises(ValueError, match="one token"):
-        pictures.largest_surprise(view.run)
 
 
 def test_the_three_steps_are_softmax(trace):
@@ -91,14 +62,17 @@ def test_the_three_steps_are_softmax(trace):
     assert steps.power_sum == pytest.approx(powers.sum(), rel=1e-4)
 
 
-def test_the_share_of_the_right_token_at_each_temperature(tiny_model):
-    plot = pictures.right_by_temperature(tiny_model, {"one": {TEXT: "a"}, "two": {TEXT: "a", "b": "c"}})
-    probs = [
-        sampling.with_temperature(tiny_model.trace(text).logits, 0.5)[tiny_model.tokenizer.encode(right)[0]]
-        for text, right in ((TEXT, "a"), ("b", "c"))
+def test_a_grid_of_sums_has_each_answer_in_its_place(tiny_model):
+    grid = pictures.sums(tiny_model)
+    assert np.isfinite(grid.values).sum() == 2 * 36
+    logits = tiny_model.trace(" 3 + 2 = ").logits
+    five, best = tiny_model.tokenizer.encode("5")[0], tiny_model.tokenizer.pieces([int(logits.argmax())])[0]
+    assert grid.values[2, 8 + 1] == pytest.approx(ops.softmax(logits)[five], rel=1e-4)
+    assert grid.cell_text[2][8 + 1].startswith(best.strip() or "·")
+    right = [
+        is_right(tiny_model, before + text, answer) for before in ("", " ") for text, answer in SUMS.items()
     ]
-    np.testing.assert_allclose(plot.values[:, 5], [probs[0], np.mean(probs)], rtol=1e-5)
-    assert plot.x[5] == 0.5
+    assert pictures.n_right(grid) == (sum(right[:36]), sum(right[36:]))
 
 
 # The cards
@@ -163,7 +137,7 @@ def test_a_preset_sets_every_card(chain, trace):
 
 @pytest.fixture
 def loop(tiny_model):
-    return pictures.StepByStep(Prompt(tiny_model, TEXT))
+    return pictures.StepByStep(Prompt(tiny_model, TEXT), more=0)
 
 
 def step(loop, n=1):
@@ -237,8 +211,21 @@ def test_repetition_is_marked_and_counted(tiny_model, trace):
     text = written_text(tiny_model, prompt, places)
     assert text["again"] == [5, 6, 7, 8, 9]
     assert sum(note != place.note for note, place in zip(text["notes"], places, strict=True)) == 5
-    repeated = percent(ops.softmax(trace.logits)[tokens][1:6].mean())
-    assert re.search(holding("71.4%", repeated), how_sure(prompt, places).replace("),", ") "))
+    assert re.search(holding(7, "71%"), how_sure(prompt, places))
+
+
+def test_the_first_turns_are_taken_by_themselves(tiny_model):
+    view = pictures.StepByStep(Prompt(tiny_model, TEXT))
+    for _ in range(2):
+        n = len(view.run.tokens)
+        assert len(written(view)) == 10 or view.scene(view.state).end
+        hits = [place - n for place in view.parts["text"].marked]
+        likeliest = (
+            tiny_model.trace([*view.run.tokens, *written(view)]).all_logits()[n - 1 : -1].argmax(axis=1)
+        )
+        assert hits == np.flatnonzero(likeliest == written(view)).tolist()
+        assert len(hits) == pictures.first_choices(view.run, 10)
+        view.source.box.value = "the dog"
 
 
 # Two texts
@@ -246,7 +233,7 @@ def test_repetition_is_marked_and_counted(tiny_model, trace):
 
 def test_two_sides_from_one_seed(tiny_model):
     prompt = Prompt(tiny_model, TEXT)
-    view = pictures.Writing(prompt, 8, temperatures=(1.0, 1.0))
+    view = pictures.Writing(prompt, 8, left_temperature=1.0)
 
     def pieces(side):
         return view.parts[side].pieces[len(prompt.tokens) :]
@@ -255,37 +242,15 @@ def test_two_sides_from_one_seed(tiny_model):
         return [step.piece for step in tiny_model.generate(TEXT, 8, sampler, seed=1)]
 
     assert pieces("left") == pieces("right") == generated(Sampler())
-    view.controls["right_top_p"].value = 0.5
-    assert (pieces("left"), pieces("right")) == (generated(Sampler()), generated(Sampler(top_p=0.5)))
-    assert "top-p 0.5" in view.parts["right"].caption
-    view.controls["left_temperature"].value = 0
-    again = len(view.parts["left"].again) / len(pieces("left"))
-    assert view.repetition(prompt.trace) == pytest.approx(again)
+    view.controls["right_temperature"].value = 0.5
+    assert (pieces("left"), pieces("right")) == (generated(Sampler()), generated(Sampler(0.5)))
 
 
-def test_both_sides_come_token_by_token_and_again(tiny_model):
-    async def lengths(view):
-        seen = set()
-        while view.busy:
-            seen.add(tuple(len(view.parts[side].pieces) for side in ("left", "right")))
-            await asyncio.sleep(0.001)
-        return seen
-
-    async def scene():
-        view = pictures.Writing(Prompt(tiny_model, TEXT), n=30)
-        yield await lengths(view)
-        view.parts["again"].click()
-        yield await lengths(view)
-        for text in ("Another", TEXT):
-            view.source.box.value = text
-            await lengths(view)
-        view.parts["again"].click()  # as before on this text
-        yield await lengths(view)
-
-    async def seen():
-        return [lengths async for lengths in scene()]
-
-    assert min(map(len, asyncio.run(seen()))) > 5
+def test_repetition_is_foretold(tiny_model):
+    view = pictures.Writing(Prompt(tiny_model, TEXT))
+    left = view.parts["left"]
+    again = len(left.again) / (len(left.pieces) - left.n_prompt)
+    assert pictures.greedy_repetition(view.run) == pytest.approx(again)
 
 
 @pytest.fixture
@@ -308,7 +273,6 @@ def test_the_end_token_comes_where_the_answer_ends(model):
     assert len({re.sub(r"\d+", "", sentence) for sentence in said}) == len(
         {text.pieces[-1] == "<|im_end|>" for text in (left, right)}
     )
-    assert view.length(view.run) == len(left.notes)
     asked = model.tokenizer.encode_chat([{"role": "user", "content": question}])
     assert left.n_prompt == len(asked)
     own = [piece for i, piece in enumerate(left.pieces[: len(asked)]) if i not in left.marked]
@@ -369,56 +333,11 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
     assert re.search(holding(5, tokens[-5:].count(first)), repr(chat.parts["right_message"]))
 
 
-# The tree
-
-
-def test_the_tree_shows_the_branches(tiny_model):
-    grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=12, length=3)
-    prompt, end = tiny_model.tokenizer.encode(TEXT), tiny_model.tokenizer.eos_token
-    branches = [
-        *sampling.continuations(
-            lambda path: tiny_model.trace([*prompt, *path]).logits, 12, 3, seed=1, end=end
-        )
-    ]
-    tree = grown.parts["tree"]
-    assert tree.counts == [branch.count for branch in branches]
-    assert grown.parts["progress"].layout.display == "none"  # wherever the clock had left the bar
-    np.testing.assert_allclose(tree.probs, [branch.probability for branch in branches], rtol=1e-4)
-    for i, parent in enumerate(tree.parents[1:], start=1):
-        assert branches[parent].path == branches[i].path[:-1]
-    tree.asked = [0]  # the text itself was not drawn
-    assert tree.explanation is None
-    grown.controls["temperature"].value = 0.0
-    assert set(tree.counts) == {12}
-    assert numbers(tree.headline()) == [12]  # not in so many ways
-
-
-def test_the_same_branch_stays_selected_in_another_tree(tiny_model):
-    grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=3)
-    tree, temperature = grown.parts["tree"], grown.controls["temperature"]
-    temperature.value = 0
-    tree.set_state({"selected": 1, "asked": [1]})
-    likeliest, rows = tree.pieces[1], set()
-    for value in (0.6, 0.8, 1.0):
-        temperature.value = value
-        assert tree.asked is None
-        assert tree.selected is None or tree.pieces[tree.selected] == likeliest
-        rows.add(tree.selected)
-    assert rows - {1, None}
-    tree.set_state({"selected": len(tree.parents) - 1})
-    temperature.value = 0
-    assert tree.selected is None
-
-
-def test_a_tree_that_is_stopped_at_once_keeps_its_place(tiny_model):
-    async def scene():
-        grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
-        await asyncio.sleep(0)
-        grown.parts["grow"].click()
-        return grown
-
-    grown = asyncio.run(scene())
-    tree = grown.parts["tree"]
-    assert tree.layout.display != "none"
-    assert (tree.counts, tree.n, tree.length) == ([30], 30, 6)
-    assert re.search(holding(0, 30), repr(grown.parts["message"]))
+@pytest.mark.parametrize(
+    ("after", "which"), [(["user", "assistant"], 1), (["system", "assistant"], 0), (["system"], 2)]
+)
+def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
+    text = "Yes.<|im_end|>" + "".join(f"<|im_start|>{role}\nwell<|im_end|>\n" for role in after)
+    monkeypatch.setattr("llmviz.experiments.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)]))
+    monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
+    assert pictures.after_the_end(tiny_model.trace(TEXT)) == which

@@ -42,6 +42,9 @@ ONE_SENSE, UNSEEN_ONE_SENSE = (
 )
 _WORDS = _CASES["words"]
 MORE_CAPITALS = {f"The capital of {place} is": f" {city}" for place, city in _WORDS["more_capitals"].items()}
+UNSEEN_CAPITALS = {
+    f"The capital of {place} is": f" {city}" for place, city in _WORDS["unseen_capitals"].items()
+}
 HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _WORDS["harder_sums"]}
 RELATED: str = _WORDS["related"]
 NOUNS: dict[str, str] = _WORDS["nouns"]  # and their plurals
@@ -55,6 +58,7 @@ AGREEMENT: dict[str, list[str]] = _CASES["agreement"]
 SUBJECT_FRAMES, UNSEEN_SUBJECT_FRAMES = _CASES["subject_frames"].values()
 WAKING = {texts[i]: english for i in range(2) for english, texts in _CASES["waking"].items()}
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])
+UNSEEN_QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["unseen_questions"])
 MORE_PIRATES: tuple[tuple[str, str], ...] = tuple(map(tuple, _CASES["fine_tuning"]["more_pirates"]))
 ASKED: tuple[str, ...] = tuple(_CASES["fine_tuning"]["questions"])
 MANNERS: dict[str, dict[str, list[str]]] = _CASES["fine_tuning"]["manners"]  # the words and answers of each

@@ -1,13 +1,22 @@
-"""What notebook 06 says: on texts, on questions whose answers are known, and on chats."""
+"""What notebook 06 says of texts, of questions with known answers and of chats, and of others of each kind."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
 import numpy as np
 
 from llmviz import experiments, sampling
-from llmviz.claims.cases import MORE_CAPITALS, MORE_TEXTS, QUESTIONS, TEXTS
+from llmviz.claims.cases import (
+    MORE_CAPITALS,
+    MORE_TEXTS,
+    QUESTIONS,
+    TEXTS,
+    UNSEEN_CAPITALS,
+    UNSEEN_QUESTIONS,
+    UNSEEN_TEXTS,
+)
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.claims.the_loop import probability_outside
 from llmviz.experiments import answers
@@ -17,6 +26,29 @@ from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
 KNOWN = CAPITALS | MORE_CAPITALS | SUMS  # questions with the right answer
+DIFFERENCES = {f"{a} - {b} = ": str(a - b) for a in range(2, 10) for b in range(1, a)}  # one digit each
+UNSEEN_KNOWN = UNSEEN_CAPITALS | DIFFERENCES
+IN_FRONT = {"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"}
+UNSEEN_IN_FRONT = {
+    f"“{text}”": f"{text} "
+    for text in (
+        *(
+            "A:",
+            "Maths:",
+            "Answer:",
+            "We know that",
+            "Hello.",
+            "The sum is",
+            "Then",
+            "Note:",
+            "x =",
+            "1.",
+            "-",
+            "#",
+        ),
+        *("I think", "Today,", "Result:", "Exercise 3:", "(", "Dear all,", "And", "Let's see:"),
+    )
+}
 NOT_TWO = {text: (0, 0) for text in SUMS if text.endswith("+ 1 = ") and text != "1 + 1 = "}
 SAME = "the same word"
 TOP_P, TOP_K, MIN_P = ("top_p", 0.9), ("top_k", 50), ("min_p", 0.05)  # steps of `sampling.chain`
@@ -31,18 +63,25 @@ def right_sums(model: Model, before: str) -> float:
     return sum(is_right(model, before + text, right) for text, right in SUMS.items())
 
 
+def named(questions: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return questions with their answers as cases."""
+    return dict(zip(questions, questions.items()))
+
+
 @remembered
 def continuation(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
     return experiments.write(model, text, 40 if temperature else 80, temperature, seed)
 
 
 def repetition(model: Model, run: tuple[str, int], *, temperature: float) -> float:
-    return 100 * continuation(model, run[0], temperature, run[1]).repetition(40)
+    seed = run[1] if temperature else 1  # which it doesn't matter, but a text is written once
+    return 100 * continuation(model, run[0], temperature, seed).repetition(40)
 
 
-def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> float:
-    runs = product(TWENTY.values(), range(1, 1 + n_seeds))
-    return float(np.mean([repetition(model, run, temperature=temperature) for run in runs]))
+def mean_repetition(model: Model, case: tuple[float, dict[str, tuple]], *, greedy: bool = False) -> float:
+    temperature, runs = case
+    values = [repetition(model, run, temperature=0 if greedy else temperature) for run in runs.values()]
+    return float(np.mean(values))
 
 
 whole_answer = remembered(lambda model, question: experiments.answer(model, question, 300))
@@ -57,49 +96,60 @@ def n_to_message(model: Model, question: str, *, role: str, template: bool) -> f
     return 99 if n is None else n
 
 
-RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(TWENTY, range(1, 11))}
-REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
-on_texts = partial(Claim, over="texts", cases=TWENTY)
-on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
+def runs(texts: dict[str, str], *seeds: int) -> dict[str, tuple[str, int]]:
+    return {f"{name}, seed {seed}": (texts[name], seed) for name, seed in product(texts, seeds)}
+
+
+def before_others(texts: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return each text with the next one."""
+    return {names[0]: tuple(texts[name] for name in names) for names in following(texts).values()}
+
+
+UNSEEN_RUNS = runs(UNSEEN_TEXTS, 1)
+on_texts = partial(Claim, over="texts", cases=TWENTY, unseen=UNSEEN_TEXTS)
+on_questions = partial(
+    Claim,
+    over="questions",
+    cases=dict(zip(QUESTIONS, QUESTIONS)),
+    unseen=dict(zip(UNSEEN_QUESTIONS, UNSEEN_QUESTIONS)),
+)
 kept_on_texts = partial(on_texts, unit="tokens")
-on_runs = partial(Claim, over="runs", cases=RUNS)
-MIN_P_KEEPS = Bounds(within=(1, 68), at={SAME: (6, 6)})
+on_runs = partial(Claim, over="runs", unseen=UNSEEN_RUNS)
+MANY_OR_ONE = Bounds(lowest=(1, 1), highest=above(60))
+MIN_P_KEEPS = replace(MANY_OR_ONE, at={SAME: (6, 6)})
 GREEDY_REPEATS = Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5))
 
 CLAIMS = (
     *section(
         "Temperature and filters",
         few_when_cold=kept_on_texts(
-            "At temperature 0.5, 27 tokens or fewer hold 90% of the probability.",
+            "At temperature 0.5, a few dozen tokens at most hold 90% of the probability. At 1, it can take a thousand.",
             "Count the likeliest tokens that hold 90%, at temperature 0.5.",
             partial(n_left, steps=(COLD, TOP_P)),
-            Bounds(within=below(27), control=Bounds(within=below(1110), highest=above(1000))),
+            Bounds(within=below(60), control=Bounds(within=below(1300), highest=above(1000))),
             control=("temperature 1", partial(n_left, steps=(TOP_P,))),
         ),
         top_p_follows_the_tail=kept_on_texts(
-            "Top-p and min-p both keep one token or many, but not after the same texts.",
+            "How many tokens top-p and min-p keep depends on the text, and not in the same way.",
             "Count the tokens that top-p 0.9 keeps, at temperature 1.",
             partial(n_left, steps=(TOP_P,)),
-            Bounds(within=(1, 1110), at={SAME: (1100, 1110)}, control=MIN_P_KEEPS),
+            Bounds(lowest=(1, 1), at={SAME: (1100, 1110)}, control=MIN_P_KEEPS),
             control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
+            unseen_bounds=Bounds(lowest=(1, 1), highest=above(1000), control=MANY_OR_ONE),
         ),
         top_k_cuts=on_texts(
-            "Top-k 50 cuts off almost nothing, or almost half of the probability; at temperature 2, usually over half.",
-            "Add up the probability outside the 50 likeliest tokens, at temperature 2.",
+            "At temperature 2, top-k 50 usually cuts off more than half of the probability.",
+            "Add up the probability outside the 50 likeliest tokens.",
             partial(probability_outside, n=50, temperature=2),
-            Bounds(
-                supports=above(50),
-                count=18,
-                within=above(35),
-                control=Bounds(within=below(50), lowest=below(0.1), highest=above(48)),
-            ),
+            Bounds(supports=above(50), count=18, control=Bounds(lowest=below(0.1), highest=above(48))),
             control=("temperature 1", partial(probability_outside, n=50, temperature=1)),
+            unseen_bounds=Bounds(supports=above(50), count=30, control=Bounds(within=below(65))),
         ),
         top_p_when_hot=kept_on_texts(
-            "After temperature 2, top-p 0.9 keeps thousands of tokens.",
+            "After temperature 2, top-p 0.9 keeps thousands of tokens, and min-p 0.1 a few hundred at most.",
             "Count them.",
             partial(n_left, steps=(HOT, TOP_P)),
-            Bounds(within=(3116, 21511), control=Bounds(within=below(250))),
+            Bounds(within=(3000, 23000), control=Bounds(within=below(500))),
             control=("min-p 0.1", partial(n_left, steps=(HOT, ("min_p", 0.1)))),
         ),
         top_k_before_or_after=on_texts(
@@ -110,7 +160,7 @@ CLAIMS = (
             control=("top-p and temperature", partial(moved_by_order, step=TOP_P, other=HOT)),
         ),
         above_zero=on_texts(
-            "Logits have no zero of their own: few, half or all of them are above zero.",
+            "Logits have no zero of their own: almost none, half or all of them may be above zero.",
             "Count the logits above zero.",
             lambda model, text: 100 * float((model.trace(text).logits > 0).mean()),
             Bounds(supports=above(50), count=10, lowest=below(2.5), highest=above(99.5)),
@@ -119,21 +169,24 @@ CLAIMS = (
     *section(
         "Sure, or right?",
         capitals=Claim(
-            "At temperature 0, the model names most of these capitals.",
+            "At temperature 0, the next token is the right capital for some countries, but for many it isn't.",
             "Compare the likeliest token with the right one.",
             lambda model, question: is_right(model, *question),
-            Bounds(supports=YES, count=8, exceptions=("*Egypt*", "*Poland*")),
+            Bounds(supports=YES, count=16),
             over="capitals",
-            cases=dict(zip(CAPITALS, CAPITALS.items())),
+            cases=named(CAPITALS | MORE_CAPITALS),
+            unseen=named(UNSEEN_CAPITALS),
+            unseen_bounds=Bounds(supports=YES, count=11),
         ),
         sums=Claim(
-            "It gets three of 36 sums right, but most of them with something in front.",
+            "It gets three of 36 sums right, but far more with something in front.",
             "Put a space, *So*, *Q:* or a new line in front of each sum, and count those that are right.",
             right_sums,
-            Bounds(within=(24, 34), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
+            Bounds(within=(24, 36), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
             control=("nothing in front", lambda model, before: right_sums(model, "")),
             over="texts in front",
-            cases={"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"},
+            cases=IN_FRONT,
+            unseen=UNSEEN_IN_FRONT,
             unit="sums",
         ),
         second_number=Claim(
@@ -151,40 +204,48 @@ CLAIMS = (
             answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
             over="questions",
-            cases=dict(zip(KNOWN, KNOWN.items())),
+            cases=named(KNOWN),
+            unseen=named(UNSEEN_KNOWN),
             unit="times",
         ),
     ),
     *section(
         "The loop",
         first_choices=on_runs(
-            "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
-            "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
+            "At temperature 1, usually fewer than half of the tokens are the likeliest in their place.",
+            "Write 40 tokens after each text, with one to three seeds, and count those that are the likeliest.",
             lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
-            cases={name: run for name, run in RUNS.items() if run[1] <= 3},
+            cases=runs(TWENTY, 1, 2, 3),
         ),
         drawn_repeats=on_runs(
-            "At temperature 0, a quarter or more is repetition after 8 of 20 texts; at temperature 1, so much is rare.",
-            "Write 40 tokens with ten seeds, and count those in a run of four that the text had before.",
+            "At temperature 1, it is rare that a quarter or more of a text is repetition. At temperature 0, it isn't.",
+            "Write 40 tokens with one to ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
             Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
-            control=("temperature 0", lambda model, run: repetition(model, (run[0], 1), temperature=0)),
+            control=("temperature 0", partial(repetition, temperature=0)),
+            unseen_bounds=Bounds(supports=above(25), count=1, control=Bounds(supports=above(25), count=25)),
+            cases=runs(TWENTY, *range(1, 11)),
         ),
         warmer_repeats_less=Claim(
-            "On average, there is as much repetition at temperature 0.3 as at 0, and less at 0.5.",
-            "The same at 0.3 and 0.5, with five seeds, the mean of all texts.",
+            "On average, temperature 0.5 leaves about half of the repetition, and 0.3 most of it.",
+            "The same at 0.3 and 0.5, with one to five seeds: the mean of all texts.",
             mean_repetition,
             Bounds(at={"0.3": (22, 26), "0.5": (12, 16)}, control=Bounds(within=(22, 28))),
-            control=("temperature 0", lambda model, _: mean_repetition(model, 0, n_seeds=1)),
+            control=("temperature 0", partial(mean_repetition, greedy=True)),
             over="temperatures",
-            cases={"0.3": 0.3, "0.5": 0.5},
+            unseen_bounds=Bounds(
+                at={"0.3, unseen": (40, 48), "0.5, unseen": (24, 29)}, control=Bounds(within=(50, 57))
+            ),
+            cases={name: (float(name), runs(TWENTY, *range(1, 6))) for name in ("0.3", "0.5")},
+            unseen={"0.3, unseen": (0.3, UNSEEN_RUNS), "0.5, unseen": (0.5, UNSEEN_RUNS)},
         ),
         copies_add=on_texts(
-            "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
+            "A repetition usually feeds itself: without its earlier turns, its tokens are less likely.",
             "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
             lambda model, text: 100 * experiments.gain_from_copies(model, continuation(model, text, 0, 1)),
-            Bounds(supports=(17.5, 77), count=15, of=17, at={SAME: below(0)}),
+            Bounds(supports=above(10), count=15, of=17, at={SAME: below(0)}),
+            unseen_bounds=Bounds(supports=above(10), count=30, of=31),
             unit="percentage points",
         ),
         expected_after_itself=on_texts(
@@ -192,17 +253,19 @@ CLAIMS = (
             "Read it after itself, and after the next text, and subtract the mean surprise.",
             surprise_after_itself,
             Bounds(supports=below(0), count=14, exceptions=(SAME,)),
-            cases=REPEATED,
+            cases=before_others(TEXTS),
+            unseen=before_others(UNSEEN_TEXTS),
             unit="bits a token",
         ),
     ),
     *section(
         "A chat",
         answers_end=on_questions(
-            "In the chat template, almost every answer to these short questions comes to its end token.",
-            "Count the tokens of the answer, up to 300.",
+            "In the chat template, most answers to short questions end by themselves.",
+            "Count the tokens of the answer, up to 300, where the program stops it.",
             lambda model, question: len(whole_answer(model, question).tokens),
-            Bounds(supports=(8, 172), count=14, lowest=(8, 8)),
+            Bounds(supports=(1, 299), count=14),
+            unseen_bounds=Bounds(supports=(1, 299), count=17),
             unit="tokens",
         ),
         no_end_on_the_way=on_questions(
@@ -211,9 +274,10 @@ CLAIMS = (
             lambda model, question: 100 * float(np.median(whole_answer(model, question).end_probs[:-1])),
             Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
             control=("at the last", lambda m, question: 100 * whole_answer(m, question).end_probs[-1]),
+            unseen_bounds=Bounds(within=below(0.001), control=Bounds(supports=above(10), count=17)),
         ),
         user_after_the_end=on_questions(
-            "After an answer ends, a message of the user is next; where a bare question ends at once, the assistant's.",
+            "After its answer, the model begins a message of the user; after a bare question, one of the assistant.",
             "Go on after the end token, and count the tokens to that message.",
             partial(n_to_message, role="user", template=True),
             Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),

@@ -220,7 +220,7 @@ LESSONS = {
                         Option("Only the first stays first", "Every token keeps its rank."),
                     ),
                     0,
-                    ("06_sampling", "Turn it down"),
+                    ("06_sampling", "Turn the temperature down"),
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
                 LessonQuestion(
@@ -236,7 +236,7 @@ LESSONS = {
                         Option("3", "With a space before each sum, 31 are right. Of ten capitals, 8 are."),
                     ),
                     3,
-                    ("06_sampling", "Sure, or right?"),
+                    ("06_sampling", "Is the likeliest token right?"),
                     "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
                 LessonQuestion(
@@ -256,7 +256,7 @@ LESSONS = {
                         Option("The second one is better", "The model learns nothing from what it writes."),
                     ),
                     2,
-                    ("06_sampling", "Turn the crank"),
+                    ("06_sampling", "Turn by turn"),
                     "tests/test_lessons.py::test_a_seed_decides",
                 ),
             ),

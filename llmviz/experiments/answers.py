@@ -30,7 +30,6 @@ CAPITAL_OF = {
 }
 CAPITALS = {f"The capital of {country} is": f" {city}" for country, city in [*CAPITAL_OF.items()][:10]}
 SUMS = {f"{a} + {b} = ": str(a + b) for a in range(1, 9) for b in range(1, 10 - a)}  # one digit each
-SPACED_SUMS = {f" {text}": right for text, right in SUMS.items()}
 
 
 def answer_probs(

@@ -144,11 +144,8 @@ def ffn(lab: Lab) -> None:
 
 
 def sampling(lab: Lab) -> None:
-    lab.command("notebook:expand-all-headings")
-    show_what_answers(lab, 6)
-    tree = drawn(lab, "continuation_tree")
-    expect(lab.page.get_by_text(re.compile(r"\b20 .*\d tokens"))).to_be_visible(timeout=60_000)
-    save(tree, "06_sampling")
+    show_what_answers(lab, 1)
+    save(drawn(lab, "sampler_cards"), "06_sampling")
 
 
 def text(lab: Lab) -> None:

@@ -1,29 +1,30 @@
-"""Pictures of stage 6: softmax, temperature, the chain of filters, draws, the loop, its many futures, and its end."""
+"""Pictures of stage 6: a grid of sums, temperature, softmax, the chain of filters, the loop, and its end."""
 
 from llmviz.experiments import first_choices
-from llmviz.experiments.answers import CAPITALS, SPACED_SUMS, SUMS
-from llmviz.views.sampling.continuation_tree import Continuations
 from llmviz.views.sampling.sampler_cards import SamplerChain
-from llmviz.views.sampling.side_by_side import ChatEnd, Writing
+from llmviz.views.sampling.side_by_side import (
+    AFTER_THE_END,
+    ChatEnd,
+    Writing,
+    after_the_end,
+    greedy_repetition,
+)
 from llmviz.views.sampling.softmax_steps import softmax_steps
 from llmviz.views.sampling.step_by_step import StepByStep
-from llmviz.views.sampling.surprise import Surprise, largest_surprise
-from llmviz.views.sampling.temperature import Draws, TemperatureExplorer, right_by_temperature
+from llmviz.views.sampling.sums import n_right, sums
+from llmviz.views.sampling.temperature import TemperatureExplorer
 
 __all__ = [
-    "CAPITALS",
-    "SPACED_SUMS",
-    "SUMS",
+    "AFTER_THE_END",
     "ChatEnd",
-    "Continuations",
-    "Draws",
     "SamplerChain",
     "StepByStep",
-    "Surprise",
     "TemperatureExplorer",
     "Writing",
+    "after_the_end",
     "first_choices",
-    "largest_surprise",
-    "right_by_temperature",
+    "greedy_repetition",
+    "n_right",
     "softmax_steps",
+    "sums",
 ]

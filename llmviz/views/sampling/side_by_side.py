@@ -1,4 +1,4 @@
-"""Two texts, written at the same time: by two settings of the sampler, or with the chat template and without."""
+"""Two texts, written at the same time: at two temperatures, or with the chat template and without."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import ipywidgets
 
 from llmviz import experiments
 from llmviz.model import Model, Trace
+from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
-from llmviz.views.kit.state_fields import fixed, number, picked, replace, seed, tick
-from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, parts, press, sentences, shared
+from llmviz.views.kit.state_fields import fixed, number, seed, tick
+from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.written_text import (
     Place,
@@ -98,7 +98,7 @@ class SideBySide(View):
 
 
 class Writing(SideBySide):
-    """Two continuations of one text from the same seed, each with its own temperature and top-p, token by token."""
+    """Two continuations of one text from the same seed, each at its own temperature, token by token."""
 
     @dataclass(frozen=True)
     class State:
@@ -106,68 +106,36 @@ class Writing(SideBySide):
         seed: int = seed()
         left_temperature: float = number(0.0, "Temperature", 2.0, step=0.05)
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
-        left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
-        right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
-        # It goes on counting after a new text. Else the button would find what it wrote there before, and do nothing.
-        times: int = picked(
-            0,
-            lambda n, _: type(n) is int and 0 <= n < 100,
-            "how often it was written again",
-            outlives_text=True,
-        )
-
-    def __init__(
-        self,
-        prompt: Prompt,
-        n: int = 40,
-        *,
-        temperatures: tuple = (0.0, 1.0),
-        top_ps: tuple = (1.0, 1.0),
-        **state,
-    ):
-        names = ("left_temperature", "right_temperature", "left_top_p", "right_top_p")
-        given = zip(names, (*temperatures, *top_ps))
-        others = {name: value for name, value in given if value != getattr(self.State, name)}
-        super().__init__(prompt, n=n, **others | state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        buttons = row(self.parts["again"], self.controls["seed"], self.progress)
-        return [buttons, self.columns("temperature", "top_p")]
-
-    @press("write", "both sides again, from the same seed", look="primary")
-    def again(self, state: State) -> State:
-        return replace(state, times=(state.times + 1) % 100)
+        return [row(self.controls["seed"], self.progress), self.columns("temperature")]
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
         return dict.fromkeys(SIDES, scene.run.tokens)
 
-    @shared
-    def samplers(self, scene: Scene) -> dict[str, Sampler]:
-        left = Sampler(scene.left_temperature, top_p=scene.left_top_p)
-        return {"left": left, "right": Sampler(scene.right_temperature, top_p=scene.right_top_p)}
-
-    @job("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p", "times")
+    @job("n", "seed", "left_temperature", "right_temperature")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        prompts, samplers = scene.prompts.values(), scene.samplers.values()
-        return write_both(scene.run.model, prompts, samplers, scene.n, seed=scene.seed)
+        samplers = [Sampler(temperature) for temperature in (scene.left_temperature, scene.right_temperature)]
+        return write_both(scene.run.model, scene.prompts.values(), samplers, scene.n, seed=scene.seed)
 
     @parts(dict.fromkeys(SIDES, ""), WrittenText)
     def text(self, scene: Scene, side: str) -> dict:
-        sampler, caption = scene.samplers[side], "always the likeliest token"
-        if sampler.temperature:
-            filtered = "" if sampler.top_p == 1 else f", top-p {sampler.top_p:g}"
-            caption = f"temperature {sampler.temperature:g}{filtered}"
-        text = written_text(scene.run.model, scene.prompts[side], scene.written[side])
-        return {**text, "caption": f"From seed {scene.seed}: {caption}"}
+        temperature = scene.left_temperature if side == "left" else scene.right_temperature
+        caption = (
+            f"Temperature {temperature:g}, seed {scene.seed}" if temperature else "Greedy: temperature 0"
+        )
+        return {**written_text(scene.run.model, scene.prompts[side], scene.written[side]), "caption": caption}
 
     def message(self, scene: Scene, side: str) -> str:
         return how_sure(scene.prompts[side], scene.written[side])
 
-    def repetition(self, trace: Trace) -> float:
-        """Measure which share of a greedy continuation is in a run of tokens that the text had before."""
-        n = self.state.n
-        return experiments.write(trace.model, trace.tokens, n).repetition(n)
+
+@kept_with()
+def greedy_repetition(run: Trace) -> float:
+    """Measure which share of a greedy continuation is in a run of tokens that the text had before, from 0 to 1."""
+    n = Writing.State().n
+    return experiments.write(run.model, run.tokens, n).repetition(n)
 
 
 class ChatEnd(SideBySide):
@@ -179,7 +147,7 @@ class ChatEnd(SideBySide):
     @dataclass(frozen=True)
     class State:
         n: int = most_written(60)
-        past: bool = tick("go on after the end token")
+        past: bool = tick("Go on after the end token")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         return [self.controls["past"], self.progress, self.columns()]
@@ -239,13 +207,28 @@ class ChatEnd(SideBySide):
         ends = sum(place.token == scene.run.model.tokenizer.eos_token for place in places)
         n = amount(len(places), "tokens")
         if scene.past:
-            return f"{n}, {ends} of them end tokens. The program did not stop at those, but at its limit."
-        why = "the last one is the end token" if ends else "that is its limit, and no end token came"
+            return f"{n}, {ends} of them end tokens."
+        why = "the last one is the end token" if ends else "that's its limit, and no end token came"
         return f"The program stopped after {n}: {why}."
 
-    def length(self, run: Trace) -> int:
-        """Count the tokens of the answer to a question, its end token as well; n if there is none before."""
-        return len(experiments.answer(run.model, question(run), self.state.n).tokens)
+
+AFTER_THE_END = ("another answer", "a message, as if it came from you", "something else")
+
+
+@kept_with()
+def after_the_end(run: Trace) -> int:
+    """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
+
+    ValueError where the answer doesn't end in time.
+    """
+    model, n, greedy = run.model, ChatEnd.State().n, Sampler(temperature=0)
+    steps = experiments.write_on(model, experiments.asked(model, question(run)), n, greedy, past_end=True)
+    _, end, rest = model.tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
+    if not end:
+        raise ValueError(f"the answer doesn't end within {n} tokens")
+    roles = [f"<|im_start|>{role}" for role in ("assistant", "user")]
+    opened = [role for role in sorted(roles, key=rest.find) if role in rest]
+    return roles.index(opened[0]) if opened else len(roles)
 
 
 def question(run: Trace) -> str:

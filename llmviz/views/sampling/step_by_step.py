@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmviz.views.kit.state_fields import has_changed, replace, selection
-from llmviz.views.kit.turns import Turns, ids
+from llmviz.views.kit.state_fields import has_changed, picked, replace, selection
+from llmviz.views.kit.turns import AT_ONCE, Turns, ids
 from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.written_text import (
@@ -17,14 +17,19 @@ from llmviz.views.sampling.written_text import (
     written_text,
 )
 
+FIRST_TURNS = 10  # after a new text, by themselves
+
 
 class StepByStep(Turns):
-    """The loop in the reader's hands: step, back, another token, thirty steps by themselves, stop."""
+    """The loop in the reader's hands, after its first ten turns: step, back, another token, thirty more, stop."""
 
     stage = "sampling"
 
     @dataclass(frozen=True)
     class State(Turns.State):
+        more: int = picked(
+            FIRST_TURNS, lambda n, _: n in range(AT_ONCE + 1), f"a whole number up to {AT_ONCE}"
+        )
         selected: int | None = selection("text")
 
     arrangement = (
@@ -47,11 +52,11 @@ class StepByStep(Turns):
 
     # --- events ---
 
-    @press("step", "draw one token and run the model again", look="primary")
+    @press("Step", "Draw one token, and run the model again", look="primary")
     def step(self, state: State) -> State:
         return self.turn(state)
 
-    @press("back", "take the last token away")
+    @press("Back", "Take the last token away")
     def back(self, state: State) -> State:
         return replace(state, written=state.written[:-1], more=0)
 
@@ -70,11 +75,12 @@ class StepByStep(Turns):
     @part(
         WrittenText,
         chooses=True,
-        caption="The text as it grows. Point at a token to see its rivals; a click says more",
+        caption="The text as it grows. Dashed: the likeliest token was drawn. Point at a token to see the others",
     )
     def text(self, scene: Scene) -> dict:
         text = written_text(scene.run.model, scene.run.tokens, scene.places)
-        return {**text, "choice": None, "selected": scene.selected}
+        hits = [len(scene.run.tokens) + i for i, place in enumerate(scene.places) if place.picked == 0]
+        return {**text, "marked": hits, "choice": None, "selected": scene.selected}
 
     @explains("text")
     def explain(self, scene: Scene, at: int, rival: int) -> Explanation:

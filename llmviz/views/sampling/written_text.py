@@ -68,17 +68,12 @@ def repeats(prompt: Sequence[int], written: Sequence[Place]) -> np.ndarray:
 
 
 def how_sure(prompt: Sequence[int], written: Sequence[Place]) -> str:
-    """Say how often the model's first choice was written, and how much is repetition."""
+    """Say how often the likeliest token was written, and how much is repetition."""
     if not written:
         return "Nothing is written yet."
-    probs = np.array([place.own[place.picked] for place in written])
     first, again = sum(place.picked == 0 for place in written), repeats(prompt, written)
-    said = f"{amount(len(written), 'tokens')} written, {first} of them the model’s first choice."
-    if not again.any():
-        return said
-    means = f" (its mean probability is {percent(probs[again].mean())}, that of all else "
-    means = "" if again.all() else f"{means}{percent(probs[~again].mean())})"
-    return f"{said} Repetition: {percent(again.mean())}{means}."
+    said = f"{amount(len(written), 'tokens')} written, {first} of them the likeliest."
+    return f"{said} Repetition: {again.mean():.0%}." if again.any() else said
 
 
 class WrittenText(Picture):

@@ -99,7 +99,9 @@ export function render({ model, el }) {
         ? chooses
           ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter"
           : ""
-        : `What could have come instead of ${quoted(pieces[place])}${chooses ? "? Click one to go another way from there" : "?"}`;
+        : chooses
+          ? `Click a token to put it in the place of ${quoted(pieces[place])}`
+          : `The likeliest tokens in the place of ${quoted(pieces[place])}`;
     const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
     rows.replaceChildren(
       ...shown.map((j) => {
@@ -167,10 +169,7 @@ export function render({ model, el }) {
     view.setLegend(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
       again.size > 0 && h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that came before"),
-      own &&
-        odds &&
-        own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) &&
-        "outline: the model itself, before temperature and filters",
+      own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) && "outline: at temperature 1",
       ...markLegend([...pieces, ...model.get("rivals")]),
     );
     rivals.hidden = !model.get("n_rivals");

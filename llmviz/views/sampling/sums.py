@@ -1,0 +1,49 @@
+"""A model's answers to sums, in a grid."""
+
+import numpy as np
+
+from llmviz import ops
+from llmviz.experiments.answers import SUMS
+from llmviz.model import Model
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.pieces import visible
+
+ONE_DIGIT = range(1, 9)
+
+
+def sums(model: Model) -> HeatMap:
+    """Draw the likeliest token after each of `SUMS`; on the right, after each with a space in front.
+
+    Its colour is the probability of the right token.
+    """
+    values, written = np.full((8, 16), np.nan), [[""] * 16 for _ in ONE_DIGIT]
+    for text, right in SUMS.items():
+        for left, before in ((0, ""), (8, " ")):
+            row, col = int(text[0]) - 1, left + int(text[4]) - 1
+            logits, (token,) = model.trace(before + text).logits, model.tokenizer.encode(right)
+            likeliest = int(logits.argmax())
+            values[row, col] = ops.softmax(logits)[token]
+            piece = visible(model.tokenizer.pieces([likeliest])[0])
+            written[row][col] = f"{piece} ✓" if likeliest == token else piece
+    return HeatMap(
+        values,
+        ONE_DIGIT,
+        [*ONE_DIGIT, *ONE_DIGIT],
+        cell_text=written,
+        numbers="always",
+        kind="prob",
+        blank="the result has two digits",
+        row_axis="first number",
+        col_axis="second number; on the right, with a space in front",
+        quantity="probability of the right digit",
+        stage="sampling",
+        caption="The likeliest token after each sum; ✓ is right",
+    )
+
+
+def n_right(grid: HeatMap) -> tuple[int, int]:
+    """Count the sums whose likeliest token is right, without and with a space in front."""
+    plain, spaced = (
+        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8]) for left in (0, 8)
+    )
+    return plain, spaced
