@@ -221,7 +221,7 @@ BEHAVIOURS = {
     "previous token": "mean share of the token just before",
     "first token": "mean share of the very first token, over all later ones",
     "duplicate": "mean share of earlier copies of the query's own token, where there are any",
-    "induction": "mean share of the tokens that followed earlier copies of the query's token, where there are any",
+    "induction": "how much attention a head gives to tokens that followed an earlier copy of the current one (mean)",
 }
 
 
