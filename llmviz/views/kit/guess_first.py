@@ -110,6 +110,9 @@ class GuessFirst(View):
     def put_right(self, before: Any, state: Any) -> Any:
         """Open the card where another question is asked, and where the guess or the experiment cannot be."""
         opened = before.committed and not state.committed
+        if opened and self.experiment and self.scene(before).status(self.experiment) == "stopped":
+            # The next guess starts it again.
+            self._measurements.set(self.key(self.experiment, before), status="new")
         if opened or self._asked_about(before) != self._asked_about(state):
             return replace(state, guess=None, committed=False)
         scene = self.scene(state)

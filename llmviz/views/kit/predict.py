@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
-from weakref import ReferenceType, ref
+from weakref import ref
 
 import ipywidgets
 import numpy as np
@@ -175,7 +175,7 @@ class Answered:
     """A question about a run, with the reader's guess and the answer, as they were when the reader committed."""
 
     asked: Asked
-    about: ReferenceType
+    about: object  # as `_identity` returns it
     guess: float | None = None
     answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
     explain: str = ""
@@ -256,7 +256,7 @@ class Predict(View):
 
     @shared
     def answer(self, scene: Scene) -> Answered:
-        asked, about = scene.asked, ref(self if scene.run is None else scene.run)
+        asked, about = scene.asked, _identity(self if scene.run is None else scene.run)
         try:
             answer = asked.settled(self._of(self._answer, scene.run))
             return Answered(asked, about, answer=answer, explain=self._of(self._explain, scene.run))
@@ -296,13 +296,18 @@ class Predict(View):
             verdict = {"verdict": _no_answer(answered.problem)}
             return answered.asked.card(answered.guess, True, None) | verdict
         explain = answered.explain
-        if answered.about() is not (self if scene.run is None else scene.run):
+        if answered.about != _identity(self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
         return answered.asked.card(answered.guess, True, answered.answer, explain)
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:
         return {"hidden": scene.answered is None or self.then is None}
+
+
+def _identity(run: object) -> object:
+    """Return what a run is about, without keeping it: its tokens and edits; of what is no run, the object."""
+    return ((*run.tokens,), run.edits) if isinstance(run, Trace) else ref(run)
 
 
 def _is_finite(value: Any) -> bool:

@@ -163,16 +163,20 @@ export function render({ model, el }) {
       : [line];
   }
 
+  /** Whether one bar has the whole place to itself. */
+  const isAlone = (names, i) => names.filter((_, k) => Number.isFinite(shown.y(k, i))).length < 2;
+
   function columns(names, slot) {
-    const w = Math.max(1.5, (0.84 * slot) / names.length);
     const { n, y, px, py } = shown;
     return names
       .flatMap((_, k) =>
         Array.from({ length: n }, (__, i) => {
           if (!Number.isFinite(y(k, i))) return null;
           const [a, b] = [py(y(k, i)), py(0)];
+          const single = isAlone(names, i);
+          const w = Math.max(1.5, (0.84 * slot) / (single ? 1 : names.length));
           return s("rect", {
-            x: px(i) - 0.42 * slot + k * w,
+            x: px(i) - 0.42 * slot + (single ? 0 : k * w),
             y: Math.min(a, b),
             width: w - 0.5,
             height: Math.max(0.5, Math.abs(a - b)),
@@ -187,10 +191,11 @@ export function render({ model, el }) {
   /** Over each bar its number, where no second bar stands beside it and there is room. */
   function numbersOn(names, slot) {
     const { n, y, px, py } = shown;
-    const told = Array.from({ length: n }, (_, i) => (Number.isFinite(y(0, i)) ? value(y(0, i)) : ""));
-    if (names.length > 1 || widest(view, told, 14, "ui") > slot) return [];
+    const heights = Array.from({ length: n }, (_, i) => names.map((__, k) => y(k, i)).find(Number.isFinite));
+    const told = heights.map((v) => (v === undefined ? "" : value(v)));
+    if (!heights.every((_, i) => isAlone(names, i)) || widest(view, told, 14, "ui") > slot) return [];
     return told.flatMap((text, i) =>
-      text ? [axisText(px(i), py(Math.max(0, y(0, i))) - 6, text, "middle", { class: null })] : [],
+      text ? [axisText(px(i), py(Math.max(0, heights[i])) - 6, text, "middle", { class: null })] : [],
     );
   }
 
@@ -242,12 +247,19 @@ export function render({ model, el }) {
           at(v),
           minus(count(v)),
         ]);
+    const isNarrow = (text) => widest(view, [text], 14, "ui") + 8 <= slot;
+    const wrapped = (text) =>
+      text.split(" ").reduce((rows, word) => {
+        const longer = rows.length ? `${rows.at(-1)} ${word}` : "";
+        return longer && isNarrow(longer) ? [...rows.slice(0, -1), longer] : [...rows, word];
+      }, []);
     let free = -1e9; // where the last label ended
     const under = marked.flatMap(([px, text]) => {
-      const half = widest(view, [text], 14, "ui") / 2 + 4;
+      const rows = labels && !model.get("x_axis") ? wrapped(text) : [text]; // else there is no room for a second row
+      const half = widest(view, rows, 14, "ui") / 2 + 4;
       if (px - half < free) return [];
       free = px + half;
-      return [axisText(px, BOTTOM + 19, plain(text))];
+      return rows.map((row, i) => axisText(px, BOTTOM + 19 + 16 * i, plain(row)));
     });
     const middle = (TOP + BOTTOM) / 2;
     grid.replaceChildren(
