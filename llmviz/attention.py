@@ -218,10 +218,10 @@ def without_first_token(
 # over the queries where it could happen, of the weight on the key in question; NaN where it never could.
 
 BEHAVIOURS = {
-    "previous token": "mean share of the token just before",
-    "first token": "mean share of the very first token, over all later ones",
-    "duplicate": "mean share of earlier copies of the query's own token, where there are any",
-    "induction": "mean share of the tokens that followed earlier copies of the query's token, where there are any",
+    "previous token": "how much attention a head gives to the token just before (mean)",
+    "first token": "how much attention later tokens give to the very first one (mean)",
+    "duplicate": "how much attention a head gives to earlier copies of the current token (mean)",
+    "induction": "how much attention a head gives to tokens that followed an earlier copy of the current one (mean)",
 }
 
 

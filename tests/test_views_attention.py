@@ -242,6 +242,7 @@ def test_one_score_is_opened(model):
         above = scores[key] - np.delete(scores, key).mean()
         assert (sum(parts), total) == pytest.approx((above, above), abs=1e-3)
     assert pictures.KINDS[pictures.kind_of_largest_part(trace, 18, 6)] == pictures.KINDS[1]
+    assert re.search("river.*attention 16.*seven", pictures.score_explanation(trace, 18, 6))
     view.parts["strip"].selected = 4
     assert bars.titles[0].startswith("Key \u2068“·guitar”")
 

@@ -223,7 +223,7 @@ CLAIMS = (
             unit="bits a token",
         ),
         no_language_head=on_texts(
-            "L15·H3 wakes on other languages, but also on made-up words, so the language isn't what wakes it.",
+            "L15·H3 attends to ordinary tokens in other languages and in made-up words, so language isn't the cause.",
             "Add up its attention to tokens that are no sinks, in German, French, Spanish, Italian and nonsense.",
             lambda model, texts: 100 * weight_off_sinks(model.trace(texts[0]))[15, 3],
             Bounds(within=above(45), control=Bounds(within=below(40))),
@@ -246,7 +246,7 @@ CLAIMS = (
             cases={noun: noun for noun in COMMON_NOUNS},
         ),
         attends_in_other_sentences=Claim(
-            "In other sentences, how much it gives to the subject depends on the words around.",
+            "In other sentences, the amount depends on the words around the noun.",
             "The same for five of these nouns: the median, in twenty other sentences and in twenty unseen ones.",
             lambda model, frame: np.median(
                 [weight_on_subject(model, frame, noun) for noun in COMMON_NOUNS[::21]]
@@ -257,21 +257,21 @@ CLAIMS = (
             cases={frame: frame for frame in (*SUBJECT_FRAMES, *UNSEEN_SUBJECT_FRAMES)},
         ),
         three_off=on_nouns(
-            "Without the three heads that attend most to it, a singular keeps about half of its lead, a plural little.",
-            "Switch them off at the last token before the verb: how much of the lead is lost?",
+            "Without the three heads that attend most to it, *was* keeps about half of its lead, *were* little.",
+            "Switch them off at the last token: how much of the fitting verb's lead over the other is lost?",
             partial(lost, ways=["ablate"]),
             Bounds(within=(0, 55), lowest=below(5), at=MOST_LOST, control=Bounds(within=below(20))),
             control=("three random heads, the worst of five draws", lost_by_random),
         ),
         one_of_the_three_off=on_plural(
-            "Almost all of what the plural loses is L26·H0's.",
+            "For plurals, L26·H0 causes almost all of this loss.",
             "Switch off only this one of the three.",
             partial(lost, ways=["ablate"], heads=[SPEAKER]),
             Bounds(within=above(65), control=Bounds(within=below(11))),
             control=("the other two", lost_by_other_two),
         ),
         noun_unseen=on_nouns(
-            "Before the verb, no head has to attend to the noun: at least half of the lead stays, usually more.",
+            "In this sentence, no head has to attend to the noun before the verb: at least half of the lead stays.",
             "Knock out the attention of all heads from the last token to the noun: how much of the lead is lost?",
             unseen,
             Bounds(
@@ -284,7 +284,7 @@ CLAIMS = (
             cases=BOTH | sentences_with(OTHER_NOUNS),
         ),
         words_between_unseen=on_plural(
-            "The words between bring the number, too: without them and the noun, *was* takes the lead.",
+            "The words between pass the number on, too: without them and the noun, *was* takes the lead.",
             "Knock out the attention to the noun and to *that I saw*.",
             partial(unseen, keys=(1, 2, 3, 4)),
             Bounds(supports=above(100), control=Bounds(within=below(40))),
@@ -313,14 +313,14 @@ CLAIMS = (
             cases=sentences_with(dict([*NOUNS.items()][:5])),
         ),
         one_head_off=on_nouns(
-            "Off at every token, L26·H0 turns 12 of the plurals and no singular; off at the last one, just one plural.",
+            "Switched off everywhere, L26·H0 flips 12 plurals' verbs and no singular's; at the last token only, one.",
             "Switch it off in the whole text: how much of the lead is lost?",
             lambda model, texts: 100 * minimal_pair(model, *texts).lost(Edits(head={SPEAKER: 0})),
             Bounds(supports=KEPT, count=18, exceptions=(*MANY,), control=Bounds(supports=KEPT, count=29)),
             control=("off or averaged, at the end", partial(lost, ways=["ablate", "mean"], heads=[SPEAKER])),
         ),
         pushes_up_were=on_plural(
-            "At a plural noun, and at *that* after it, *were* is among the first four tokens that L26·H0 pushes up.",
+            "At a plural noun, and at the next word, *that*, *were* is in the first four tokens that L26·H0 pushes up.",
             "Rank all tokens by how much it pushes them up: the worse of the two ranks.",
             lambda model, texts: minimal_pair(model, *texts).rank_pushed(SPEAKER, 1, 2),
             Bounds(within=(1, 4), control=Bounds(within=above(101))),
@@ -332,7 +332,8 @@ CLAIMS = (
         "Three ways to ask which words mattered",
         three_answers=on_middling(
             "Attention, leaving out and gradient × input never name the same word.",
-            "Compare which token each says mattered most, the first and the last token left aside.",
+            "Compare which token each says mattered most, without the first and the last. Gradient × input is how "
+            "fast the log probability of the likeliest next token rises as a token's embedding grows.",
             lambda model, text: len({*ways(model, text).argmax(axis=1)}) > 1,
             Bounds(supports=YES, control=Bounds(supports=YES, count=11)),
             control=("the first two of them", lambda m, text: len({*ways(m, text)[:2].argmax(axis=1)}) > 1),
@@ -404,7 +405,7 @@ CLAIMS = (
             control=("the path into its keys", partial(left, of="right", changes=[("k", WRITER)])),
         ),
         one_writer_many_readers=on_rows(
-            "L16·H0 has other readers: the three strongest copying heads after L18·H6 starve without it, too.",
+            "L16·H0 has other readers: the three strongest after L18·H6 lose most of that attention as well.",
             "Switch L16·H0 off: what is left of that attention, in the best of the three?",
             lambda model, seed: 100 * experiments.readers_left(run_twice(model, seed), WRITER, 4)[1:].max(),
             Bounds(within=below(25)),

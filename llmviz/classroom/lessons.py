@@ -152,7 +152,7 @@ LESSONS = {
                         Option("sleeping: itself", "Five heads do."),
                     ),
                     2,
-                    ("04_attention", "A place to rest"),
+                    ("04_attention", "Why do so many heads attend to the first token?"),
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
                 LessonQuestion(
@@ -178,7 +178,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("04_attention", "Does it matter?"),
+                    ("04_attention", "Does the model need these heads?"),
                     "tests/test_lessons.py::test_of_two_heads_that_look_as_hard_one_matters",
                 ),
                 LessonQuestion(
@@ -198,7 +198,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("04_attention", "Copying nonsense"),
+                    ("04_attention", "Can the model copy nonsense?"),
                     "tests/test_lessons.py::test_nonsense_is_copied",
                 ),
             ),

@@ -106,7 +106,7 @@ def test_the_atlas_opens_a_head(lab):
     lab.page.mouse.click(box["x"] + box["width"] * 21.4 / 30, box["y"] + 4)
     expect(large.locator(".lv-caption")).to_contain_text("L21·H0")
     report("key on the atlas to the large map", lab.latencies(keys, ["ArrowRight", "ArrowLeft"] * 2, large))
-    hide = lab.page.get_by_label("hide the first token and renormalise").first
+    hide = lab.page.get_by_label("hide the first token and share out the rest").first
     captions = [one.locator(".lv-caption") for one in (atlas, large)]
     whole = [caption.inner_text() for caption in captions]
     hide.check()

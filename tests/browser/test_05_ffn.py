@@ -162,7 +162,7 @@ def test_another_text_reaches_every_picture(lab):
     box.press("Enter")
     strip, output = shown(lab, "Suppose this head attends", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
-    expect(output.locator(".lv-stays")).to_contain_text("“Greece” → “Germany”", timeout=60_000)
+    expect(output.locator(".lv-stays")).to_contain_text("With “Greece”, ", timeout=60_000)
     pushed, _ = shown(lab, "Suppose this head attends", "signed_bars")
     expect(pushed).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"

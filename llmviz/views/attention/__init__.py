@@ -7,7 +7,13 @@ from llmviz.views.attention.head_explorer import HeadExplorer
 from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads
-from llmviz.views.attention.why_there import KINDS, WhyThere, kind_of_largest_part, score_question
+from llmviz.views.attention.why_there import (
+    KINDS,
+    WhyThere,
+    kind_of_largest_part,
+    score_explanation,
+    score_question,
+)
 
 __all__ = [
     "KINDS",
@@ -22,5 +28,6 @@ __all__ = [
     "TwoHeads",
     "WhyThere",
     "kind_of_largest_part",
+    "score_explanation",
     "score_question",
 ]

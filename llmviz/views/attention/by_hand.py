@@ -134,7 +134,7 @@ class HeadByHand(View):
         VectorPicture,
         [0.0],
         index_name="number",
-        caption="3 · The values, each times its weight, added up: what this head carries over",
+        caption="3 · The values, each times its weight, added up: what this head passes on",
     )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights

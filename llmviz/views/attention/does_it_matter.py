@@ -66,7 +66,7 @@ class DoesItMatter(OfFact, GuessFirst):
         pair, heads = scene.pair, [head_name(*head) for head in scene.heads]
         last, theirs = quote(pair.trace.pieces[-1].strip()), named(pair, pair.answers)[1]
         return (
-            f"{', '.join(heads[:-1])} and {heads[-1]} attend most to {subjects(pair)[0]}. We switch all three off at "
+            f"{', '.join(heads[:-1])} and {heads[-1]} attend most to {subjects(pair)[0]}. You switch all three off at "
             f"{last}. {theirs} had {percent(pair.answer_probs()[1])}. What probability does it have now?"
         )
 

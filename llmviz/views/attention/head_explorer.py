@@ -30,7 +30,7 @@ from llmviz.views.kit.state_fields import (
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
-HIDE_FIRST = "hide the first token and renormalise"
+HIDE_FIRST = "hide the first token and share out the rest"
 HIDDEN = ", first token hidden"
 
 
@@ -105,7 +105,7 @@ class HeadExplorer(View):
     def grid(self, scene: Scene) -> dict:
         seen, n = experiments.overview(scene.run, MAP_SIZE, scene.hide_first), len(scene.run.tokens)
         heads, tokens = seen.scores[0].size, "one token" if n == 1 else f"{n} tokens"
-        hidden = ", the first token hidden, the rest renormalised" if scene.hide_first else ""
+        hidden = ", the first token hidden, the rest shared out" if scene.hide_first else ""
         note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         return {
             "values": seen.maps,

@@ -106,9 +106,9 @@ class Sink(View):
         )
         return self._line(scene, experiments.heads_on_first(scene.weights), caption) | {"y_max": float(most)}
 
-    @part(lambda _: wide(LinePlot(names=["length"], **AXIS)))
+    @part(lambda _: wide(LinePlot(names=["length of the value vector"], **AXIS)))
     def lengths(self, scene: Scene) -> dict:
-        caption = "How long each token's value is (mean over all layers and heads)"
+        caption = "Length of each token's value vector (mean over all layers and heads)"
         return self._line(scene, experiments.value_norms(scene.known("read")), caption)
 
     @sentences

@@ -97,8 +97,9 @@ class WhyThere(View):
         before, after, others = map(percent, (scene.weights[scene.chosen], left[largest], np.median(left)))
         return [
             f"Largest pair: {names[asks]} of the query with {names[offers]} of the key, {beyond.max():+.2f}.",
-            f"Test: give this key the other keys' mean of {names[largest]}, and its weight goes from {before} to "
-            f"{after}. Do the same with each part in turn, and the median is {others}.",
+            f"Replace {names[largest]} at {isolated(scene.run.pieces[scene.chosen])} with its mean at the other keys: "
+            f"the attention weight goes from {before} to {after}. Replacing each part in turn leaves {others} "
+            "(median).",
         ]
 
 
@@ -132,10 +133,22 @@ def score_question(trace: Trace, layer: int, head: int) -> str:
     )
 
 
-def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:
-    """Return which of `KINDS` the largest part of the largest key's score is."""
+def largest_part(trace: Trace, layer: int, head: int) -> tuple[int, str]:
+    """Return the key with the largest weight, and the part of its stream that raises the score most."""
     key = largest_key(trace.blocks[layer].attention_at(-1).pattern[head, 0])
     parts = score_parts(trace, layer, head)
-    return ["embedding", "attention", "FFN"].index(
-        parts.names[parts.beyond(key).sum(axis=0).argmax()].split()[0]
-    )
+    return key, parts.names[parts.beyond(key).sum(axis=0).argmax()]
+
+
+def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:
+    """Return which of `KINDS` the largest part of the largest key's score is."""
+    _, name = largest_part(trace, layer, head)
+    return ["embedding", "attention", "FFN"].index(name.split()[0])
+
+
+def score_explanation(trace: Trace, layer: int, head: int) -> str:
+    """Return what the largest part of the largest key's score is, in a sentence."""
+    key, name = largest_part(trace, layer, head)
+    there, last = quote(trace.pieces[key]), quote(trace.pieces[-1])
+    best = f"the embedding of {there}" if name == "embedding" else f"what {name} added at {there}"
+    return f"What fits the query of {last} best is {best}."

@@ -88,9 +88,8 @@ class Fact(View):
         if pair is None:
             return [problem]
         probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
-        answers = zip(named(pair, pair.answers), map(percent, probs))
-        both = " / ".join(f"{answer} {share}" for answer, share in answers)
-        return [" ".join([f"{' → '.join(subjects(pair))} · {both}", no_fact(pair)]).rstrip()]
+        both = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
+        return [*(f"With {subject}, {answer} has {share}." for subject, answer, share in both), no_fact(pair)]
 
 
 def subject_of(trace: Trace, chosen: int | None) -> int:
