@@ -131,9 +131,7 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     return rank_pushed(pair, pair.answers[0], head, in_twin=in_twin)
 
 
-def rank_pushed(
-    pair: Pair, token: int, head: tuple[int, int] | None = None, *, in_twin: bool = False
-) -> int:
+def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
     """Return the rank of any token, as `rank_of_answer` does that of the answer."""
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)

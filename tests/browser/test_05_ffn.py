@@ -60,7 +60,7 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
 
 
 def test_a_neuron_reads_while_you_type(lab):
-    strip, output = shown(lab, "does this neuron fire", "token_strip")
+    strip, output = shown(lab, "this neuron's weakest firing", "token_strip")
     expect(strip.locator(".lv-caption")).to_contain_text("neuron 898 of layer 0")
     box = output.get_by_role("textbox")
     box.fill("a cat saw a")

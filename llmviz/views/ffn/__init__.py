@@ -1,7 +1,13 @@
 """Pictures of stage 5: one token through one FFN, neurons that fire at a word, a logit's parts, and a fact's way."""
 
-from llmviz.views.ffn.by_hand import FFNByHand, asked_at
-from llmviz.views.ffn.detectors import ArticleNeuron, WordNeurons, asked_of_articles, contrast_of_articles
+from llmviz.views.ffn.by_hand import FFNByHand, asked_at, written_below_zero
+from llmviz.views.ffn.detectors import (
+    UNSEEN,
+    ArticleNeuron,
+    WordNeurons,
+    asked_of_articles,
+    contrast_of_articles,
+)
 from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
@@ -9,6 +15,7 @@ from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.patch_map import PatchMap
 
 __all__ = [
+    "UNSEEN",
     "ArticleNeuron",
     "FFNByHand",
     "Fact",
@@ -21,4 +28,5 @@ __all__ = [
     "asked_of_articles",
     "contrast_of_articles",
     "logit_asked",
+    "written_below_zero",
 ]
