@@ -228,7 +228,7 @@ CLAIMS = (
             unit="times",
         ),
         word_found_elsewhere=on_words(
-            "On a text of over 200 tokens that the search hasn't seen, most of these neurons fire more strongly at another token.",
+            "On another text, of over 200 tokens, most of these neurons fire more strongly at another token.",
             "How many of those that fire twice as strongly at the word still fire most strongly at it?",
             partial(held_elsewhere, of_all=False),
             Bounds(within=below(50), control=Bounds(within=below(2))),

@@ -36,10 +36,11 @@ def written_below_zero(trace: Trace, layer: int) -> str:
     below_zero, written = gates_below_zero(trace)
     of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
     gates = trace.blocks[layer].ffn_at(slice(-1, None)).gate
+    middle = np.median(gates[gates > 0])
     last = trace.model.config.n_layers - 1
     return (
-        f"They are {100 * below_zero[layer]:.0f}% of the neurons, so each writes {of_another[layer]:.0f}% as much as one "
-        f"with a gate above zero. Half of the gates above zero are under {np.median(gates[gates > 0]):.2f}, where silu "
+        f"They are {100 * below_zero[layer]:.0f}% of the neurons, so each writes {of_another[layer]:.0f}% as much as "
+        f"one with a gate above zero. Half of the gates above zero are under {middle:.2f}, where silu "
         f"is small, too. In layer {last}, each writes {of_another[last]:.0f}% as much."
     )
 
