@@ -135,6 +135,17 @@ def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
     assert computed[1:] == [prompt.trace]
 
 
+def test_an_answer_is_about_an_earlier_text_until_its_text_is_back(tiny_model):
+    prompt = views.Prompt(tiny_model, "The cat")
+    question = Predict("How many?", answer=lambda trace: len(trace.tokens), about=prompt)
+    question.card.committed = True
+    explained = []
+    for text in ("a", "The cat"):
+        prompt.box.value = text
+        explained.append(question.card.explained)
+    assert explained[0] and not explained[1]
+
+
 def test_an_open_card_keeps_a_guess_that_still_fits(tiny_model):
     prompt = views.Prompt(tiny_model, "The cat")
     same = Predict("How many?", answer=lambda trace: len(trace.tokens), about=prompt)

@@ -8,11 +8,11 @@ from llmviz.views.ffn.detectors import (
     asked_of_articles,
     contrast_of_articles,
 )
-from llmviz.views.ffn.taken_apart import LogitTakenApart, logit_asked
+from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_elsewhere, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
 from llmviz.views.kit.fact import Fact
-from llmviz.views.kit.patch_map import PatchMap
+from llmviz.views.kit.patch_map import PatchMap, TokenMap
 
 __all__ = [
     "UNSEEN",
@@ -22,11 +22,13 @@ __all__ = [
     "LogitTakenApart",
     "PatchMap",
     "TenCountries",
+    "TokenMap",
     "WhatTheMoverSays",
     "WordNeurons",
     "asked_at",
     "asked_of_articles",
     "contrast_of_articles",
+    "ffns_elsewhere",
     "logit_asked",
     "written_below_zero",
 ]

@@ -109,12 +109,13 @@ class PatchMap(OfFact, GuessFirst):
     """
 
     experiment, as_it_comes, stage = "patched", ("map",), "ffn"
+    offered: tuple[str, ...] = (*WHAT,)  # what can be patched
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
         """The guess, what is patched, and whether it is from the control."""
 
-        what: str = choice("vectors", "Patch", [*WHAT], make=controls.toggles)
+        what: str = choice("vectors", "Patch", lambda view: view.offered, make=controls.toggles)
         control: bool = tick("Control: patch from a text with the same answer")
 
     arrangement = ("card", ("what", "control", "progress"), "map", "message", "refusal")
@@ -256,6 +257,12 @@ class PatchMap(OfFact, GuessFirst):
             "llmviz.ops.softmax(logits)[token]",
             result,
         )
+
+
+class TokenMap(PatchMap):
+    """The map of tokens only: single heads would answer the question about them before it is asked."""
+
+    offered = "vectors", "attention", "FFN"
 
 
 def usual(pair: Pair, answer: int) -> float:

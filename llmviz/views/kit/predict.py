@@ -6,11 +6,10 @@ A view of one's own that asks before it measures is a `GuessFirst`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
-from weakref import ReferenceType, ref
 
 import ipywidgets
 import numpy as np
@@ -179,7 +178,7 @@ class Answered:
     """A question about a run, with the reader's guess and the answer, as they were when the reader committed."""
 
     asked: Asked
-    about: ReferenceType
+    about: Hashable
     guess: float | None = None
     answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
     explain: str = ""
@@ -259,7 +258,7 @@ class Predict(View):
 
     @shared
     def answer(self, scene: Scene) -> Answered:
-        asked, about = scene.asked, ref(self if scene.run is None else scene.run)
+        asked, about = scene.asked, self.inputs()
         try:
             answer = asked.settled(self._of(self._answer, scene.run))
             return Answered(asked, about, answer=answer, explain=self._of(self._explain, scene.run))
@@ -299,7 +298,7 @@ class Predict(View):
             verdict = {"verdict": _no_answer(answered.problem)}
             return answered.asked.card(answered.guess, True, None) | verdict
         explain = answered.explain
-        if answered.about() is not (self if scene.run is None else scene.run):
+        if answered.about != self.inputs():
             explain = f"{explain} {EARLIER}".strip()
         return answered.asked.card(answered.guess, True, answered.answer, explain)
 
