@@ -143,7 +143,8 @@ def test_an_answer_is_about_an_earlier_text_until_its_text_is_back(tiny_model):
     for text in ("a", "The cat"):
         prompt.box.value = text
         explained.append(question.card.explained)
-    assert explained[0] and not explained[1]
+    assert explained[0]
+    assert not explained[1]
 
 
 def test_an_open_card_keeps_a_guess_that_still_fits(tiny_model):

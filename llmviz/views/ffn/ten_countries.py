@@ -67,8 +67,8 @@ class TenCountries(GuessFirst):
         row_axis="capital of",
         col_axis="own capital, or the next country's",
         blank="not measured yet",
-        caption="Probability (in %) of a country's own capital and of the next one's, with the head patched from the next "
-        f"country's run. Another head: the strongest of {N_RANDOM} random ones",
+        caption="Probability (in %) of a country's own capital and of the next one's, with the head patched from the "
+        f"next country's run. Another head: the strongest of {N_RANDOM} random ones",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}
