@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from llmviz.views.differences.rounding import STAYS
 from messages import holding, numbers
 from tiny_gguf import VARIANTS, write
 
@@ -16,7 +17,6 @@ from llmviz.experiments import small_models
 from llmviz.model import Model
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
-from llmviz.views.differences.rounding import STAYS
 from llmviz.weights import SUPPORTED, random_weights, stored
 from llmviz.where import VARIABLE
 
