@@ -132,7 +132,12 @@ def _short(value) -> str:
 
 def count_pairs(attempt: Callable) -> Verdict:
     """Check that `attempt(parts)` gives a dict: each pair of neighbours, as a tuple, and how often it occurs."""
-    cases = [(["c", "h", "u", "c", "k", "c", "h"],), (["l", "a", "l", "a"],), (["o", "o", "o"],), (["a"],)]
+    cases = [
+        (["c", "h", "u", "c", "k", "c", "h"],),
+        (["l", "a", "l", "a", "l"],),
+        (["o", "o", "o"],),
+        (["a"],),
+    ]
 
     def counted(parts, pairs=None):
         pairs = [(parts[i], parts[i + 1]) for i in range(len(parts) - 1)] if pairs is None else pairs
@@ -152,6 +157,9 @@ def count_pairs(attempt: Callable) -> Verdict:
         "Your keys are the two parts merged. Use tuples as keys: (left, right).": glued,
         "You count each pair only once. Add 1 every time it occurs.": lambda parts: dict.fromkeys(
             counted(parts), 1
+        ),
+        "You leave out the last pair. Every part except the last begins one.": lambda parts: counted(
+            parts[:-1]
         ),
         "You pair the last part with the first. The last part has no right neighbour, so stop "
         "before it.": lambda parts: counted(parts, list(zip(parts, parts[1:] + parts[:1]))),
@@ -224,19 +232,20 @@ def split(guess: object, pieces: Sequence[str]) -> Verdict:
     if guess is None or guess is Ellipsis or (isinstance(guess, str | list | tuple) and not guess):
         return Verdict(None, "Not attempted yet.")
     if any(re.search("<0x[0-9A-F]{2}>", piece) for piece in pieces):
-        return Verdict(False, "The model cuts this word inside a character. Try another word.")
+        return Verdict(False, "The tokenizer cuts this word inside a character. Try another word.")
     word, cut = "".join(pieces), " | ".join(pieces)
     if not isinstance(guess, list | tuple) or not all(isinstance(part, str) for part in guess):
         return Verdict(False, 'Write the pieces as a list of texts, such as ["token", "ization"].')
     if "".join(guess) != word:
         return Verdict(False, f"Your pieces spell “{''.join(guess)}”. They should spell “{word}”.")
     if list(guess) == list(pieces):
-        return Verdict(True, f"That's exactly how the model cuts it: {cut}.")
+        return Verdict(True, f"That's exactly how the tokenizer cuts it: {cut}.")
     wanted, yours = _cuts(pieces), _cuts(guess)
     if not wanted:
         return Verdict(False, "The model doesn't cut this word.")
     return Verdict(
-        False, f"You found {len(wanted & yours)} of the model's {len(wanted)} cuts. You made {len(yours)}."
+        False,
+        f"You found {len(wanted & yours)} of the tokenizer's {len(wanted)} cuts. You made {len(yours)}.",
     )
 
 
@@ -253,7 +262,10 @@ def cosine(attempt: Callable) -> Verdict:
     cases = [(rng.normal(size=n), scale * rng.normal(size=n)) for n, scale in ((3, 2.0), (576, 0.1))]
     mistakes: Mistakes = {
         "That's the dot product. Divide it by both lengths (np.linalg.norm).": lambda a, b: float(a @ b),
-        "You multiplied number by number. Add up the products (a @ b does both).": lambda a, b: a * b,
+        "You have one number for each position. Add up the products (a @ b does both).": [
+            lambda a, b: a * b,
+            lambda a, b: a * b / _length(a) / _length(b),
+        ],
         "You divide by the squared lengths. A length is the square root of v @ v.": lambda a, b: float(
             a @ b / _length(a) ** 2 / _length(b) ** 2
         ),
@@ -316,6 +328,9 @@ def nearest_token(attempt: Callable) -> Verdict:
             float(cosines(vector, table).max())
         ),
         "Those are all the cosines. Return the number of the row with the largest (argmax).": cosines,
+        "That's an array or a list. Return the number of the row on its own.": lambda vector, table: (
+            np.argsort(-cosines(vector, table))[:1]
+        ),
     }
     return compare(
         attempt,
@@ -330,17 +345,23 @@ def analogy(attempt: Callable) -> Verdict:
     """Check that `attempt(a, b, c, table)` gives the row nearest to table[a] - table[b] + table[c], not a, b or c."""
     rng = np.random.default_rng(11)
     cases = []
-    for n, d, lengths in ((12, 24, (3, 1, 2)), (30, 48, (2, 1, 3))):
+    for n, d, lengths in ((18, 24, (3, 1, 2)), (30, 48, (2, 1, 3))):
         table = rng.normal(size=(n, d)) / np.sqrt(d)
-        common, *own = np.linalg.qr(rng.normal(size=(d, 6)))[0].T
-        a, b, c, answer, long = (int(i) for i in rng.permutation(n)[:5])
+        common, *own = np.linalg.qr(rng.normal(size=(d, 16)))[0].T
+        a, b, c, long, answer, *decoys = (int(i) for i in rng.permutation(n)[:15])
         # nearest to the sum is the longer one of a and c, then the other, then b: all three must be left out
         for i, length, part, mine in zip((a, b, c), lengths, (1, 0.3, 1), own):
             table[i] = length * (common + part * mine)
-        sum_ = table[a] - table[b] + table[c]
-        sum_ /= _length(sum_)
-        table[answer] = sum_ + 1.3 * own[3]
-        table[long] = 30 * (sum_ + 2 * own[4])  # farther off, but its length gives it the largest dot product
+        right = _unit(table[a] - table[b] + table[c])
+        table[long] = 30 * (
+            right + 2 * own[3]
+        )  # farther off, but its length gives it the largest dot product
+        # Each other sum has a nearest row of its own, so that none of them passes for the right one.
+        times = "1 0 1, 1 0 0, 0 0 1, 1 1 1, 1 -1 0, 0 -1 1, 1 -2 1, 1 -.5 1, 1 1 -1, -1 1 1"
+        others = [[float(by) for by in each.split()] for each in times.split(", ")]
+        sums = [right, *(_unit(np.array(by) @ table[[a, b, c]]) for by in others)]
+        for i, sum_, mine in zip((answer, *decoys), sums, own[4:]):
+            table[i] = sum_ + 1.3 * mine
         cases.append((a, b, c, table))
 
     def ranked(vector, table):
@@ -372,6 +393,16 @@ def analogy(attempt: Callable) -> Verdict:
         "You swapped b and c: king - man + woman is table[a] - table[b] + table[c].": lambda a, b, c, table: (
             best(table[a] - table[c] + table[b], table, {a, b, c})
         ),
+        "You left out b. Subtract its row.": lambda a, b, c, table: best(
+            table[a] + table[c], table, {a, b, c}
+        ),
+        "You added b. Subtract it.": lambda a, b, c, table: best(
+            table[a] + table[b] + table[c], table, {a, b, c}
+        ),
+        "Use all three rows: table[a] - table[b] + table[c].": [
+            lambda a, b, c, table, times=times: best(np.array(times) @ table[[a, b, c]], table, {a, b, c})
+            for times in ((1, 0, 0), (0, 0, 1), (1, -1, 0), (0, -1, 1))
+        ],
     }
     return compare(
         attempt,
@@ -385,6 +416,10 @@ def analogy(attempt: Callable) -> Verdict:
 
 def _length(vector) -> float:
     return float(np.sqrt((vector**2).sum()))
+
+
+def _unit(vector) -> np.ndarray:
+    return vector / _length(vector)
 
 
 # --- 03 position
@@ -458,8 +493,10 @@ def rotate_pair(attempt: Callable) -> Verdict:
         "Your hand turns the wrong way. The minus belongs to b · sin, in the first number.": lambda a, b, angle: (
             turned(a, b, -angle)
         ),
-        "You converted the angle, but it's already in radians. Pass it to np.cos and np.sin "
-        "unchanged.": lambda a, b, angle: turned(a, b, np.radians(angle)),
+        "You converted the angle, but it's already in radians. Pass it to np.cos and np.sin unchanged.": [
+            lambda a, b, angle: turned(a, b, np.radians(angle)),
+            lambda a, b, angle: turned(a, b, np.degrees(angle)),
+        ],
         "Your second number uses the new a. Both numbers need the old one, so store it before you "
         "change it.": one_after_the_other,
         "You swapped a and b. a is the first number.": lambda a, b, angle: turned(b, a, angle)[::-1],
@@ -472,6 +509,9 @@ def rotate_pair(attempt: Callable) -> Verdict:
         "Your second number hasn't changed. It turns as well: a · sin + b · cos.": lambda a, b, angle: (
             np.array([turned(a, b, angle)[0], b])
         ),
+        "You swapped the two results. a · cos − b · sin is the first.": lambda a, b, angle: turned(
+            a, b, angle
+        )[::-1],
     }
     return compare(
         attempt, cases, turned, mistakes, "Right. The hand has turned, and its length is unchanged."

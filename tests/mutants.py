@@ -4,7 +4,8 @@ tests/test_mutants.py plants each in a copy, where the contract suite must fail:
 few views where the fault is in the base.
 """
 
-VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
+VIEW, JOBS, PUT = "views/kit/view.py", "views/kit/jobs.py", "views/kit/put.py"
+FIELDS, MEASURED = "views/kit/state_fields.py", "views/kit/measurements.py"
 DETECTORS = "views/ffn/detectors.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 TURNS, STEPS, TREE = (
@@ -58,47 +59,47 @@ MUTANTS = {
         "or (scene, {})",
     ),
     "what is hidden stays hidden": (
-        VIEW,
+        PUT,
         'display = "none" if traits.get("hidden") else ""',
         'display = "none" if traits.get("hidden") else widget.layout.display or ""',
     ),
     "everything is sent each time": (
-        VIEW,
+        PUT,
         "{name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}",
         "dict(traits)",
     ),
-    "each trait is a message": (VIEW, "    with widget.hold_sync():", "    with contextlib.nullcontext():"),
+    "each trait is a message": (PUT, "    with widget.hold_sync():", "    if True:"),
     # Jobs and their results
     "results of another text are shown": (
-        VIEW,
+        JOBS,
         "return type(self), name, self.inputs(), ",
         "return type(self), name, ",
     ),
     "results of another setting are shown": (
-        VIEW,
+        JOBS,
         "self.inputs(), tuple(getattr(state, read) for read in reads)",
         "self.inputs()",
     ),
     "a stop does not stop": (
-        VIEW,
+        JOBS,
         'self._measurements.set(key, status="stopped")\n        elif',
         "pass\n        elif",
     ),
-    "a stop is forgotten": (VIEW, 'goes_on or (status == "new" and needed)', "goes_on or needed"),
-    "a job never comes to its end": (VIEW, 'self._measurements.set(key, status="done")', "pass"),
-    "a job that is ended is thought to run": (VIEW, 'self._measurements.set(key, status="new")', "pass"),
+    "a stop is forgotten": (JOBS, 'goes_on or (status == "new" and needed)', "goes_on or needed"),
+    "a job never comes to its end": (JOBS, 'self._measurements.set(key, status="done")', "pass"),
+    "a job that is ended is thought to run": (JOBS, 'self._measurements.set(key, status="new")', "pass"),
     "a stop forgets what is known": (
-        VIEW,
+        JOBS,
         'set(key, status="stopped")\n        elif',
         'set(key, status="stopped", result=None)\n        elif',
     ),
     "a late press begins a job": (
-        VIEW,
+        JOBS,
         "elif not comes_too_late",
         "elif True",
     ),
     "nothing happens by itself": (
-        VIEW,
+        JOBS,
         "            return self.by_itself(self.state)\n",
         "            return None\n",
     ),
@@ -113,11 +114,11 @@ MUTANTS = {
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
         AS_CODE,
-        "value = getattr(view.state, name)",
-        "value = getattr(first, name)",
+        "state = vars(view.state)",
+        "state = vars(view.State())",
     ),
     "the text form shows what is hidden": (PICTURE, ' or child.layout.display == "none"', ""),
-    "a closed view is told of results": (VIEW, "        self._measurements.views.discard(self)\n", ""),
+    "a closed view is told of results": (JOBS, "            self._measurements.views.discard(self)\n", ""),
     "parts outlive their view": (
         LIFETIME,
         "        for part in parts:\n            close(part)\n        _empty(self)",

@@ -81,9 +81,10 @@ def test_tokenization_right_answers_pass(check, right):
         (checks.count_pairs, lambda parts: Counter(zip(parts[::2], parts[1::2])), 1),
         (checks.count_pairs, lambda parts: Counter(a + b for a, b in pairwise(parts)), 2),
         (checks.count_pairs, lambda parts: dict.fromkeys(pairwise(parts), 1), 3),
-        (checks.count_pairs, lambda parts: Counter(zip(parts, [*parts[1:], parts[0]])), 4),
-        (checks.count_pairs, lambda parts: Counter(pairwise(parts)).most_common(), 5),
-        (checks.count_pairs, lambda parts: Counter(tuple(sorted(p)) for p in pairwise(parts)), 6),
+        (checks.count_pairs, lambda parts: Counter(pairwise(parts[:-1])), 4),
+        (checks.count_pairs, lambda parts: Counter(zip(parts, [*parts[1:], parts[0]])), 5),
+        (checks.count_pairs, lambda parts: Counter(pairwise(parts)).most_common(), 6),
+        (checks.count_pairs, lambda parts: Counter(tuple(sorted(p)) for p in pairwise(parts)), 7),
         (checks.count_pairs, lambda parts: [("c", "h"), "u"], None),
         (checks.merge, lambda parts, pair: parts, 0),
         (
@@ -172,6 +173,7 @@ def test_embeddings_right_answers_pass(check, right):
     [
         (checks.cosine, lambda a, b: a @ b, 0),
         (checks.cosine, lambda a, b: a * b, 1),
+        (checks.cosine, lambda a, b: unit(a) * unit(b), 1),
         (checks.cosine, lambda a, b: a @ b / (a @ a) / (b @ b), 2),
         (checks.cosine, lambda a, b: unit(a) @ b, 3),
         (checks.cosine, lambda a, b: a @ unit(b), 4),
@@ -216,6 +218,7 @@ def test_embeddings_right_answers_pass(check, right):
             lambda vector, table: np.array([unit(row) @ unit(vector) for row in table]),
             6,
         ),
+        (checks.nearest_token, lambda vector, table: [nearest_row(vector, table)], 7),
         (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - t[b] + t[c], t), 0),
         *(
             (
@@ -235,6 +238,14 @@ def test_embeddings_right_answers_pass(check, right):
         (checks.analogy, lambda a, b, c, t: a - b + c, 3),
         (checks.analogy, lambda a, b, c, t: t[a] - t[b] + t[c], 4),
         (checks.analogy, lambda a, b, c, t: nearest_row(t[a] + t[b] - t[c], t, (a, b, c)), 5),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] + t[c], t, (a, b, c)), 6),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] + t[b] + t[c], t, (a, b, c)), 7),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a], t, (a, b, c)), 8),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[c], t, (a, b, c)), 8),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[c] - t[b], t, (a, b, c)), 8),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - t[b], t, (a, b, c)), 8),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - 2 * t[b] + t[c], t, (a, b, c)), None),
+        (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - t[b] / 2 + t[c], t, (a, b, c)), None),
     ],
 )
 def test_embeddings_mistakes_are_named(mistake_told, check, wrong, mistake):
@@ -328,6 +339,8 @@ def test_position_right_answers_pass(check, right):
         (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d)[:, ::2], 7),
         (checks.sinusoid_table, lambda n, d: np.zeros((d, n)), None),
         (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, -angle), 0),
+        (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, np.degrees(angle)), 1),
+        (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, angle)[::-1], 7),
         (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, angle * np.pi / 180), 1),
         (
             checks.rotate_pair,

@@ -14,9 +14,6 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Pages that are still to be marked.
 LEFT = {
     "06_sampling",
-    "07_text",
-    "08_size",
-    "09_fine_tuning",
 }
 
 

@@ -31,7 +31,7 @@ from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.sent import values_of_picture
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights
 
@@ -121,10 +121,8 @@ VIEWS = {
     "journey": views.Journey,
     "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
     "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
-    "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
     "clocks": position.Clocks,
     "two hands": position.TwoHands,
-    "score by distance": position.ScoreByDistance,
     "unordered set": lambda prompt, **state: position.UnorderedSet(prompt, " cat", " mat", **state),
     "shuffled head": position.ShuffledHead,
     "one back": position.OneBack,
@@ -328,7 +326,7 @@ async def settled(view):
 
 def boxes(view):
     """The text boxes that a view follows or shows."""
-    return [box for box in {*inside(view, TextBox), view.source} if isinstance(box, TextBox)]
+    return [box for box in {*inside(view, Prompt), view.source} if isinstance(box, Prompt)]
 
 
 def buttons(view):
@@ -406,14 +404,14 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
         for name, job in view.jobs.items():
-            if job.start and name not in view._at_work:
+            if job.start and not view._work[name].doing:
                 view.parts[name].click()
             for _ in range(4):
                 await asyncio.sleep(0)
-            if name in view._at_work:
+            if view._work[name].doing:
                 so_far = view._measured(name, view.state)
                 view.parts[name].click()
-                assert name not in view._at_work
+                assert not view._work[name].doing
                 known = view._measured(name, view.state)
                 assert (known.status, known.share) == ("stopped", so_far.share)
                 assert known.result is so_far.result

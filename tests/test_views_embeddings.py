@@ -82,7 +82,7 @@ def test_a_page_holds_the_words_that_its_text_names(model):
         pictures.NeighbourExplorer(model, "hot"),
     )
     assert (
-        {"king", "banana", "cat", "mouse"} == {*cosines.values_on_page("a")} == {*cosines.values_on_page("b")}
+        {"king", "banana", "cat", "mouse"} < {*cosines.values_on_page("a")} < {*cosines.values_on_page("b")}
     )
     assert {"hot", "bank"} < {*neighbours.values_on_page("word")}
     assert pictures.ArrowExplorer(model, "king", "queen").values_on_page("a") == []

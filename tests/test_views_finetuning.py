@@ -15,7 +15,6 @@ from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
 from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
-from llmviz.views.differences.example_table import AnswerTable
 from llmviz.views.kit.text_box import read
 from llmviz.weights import random_weights
 
@@ -87,12 +86,12 @@ def test_what_a_training_changes(tuned):
     model, update = tuned.run, tuned.trace.tuned.progress.update
     assert fine_tuning.n_trained(model) == sum(low.down.size + low.up.size for low in update.values())
     after = training.updated(model, update)
-    for (layer, name), share in fine_tuning.relative_update(model, update).items():
-        old, new = (getattr(each.weights.layers[layer], name) for each in (model, after))
-        assert share == pytest.approx(np.sqrt(((new - old) ** 2).sum() / (old**2).sum()), rel=1e-3)
-    columns = differences.WhatChanged(tuned).parts["plot"].values.T
-    changed = {layer for layer, _ in update}
-    assert [(column > 0).all() for column in columns] == [layer in changed for layer in range(len(columns))]
+    changed = {
+        layer
+        for layer, (old, new) in enumerate(zip(model.weights.layers, after.weights.layers))
+        if not np.array_equal(old.W_down, new.W_down)
+    }
+    assert changed == {layer for layer, _ in update}
 
 
 # --- the table, and the training ---
@@ -140,12 +139,11 @@ def test_answers_with_a_word_of_the_list_are_counted(tuning, monkeypatch):
 )
 def test_a_table_that_cannot_be_taught_is_said(tuning, examples, says):
     tuning.controls["examples"].value = examples
-    for view in (tuning, differences.HowMany(tuning)):
-        assert says in repr(view.parts["refusal"])
-        assert view.parts["begin"].disabled
-        view.parts["card"].committed = True
-        assert not view.parts["card"].committed  # the question is open again
-        assert not view.busy
+    assert says in repr(tuning.parts["refusal"])
+    assert tuning.parts["begin"].disabled
+    tuning.parts["card"].committed = True
+    assert not tuning.parts["card"].committed  # the question is open again
+    assert not tuning.busy
 
 
 def test_another_table_opens_the_question_and_leaves_what_was_trained(tuned):
@@ -173,7 +171,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
         assert one.parts["card"].verdict
         other.parts["card"].ask_again()
         assert not other.busy
-        differences.WhatChanged(one)
+        differences.BeforeAfter(one)
         one.parts["train"].click()
         assert one.busy
         one.leave()  # its cell runs again, and somebody still follows it
@@ -185,51 +183,32 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
     asyncio.run(scene())
 
 
-def test_numbers_that_overflow_are_said(tuning, monkeypatch):
-    def runs_away(*_arguments, **_options):
-        yield from ()
-        raise FloatingPointError("it ran away")
-
-    monkeypatch.setattr(training, "finetune", runs_away)
-    tuning.parts["card"].committed = True
-    assert tuning.parts["card"].verdict == "It ran away."
-    assert tuning.trace.tuned is None
-
-
 # --- what follows a training ---
 
 
 def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
     cost = differences.Cost(tuning, {"a text": "abc"})
     assert repr(cost.parts["refusal"]) == FIRST
-    for kind in (differences.BeforeAfter, differences.WhatChanged, differences.Amount):
+    for kind in (differences.BeforeAfter, differences.Amount):
         assert said(kind(tuning)) == FIRST
 
 
 def test_before_and_after_side_by_side(tuned):
     view = differences.BeforeAfter(tuned)
     view.controls["question"].value = "<b>"
-    groups = view.parts["table"].groups
-    assert [*map(list, groups.values())] == [["<b>"], ["a", "d"], [*ASKED]]
+    asked_ = [[row[0] for row in rows] for rows in view.parts["table"].sections.values()]
+    assert asked_ == [["<b>"], ["a", "d"], [*ASKED]]
+    taught = [answer for _, answer in tuned.trace.tuned.examples]
+    for *_, after, nearest in view.parts["table"].sections["Not taught"]:
+        assert nearest == "{} ({})".format(*fine_tuning.nearest_text(after, taught))
     assert "<b>" not in view.parts["table"].value
     assert "&lt;b&gt;" in view.parts["table"].value
     view.controls["question"].value = "\udce0"  # cannot be written: no token is left
     assert read("\udce0", tuned.run.tokenizer).message == said(view)
     view.controls["question"].value = "word " * 300
     assert re.search(holding(200), said(view))
-    short, *others = view.parts["table"].groups["Yours"]
+    [(short, *_)] = view.parts["table"].sections["Yours"]
     assert len(short) < 90
-    assert others == ["<b>"]
-
-
-def test_what_the_nearest_taught_answer_does_not_have_is_underlined():
-    table = AnswerTable("question", "before", "after", "nearest")
-    cells = "arr & so", "Arr & so <3", "arr!", "(2 changed)"
-    table.groups = {"Yours": {"q": cells}}
-    assert "Arr &amp; <u>so</u> &lt;<u>3</u>" in table.value
-    assert table.value.count("<u>") == 2
-    assert "arr! (2 changed)" in table.value
-    assert repr(table) == " | ".join(["q", *cells])
 
 
 @pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])
@@ -255,27 +234,14 @@ def test_cost_counts_what_it_shows(tuned, begun):
 def test_nothing_of_the_update_is_the_model_before(tuned):
     view = differences.Amount(tuned, "abc", amount=0.0)
     prompts = asked(tuned.run, "abc"), tuned.run.tokenizer.encode("abc")
-    written = [(["", *fine_tuning.writing(tuned.run, tokens)][-1],) for tokens in prompts]
-    assert [*view.parts["table"].groups[""].values()] == written
+    written = [["", *fine_tuning.writing(tuned.run, tokens)][-1] for tokens in prompts]
+    assert [text for _, text in view.parts["table"].sections[""]] == written
     view.controls["question"].value = ""
     assert said(view) == read("", tuned.run.tokenizer).message
 
 
-def test_how_many_takes_the_first_rows(tuning):
-    view = differences.HowMany(tuning, committed=True)
-    *_, last = training.finetune(
-        tuning.run, fine_tuning.conversations(tuning.trace.examples[:1]), steps=pictures.STEPS
-    )
-    for n, model in enumerate((tuning.run, last.model)):
-        assert outcome(view)[n] == [fine_tuning.answer_text(model, question) for question in ASKED]
-    assert view.parts["plot"].labels == ["none", "1", "2"]
-    about = [sum(map(fine_tuning.is_about, texts, ASKED)) for texts in outcome(view).values()]
-    assert view.parts["plot"].values[1].tolist() == about
-    assert view.parts["card"].answer == about[1]
-
-
 def test_one_fact_changes_one_layer(tiny_chat):
-    view = differences.OneFact(tiny_chat, note="So it is.")
+    view = differences.OneFact(tiny_chat)
     view.parts["card"].committed = True
     _, probs = outcome(view)
     assert probs.shape == (2, 5, 4)
@@ -290,7 +256,7 @@ def test_one_fact_changes_one_layer(tiny_chat):
     assert view.parts["map"].layout.display == "none"
     assert "Russia" not in view.parts["card"].question
     view.parts["card"].committed = True
-    assert all(name in said(view) for name in (*fine_tuning.two_others("France", "Rome"), "So it is."))
+    assert all(name in said(view) for name in fine_tuning.two_others("France", "Rome"))
     view.controls["city"].value = "Paris"
     assert re.search(holding("Paris", "France"), repr(view.parts["refusal"]))
     assert view.parts["begin"].disabled

@@ -1,5 +1,7 @@
 """Every head off on its own, and several of those that change nothing together, on the reader's text."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from messages import numbers
@@ -23,7 +25,7 @@ def n_changed(page):
 
 
 def test_each_head_is_off_alone(page, tiny_model):
-    page.parts["begin"].click()
+    page.parts["card"].committed = True
     values, marks = page.parts["map"].values, page.parts["map"].cell_text
     first = int(tiny_model.trace(TEXT).logits.argmax())
     changed = 0
@@ -46,6 +48,20 @@ def test_a_guess_starts_it_and_is_answered_at_the_end(page):
     assert numbers(card.verdict) == [n_changed(page)]
 
 
+def test_a_guess_after_a_stop_starts_it_again(page):
+    async def scene():
+        page.parts["card"].committed = True
+        page.parts["each"].click()
+        assert page.scene(page.state).status("each") == "stopped"
+        page.parts["card"].ask_again()
+        page.parts["card"].committed = True
+        while page.scene(page.state).status("each") == "running":
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+    assert page.scene(page.state).is_known
+
+
 def test_a_guess_that_cannot_be_starts_nothing(page):
     page.parts["card"].set_state({"guess": -3, "committed": True})
     assert not page.parts["card"].committed
@@ -55,7 +71,7 @@ def test_a_guess_that_cannot_be_starts_nothing(page):
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.views.the_loop.heads_off.SET_SIZES", (1, 2, 1000))
     page = views.HeadsOff(tiny_model, TEXT)
-    page.parts["begin"].click()
+    page.parts["card"].committed = True
     lines = enumerate(page.parts["map"].cell_text)
     others = {(layer, head) for head, line in lines for layer, mark in enumerate(line) if not mark}
     first = int(tiny_model.trace(TEXT).logits.argmax())
@@ -95,6 +111,6 @@ def test_another_text_takes_the_result_away(page):
     assert n_changed(page) is None
     assert not page.parts["card"].committed
     assert page.parts["map"].layout.display == "none"
-    page.parts["begin"].click()
+    page.parts["card"].committed = True
     assert n_changed(page) is not None
     assert np.isfinite(page.parts["map"].values).all()

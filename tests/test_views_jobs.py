@@ -11,14 +11,16 @@ from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import View, job, part
 
+ENDED = []  # how far each count came, with the first token of its text
+
 
 class Counting(View):
     """Counts up to `n` by itself, and its tokens at the press of a button."""
 
     @dataclass(frozen=True)
     class State:
-        n: int = number(5, "n", 9, stage="sampling")
-        other: int = number(0, "other", 9, stage="sampling")
+        n: int = number(5, "n", 9)
+        other: int = number(0, "other", 9)
 
     def arrange(self):
         p = self.parts
@@ -30,9 +32,12 @@ class Counting(View):
     @job("n")
     def up(self, scene):
         reached = scene.result("up") or []
-        while len(reached) < scene.n:
-            reached = [*reached, len(reached)]
-            yield len(reached) / scene.n, reached
+        try:
+            while len(reached) < scene.n:
+                reached = [*reached, len(reached)]
+                yield len(reached) / scene.n, reached
+        finally:  # while the view still holds everything
+            ENDED.append((scene.run.pieces[0], len(reached)))
 
     @job(start="Read the tokens", when=lambda view, scene: scene.status("up") == "done")
     def tokens(self, scene):
@@ -100,6 +105,7 @@ def test_a_stop_leaves_what_is_known_and_going_on_begins_there(prompt):
         assert view.parts["tokens"].disabled
         view.parts["up"].click()
         assert not view.busy
+        assert ENDED[-1][1] == 3  # there and then
         assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "Continue")
         assert (shown(view, "progress"), shown(view, "reached")) == ("hidden", "not done")
         view.controls["other"].value = 3  # it is not begun again by itself
@@ -155,6 +161,7 @@ def test_all_views_of_a_text_share_a_job_and_any_may_stop_it(prompt):
         assert shown(first, "up") == "Continue"
         first.parts["up"].click()
         first.close()  # and the other one carries on
+        assert ENDED[-1] == (prompt.trace.pieces[0], 3)
         await until(lambda: not second.busy)
         assert shown(second, "count") == f"{[*range(9)]}"
 

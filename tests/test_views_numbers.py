@@ -9,6 +9,11 @@ from llmviz.views.kit.numbers import amount, percent
     ("said", "text"),
     [
         (amount(-0.0, "%"), "0%"),
+        (amount(3.0), "3"),
+        (amount(0.00012345), "0.000123"),
+        (amount(1234.5), "1,234"),
+        (amount(-0.5), "−0.5"),
+        (amount(float("inf")), "∞"),
         (amount(999.6), "1,000"),
         (amount(999.4), "999"),
         (amount(-2.5e-5), "−2.5e−05"),

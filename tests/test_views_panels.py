@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from test_views_contract import VIEWS
 from widget_tree import inside
 
 import llmviz
 from llmviz import views
-from llmviz.views import attention, embeddings, ffn, sampling, tokenization
+from llmviz.views import attention, embeddings, ffn, sampling
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
@@ -79,25 +80,16 @@ def check(view, model, trace) -> int:
     return checked
 
 
-FOLLOWING = {
-    "heads": lambda prompt: attention.HeadExplorer(prompt, layer=1, head=2),
-    "by hand": lambda prompt: attention.HeadByHand(prompt, layer=1, head=2),
-    "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
-    "temperature": sampling.TemperatureExplorer,
-    "draws": lambda prompt: sampling.Draws(prompt, 50),
-    "chain": sampling.SamplerChain,
-    "surprise": sampling.Surprise,
-    "tree": lambda prompt: sampling.Continuations(prompt, n=8, length=3),
-    "two texts": lambda prompt: sampling.Writing(prompt, n=3, temperatures=(0.0, 1.3), top_ps=(1.0, 0.5)),
-    "chat end": lambda prompt: sampling.ChatEnd(prompt, n=3),
-    "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
-    "tokens": tokenization.TextTokens,
-    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
-    "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
-}
+FOLLOWING = (
+    *("head explorer", "one head by hand", "one FFN by hand", "temperature", "draws", "chain", "surprise"),
+    *("continuations", "chat end", "switchboard", "tokens", "chat", "loop"),
+)
+FILTERED = {"n": 3, "temperatures": (0.0, 1.3), "top_ps": (1.0, 0.5)}
 
 
-@pytest.mark.parametrize("make", FOLLOWING.values(), ids=FOLLOWING)
+@pytest.mark.parametrize(
+    "make", [*map(VIEWS.get, FOLLOWING), lambda prompt: sampling.Writing(prompt, **FILTERED)]
+)
 def test_a_panel_gives_the_number_it_explains_and_follows_the_text(tiny_model, make):
     prompt = views.Prompt(tiny_model, TEXT)
     view = make(prompt)
@@ -137,15 +129,11 @@ def test_a_panel_of_the_switchboard_says_what_is_off(tiny_model, off):
     assert check(board, tiny_model, board.source.trace)
 
 
-def test_a_panel_by_hand_says_what_is_switched_off(tiny_model):
+def test_a_panel_says_what_is_switched_off_or_hidden(tiny_model):
     trace = tiny_model.trace(TEXT)
-    view = attention.HeadByHand(trace, layer=1, head=2, query=2, no_scale=True, no_mask=True)
-    assert check(view, tiny_model, trace)
-
-
-def test_a_panel_with_the_first_token_hidden(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    view = attention.HeadExplorer(trace, layer=1, head=2, hide_first=True)
+    at = {"layer": 1, "head": 2}
+    assert check(attention.HeadByHand(trace, **at, query=2, no_scale=True, no_mask=True), tiny_model, trace)
+    view = attention.HeadExplorer(trace, **at, hide_first=True)
     assert check(view, tiny_model, trace)
     assert np.isnan(view.parts["map"].provenance(3, 0).result)
 

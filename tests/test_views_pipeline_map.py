@@ -4,7 +4,6 @@ import pytest
 import traitlets
 
 from llmviz.views import PipelineMap
-from llmviz.views.kit.theme import STAGES
 
 
 def test_shapes_are_the_sentences_and_the_models(model):
@@ -53,12 +52,3 @@ def test_only_notebooks_that_lie_beside_this_one_are_linked(tiny_model, tmp_path
         "tokenization": "01_tokenization.ipynb",
         "sampling": "06_sampling.ipynb",
     }
-
-
-def test_without_links_a_stage_can_be_picked(tiny_model):
-    picture = PipelineMap(tiny_model, links=False)
-    seen = []
-    picture.observe(lambda change: seen.append(change["new"]), "picked")
-    for stage in STAGES:
-        picture.picked = stage
-    assert seen == list(STAGES)

@@ -10,7 +10,6 @@ from messages import holding, numbers
 
 from llmviz import views
 from llmviz.views import Predict
-from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.predict import how_far, within
 from llmviz.views.kit.view import Refused
 
@@ -135,18 +134,6 @@ def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
     assert computed[1:] == [prompt.trace]
 
 
-def test_an_answer_is_about_an_earlier_text_until_its_text_is_back(tiny_model):
-    prompt = views.Prompt(tiny_model, "The cat")
-    question = Predict("How many?", answer=lambda trace: len(trace.tokens), about=prompt)
-    question.card.committed = True
-    explained = []
-    for text in ("a", "The cat"):
-        prompt.box.value = text
-        explained.append(question.card.explained)
-    assert explained[0]
-    assert not explained[1]
-
-
 def test_an_open_card_keeps_a_guess_that_still_fits(tiny_model):
     prompt = views.Prompt(tiny_model, "The cat")
     same = Predict("How many?", answer=lambda trace: len(trace.tokens), about=prompt)
@@ -241,14 +228,6 @@ def test_how_far_off(guess, answer, unit, told):
 
 def test_too_high_is_not_too_low():
     assert how_far(12, 10).replace("12", "8") != how_far(8, 10)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(3.0, "3"), (0.00012345, "0.000123"), (1234.5, "1,234"), (-0.5, "−0.5"), (float("inf"), "∞")],
-)
-def test_amounts_for_people(value, text):
-    assert amount(value) == text
 
 
 @pytest.mark.parametrize(

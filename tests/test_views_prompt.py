@@ -75,7 +75,7 @@ def test_what_is_typed_while_another_thread_draws_is_not_lost(tiny_model):
     typed = threading.Thread(target=control.set_state, args=({"value": "cats"},))
     typed.start()
     has_set.wait(5)
-    view.redraw()
+    view.catch_up()
     drawn.set()
     typed.join()
     assert view.state.word == control.value == "cats"

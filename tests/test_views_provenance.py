@@ -36,12 +36,12 @@ def all_explanations(model, trace) -> list[Explanation]:
         provenance.pattern(trace, 13, 8, 6, 1),
         provenance.pattern(trace, 13, 8, 1, 6),  # masked
         provenance.logit(trace, likeliest),
-        provenance.prob(trace.logits, likeliest),
-        provenance.prob(trace.logits, likeliest, temperature=0.5),
-        provenance.prob(trace.logits, likeliest, temperature=0),
-        provenance.prob(trace.logits, unlikely, temperature=0),
-        provenance.prob(trace.logits, likeliest, temperature=1.3, top_k=40, top_p=0.9, min_p=0.05),
-        provenance.prob(trace.logits, unlikely, top_k=5),  # cut
+        provenance.prob(trace.logits, likeliest, piece="x"),
+        provenance.prob(trace.logits, likeliest, piece="x", temperature=0.5),
+        provenance.prob(trace.logits, likeliest, piece="x", temperature=0),
+        provenance.prob(trace.logits, unlikely, piece="x", temperature=0),
+        provenance.prob(trace.logits, likeliest, piece="x", temperature=1.3, top_k=40, top_p=0.9, min_p=0.05),
+        provenance.prob(trace.logits, unlikely, piece="x", top_k=5),  # cut
     ]
 
 
@@ -67,7 +67,7 @@ def test_results_are_the_models_own(model, trace):
     assert provenance.logit(trace, 260).result == trace.logits[260]
     sampler = llmviz.Sampler(temperature=0.7, top_p=0.9)
     token = int(trace.logits.argmax())
-    explained = provenance.prob(trace.logits, token, temperature=0.7, top_p=0.9)
+    explained = provenance.prob(trace.logits, token, piece="x", temperature=0.7, top_p=0.9)
     assert explained.result == sampler.probs(trace.logits)[token]
 
 

@@ -1,24 +1,17 @@
-"""Size and configuration (notebook 07): models of several sizes, the formula, memory, rounding, a second file."""
+"""Size and configuration (notebook 08): models of several sizes, the formula, and memory."""
 
-import asyncio
-import itertools
 import os
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from llmviz.views.differences.rounding import STAYS
 from messages import holding, numbers
-from tiny_gguf import VARIANTS, write
 
-from llmviz import experiments, ops, training
+from llmviz import experiments, training
 from llmviz.experiments import small_models
-from llmviz.model import Model
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
-from llmviz.weights import SUPPORTED, random_weights, stored
-from llmviz.where import VARIABLE
+from llmviz.weights import random_weights, stored
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
 TWO = {
@@ -46,8 +39,9 @@ def test_each_model_is_trained_and_the_least_surprised_wins():
     assert shown == pytest.approx([held_out(config, 3, steps=2) for config in TWO.values()], rel=1e-5)
     assert page.parts["card"].answer == int(np.argmin(shown))
     assert page.parts["card"].explained == "Because."
-    assert re.search(holding(2), repr(page.parts["message"]))
-    assert "“The " in repr(page.parts["message"])
+    ops = small_models.operations(TWO["one"])
+    assert page.parts["table"].sections["2 steps each"][0][1:3] == (f"2 × {ops:.2g}", f"{shown[0]:.2f}")
+    assert "“" not in repr(page.parts["table"])
     page.controls["seed"].value = 1
     assert not page.parts["card"].committed
     assert page.parts["bars"].layout.display == "none"
@@ -55,34 +49,26 @@ def test_each_model_is_trained_and_the_least_surprised_wins():
     assert not np.array_equal(page.parts["bars"].values[0], shown)
 
 
-def test_the_last_step_is_drawn_too():
-    page = race(steps=21, committed=True)
-    assert page.parts["curves"].x.tolist() == [20, 21]
-    assert page.parts["curves"].values[:, 1] == pytest.approx(page.parts["bars"].values[0])
-
-
 def test_differences_from_one_and_from_the_same_with_another_seed():
-    configs = {"as it is": TWO["one"], small_models.AGAIN: TWO["one"], "two": TWO["two"]}
-    page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is", committed=True)
+    configs = {"unchanged": TWO["one"], small_models.AGAIN: TWO["one"], "two": TWO["two"]}
+    page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="unchanged", committed=True)
     expected = [held_out(TWO[name], seed, steps=2) for name, seed in (("one", 0), ("one", 4), ("two", 0))]
-    bars, curves = page.parts["bars"], page.parts["curves"]
-    assert bars.values[0] == pytest.approx(np.array(expected) - expected[0], abs=6e-4)
-    assert curves.names == [small_models.AGAIN, "two"]
-    assert curves.values[:, -1] == pytest.approx(bars.values[0, 1:], abs=6e-4)
+    assert page.parts["bars"].values[0] == pytest.approx(np.array(expected) - expected[0], abs=6e-4)
     assert page.parts["card"].answer == int(np.argmin(expected))
 
 
-def test_each_time_is_a_training_of_its_own(monkeypatch):
-    clock = itertools.count()  # each look at it takes 20 ms, however fast the machine is
-    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: next(clock) * 0.02))
-    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=(0.3, 0.9), committed=True)
-    bars = page.parts["bars"]
-    assert bars.values.shape == (2, 2)
-    assert bars.names == ["0.3 seconds", "0.9 seconds"]
-    assert (bars.values[1] < bars.values[0]).all()
-    best = [*TWO][int(np.argmin(bars.values[1]))]
-    assert re.search(holding(*bars.names, best), page.parts["message"].sentences[-1])
-    assert page.parts["curves"].layout.display == "none"
+def test_as_much_computing_is_more_steps_for_a_small_model():
+    budgets = [steps * small_models.operations(TWO["two"]) for steps in (1, 2)]
+    page = pictures.Sizes(TEXT, TWO, "Which?", computing=tuple(budgets), committed=True)
+    bars, rows = page.parts["bars"], [*page.parts["table"].sections.values()]
+    steps = [[int(row[1].partition(" ")[0]) for row in of_budget] for of_budget in rows]
+    assert [of_two for _, of_two in steps] == [1, 2]
+    for row, (of_one, of_two), least in zip(bars.values, steps, page.parts["message"].sentences):
+        assert of_one / of_two == pytest.approx(TWO["two"].n_parameters / TWO["one"].n_parameters, abs=0.5)
+        assert row == pytest.approx(
+            [held_out(TWO["one"], 0, steps=of_one), held_out(TWO["two"], 0, steps=of_two)]
+        )
+        assert [*TWO][int(np.argmin(row))] in least
 
 
 def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
@@ -91,20 +77,6 @@ def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
     page.parts["card"].change(guess=1, committed=True)
     assert page.parts["card"].answer == 1
     assert "a tie" in page.parts["card"].verdict
-
-
-def test_a_question_that_is_opened_again_stops_it_and_shows_nothing():
-    async def commit_and_take_back():
-        page = race(steps=10_000)
-        page.parts["card"].change(guess=0, committed=True)
-        await asyncio.sleep(0.3)
-        page.parts["card"].ask_again()
-        await asyncio.sleep(0.05)
-        assert not page.busy
-        hidden = [page.parts[name].layout.display for name in ("bars", "curves", "message")]
-        assert hidden == ["none"] * 3
-
-    asyncio.run(commit_and_take_back())
 
 
 @pytest.mark.parametrize("text", ["", "two words"])
@@ -188,80 +160,3 @@ def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
 )
 def test_bytes_for_people(n, text):
     assert parameters.in_bytes(n) == text
-
-
-# --- rounding ---
-
-FACTS = {"the cat": " sat", "the dog": " sat"}
-GRIDS = (pictures.Grid(8), pictures.Grid(4, shift=2), pictures.Grid(1))
-
-
-def rounding(model, **more):
-    texts = {"a text": "the cat sat on the dog"}
-    return pictures.Rounding(model, FACTS, texts, grids=GRIDS, **more)
-
-
-def test_each_grid_is_measured(tiny_model):
-    view = rounding(tiny_model, committed=True)
-    tokens, costs = tiny_model.tokenizer.encode("the cat sat on the dog"), []
-    before = experiments.token_surprise(tiny_model.trace(tokens)).mean()
-    curves, map_ = view.parts["curves"], view.parts["map"]
-    for column, grid in enumerate(GRIDS, start=1):
-        model = experiments.quantised(tiny_model, grid.bits, shift=grid.shift)
-        for row, (text, word) in enumerate(FACTS.items()):
-            probs = ops.softmax(model.trace(text).logits)
-            token = tiny_model.tokenizer.encode(word)[0]
-            assert map_.values[row, column] == pytest.approx(probs[token], rel=1e-4)
-            assert map_.cell_text[row][column].startswith("✓") == (probs.argmax() == token)
-        costs.append(experiments.token_surprise(model.trace(tokens)).mean() - before)
-        assert curves.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
-    costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
-    assert (costly[0] if costly else STAYS) in view.parts["card"].verdict
-    assert curves.values[1] == pytest.approx(np.log2(tiny_model.config.n_vocab))
-
-
-def test_the_table_is_another_question(tiny_model):
-    view = rounding(tiny_model, explain="Layers.", explain_table="Table, too.", guess=0, committed=True)
-    card = view.parts["card"]
-    assert card.explained == "Layers."
-    view.controls["table"].value = True
-    assert not card.committed
-    assert view.parts["map"].layout.display == "none"
-    card.change(guess=0, committed=True)
-    assert card.explained == "Table, too."
-
-
-def test_nothing_to_go_on_from_is_said_once(tiny_model):
-    sentences = rounding(tiny_model, start="", committed=True).parts["message"].sentences
-    assert len({*sentences}) == len(sentences) == 2 + 1 + len(GRIDS)
-
-
-# --- another file ---
-
-
-def test_the_sizes_of_another_file(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
-    view = pictures.SecondModel(tiny_model)
-
-    def read(path):
-        view.controls["path"].value = str(path)
-        view.parts["read"].click()
-        return view.parts["message"].sentences
-
-    assert ".gguf" in read("")[0]
-    assert "none.gguf" in read(tmp_path / "none.gguf")[0]
-    (tmp_path / "broken.gguf").write_bytes(b"nothing")
-    assert SUPPORTED in read(tmp_path / "broken.gguf")[0]
-    first, *others = read(write(tmp_path / "other.gguf", VARIANTS["grouped"]))
-    count = sum(array.size for array in stored(tiny_model.weights).values())
-    assert re.search(holding("other.gguf", f"{count:,}", 1), first)
-    assert any("n_layers" in sentence and not numbers(sentence) for sentence in others)  # which are the same
-    assert first in repr(view)
-    monkeypatch.setenv(VARIABLE, "class")
-    assert len(read(tmp_path / "other.gguf")) == 1
-
-
-def test_a_model_that_is_made_here_can_be_counted():
-    *_, last = training.pretrain(TEXT, TWO["one"], steps=1)
-    assert isinstance(last.model, Model)
-    assert experiments.n_parameters(last.model) == last.model.config.n_parameters

@@ -7,6 +7,7 @@ import pytest
 from messages import numbers
 
 from llmviz import Edits, Sampler
+from llmviz.experiments import probability_moved
 from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, SwitchedOff
 
 TEXT = "The capital of France is"
@@ -99,6 +100,14 @@ def test_another_experiment_asks_anew(board):
     board.controls["experiment"].value = [*board.experiments][-1]
     assert (card.committed, card.guess, card.answer_text) == (False, None, "")
     assert board.state.off_parts == ()
+
+
+def test_the_answer_compares_an_ffn_with_the_first(board, tiny_model):
+    board.controls["experiment"].value = [*board.experiments][-1]
+    board.parts["card"].committed = True
+    layers = tiny_model.config.n_layers // 2, 0
+    percent = [100 * probability_moved(tiny_model, TEXT, Edits(ffn={layer: 0.0})) for layer in layers]
+    assert numbers(board.parts["card"].explained) == pytest.approx(percent, abs=0.06)
 
 
 @pytest.mark.parametrize("again", ["guess again", "another text"])

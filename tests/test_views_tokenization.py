@@ -215,8 +215,8 @@ def test_one_word_in_all_its_spellings(model, text, forms):
     picture = pictures.spellings(model.trace(text))
     assert picture.labels == [spaced for form in forms for spaced in (f" {form}", form)]
     assert picture.counts == [len(model.tokenizer.encode(label)) for label in picture.labels]
-    pieces = [re.findall(r"(\d+)(?:,|$)", note) for note in picture.notes]
-    assert [int(token) for token in pieces[1]][:5] == model.tokenizer.encode(forms[0])[:5]
+    pieces = [re.findall(r"(\d+)(?:,|$| …)", note) for note in picture.notes]
+    assert [int(token) for token in pieces[1]][:3] == model.tokenizer.encode(forms[0])[:3]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +246,7 @@ def test_all_questions_are_about_the_same_longest_word(model, text, word):
     ("text", "said"),
     [
         ("a cat sat on 2 mats", [4]),
+        ("a cat is 2 or 3 ", [3, 3]),
         ("a cat", []),
         ("Hello,  how", []),
         ("a чело", [0, 1]),

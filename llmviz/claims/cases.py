@@ -32,6 +32,10 @@ SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CAS
 UNSEEN_SENSES = {word: tuple(texts) for word, texts in _CASES["unseen_senses"].items()}
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
 MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
+EQUAL_BEGINNINGS, UNSEEN_EQUAL_BEGINNINGS = (
+    {word: (texts[0], *texts) for word, texts in _CASES[name].items()}
+    for name in ("equal_beginnings", "unseen_equal_beginnings")
+)
 ONE_SENSE, UNSEEN_ONE_SENSE = (
     {word: (*texts, texts[-1]) for word, texts in _CASES[name].items()}
     for name in ("one_sense", "unseen_one_sense")

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from llmviz.claims.cases import (
+    EQUAL_BEGINNINGS,
     FAMILIES,
     MORE_FAMILIES,
     MORE_SENSES,
@@ -13,6 +14,7 @@ from llmviz.claims.cases import (
     PAIRS,
     RELATED,
     SENSES,
+    UNSEEN_EQUAL_BEGINNINGS,
     UNSEEN_FAMILIES,
     UNSEEN_ONE_SENSE,
     UNSEEN_PAIRS,
@@ -118,16 +120,16 @@ CLAIMS = (
         "Near, compared with what?",
         related_are_near=related(
             "Most related words look nearer compared with all tokens than compared with random pairs.",
-            "From the share of other tokens with a lower cosine with word 1 than word 2 has, subtract the share of "
-            "random pairs with a lower cosine.",
+            "Start from word 1. What percentage of the other tokens does word 2 beat? Subtract the percentage of "
+            "random pairs that this cosine beats.",
             lambda model, pair: farther(model, pair) - random_lower(model, pair),
             Bounds(supports=above(0.001), count=(48, 50)),
             unseen_bounds=Bounds(supports=above(0.001), count=(65, 83)),
             unit="percentage points",
         ),
         near_from_one_end=related(
-            "Some pairs are near from one end only.",
-            "From one word, the other is nearer than 99% of all tokens; the other way round, not even than 90%.",
+            "Some pairs look near from only one of the two words.",
+            "From one word, the other beats 99% of all tokens. The other way round, it doesn't beat even 90%.",
             near_from_one_end,
             Bounds(supports=YES, count=14),
         ),
@@ -136,15 +138,15 @@ CLAIMS = (
         "The neighbours of a word",
         opposites=ranked(
             "opposites",
-            "The opposite of a word is often among its ten nearest tokens.",
+            "Of many words, the opposite is among the ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
             count=37,
             unseen=22,
         ),
         synonyms=ranked(
             "synonyms",
-            "A synonym is among them somewhat more often.",
-            "The same.",
+            "A synonym is among the ten nearest somewhat more often.",
+            "Rank it among all tokens by its cosine with the word.",
             count=43,
             unseen=41,
         ),
@@ -204,8 +206,8 @@ CLAIMS = (
     *section(
         "One word in two senses",
         senses_apart=of_words(
-            "After ten layers, a word is less similar in two senses than in one. Another topic makes a much smaller "
-            "difference.",
+            "After ten layers, two uses of a word are less similar if their senses differ. Another topic makes a much "
+            "smaller difference.",
             "Subtract the cosine of its vectors in two senses from that in one.",
             lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
             Bounds(supports=above(0), median=above(0.1), control=Bounds(median=below(0.04))),
@@ -239,6 +241,16 @@ CLAIMS = (
             Bounds(supports=above(0.1), count=(40, 46)),
             unseen_bounds=Bounds(supports=above(0.1), count=(18, 24)),
             unit="percentage points",
+        ),
+        equal_beginnings=of_words(
+            "If all words before are the same but one (*river bank, savings bank, savings office*), the two words end "
+            "more similar than the two senses about half of the time.",
+            "After all layers, subtract the cosine of the two words from that of the two senses.",
+            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
+            Bounds(supports=below(0), count=(8, 14), median=(-0.06, 0.06)),
+            unseen_bounds=Bounds(supports=below(0), count=(9, 16), median=(-0.06, 0.06)),
+            cases=EQUAL_BEGINNINGS,
+            unseen=UNSEEN_EQUAL_BEGINNINGS,
         ),
     ),
 )

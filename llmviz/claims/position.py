@@ -63,6 +63,11 @@ def little_wrong(model: Model, text: str) -> float:
     return max(cost(model, text, edits=Edits(position_scale=by), than=NO_ROPE) for by in (0.5, 2.0))
 
 
+def cheapest_change(model: Model, text: str) -> float:
+    changes = NO_ROPE, *(Edits(position_scale=by) for by in (2.0, 4.0, 0.5))
+    return min(cost(model, text, edits=edits, than=Edits()) for edits in changes)
+
+
 def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = None) -> float:
     return experiments.unturned_cost(model, model.tokens_of(text)[:n_tokens], pairs).mean()
 
@@ -161,7 +166,7 @@ CLAIMS = (
     *section(
         "Previous-token heads",
         few_heads=on_texts(
-            "Of 270 heads, 3 to 11 are previous-token heads. Texts of up to five tokens have more.",
+            "Of 270 heads, 3 to 11 are previous-token heads. In texts of up to five tokens, there are more.",
             "Count the heads that give the token before more than half of their attention.",
             lambda model, text: (previous(model, text) > 50).sum(),
             Bounds(
@@ -210,7 +215,7 @@ CLAIMS = (
     *section(
         "RoPE switched off in the whole model",
         after_a_sentence=on_texts(
-            "After a whole sentence, the likeliest token usually stays the same.",
+            "With RoPE off, the likeliest token usually stays the same after a whole sentence.",
             "Switch RoPE off: is the likeliest token still the same?",
             lambda model, text: 1 - experiments.likeliest_changes(model, text, NO_ROPE),
             Bounds(supports=YES, count=18),
@@ -219,8 +224,23 @@ CLAIMS = (
             cases=SENTENCES,
             unseen=WHOLE,
         ),
+        within_a_text=on_texts(
+            "Within a text, it usually changes.",
+            "Switch RoPE off: is another token the likeliest now?",
+            lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
+            Bounds(supports=YES, count=(12, 20)),
+            unseen_bounds=Bounds(supports=YES, count=(20, 32)),
+        ),
+        none_lowers=in_bits(
+            "On most texts, neither RoPE off nor positions times 2, 4 or ½ lower the surprise.",
+            "Do each of the four: how many bits more does a token cost in the best of them?",
+            cheapest_change,
+            Bounds(supports=above(0), count=(12, 20)),
+            unseen_bounds=Bounds(supports=above(0), count=(20, 32)),
+        ),
         rope_off_costs=in_bits(
-            "RoPE usually lowers surprise by more than 0.4 bits per token, but attention lowers it far more.",
+            "Switching RoPE off usually raises surprise by more than 0.4 bits per token. Switching off all "
+            "attention raises it far more.",
             "Switch RoPE off: how many bits more does each token cost?",
             partial(cost, edits=NO_ROPE, than=Edits()),
             Bounds(supports=above(0.4), count=16, exceptions=SPARED, control=ATTENTION),
@@ -234,7 +254,7 @@ CLAIMS = (
             control=("the worst of the other nine", lambda m, t: np.delete(blocks_off(m, t), -2).max()),
         ),
         blocks=on_texts(
-            "Most of the other nine cost less than RoPE, except where RoPE lowers surprise by next to nothing.",
+            "Most of the other nine cost less than RoPE, except where RoPE costs next to nothing.",
             "Switch off attention and FFN of layers 11, 13, 15, 17 and 19, one at a time; count those that cost less.",
             lambda model, text: (blocks_off(model, text) < 0).sum(),
             Bounds(supports=above(7), count=17, exceptions=("a proverb", "the same word", "Arabic")),
@@ -285,7 +305,7 @@ CLAIMS = (
             cases={str(seed): seed for seed in range(5)},
         ),
         others_at_repeats=on_repeats(
-            "Other random tokens in their place cost far less.",
+            "Ten tokens there that repeat nothing lose far less.",
             "Put ten other tokens there, with the 8 fastest pairs unturned.",
             lambda m, case: experiments.repeat_cost(m, FAST, *case, other=True),
             Bounds(within=below(2.65), control=Bounds(within=below(0.35))),
@@ -318,7 +338,7 @@ CLAIMS = (
         ),
         turned_without_rope=on_sentences(
             "Without RoPE, usually less than half of that move is left.",
-            "Swap them with RoPE switched off: how much less than half as far do the odds move?",
+            "Swap them with RoPE switched off: by how many bits does the move fall short of half its size with RoPE?",
             lambda m, case: sum(odds(m, case, 0, Edits())) / 2 - sum(odds(m, case, 0, NO_ROPE)),
             Bounds(supports=above(0), count=73),
             unseen_bounds=Bounds(supports=above(0), count=17),

@@ -94,8 +94,7 @@ CLAIMS = (
             control=("the space before the last", partial(words.spaces_joined, before=r" (?= [^\s\p{N}])")),
         ),
         most_words_are_one_token=on_texts(
-            "In most English texts and in code, most words are single tokens. In other languages, they often "
-            "aren't.",
+            "In most texts, most words are single tokens. Nearly all exceptions are in other languages than English.",
             "Count a text's different words that are one token, with a space before them or without.",
             words.in_one_token,
             Bounds(supports=above(50), count=18, of=19, exceptions=("Arabic",)),
@@ -104,7 +103,7 @@ CLAIMS = (
             ),
         ),
         shuffled_words=on_texts(
-            "That isn't only because they're short: with their letters shuffled, the same words cost more. The "
+            "With their letters shuffled, the same words cost more tokens, so it isn't only that they're short. The "
             "exceptions are in scripts that are cut into bytes.",
             "Shuffle the letters of words of four letters and more, twenty times: the mean.",
             words.shuffled_cost,
@@ -113,8 +112,9 @@ CLAIMS = (
             unit="times the tokens",
         ),
         no_token_crosses=Claim(
-            "No token reaches from one word into the next, so no text has fewer tokens than words.",
-            "Count the tokens that hold letters of at most one word.",
+            "In scripts with spaces between words, no token reaches from one word into the next, so no text has "
+            "fewer tokens than words.",
+            "Count the tokens that hold at most one run of letters.",
             lambda model, _: 100 * words.within_a_word(model) / model.config.n_vocab,
             Bounds(within=ALL),
             over="vocabularies",
@@ -138,7 +138,7 @@ CLAIMS = (
             unseen=latin_words(cases.UNSEEN_TEXTS, long, 4, 99),
         ),
         capitals_of_short_words=in_capitals(
-            "Most words of one to three letters don't.",
+            "In capitals, most words of one to three letters cost no more.",
             "The same, for these.",
             bounds=Bounds(supports=below(0), count=39),
             unseen_bounds=Bounds(supports=below(0), count=45),
@@ -164,8 +164,8 @@ CLAIMS = (
     *section(
         "Can the model count letters?",
         same_number=Claim(
-            "In most tries, it gives the same number for most words, whatever it counts. It's never right more often "
-            "than the best constant answer.",
+            "After one example or none, the model gives the same number for most words in most tries, whatever it "
+            "counts. It's never right more often than the best constant answer.",
             "Ask about twenty words: a letter in a word, a letter in a word spelled out, a word in a list. Each time, "
             "another example comes before the question; unseen are other words, drawn at random.",
             partial(count, of="n_commonest"),
@@ -187,7 +187,8 @@ CLAIMS = (
             ),
         ),
         last_letters=right_letters(
-            "It gets at most 6 of 20 last letters right, about as many as one constant answer.",
+            "After one example or none, it gets at most 6 of 20 last letters right, about as many as one constant "
+            "answer.",
             "The same question about the last letter.",
             bounds=Bounds(within=below(6), at=FOUR, control=Bounds(at={"potato": (5, 5)})),
             cases={name: (LAST, word) for name, word in EXAMPLES.items()},
@@ -197,9 +198,10 @@ CLAIMS = (
     *section(
         "What the model looks up for a token",
         first_letter_of_a_row=on_splits(
-            "The row of numbers that the model looks up for a token (page 2) holds the first letter of its word.",
-            "A linear probe, the simplest classifier, learns it from the rows of four fifths of the words, and reads "
-            "it off the others.",
+            "From the row of numbers that the model looks up for a token (page 2), a linear probe usually reads the "
+            "first letter of more than half of the words.",
+            "The probe, the simplest classifier, learns it from the rows of four fifths of the words, and reads it off "
+            "the others.",
             lambda model, seed: 100 * letters.letter_probe(model, 0, seed)[0],
             Bounds(supports=above(50), control=Bounds(within=below(15))),
             unseen_bounds=Bounds(
@@ -208,11 +210,20 @@ CLAIMS = (
             control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 0, i)[1]),
         ),
         second_letter_of_a_row=on_splits(
-            "The second letter is much harder to read off.",
+            "The second letter is harder to read off.",
             "The same, for the second letter.",
             lambda model, seed: 100 * letters.letter_probe(model, 1, seed)[0],
             Bounds(within=(5, 25)),
             control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i)[1]),
+        ),
+        last_letter_of_a_row=on_splits(
+            "The row holds something of the last letter, which the model fails to name: the probe reads it off more "
+            "often than one constant answer.",
+            "The same, for the last letter. Words with the same last three letters are all held out or none, so that "
+            "no endings are learned.",
+            lambda model, seed: 100 * letters.letter_probe(model, -1, seed)[0],
+            Bounds(above_control=20),
+            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, -1, i)[1]),
         ),
     ),
 )

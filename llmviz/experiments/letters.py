@@ -128,7 +128,8 @@ def letter_probe(model: Model, place: int, seed: int) -> tuple[float, float]:
     """Learn to read a letter off the words' rows of the embedding table, and try it on words that were held out.
 
     A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words that begin
-    with the same two letters are all learned from or all held out. Returns two accuracies, 0 to 1: the probe's, and
+    with the same two letters (for the last letter: end with the same three) are all learned from or all held out.
+    Returns two accuracies, 0 to 1: the probe's, and
     that of always saying the letter that is commonest among the words learned from.
     """
     words = {
@@ -139,7 +140,7 @@ def letter_probe(model: Model, place: int, seed: int) -> tuple[float, float]:
     rows = np.asarray(model.weights.W_E)[list(words.values())]
     rows = np.c_[(rows - rows.mean(0)) / rows.std(), np.ones(len(rows))]
     letter = np.array([ord(word[place]) - ord("a") for word in words])
-    kins, kin = np.unique([word[:2] for word in words], return_inverse=True)
+    kins, kin = np.unique([word[-3:] if place == -1 else word[:2] for word in words], return_inverse=True)
     learn = (np.random.default_rng(seed).random(len(kins)) < 0.8)[kin]
     x, is_letter = rows[learn], np.eye(26)[letter[learn]]
     probe = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ is_letter)

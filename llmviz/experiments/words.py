@@ -14,7 +14,7 @@ from llmviz.reuse import kept_with
 from llmviz.tokenization import Tokenizer
 
 # Letters with their marks; an apostrophe between them belongs to the word.
-WORD = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*"
+WORD = r"\p{L}[\p{L}\p{M}]*(?:['’]\p{L}[\p{L}\p{M}]*)*"
 A_WORD = r"(?<!\s) (?=\p{L})"  # a single space before a word
 
 

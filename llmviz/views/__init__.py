@@ -16,7 +16,7 @@ from llmviz.views.kit.next_token_bars import NextTokenBars
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
-from llmviz.views.kit.text_box import Prompt, TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
@@ -40,7 +40,6 @@ __all__ = [
     "Prompt",
     "StageTour",
     "Switchboard",
-    "TextBox",
     "TokenStrip",
     "VectorPicture",
     "claims_of_the_series",

@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Float
 
 import llmviz
-from llmviz import embeddings
 from llmviz.model import Model, Trace
 from llmviz.sampling import STEPS, Sampler, chain
 from llmviz.views.kit.numbers import minus
@@ -95,119 +94,68 @@ def short(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{len(value):,} entries"
     array = np.asarray(value)
-    if array.dtype == bool:
-        return str(bool(value)) if array.ndim == 0 else f"{int(array.sum()):,} of {array.size:,} are True"
     if array.ndim == 0:
         return _number(value)
-    size = " × ".join(f"{n:,}" for n in array.shape)
     if array.ndim > 1:
-        return f"{size} numbers"
-    if array.size <= 4:
-        return f"[{', '.join(map(_number, array))}]"
-    return f"[{', '.join(map(_number, array[:3]))}, …], {size} numbers"
+        return f"{' × '.join(f'{n:,}' for n in array.shape)} numbers"
+    if array.dtype == bool:
+        return f"{int(array.sum()):,} of {array.size:,} are True"
+    first = ", ".join(map(_number, array[:4] if array.size == 4 else array[:3]))
+    return f"[{first}]" if array.size <= 4 else f"[{first}, …], {array.size:,} numbers"
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, int | np.integer):
-        return minus(str(value))
-    if not np.isfinite(value):
-        return {np.inf: "∞", -np.inf: "−∞"}.get(float(value), "undefined")
-    return minus(f"{float(value):.4g}")
-
-
-# --- embeddings ---
+    text = str(value) if isinstance(value, int | np.integer | np.bool_) else f"{float(value):.4g}"
+    return minus(text).replace("inf", "∞").replace("nan", "undefined")
 
 
 def embedding(model: Model, token: int, dimension: int) -> Explanation:
     """One number of a token's row of the table. IndexError if there is no such row or column."""
-    W_E = model.weights.W_E
-    return Explanation(
-        f"Number {dimension} of {_piece(model, token)}",
-        "embedding = the token's row in the embedding table W_E",
-        [
-            Operand("W_E", W_E, "model.weights.W_E"),
-            Operand("token", int(token)),
-            Operand("dimension", int(dimension)),
-        ],
-        "W_E[token, dimension]",
-        embeddings.embed([token], W_E)[0][dimension],
-    )
-
-
-def stream(trace: Trace, depth: int, position: int) -> tuple[Float[np.ndarray, " d_model"], str]:
-    """The residual stream after `depth` layers at a position, and the expression that gives it."""
-    if depth == 0:
-        return trace.blocks[0].resid_pre[position], f"trace.blocks[0].resid_pre[{position}]"
-    return trace.blocks[depth - 1].resid_post[position], f"trace.blocks[{depth - 1}].resid_post[{position}]"
-
-
-# --- attention ---
+    title = f"Number {dimension} of {_named(token, model.tokenizer.pieces([int(token)])[0])}"
+    formula = "embedding = the token's row in the embedding table W_E"
+    W_E = Operand("W_E", model.weights.W_E, "model.weights.W_E")
+    operands = [W_E, Operand("token", int(token)), Operand("dimension", int(dimension))]
+    return Explanation(title, formula, operands, "W_E[token, dimension]", W_E.value[token, dimension])
 
 
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
-    result = row_of(trace, layer, row).scores[head, col]
-    if trace.edits.causal_mask and col > row:
-        return Explanation(
-            f"{title}: masked",
-            "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0",
-            [Operand("row", int(row)), Operand("col", int(col))],
-            "np.where(col > row, -np.inf, 0)",
-            result,
-        )
-    scaled = trace.edits.score_scale
-    explanation = explained(
-        trace,
-        title,
-        "score = q · k / √d_head" if scaled else "score = q · k (the division by √d_head is off)",
-        "q @ k / np.sqrt(d_head)" if scaled else "q @ k",
-        result,
-        q=f"trace.blocks[{layer}].q[{head}, {row}]",
-        k=f"trace.blocks[{layer}].k[{trace.model.config.kv_head_of(head)}, {col}]",
-        **({"d_head": "model.config.d_head"} if scaled else {}),
-    )
     source = f"trace.blocks[{layer}].attention.scores[{head}, {row}, {col}]"
+    result, block = value_of(trace, source), f"trace.blocks[{layer}]"
+    if trace.edits.causal_mask and col > row:
+        formula = "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0"
+        line = "np.where(col > row, -np.inf, 0)"
+        return explained(trace, f"{title}: masked", formula, line, result, row=int(row), col=int(col))
+    operands = {
+        "q": f"{block}.q[{head}, {row}]",
+        "k": f"{block}.k[{trace.model.config.kv_head_of(head)}, {col}]",
+    }
+    formula, line = "score = q · k (the division by √d_head is off)", "q @ k"
+    if trace.edits.score_scale:
+        formula, line = "score = q · k / √d_head", "q @ k / np.sqrt(d_head)"
+        operands["d_head"] = "model.config.d_head"
+    explanation = explained(trace, title, formula, line, result, **operands)
     return as_edited(explanation, trace, layer, "scores", source)
 
 
-def pattern(
-    trace: Trace, layer: int, head: int, row: int, col: int, *, block: str | None = None
-) -> Explanation:
+def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: str = "") -> Explanation:
     """Return the fraction of its attention that token `row` gives to token `col`.
 
-    block: the expression that gives the layer; None: it is the trace's own.
+    block: the expression that gives the layer, if it is not the trace's own.
     """
-    attention, block = row_of(trace, layer, row), block or f"trace.blocks[{layer}]"
-    explanation = Explanation(
+    attention = f"{block or f'trace.blocks[{layer}]'}.attention"
+    source = f"{attention}.pattern[{head}, {row}, {col}]"
+    explanation = explained(
+        trace,
         f"Attention weight from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
         "pattern = softmax(scores): e to the power of each score in this row, divided by their sum",
-        [
-            Operand("scores", attention.scores[head], f"{block}.attention.scores[{head}, {row}]"),
-            Operand("col", int(col)),
-        ],
         "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
-        attention.pattern[head, col],
+        value_of(trace, source),
+        scores=f"{attention}.scores[{head}, {row}]",
+        col=int(col),
     )
-    return as_edited(explanation, trace, layer, "pattern", f"{block}.attention.pattern[{head}, {row}, {col}]")
-
-
-class Row(NamedTuple):
-    """What one query does in all heads of a layer."""
-
-    scores: Float[np.ndarray, "n_heads kv_seq"]
-    pattern: Float[np.ndarray, "n_heads kv_seq"]
-
-
-def row_of(trace: Trace, layer: int, query: int) -> Row:
-    """Return one row of `block.attention.scores` and `.pattern`, without the others."""
-    attention = trace.blocks[layer].attention_at(query)
-    unseen = ((0, 0), (0, len(trace.tokens) - attention.k.shape[1]))
-    scores = np.pad(attention.scores[:, 0], unseen, constant_values=-np.inf)
-    return Row(scores, np.pad(attention.pattern[:, 0], unseen))
-
-
-# --- the end of the model ---
+    return as_edited(explanation, trace, layer, "pattern", source)
 
 
 def logit(trace: Trace, token: int) -> Explanation:
@@ -215,7 +163,8 @@ def logit(trace: Trace, token: int) -> Explanation:
     x = "trace.blocks[-1].resid_post[-1]"
     if trace.edits.norm:
         x = f"llmviz.ops.rms_norm({x}, model.weights.final_norm, eps=model.config.norm_eps)"
-    title = f"Logit of {_piece(trace.model, token)} after {_place(trace, len(trace.tokens) - 1)}"
+    name = _named(token, trace.model.tokenizer.pieces([int(token)])[0])
+    title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
     formula = "logit = the last token's final vector · the token's column of W_U"
     w = f"model.weights.W_U[:, {token}]"
     return explained(trace, title, formula, "x @ w", trace.logits[token], x=x, w=w)
@@ -225,38 +174,32 @@ def prob(
     logits: Float[np.ndarray, " n_vocab"],
     token: int,
     *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    piece: str | None = None,
+    piece: str,
     source: str = "trace.logits",
+    **options: float | None,
 ) -> Explanation:
     """The probability that the sampler draws `token`. Filters only choose which tokens share the whole.
 
-    source: the expression that gives the logits.
+    source: the expression that gives the logits. options: those of `Sampler`.
     """
-    sampler = Sampler(temperature, top_k, top_p, min_p)
-    probs, is_own = sampler.probs(logits), sampler == Sampler()
-    name = f"token {int(token)}" if piece is None else f"{quote(piece)} (id {token})"
-    title = f"Probability of {'' if is_own else 'drawing '}{name}"
+    sampler = Sampler(**options)
+    probs = sampler.probs(logits)
+    title = f"Probability of {'' if sampler == Sampler() else 'drawing '}{_named(token, piece)}"
     operands = [Operand("logits", logits, source), Operand("token", int(token))]
-    if temperature == 0:
+    if sampler.temperature == 0:
         formula = "at temperature 0, the token with the largest logit has a probability of 1"
         return Explanation(title, formula, operands, "float(token == logits.argmax())", probs[token])
-    operands.append(Operand("temperature", temperature))
+    operands.append(Operand("temperature", sampler.temperature))
+    given = {name: value for name, value in options.items() if name != "temperature" and value is not None}
     formula, z = "softmax(logits / temperature)", "np.exp((logits - logits.max()) / temperature)"
-    given = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
-    filters = ", ".join(f"{name} = {value:g}" for name, value in given.items() if value is not None)
-    if not filters:
+    if not given:
         formula = f"probability = {formula}, over the whole vocabulary"
         return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", probs[token])
-    operands.append(Operand("kept", probs > 0))
+    filters = ", ".join(f"{name} = {value:g}" for name, value in given.items())
     formula += f" over the tokens that the filters keep ({filters}), and 0 for all others"
-    line = f"{z}[token] * kept[token] / {z}[kept].sum()"
-    return Explanation(
-        title if probs[token] else f"{title}: filtered out", formula, operands, line, probs[token]
-    )
+    operands.append(Operand("kept", probs > 0))
+    title += "" if probs[token] else ": filtered out"
+    return Explanation(title, formula, operands, f"{z}[token] * kept[token] / {z}[kept].sum()", probs[token])
 
 
 def prob_after(
@@ -265,17 +208,18 @@ def prob_after(
     """The probability of `token` after steps of `sampling.chain` in any order."""
     if [name for name, _ in steps] == [name for name in STEPS if name in dict(steps)]:
         return prob(logits, token, piece=piece, **dict(steps))
+    order = " → ".join(f"{name} {value:g}" for name, value in steps)
     return Explanation(
-        f"Probability of drawing {quote(piece)} (id {token})",
-        f"softmax of the logits, then in this order: {' → '.join(f'{name} {value:g}' for name, value in steps)}",
+        f"Probability of drawing {_named(token, piece)}",
+        f"softmax of the logits, then in this order: {order}",
         [Operand("logits", logits, "trace.logits"), Operand("token", token)],
         f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]",
         chain(logits, steps)[-1].probs[token],
     )
 
 
-def _piece(model: Model, token: int) -> str:
-    return f"{quote(model.tokenizer.pieces([int(token)])[0])} (id {int(token)})"
+def _named(token: int, piece: str) -> str:
+    return f"{quote(piece)} (id {int(token)})"
 
 
 def _place(trace: Trace, position: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from llmviz.claims import CLAIMS, stored
-from llmviz.views.kit.claims import table
+from llmviz.views.kit.html_table import table
 
 HEADS = {"statement": 36, "how we tested it": 34, "result": 30}  # and their shares of the width, in %
 

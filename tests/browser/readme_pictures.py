@@ -156,7 +156,7 @@ def text(lab: Lab) -> None:
     train = lab.page.get_by_role("button", name="train", exact=True).first
     train.scroll_into_view_if_needed()
     train.click()
-    expect(lab.page.get_by_text(re.compile(r"^step 600: ")).first).to_be_visible(timeout=600_000)
+    expect(lab.page.get_by_text(re.compile(r"\b600 \w+ 600\b")).first).to_be_visible(timeout=600_000)
     save(output_of(drawn(lab, "line_plot")), "07_text")
 
 

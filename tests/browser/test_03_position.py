@@ -61,7 +61,7 @@ def test_the_tokens_fall_into_one_set(before_guessing):
     guess = shown(lab, "predict")
     strip = lab.page.locator("figure.lv-token_strip").first
     expect(strip).to_be_hidden()
-    guess.get_by_text("none of them").click()
+    guess.get_by_text("no", exact=True).click()
     guess.get_by_role("button", name="Lock in my guess").click()
     expect(guess.locator(".lv-right input")).to_be_checked()
     expect(strip).to_be_visible()
@@ -161,7 +161,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
 
 
 def test_two_words_are_swapped(lab):
-    layers = shown(lab, "line_plot", 2)
+    layers = shown(lab, "line_plot", 1)
     box = around(layers)
     path = layers.locator(".lv-line-0").first
     drawn = path.get_attribute("d")

@@ -17,7 +17,9 @@ def before_guessing(open_lab):
 @pytest.fixture(scope="module")
 def lab(before_guessing):
     """All guesses made, and trainings that are over soon."""
-    before_guessing.run_code("learner.steps = second.steps = 40; short.steps = 400")
+    before_guessing.run_code(
+        "training_of_stories.steps = training_of_recipes.steps = 40; little_text.steps = 400"
+    )
     show = before_guessing.page.get_by_role("button", name="Show me").locator("visible=true")
     while show.count():
         show.first.scroll_into_view_if_needed()
@@ -33,7 +35,7 @@ def button(lab, name, nth=0):
 
 
 def trainable(lab):
-    """The buttons of the learners that are not at work."""
+    """The buttons of the trainings that are not at work."""
     return lab.page.get_by_role("button", name="train", exact=True, disabled=False)
 
 
@@ -66,7 +68,11 @@ def test_two_models_and_whose_is_it(lab):
     )
 
 
-def test_the_map_and_the_heads_follow(lab):
+def test_the_map_follows_and_a_slider_plays_the_sentence_through(lab):
     lab.picture("flat_map").scroll_into_view_if_needed()
     expect(lab.picture("flat_map")).to_contain_text(re.compile(r"\b40\b"))
-    expect(lab.page.get_by_text(re.compile(r"^\d+ .*\n?.*%.*%")).first).to_be_visible()
+    sentence = lab.picture("token_strip")
+    sentence.scroll_into_view_if_needed()
+    expect(sentence).to_contain_text(re.compile(r"\b40 steps"))
+    lab.page.locator(".widget-slider", has_text="Step").first.get_by_role("slider").press("Home")
+    expect(sentence).to_contain_text(re.compile(r"\b0 steps"))

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
 
-TRAININGS = ("After 12 seconds", "After 150 steps", "400 steps each")
+TRAININGS = ("With 200 billion operations", "After 150 steps", "After 400 steps")
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -35,7 +35,7 @@ def test_no_size_is_given_away_and_nothing_is_trained_unasked(lab):
 
 
 def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
-    question = card(lab, "After 12 seconds")
+    question = card(lab, "With 200 billion operations")
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 # Two steps for each example and two questions: sooner done than 32 and ten, and the same things happen.
 SHORT = """
 from llmviz.views.differences import fine_tuning
-f_tuning.steps, fine_tuning.ASKED = 16, fine_tuning.ASKED[:2]
+tuning.steps, fine_tuning.ASKED = 16, fine_tuning.ASKED[:2]
 """
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
 
@@ -55,6 +55,7 @@ def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
     question.get_by_role("button", name="Guess again").press("Enter")
     question.get_by_role("button", name="Show me").press("Enter")
     expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
+    card(lab, "How many parameters were trained").get_by_role("button", name="Show me").press("Enter")
     amount = lab.page.locator(".widget-slider", has_text="times the update").get_by_role("slider")
     amount.scroll_into_view_if_needed()
     for _ in range(4):

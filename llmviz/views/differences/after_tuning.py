@@ -16,9 +16,9 @@ from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import fixed, line, number, replace
+from llmviz.views.kit.state_fields import line, number
 from llmviz.views.kit.text_box import Reading, read
-from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
+from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this page."
@@ -56,10 +56,9 @@ class BeforeAfter(AfterTuning):
 
     @dataclass(frozen=True)
     class State:
-        """The reader's own question, and those before it, the latest first."""
+        """The reader's own question."""
 
         question: str = line("", "Your own question (Enter asks it)", WIDTH)
-        earlier: tuple[str, ...] = fixed((), lambda asked: isinstance(asked, tuple), "a tuple of questions")
 
     def needs(self, state: State) -> tuple[str, ...]:
         return ("taught", "own") if self.run.tuned else ()
@@ -71,19 +70,11 @@ class BeforeAfter(AfterTuning):
             answers[question] = scene.tuned.ask(question)
             yield len(answers) / 3, dict(answers)
 
-    @on("question", "value")
-    def ask(self, state: State, question: str) -> State:
-        before = [asked for asked in (state.question, *state.earlier) if asked not in ("", question)]
-        return replace(state, question=question, earlier=tuple(before))
-
-    @job("question", "earlier")
+    @job("question")
     def own(self, scene: Scene) -> Iterator[tuple[float, dict]]:
-        questions, answers = (scene.question, *scene.earlier), {}
-        for n, question in enumerate(questions, start=1):
-            if tokens := read(question, scene.run.model.tokenizer, limit=LIMIT).tokens:
-                text = scene.run.model.tokenizer.decode(tokens)
-                answers[text if len(text) <= 80 else f"{text[:80]} …"] = scene.tuned.ask(text)
-            yield n / len(questions), dict(answers)
+        if tokens := scene.reading.tokens:
+            text = scene.run.model.tokenizer.decode(tokens)
+            yield 1.0, {text if len(text) <= 80 else f"{text[:80]} …": scene.tuned.ask(text)}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -195,7 +186,7 @@ class Amount(AfterTuning):
         """The question, and how many times the update is added."""
 
         question: str = line("The moon is", "A question", WIDTH)
-        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25, stage="training")
+        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25)
 
     def __init__(self, tuning: FineTuning, question: str = "The moon is", **state):
         super().__init__(tuning, question=question, **state)

@@ -125,14 +125,9 @@ class Authorship(GuessFirst):
     def findings(self, scene: Scene) -> list[str]:
         surprises = [[surprise for *_, surprise in models] for models in scene.readings]
         return [
-            *(
-                f"The {which} text: {by[0]:.2f} bits a byte to model A, {by[1]:.2f} to model B. "
-                f"{led(by[1 - who] - by[who])}"
-                for which, by, (who, _) in zip(("first", "second"), surprises, scene.outcome)
-            ),
-            "Is that the text? Not all of it: two models of the same stories, with noise from another seed, also "
-            "expect their own writing better, by a few tenths of a bit a byte. Only what goes beyond that comes from "
-            "the text.",
+            f"The {which} text: {by[0]:.2f} bits a byte to model A, {by[1]:.2f} to model B. "
+            f"{led(by[1 - who] - by[who])}"
+            for which, by, (who, _) in zip(("first", "second"), surprises, scene.outcome)
         ]
 
 

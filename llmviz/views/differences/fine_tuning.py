@@ -27,7 +27,7 @@ ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
 
 @dataclass(frozen=True)
 class Lesson:
-    """What stands in a table, the words that only the new manner has, and what was last tuned to the end."""
+    """The examples of a table, the words that only the new manner has, and what was last tuned to the end."""
 
     model: Model
     examples: tuple[Example, ...]

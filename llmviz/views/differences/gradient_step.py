@@ -121,12 +121,8 @@ class GradientStep(GuessFirst):
 
     experiment, unit, high = "walk", "bits a token", 20
 
-    def __init__(self, numbers: OneParameter, **options):
-        explain = (
-            "The gradient is a slope at one point and says nothing of what lies far away: see where the line turns up "
-            "again."
-        )
-        super().__init__(numbers, **{"explain": explain, **options})
+    def explanation(self, scene: Scene) -> str:
+        return "A gradient is a slope at one point. It says nothing about what is far away, where the line turns up."
 
     def question(self, scene: Scene) -> str:
         if scene.run is None:

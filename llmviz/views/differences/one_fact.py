@@ -10,7 +10,6 @@ import numpy as np
 from llmviz.experiments import fine_tuning
 from llmviz.experiments.fine_tuned import teach_and_ask
 from llmviz.experiments.fine_tuning import two_others
-from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
@@ -33,12 +32,9 @@ class OneFact(OneTraining, GuessFirst):
 
         country: str = choice("France", "The capital of", lambda _: [*fine_tuning.CAPITALS])
         city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
-        layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers, stage="training")
+        layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers)
         keep: bool = tick("two other countries, with their own capitals, are examples as well")
         way: str = choice(WAYS[0], "The map:", WAYS)
-
-    def __init__(self, model: Model, country: str = "France", city: str = "Rome", **options):
-        super().__init__(model, country=country, city=city, **options)
 
     @shared
     def owner(self, scene: Scene) -> str:

@@ -15,7 +15,7 @@ class OneTraining(View):
 
     def interrupt(self) -> None:
         """Stop what runs; what is known stays."""
-        for key in [*self._at_work.values()]:
+        for key in [work.doing for work in self._work.values() if work.doing]:
             self._measurements.set(key, status="stopped")
 
     def leave(self) -> None:

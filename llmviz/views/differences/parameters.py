@@ -29,7 +29,7 @@ SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vo
 
 def size(default: int, name: str, last: int, step: int = 1) -> Any:
     """Declare one of a model's sizes, with a slider."""
-    return number(default, name, last, first=step, step=step, stage="training")
+    return number(default, name, last, first=step, step=step)
 
 
 class Parameters(View):
@@ -47,7 +47,7 @@ class Parameters(View):
         d_model: int = size(576, "d_model", 16_384, 8)
         d_ff: int = size(1_536, "d_ff", 53_248, 8)
         # JupyterLab snaps to steps: 50,257 must be one.
-        n_vocab: int = number(49_152, "n_vocab", 262_144, first=256, stage="training")
+        n_vocab: int = number(49_152, "n_vocab", 262_144, first=256)
         own_W_U: bool = tick("W_U is a table of its own")
         part: int | None = selection("bars")
 

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import ipywidgets
 import numpy as np
 
 from llmviz.experiments import learning
 from llmviz.experiments.training_run import TrainingSoFar
-from llmviz.views.differences.pretraining import Pretraining
-from llmviz.views.kit.predict import Answer, Predict
+from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.view import Scene, part
 
 TIED = 0.065  # of a token's nearest: as much as the table and the counts differed in our trainings
 
 
 class PredictTraining(Predict):
-    """A guess card whose answer comes once a model is trained; committing shows `then`.
+    """A guess card about a `Pretraining`, whose answer comes once its model is trained; committing shows `then`.
 
-    answer: from the `TrainingSoFar` to the number, or the index or text of an option, or the indices of tied ones.
+    answer: from the `TrainingSoFar` to the number, or the index of an option.
     """
-
-    def __init__(
-        self,
-        question: str,
-        options: Sequence[str] | None = None,
-        *,
-        about: Pretraining,
-        answer: Callable[[TrainingSoFar], Answer],
-        then: ipywidgets.Widget,
-        explain: str = "",
-        unit: str = "",
-        low: float | None = None,
-        high: float | None = None,
-    ):
-        card = {"explain": explain, "unit": unit, "low": low, "high": high, "stage": "training"}
-        super().__init__(question, options, answer=answer, about=about, then=then, **card)
 
     @part(Predict.card.make)
     def card(self, scene: Scene) -> dict:

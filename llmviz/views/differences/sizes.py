@@ -27,7 +27,7 @@ class Sizes(OneTraining, GuessFirst):
 
     Give `computing` (in billions of operations, for each): a line over the sizes for each amount; every point is a
     training of its own, whose learning rate falls over just that. Or give `steps`: a bar for each size; with
-    `against`, a name of configs, its difference from that one.
+    `against`, a name of configs, its difference from that model.
     """
 
     experiment, as_it_comes = "train", ("message", "bars", "table")
@@ -73,7 +73,7 @@ class Sizes(OneTraining, GuessFirst):
 
     @shared
     def each(self, scene: Scene) -> str:
-        return " and ".join(map(scene.run.budget, scene.run.budgets))
+        return f"{' and '.join(f'{budget:,}' for budget in scene.run.budgets)} {scene.run.unit}"
 
     begin = starts(lambda _, scene: f"Train {len(scene.run.configs)} models, {scene.each} each")
 

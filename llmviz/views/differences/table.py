@@ -7,7 +7,7 @@ import html
 import ipywidgets
 import traitlets
 
-from llmviz.views.kit.claims import CELL, TABLE
+from llmviz.views.kit.html_table import CELL, TABLE
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import with_text
 

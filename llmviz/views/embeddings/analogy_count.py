@@ -48,7 +48,7 @@ class AnalogyCount(GuessFirst):
         wrong, added, untouched = (n / score.asked for n in (score.wrong, score.added, score.untouched))
         return (
             f"With another pair's b subtracted, {wrong:.0%} are right, and with nothing subtracted, {added:.0%}. "
-            f"If the question's own words weren't left out, a − b + c would be right for {untouched:.0%}."
+            f"If the question's own words weren't left out, {untouched:.0%} would be right."
         )
 
     @job()

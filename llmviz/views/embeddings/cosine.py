@@ -65,8 +65,8 @@ class CosineExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        a: str = word("king", "One word", others=("cat", "banana", "mouse"))
-        b: str = word("banana", "Another", others=("mouse", "king", "cat"))
+        a: str = word("king", "One word", others=("cat", "banana", "mouse", "queen"))
+        b: str = word("banana", "Another", others=("mouse", "king", "cat", "queen", "river"))
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
 

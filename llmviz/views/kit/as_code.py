@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from itertools import accumulate
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -54,18 +51,16 @@ def line_of(view: View, names: Mapping[str, Any]) -> str:
 
 
 def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
-    first, state = view.State(), {field.name for field in fields(view.State)}
-    computed = view._given - view._options  # the constructor may compute others for a new view
+    state = vars(view.state)
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
             expression = _expression(value, names, "prompt" if value is view.source else parameter.name)
             needs_name = parameter.default is not parameter.empty or parameter.kind is parameter.KEYWORD_ONLY
             yield f"{parameter.name}={expression}" if needs_name else expression
-    defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
-    for name in (field.name for field in fields(view.State)):
-        value = getattr(view.state, name)
-        differs = value != defaults.get(name, getattr(first, name))
-        if (differs or name in computed - defaults.keys()) and _is_literal(value):
+    own = {parameter.name: parameter.default for parameter, _ in view._made_with}
+    defaults = vars(view.State()) | view._made_again | own
+    for name, value in state.items():
+        if value != defaults[name] and _is_literal(value):
             yield f"{name}={value!r}"
 
 
@@ -85,17 +80,14 @@ def _is_literal(value: object) -> bool:
 
 
 def _class_name(kind: type, names: Mapping[str, Any]) -> str:
-    """Return the name of a class, with the notebook's name of a module of ours that has it."""
+    """Return the name of a class as the notebook has it: by itself, or in a module; else with its package."""
     if names.get(kind.__name__) is kind:
         return kind.__name__
     for name, module in names.items():
-        ours = isinstance(module, ModuleType) and module.__name__.startswith("llmviz.")
-        if ours and getattr(module, kind.__name__, None) is kind:
+        if isinstance(module, ModuleType) and vars(module).get(kind.__name__) is kind:
             return f"{name}.{kind.__name__}"
-    packages = accumulate(kind.__module__.split("."), "{}.{}".format)
-    has_it = (name for name in packages if getattr(sys.modules.get(name), kind.__name__, None) is kind)
-    shortest = next(has_it, kind.__module__)  # as a reader imports it
-    return f"{shortest.removeprefix('llmviz.')}.{kind.__name__}".removeprefix("__main__.")
+    package = kind.__module__.rpartition(".")[0].removeprefix("llmviz.")
+    return f"{package}.{kind.__name__}".lstrip(".")
 
 
 def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:

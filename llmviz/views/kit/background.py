@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import one_at_a_time
@@ -12,35 +12,30 @@ Steps = Generator[float, None, None]
 
 
 class Background:
-    """One piece of work at a time, for one view; starting another one ends the one before.
+    """One piece of work at a time, for one view: what it is `doing`, None where nothing runs.
 
     The work is a generator that does a step and yields the seconds to wait before the next: meanwhile the page
     answers. No step runs while a control's handler runs, and none after `stop()`, which runs the generator's `finally`.
     """
 
+    doing: Hashable = None
+    _steps: Steps | None = None
+
     def __init__(self, view: Closable):
         self._view = view
-        self._steps: Steps | None = None
-        view.before_closing(self.stop)
-
-    @property
-    def busy(self) -> bool:
-        return self._steps is not None
 
     @one_at_a_time
     def start(self, steps: Steps) -> None:
         """Begin; where there is no event loop (a plain script), do it all."""
-        self.stop()
         self._steps = steps
         self._view.beside(self._run(steps))
 
     @one_at_a_time
-    def stop(self) -> bool:
-        """End what runs; False where nothing did."""
-        steps, self._steps = self._steps, None
+    def stop(self) -> None:
+        """End what runs."""
+        steps, self._steps, self.doing = self._steps, None, None
         if steps is not None and not steps.gi_running:  # else its own step has come to this
             steps.close()
-        return steps is not None
 
     async def _run(self, steps: Steps) -> None:
         while (pause := self._step(steps)) is not None:
@@ -56,5 +51,5 @@ class Background:
             pause = next(steps, None)
         finally:  # after an error, too
             if pause is None and steps is self._steps:
-                self._steps = None
+                self.stop()
         return pause

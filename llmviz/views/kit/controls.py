@@ -14,40 +14,30 @@ from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import STATIC, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
+NAMED = {"description_width": "initial"}  # as wide as its name
 
 
 def slider(
     value: float, name: str, last: float, *, stage: str, first: float = 0, step: float = 1
 ) -> ipywidgets.IntSlider | ipywidgets.FloatSlider:
-    """A slider from `first` to `last` in the colour of a stage; whole numbers where `step` is one."""
+    """A slider from `first` to `last` in the colour of a stage, or of none; whole numbers where `step` is one."""
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
-    return kind(
-        min(value, last),
-        min=first,
-        max=last,
-        step=step,
-        description=name,
-        style={"handle_color": theme.STAGE_COLORS[stage][0], "description_width": "initial"},
-        layout={"width": "min(430px, 98%)"},
-    )
+    style = {**NAMED, "handle_color": theme.STAGE_COLORS[stage or "training"][0]}
+    ends = {"min": first, "max": last, "step": step}
+    return kind(min(value, last), **ends, description=name, style=style, layout={"width": "min(430px, 98%)"})
 
 
 def choice(
     options: Sequence, value: object, name: str, width: str = "min(300px, 98%)"
 ) -> ipywidgets.Dropdown:
     """One of several, from a list that opens."""
-    return ipywidgets.Dropdown(
-        options=options,
-        value=value,
-        description=name,
-        style={"description_width": "initial"},
-        layout={"width": width},
-    )
+    layout = {"width": width}
+    return ipywidgets.Dropdown(options=options, value=value, description=name, style=NAMED, layout=layout)
 
 
 def toggles(options: Sequence, value: object, name: str, _width: str = "") -> ipywidgets.ToggleButtons:
     """One of several, as a row of buttons, each as wide as its name."""
-    style = {"description_width": "initial", "button_width": "auto"}
+    style = {**NAMED, "button_width": "auto"}
     return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)
 
 
@@ -66,14 +56,8 @@ def text_box(
     value: str, label: str, width: str = "min(500px, 98%)", hint: str = "\u200b", *, live: bool = True
 ) -> ipywidgets.Text:
     """A line to type in; live: it follows every key, else Enter. hint: shown while it is empty."""
-    return ipywidgets.Text(
-        value,
-        description=label,
-        placeholder=hint,
-        continuous_update=live,
-        style={"description_width": "initial"},
-        layout={"width": width},
-    )
+    look = {"style": NAMED, "layout": {"width": width}}
+    return ipywidgets.Text(value, description=label, placeholder=hint, continuous_update=live, **look)
 
 
 def text_area(value: str, label: str) -> ipywidgets.Textarea:
@@ -83,22 +67,14 @@ def text_area(value: str, label: str) -> ipywidgets.Textarea:
 
 def number_box(value: float, label: str, first: float, last: float) -> ipywidgets.BoundedFloatText:
     """A box for a number between two others."""
-    return ipywidgets.BoundedFloatText(
-        value,
-        min=first,
-        max=last,
-        step=1,
-        description=label,
-        style={"description_width": "initial"},
-        layout={"width": "220px"},
-    )
+    look = {"style": NAMED, "layout": {"width": "220px"}}
+    return ipywidgets.BoundedFloatText(value, min=first, max=last, step=1, description=label, **look)
 
 
-def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:
+def seed_box(value: int) -> ipywidgets.BoundedIntText:
     """A box for the seed of all draws."""
-    return ipywidgets.BoundedIntText(
-        value, min=0, max=2**31 - 1, description="Seed", layout={"width": "150px"}
-    )
+    look = {"layout": {"width": "150px"}}
+    return ipywidgets.BoundedIntText(value, min=0, max=2**31 - 1, description="Seed", **look)
 
 
 def row(*children: ipywidgets.Widget, gap: int = 20) -> ipywidgets.HBox:
@@ -109,9 +85,7 @@ def row(*children: ipywidgets.Widget, gap: int = 20) -> ipywidgets.HBox:
 def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:
     """A picture, or a column of them, that shares a row as long as it keeps `basis` pixels."""
     widget.layout.flex, widget.layout.min_width = f"1 1 {basis}px", "0"
-    widget.layout.margin = (
-        "0"  # the row keeps them apart, so that one that wraps stands right under the first
-    )
+    widget.layout.margin = "0"  # The row keeps them apart, so that one that wraps is right under the first.
     return widget
 
 
@@ -129,9 +103,6 @@ class Sentences(Closable, anywidget.AnyWidget):
     @traitlets.validate("sentences")
     def _written_out(self, proposal):
         return [MINUS.sub("−", sentence) for sentence in proposal["value"] if sentence]
-
-    def say(self, *sentences: str) -> None:
-        self.sentences = [*sentences]
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)

@@ -110,6 +110,9 @@ class GuessFirst(View):
     def put_right(self, before: Any, state: Any) -> Any:
         """Open the card where another question is asked, and where the guess or the experiment cannot be."""
         opened = before.committed and not state.committed
+        if opened and self.experiment and self.scene(before).status(self.experiment) == "stopped":
+            # The next guess starts it again.
+            self._measurements.set(self.key(self.experiment, before), status="new")
         if opened or self._asked_about(before) != self._asked_about(state):
             return replace(state, guess=None, committed=False)
         scene = self.scene(state)
@@ -130,7 +133,7 @@ class GuessFirst(View):
         answer = self.answer(scene) if scene.is_known else None
         drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
-            drawn["verdict"] = scene.problem(self.experiment) or STOPPED
+            drawn["verdict"] = scene.of_job(self.experiment, "problem") or STOPPED
         return {**drawn, "hidden": not scene.asked.question}
 
     @sentences

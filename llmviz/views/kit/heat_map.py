@@ -75,9 +75,6 @@ class HeatMap(Scaled, OfCells):
         numbers = (self.values * (100 if self._shares else 1)).tolist()
         cols = [visible_label(label) for label in self.col_labels]
         rows = [[visible_label(n), *map(_short, row)] for n, row in zip(self.row_labels, numbers)]
-        if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
-            plain = (f"{name}: {' '.join(row)}" for name, *row in rows)
-            return "\n".join([head, f"columns: {' '.join(cols)}", *plain])
         return f"{head}\n{lines([['', *cols], *rows])}"
 
     def headline(self) -> str:
@@ -115,14 +112,6 @@ class HeatMap(Scaled, OfCells):
             )
         values = np.where(np.isfinite(values), values, np.float32(np.nan))
         return np.where(np.tri(*labels, dtype=bool), values, np.float32(np.nan)) if self.causal else values
-
-    @traitlets.validate("row_labels", "col_labels")
-    def _one_a_line(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        n = None if self.values is None else self.values.shape[name == "col_labels"]
-        if n is not None and len(value) != n:
-            raise traitlets.TraitError(f"{len(value)} {name} for {n}")
-        return value
 
     @traitlets.validate("cell_text")
     def _clean_cells(self, proposal):

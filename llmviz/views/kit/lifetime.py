@@ -11,15 +11,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import weakref
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import ipywidgets
 import traitlets
 from IPython import get_ipython
 
-# The views that each cell has made, by the cell's id.
-_made_by: defaultdict[str, weakref.WeakSet[Closable]] = defaultdict(weakref.WeakSet)
 _made: weakref.WeakValueDictionary[int, Closable] = weakref.WeakValueDictionary()
 _numbers = itertools.count()
 
@@ -58,17 +55,14 @@ class Closable(traitlets.HasTraits):
         """Begin what a page without a kernel should find done, such as a training."""
 
     _watched: tuple[tuple[traitlets.HasTraits, Callable, str | Sequence[str]], ...] = ()
-    _endings: tuple[Callable[[], object], ...] = ()  # what is called before it is closed
     _followers = 0  # how many views watch this one
     _left = False  # its cell has run again, so it goes with its last follower
 
     def __init__(self, *arguments, **traits):
         self._tasks: set[asyncio.Task] = set()
         super().__init__(*arguments, **traits)
+        self._cell = _running_cell()
         _made[next(_numbers)] = self
-        cell = _running_cell()
-        if cell is not None:
-            _made_by[cell].add(self)
 
     @property
     def is_working(self) -> bool:
@@ -120,10 +114,6 @@ class Closable(traitlets.HasTraits):
         task.add_done_callback(lambda done: done.cancelled() or done.result())
         return task
 
-    def before_closing(self, end: Callable[[], object]) -> None:
-        """Call this when the view is about to be closed and everything in it still lives."""
-        self._endings = (*self._endings, end)
-
     def goes_with_its_followers(self) -> None:
         """No cell shows it by itself: it is closed with the last view that watches it."""
         self._left = True
@@ -138,8 +128,6 @@ class Closable(traitlets.HasTraits):
         """Stop what runs, observe nothing, close all parts, and hold nothing any more: `Out` keeps the view itself."""
         if self.comm is None:
             return
-        for end in self._endings:
-            end()
         for task in self._tasks:
             task.cancel()
         sources = [source for source, _, _ in self._watched]
@@ -216,8 +204,10 @@ def _running_cell() -> str | None:
 
 def _leave(info) -> None:
     """Before a cell runs: whatever it made last time goes."""
-    for view in list(_made_by.pop(info.cell_id, ())):
-        view.leave()
+    for view in living():
+        # One that is closed by now has gone with another one.
+        if info.cell_id and view.comm is not None and view._cell == info.cell_id:
+            view.leave()
 
 
 if get_ipython() is not None:

@@ -15,8 +15,7 @@ from llmviz.views.kit.pieces import visible, visible_label
 class LinePlot(OfRows):
     """A line, or a set of bars, for each name: `values` [k, n] over the numbers `x` [n] or over n `labels`.
 
-    NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room;
-    log_y: the same for the values, which must be positive. down: the axis grows downwards, so that rank 1 is on top.
+    NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room.
     unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") follows the numbers.
     The axis covers y_min to y_max at least. `marks` are upright lines, (x, word). `x_pieces`, one a point, name the
     points in the readout. A few bars of one name have their numbers written on them. A click, the arrow keys or Python
@@ -36,8 +35,6 @@ class LinePlot(OfRows):
     x_ticks = traitlets.List(traitlets.Float()).tag(sync=True)
     x_pieces = Pieces()
     log_x = traitlets.Bool(False).tag(sync=True)
-    log_y = traitlets.Bool(False).tag(sync=True)
-    down = traitlets.Bool(False).tag(sync=True)
     bars = traitlets.Bool(False).tag(sync=True)
     unit = Text("")
     y_min = traitlets.Float(0.0, allow_none=True).tag(sync=True)

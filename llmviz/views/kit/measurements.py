@@ -23,11 +23,6 @@ class Measurement:
     status: Literal["new", "running", "stopped", "done"] = "new"  # "stopped" is by the reader
     problem: str = ""  # why it has stopped by itself
 
-    @property
-    def progress(self) -> tuple[float, float | None]:
-        """Return the share that is done, and the seconds that are left."""
-        return self.share, self.seconds_left
-
 
 NOTHING = Measurement()
 

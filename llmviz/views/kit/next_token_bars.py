@@ -58,14 +58,15 @@ class NextTokenBars(OfRows):
         for i, piece in enumerate(self.pieces):
             row = [visible(piece), percent(self.probs[i])]
             rows.append(row if self.before is None else [*row, percent(self.before[i])])
-        rest = f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
-        return "\n".join(filter(None, [lines(rows), rest]))
+        return "\n".join(filter(None, [lines(rows), self._others()]))
 
     def headline(self) -> str:
         """The three likeliest, and the rest's share."""
         best = [f"{visible(piece)} {percent(p)}" for piece, p in zip(self.pieces[:3], self.probs)]
-        rest = f"; {percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
-        return f"Likeliest next tokens: {', '.join(best)}{rest}"
+        return "; ".join(filter(None, [f"Likeliest next tokens: {', '.join(best)}", self._others()]))
+
+    def _others(self) -> str:
+        return f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
 
     @traitlets.observe("selected", "ids")
     def _choose(self, _change):
@@ -115,15 +116,14 @@ def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable]
     """
 
     def mark(draw: Callable) -> Callable:
-        def traits(view: View, scene: Scene) -> dict[str, Any]:
+        @part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))
+        def bars(view: View, scene: Scene) -> dict[str, Any]:
             drawn = draw(view, scene)
             if drawn is None:
                 return {"hidden": True}
             return next_tokens(scene.run.model.tokenizer, n=n, **{"chosen": scene.chosen, **drawn})
 
-        return part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))(
-            traits
-        )
+        return bars
 
     return mark
 
@@ -154,13 +154,7 @@ def top(probs: np.ndarray, n: int) -> np.ndarray:
 
 def _distribution(values, name: str) -> np.ndarray:
     probs = np.asarray(values, dtype=np.float64)
-    if probs.ndim != 1 or probs.size == 0:
-        raise ValueError(
-            f"{name} is one number a token of the vocabulary, not an array of shape {probs.shape}"
-        )
-    if not (probs >= 0).all() or abs(probs.sum() - 1) > 0.01:
-        raise ValueError(
-            f"{name} must be probabilities over the whole vocabulary, none negative, "
-            f"1 in all (here {probs.sum():.4g})"
-        )
+    if probs.ndim != 1 or not (probs >= 0).all() or not abs(probs.sum() - 1) <= 0.01:
+        here = f"{probs.sum():.4g} in an array of shape {probs.shape}"
+        raise ValueError(f"{name} must have a probability for each token, 1 in all, not {here}")
     return probs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-import itertools
 import json
 import math
 import threading
@@ -23,7 +23,7 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
-PAGE_LIMIT = 5_000  # numbers in what the page sends at once; no picture needs more than some hundreds
+PAGE_LIMIT = 50_000  # characters of what the page sends of a picture at once
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -168,26 +168,17 @@ def take_from_page(
 
 
 def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
-    """Yes or no where there was one, a slider's number between its ends, and else no NaN in a list not too long."""
+    """Yes or no where there was one, a slider's number between its ends, a text, and else a short value without NaN."""
     if isinstance(value, bool):
         return isinstance(getattr(widget, name), bool)
     if value is None:
         return isinstance(widget, Picture)  # a control always has a value
     if isinstance(value, int | float) and name == "value":
         return getattr(widget, "min", -math.inf) <= value <= getattr(widget, "max", math.inf)
-    leaves = [*itertools.islice(_leaves(value), PAGE_LIMIT + 1)]
-    return len(leaves) <= PAGE_LIMIT and not any(
-        isinstance(leaf, bool) or (isinstance(leaf, float) and not math.isfinite(leaf)) for leaf in leaves
-    )
-
-
-def _leaves(value: object) -> Iterator[object]:
-    """Everything in lists and dicts, however deep."""
-    if isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(inner)
-    else:
-        yield value
+    try:
+        return isinstance(value, str) or len(json.dumps(value, allow_nan=False)) <= PAGE_LIMIT
+    except (TypeError, ValueError):
+        return False
 
 
 def guard(box: ipywidgets.Box) -> None:
@@ -214,6 +205,7 @@ class Picture(Closable, anywidget.AnyWidget):
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
     stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # whose accent colour it wears
+    provenance = traitlets.Callable(None, allow_none=True)
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
@@ -222,12 +214,11 @@ class Picture(Closable, anywidget.AnyWidget):
     _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
-    def __init__(self, *, provenance: Callable | None = None, **traits):
+    def __init__(self, **traits):
         own = type(self).class_traits()  # None: the default, except where it is a value itself
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        self.provenance = provenance
         if self._data:
             self.observe(self._say_again, list(self._data))
         self.observe(self.explain_again, "asked")
@@ -241,15 +232,9 @@ class Picture(Closable, anywidget.AnyWidget):
     def _script_of_its_kind(self) -> Script:
         return script(self._static)
 
-    @property
-    def provenance(self) -> Callable | None:
-        """The function that explains a number of this picture, or None."""
-        return self._provenance
-
-    @provenance.setter
-    def provenance(self, function: Callable | None) -> None:
-        self._provenance = function
-        self.explains = function is not None
+    @traitlets.observe("provenance")
+    def _explains_from_now_on(self, change) -> None:
+        self.explains = change["new"] is not None
         self.asked = None
 
     def set_state(self, sync_data: dict) -> None:
@@ -296,19 +281,22 @@ class Picture(Closable, anywidget.AnyWidget):
             self.explain_again()
 
     def explain_again(self, _change=None) -> None:
-        """Explain what is asked about, as it is now."""
-        if self.asked is None or self._provenance is None:
-            self.explanation = None
-            return
-        try:
-            inspect.signature(self._provenance).bind(*self.asked)
-        except TypeError:  # not a place in this picture
+        """Explain what is asked about, as it is now; nothing where that is not, or no longer, in the picture."""
+        explanation = None
+        with contextlib.suppress(IndexError, ValueError):
+            if self.asked is not None and self.provenance and self._is_place(self.asked):
+                explanation = self.provenance(*self.asked).as_dict()
+        if explanation is None:
             self.asked = None
-            return
+        self.explanation = explanation
+
+    def _is_place(self, asked: list[int]) -> bool:
+        """Say whether it has as many numbers as `provenance` takes."""
         try:
-            self.explanation = self._provenance(*self.asked).as_dict()
-        except (IndexError, ValueError):  # what was asked about is no longer in the picture
-            self.asked = None
+            inspect.signature(self.provenance).bind(*asked)
+        except TypeError:
+            return False
+        return True
 
 
 class OfRows(Picture):
@@ -363,36 +351,27 @@ class OfCells(Picture):
 
 
 class Scaled(Picture):
-    """A picture whose colours run as far as `limit`: a given one, or `fitted()`, which follows the `values`."""
+    """A picture whose colours run as far as `limit`: as soon as one is given, that; else `fitted()` to its values."""
 
     limit = traitlets.Float(1.0).tag(sync=True)
 
     def __init__(self, *, limit: float | None = None, **traits):
-        self._limit = limit  # None: follows the values
+        self._is_given = limit is not None
         super().__init__(limit=limit, **traits)
-        self._fit_limit()
 
     def change(self, **traits) -> None:
-        """As for every picture; a `limit` of None follows the values."""
-        if "limit" in traits:
-            self._limit = traits["limit"]
-            traits = {name: value for name, value in traits.items() if name != "limit" or value is not None}
+        """As for every picture."""
+        self._is_given |= "limit" in traits
         super().change(**traits)
-        self._fit_limit()
 
     def fitted(self) -> float:
         """The limit that fits the values."""
         raise NotImplementedError
 
     @traitlets.observe("values", "kind")
-    def _fit_limit(self, _change=None):
-        if self._limit is None and self.values is not None:
-            self._fitted = self.limit = self.fitted()
-
-    @traitlets.observe("limit")
-    def _limit_was_given(self, change):
-        if change["new"] != getattr(self, "_fitted", None):
-            self._limit = change["new"]
+    def _fit(self, _change):
+        if not self._is_given and self.values is not None:
+            self.limit = self.fitted()
 
 
 class Explorer(Closable, ipywidgets.VBox):

@@ -6,10 +6,11 @@ A view of one's own that asks before it measures is a `GuessFirst`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
+from weakref import ref
 
 import ipywidgets
 import numpy as np
@@ -66,19 +67,15 @@ class GuessCard(Picture):
         """Return the options, or what a reader who types or pulls the slider is likely to say."""
         low, high = self.low, self.high
         if self.options is not None:
-            return {"guess": [float(i) for i in range(len(self.options))]}
-        if low is None or high is None or high - low > MOST_GUESSES:
-            return {
-                "guess": [
-                    float(n) for n in ROUND_NUMBERS if (low or 0) <= n <= (math.inf if high is None else high)
-                ]
-            }
-        if self.whole or high - low > 20:
-            return {"guess": [float(n) for n in range(int(low), int(high) + 1)]}
-        hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
-        return {
-            "guess": sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
-        }
+            values = range(len(self.options))
+        elif low is None or high is None or high - low > MOST_GUESSES:
+            values = [n for n in ROUND_NUMBERS if (low or 0) <= n <= (math.inf if high is None else high)]
+        elif self.whole or high - low > 20:
+            values = range(int(low), int(high) + 1)
+        else:
+            hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
+            values = sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
+        return {"guess": [float(value) for value in values]}
 
     def ask_again(self) -> None:
         """Go back to the open question."""
@@ -178,7 +175,7 @@ class Answered:
     """A question about a run, with the reader's guess and the answer, as they were when the reader committed."""
 
     asked: Asked
-    about: Hashable
+    about: object  # as `_identity` returns it
     guess: float | None = None
     answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
     explain: str = ""
@@ -253,12 +250,13 @@ class Predict(View):
 
     @shared
     def asked(self, scene: Scene) -> Asked:
-        options = _texts(self._of(self._options, scene.run))
-        return Asked(self._of(self._question, scene.run), options, **self._number)
+        options = self._of(self._options, scene.run)
+        texts = None if options is None else tuple(clean(str(option)) for option in options)
+        return Asked(self._of(self._question, scene.run), texts, **self._number)
 
     @shared
     def answer(self, scene: Scene) -> Answered:
-        asked, about = scene.asked, self.inputs()
+        asked, about = scene.asked, _identity(self if scene.run is None else scene.run)
         try:
             answer = asked.settled(self._of(self._answer, scene.run))
             return Answered(asked, about, answer=answer, explain=self._of(self._explain, scene.run))
@@ -298,7 +296,7 @@ class Predict(View):
             verdict = {"verdict": _no_answer(answered.problem)}
             return answered.asked.card(answered.guess, True, None) | verdict
         explain = answered.explain
-        if answered.about != self.inputs():
+        if answered.about != _identity(self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
         return answered.asked.card(answered.guess, True, answered.answer, explain)
 
@@ -307,12 +305,13 @@ class Predict(View):
         return {"hidden": scene.answered is None or self.then is None}
 
 
+def _identity(run: object) -> object:
+    """Return what a run is about, without keeping it: its tokens and edits; of what is no run, the object."""
+    return ((*run.tokens,), run.edits) if isinstance(run, Trace) else ref(run)
+
+
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < np.inf
-
-
-def _texts(options: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if options is None else tuple(clean(str(option)) for option in options)
 
 
 def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:

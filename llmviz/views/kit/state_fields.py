@@ -31,7 +31,7 @@ def replace(state: T, **changes: Any) -> T:
     `dataclasses.replace` reads all other fields, so that nobody could see on which of them an event depends.
     """
     own = getattr(type(state), "__replace__", dataclasses.replace)
-    return own(state, **changes)  # type: ignore[type-var]
+    return own(state, **changes)
 
 
 def has_changed(before: Any, state: Any, *names: str) -> bool:
@@ -54,38 +54,29 @@ class Field:
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
-def number(
-    default: float, label: str | None, last: float, *, first: float = 0, step: float = 1, stage: str = ""
-) -> Any:
+def number(default: float, label: str | None, last: float, *, first: float = 0, step: float = 1) -> Any:
     """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label.
 
     A page without a kernel holds all of its values, or some that are as far from each other and the default.
     """
-    whole = isinstance(step, int)
+    kinds, takes = (int, "a whole number") if isinstance(step, int) else (int | float, "a number")
     n = round((last - first) / step) + 1
     places = {*range(0, n, math.ceil(n / MOST_ON_PAGE)), n - 1, round((default - first) / step)}
-    values = [first + i * step if whole else round(first + i * step, 9) for i in sorted(places)]
+    values = [round(first + i * step, 9) for i in sorted(places)]
 
-    def accepts(value: Any, _view: View) -> bool:
-        kinds = int if whole else int | float
-        return isinstance(value, kinds) and not isinstance(value, bool) and first <= value <= last
+    def slider(value: float, view: View) -> ipywidgets.ValueWidget:
+        return controls.slider(value, label, last, stage=view.stage, first=first, step=step)
 
     return _declared(
         default,
-        accepts,
-        f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        (
-            lambda value, view: controls.slider(
-                value, label, last, stage=stage or view.stage, first=first, step=step
-            )
-        )
-        if label
-        else None,
+        lambda value, _: isinstance(value, kinds) and not isinstance(value, bool) and first <= value <= last,
+        f"{takes} from {first:g} to {last:g}",
+        slider if label else None,
         lambda _: values,
     )
 
 
-def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str = "") -> Any:
+def index(default: int, label: str, how_many: Callable[[View], int]) -> Any:
     """Declare an index with a slider: of a layer, a head or a token. A scene has it as `clip_position` gives it.
 
     Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
@@ -97,21 +88,21 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
     return _declared(
         default,
         *AN_INDEX,
-        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage or view.stage),
+        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=view.stage),
         lambda view: range(how_many(view)),
         means=means,
         shows=lambda value, view: {"max": how_many(view) - 1, "value": means(value, view)},
     )
 
 
-def layer(default: int, *, stage: str = "") -> Any:
+def layer(default: int) -> Any:
     """Declare a layer of the model, as `index` does."""
-    return index(default, "Layer", lambda view: _config(view).n_layers, stage=stage)
+    return index(default, "Layer", lambda view: _config(view).n_layers)
 
 
-def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
+def head(default: int, label: str = "Head") -> Any:
     """Declare a head of a layer, as `index` does."""
-    return index(default, label, lambda view: _config(view).n_heads, stage=stage)
+    return index(default, label, lambda view: _config(view).n_heads)
 
 
 def _config(view: View) -> Config:
@@ -150,11 +141,10 @@ def token_choice(
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
     """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
-    return picked(
+    return _declared(
         default,
         *AN_INDEX,
         of=of,
-        outlives_text=True,
         on_page=lambda view: range(len(view.run.tokens)),
         means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
@@ -176,10 +166,10 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def tick(label: str | Callable[[View], str], default: bool = False) -> Any:
+def tick(label: str | Callable[[View], str]) -> Any:
     """Declare yes or no, with a box to tick."""
     return _declared(
-        default,
+        False,
         lambda value, _: isinstance(value, bool),
         "True or False",
         lambda value, view: controls.checkbox(label(view) if callable(label) else label),
@@ -243,12 +233,7 @@ def seed(default: int = 1) -> Any:
     )
 
 
-def picked(
-    default: Any,
-    accepts: Callable[[Any, View], bool],
-    takes: str,
-    **others: Any,
-) -> Any:
+def picked(default: Any, accepts: Callable[[Any, View], bool], takes: str, **others: Any) -> Any:
     """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
 
     of: the part and the trait that the page sets, which this follows. A page holds only the present value.
@@ -259,26 +244,23 @@ def picked(
 def several(
     default: tuple, options: Callable[[View], Collection], *, of: tuple[str, str], least: int = 0
 ) -> Any:
-    """Declare some of these options, `least` or more of them, as `picked` does; the text does not matter."""
-    return picked(
-        default,
-        lambda values, view: (
-            isinstance(values, tuple) and least <= len(values) == len({*values} & {*options(view)})
-        ),
-        f"a tuple of {least} or more of what is there, each once",
-        of=of,
-        outlives_text=True,
-    )
+    """Declare some of these options, `least` or more of them, that the page sets; the text does not matter."""
+
+    def accepts(values: Any, view: View) -> bool:
+        is_tuple = isinstance(values, tuple)
+        return is_tuple and least <= len(values) == len({*values} & {*options(view)})
+
+    return _declared(default, accepts, f"a tuple of {least} or more of what is there, each once", of=of)
 
 
 def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ()) -> Any:
     """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
-
-    def accepts(value: Any, _view: View) -> bool:
-        return value is None or all(type(i) is int and 0 <= i < MOST_ROWS for i in _axes(value))
-
     return picked(
-        None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"), on_page=on_page
+        None,
+        lambda value, _: value is None or all(type(i) is int and 0 <= i < MOST_ROWS for i in _axes(value)),
+        "an index, a tuple of indices, or None",
+        of=(part_, "selected"),
+        on_page=on_page,
     )
 
 

@@ -66,9 +66,10 @@ class Freshness(anywidget.AnyWidget):
     followers = traitlets.Unicode().tag(sync=True)  # the class of what follows the box
 
 
-class TextBox(View):
-    """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
+class Prompt(View):
+    """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
 
+    `tokens` (ids) are those of what is typed, and empty where there is nothing to run; then the last run stands.
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed;
     then the label says so, but on a page, where no model runs.
     """
@@ -76,6 +77,7 @@ class TextBox(View):
     copies_as_code = False
 
     tokens = traitlets.List(traitlets.Int())
+    trace = traitlets.Any()  # what `run_on` returns
 
     @dataclass(frozen=True)
     class State:
@@ -83,11 +85,9 @@ class TextBox(View):
 
         text: str = picked("", lambda text, _: isinstance(text, str), "a text", of=("box", "value"))
 
-    def __init__(
-        self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
-    ):
+    def __init__(self, model: Model, text: str, *, label: str = "Your text", live: bool = False):
         label += "" if live or where() == "page" else " (Enter runs the model)"
-        self.language_model, self.label, self.live, self.rows = model, label, live, rows
+        self.language_model, self.label, self.live = model, label, live
         limit = most_tokens(model)
         self.reading = functools.lru_cache(1)(lambda text: read(text, model.tokenizer, limit=limit))
         self.freshness = Freshness()
@@ -107,8 +107,18 @@ class TextBox(View):
         """From now on a view is pale while the box holds another text than the pictures show, or none."""
         view.add_class(self.freshness.followers)
 
+    def run_on(self, tokens: list[int]) -> Trace:
+        """Return what `trace` is for these tokens."""
+        return self.language_model.trace(tokens)
+
+    @traitlets.default("trace")
+    def _run_on_nothing(self) -> Trace:
+        return self.run_on([0])
+
     def hand_on(self, scene: Scene) -> None:
-        self.tokens = self.reading(scene.text).tokens
+        before, self.tokens = self.tokens, self.reading(scene.text).tokens
+        if self.tokens and self.tokens != before:
+            self.trace = self.run_on(self.tokens)
         if self.tokens:  # whatever follows the text has been drawn
             self.freshness.shown = clean(scene.text)  # half a character cannot be sent
 
@@ -117,13 +127,11 @@ class TextBox(View):
         return {"value": scene.text}
 
     def _make_box(self) -> ipywidgets.Text | ipywidgets.Textarea:
-        kind = ipywidgets.Textarea if self.live else ipywidgets.Text
-        return kind(
-            continuous_update=self.live,
-            layout={"width": "min(900px, 98%)"},
-            placeholder=self.label,
-            tooltip=self.label,
-            **({"rows": self.rows} if self.live else {}),
+        look = {"layout": {"width": "min(900px, 98%)"}, "placeholder": self.label, "tooltip": self.label}
+        return (
+            ipywidgets.Textarea(rows=2, **look)
+            if self.live
+            else ipywidgets.Text(continuous_update=False, **look)
         )
 
     @part(lambda _: ipywidgets.HTML())
@@ -136,31 +144,6 @@ class TextBox(View):
             return CLOSED
         sentences = [f"{self.label}: {clean(self.state.text)}", self.reading(self.state.text).message]
         return "\n".join(filter(None, sentences))
-
-
-class Prompt(TextBox):
-    """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
-
-    An empty box leaves the last run standing.
-    """
-
-    trace = traitlets.Any()  # what `run_on` returns
-
-    def __init__(self, model: Model, text: str, *, label: str = "Your text", live: bool = False):
-        super().__init__(model, text, label=label, live=live)
-
-    def run_on(self, tokens: list[int]) -> Trace:
-        """Return what `trace` is for these tokens."""
-        return self.language_model.trace(tokens)
-
-    @traitlets.default("trace")
-    def _run_on_nothing(self) -> Trace:
-        return self.run_on([0])
-
-    @traitlets.observe("tokens")
-    def _run(self, _change) -> None:
-        if self.tokens:
-            self.trace = self.run_on(self.tokens)
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:

@@ -75,13 +75,6 @@ MID_GREY = "#74797F"
 MARKS = {" ": ("·", "space"), "\n": ("⏎", "new line"), "\t": ("⇥", "tab")}
 
 
-def stage_color(stage: str, theme: str = "light") -> str:
-    """Return the accent of a stage as "#RRGGBB"; `theme` is "light" or "dark". An unknown stage is a ValueError."""
-    if stage not in STAGE_COLORS:
-        raise ValueError(f"no stage called {stage!r}; the stages are {', '.join(STAGE_COLORS)}")
-    return STAGE_COLORS[stage][("light", "dark").index(theme)]
-
-
 def css() -> str:
     """Return the palette as CSS variables on `.llmviz`, light by default and dark under `[data-lv-theme=dark]`."""
 
@@ -114,7 +107,7 @@ def print_style(stage: str = "embeddings") -> None:
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap
 
-    accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
+    accent, others = STAGE_COLORS[stage][0], [STAGE_COLORS[s][0] for s in STAGES if s != stage]
     if "llmviz" not in matplotlib.colormaps:
         matplotlib.colormaps.register(LinearSegmentedColormap.from_list("llmviz", SEQUENTIAL["light"]))
     inked = "text.color axes.labelcolor axes.titlecolor axes.edgecolor xtick.color ytick.color grid.color"

@@ -54,9 +54,9 @@ class TokenStrip(OfTokens):
 
     `ids` are written under the pieces. `weights` [seq] are shares from 0 to 1 that shade the chips on a square-root
     scale, named by `quantity`; NaN leaves a chip unshaded. `highlight` lists positions that get a dashed border;
-    `highlight_name` says what they are. `notes` are one more string a token for the line below. With `hover_selects`
-    the pointer selects by passing over. With `own_colors`, each id has a colour of its own. Enter or a click asks
-    `provenance(position)`. Texts over 512 tokens show the first 512 and say so.
+    `highlight_name` says what they are. `notes` are one more string a token for the line below. With `own_colors`,
+    each id has a colour of its own. Enter or a click asks `provenance(position)`. Texts over 512 tokens show the first
+    512 and say so.
     """
 
     _static = "token_strip"
@@ -67,7 +67,6 @@ class TokenStrip(OfTokens):
     highlight_name = Text("marked")
     quantity = Text("share")
     notes = traitlets.List(traitlets.Unicode(), default_value=None, allow_none=True).tag(sync=True)
-    hover_selects = traitlets.Bool(False).tag(sync=True)
     own_colors = traitlets.Bool(False).tag(sync=True)
 
     _of_each = ("ids", "weights", "notes")

@@ -1,7 +1,7 @@
-"""Pictures of stage 3: an unordered set, RoPE's clocks, scores over distance, and the real model without its order."""
+"""Pictures of stage 3: an unordered set, RoPE's clocks, and the real model without its order."""
 
 from llmviz.views.position.one_back import OneBack, previous_token_weights, strongest_head
-from llmviz.views.position.one_head import Clocks, ScoreByDistance, TwoHands, change_if_both_move, periods
+from llmviz.views.position.one_head import Clocks, TwoHands, change_if_both_move, periods
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.position.shuffled_head import ShuffledHead, shuffled_change
 from llmviz.views.position.swap import (
@@ -12,16 +12,13 @@ from llmviz.views.position.swap import (
     which_vectors_change,
 )
 from llmviz.views.position.switches import PositionSwitches, in_percent, likeliest, without_rope
-from llmviz.views.position.waves import SinusoidPattern
 
 __all__ = [
     "Clocks",
     "OneBack",
     "PositionSwitches",
     "RopeDial",
-    "ScoreByDistance",
     "ShuffledHead",
-    "SinusoidPattern",
     "SwapWords",
     "TwoHands",
     "UnorderedSet",

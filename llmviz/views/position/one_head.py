@@ -1,4 +1,4 @@
-"""RoPE's clocks for one query and one key, and their score over distance."""
+"""RoPE's clocks for one query and one key."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import numpy as np
 
 from llmviz import experiments, position
 from llmviz.model import Trace
-from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import head, layer, number, token_choice
+from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
 from llmviz.views.position.one_back import strongest_head
-from llmviz.views.position.rope_dial import RopeDial, digits
+from llmviz.views.position.rope_dial import RopeDial
 
 LAST = 1_000  # how far the hands turn, in positions
-DISTANCES = np.arange(2_001)
 
 
 def periods(config) -> np.ndarray:
@@ -56,8 +53,10 @@ class Clocks(View):
     def dial(self, scene: Scene) -> dict:
         at = strongest_head(scene.run)
         hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
-        caption = "Your last token's query in L{}·H{}: {} numbers as {} clock hands, fast hands first. Filled clocks "
-        caption = caption.format(*at, hands.size, len(hands)) + "have gone all the way round."
+        caption = (
+            "Your last token's query in layer {}, head {} (L{}·H{}), which you'll meet again below: {} numbers as {} "
+            "clock hands, fast hands first. Filled clocks have gone all the way round."
+        ).format(*at, *at, hands.size, len(hands))
         return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 
@@ -103,53 +102,4 @@ class TwoHands(View):
         own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (home, scene.turned))
         return [
             f"Moving only the query on by {scene.by} takes the score from {own} to {now}." if scene.by else ""
-        ]
-
-
-class ScoreByDistance(View):
-    """The score of one query over the distance, for a chosen key and for that of the first token."""
-
-    stage = "position"
-
-    @dataclass(frozen=True)
-    class State:
-        layer: int = layer(13)
-        head: int = head(8)
-        query: int = token_choice(-1, "Query of")
-        key: int = token_choice(3, "Key of")
-
-    arrangement = (("layer", "head"), ("query", "key"), "lines", "message")
-
-    @shared
-    def curves(self, scene: Scene) -> np.ndarray:
-        """Return the scores with the chosen key and with the first token's [2, distances]."""
-        q, k = experiments.before_rope(scene.run, scene.layer, scene.head)
-        base = scene.run.model.config.rope_base
-        return np.stack(
-            [
-                position.score_by_distance(q[scene.query], k[key], DISTANCES, base=base)
-                for key in (scene.key, 0)
-            ]
-        )
-
-    @part(
-        LinePlot,
-        x_axis="distance (tokens)",
-        y_axis="score",
-        log_x=True,
-        y_min=None,
-        caption="Score of one query with one key, at each distance between them",
-    )
-    def lines(self, scene: Scene) -> dict:
-        names = [f"key of {visible(scene.run.pieces[at])} ({at})" for at in (scene.key, 0)]
-        return {"x": DISTANCES, "values": scene.curves, "names": names}
-
-    @sentences
-    def message(self, scene: Scene) -> list[str]:
-        own, _ = scene.curves
-        best, others = int(own.argmax()), (1, 1_000)
-        at = [f"{digits(own[distance])} at {distance:,}" for distance in others if distance != best]
-        return [
-            f"L{scene.layer}·H{scene.head}, key of {isolated(scene.run.pieces[scene.key])}: the score is highest at "
-            f"distance {best:,} ({digits(own[best])}). It's {' and '.join(at)}."
         ]

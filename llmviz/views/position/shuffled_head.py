@@ -78,7 +78,7 @@ class ShuffledHead(View):
         if len(scene.run.tokens) < 3:
             return ["There is nothing to shuffle: that takes two tokens before the last."]
         if not scene.order:
-            return ["The tokens are in their own order.", cut(scene.run)]
+            return ["The tokens are in their original order.", cut(scene.run)]
         change = experiments.head_change(*scene.runs, 0)[scene.head]
         rounding = ", which is rounding" if 0 < change < 1e-5 else ""
         rope = "with RoPE" if scene.rope else "without RoPE"

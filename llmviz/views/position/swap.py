@@ -106,7 +106,7 @@ class UnorderedSet(Swap):
         TokenStrip,
         [],
         highlight_name="the two tokens",
-        caption="The tokens that are looked up, each by its id. Without order, they're sorted by id.",
+        caption="The tokens that are looked up, each with its row number. Without order, they're sorted by it.",
     )
     def strip(self, scene: Scene) -> dict:
         own, ids = scene.runs[0].tokens, scene.runs[scene.swapped].tokens
@@ -194,6 +194,7 @@ class SwapWords(Swap):
         first = percent(scene.changes[1, 0])
         return [
             f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, "
-            f"and the layer that changes most by {off}. With the mask off too, the largest change is {no_mask}.",
+            f"and the layer that changes most by {off}. With the mask off too, every token attends to the same tokens "
+            f"in either order, and the largest change is {no_mask}.",
             cut(scene.run),
         ]

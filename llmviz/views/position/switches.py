@@ -101,12 +101,12 @@ class PositionSwitches(EditedRun):
     @part(LinePlot, x_axis="", y_axis="surprise (bits per token)", bars=True, unit="bits")
     def surprise(self, scene: Scene) -> dict:
         settings, blocks = np.split(np.array([*scene.known("measure").values()]), [1 + len(SETTINGS)])
+        none = [np.nan] * len(settings)
         return {
-            "labels": [*BARS, f"mean of {len(blocks)} blocks", f"worst of {len(blocks)}"],
-            "values": [[*settings, blocks.mean(), blocks.max()]],
-            "names": ["mean surprise"],
-            "caption": "Mean surprise at the tokens of your text. For the last two bars, one middle block is switched "
-            "off at a time.",
+            "labels": [*BARS, f"mean of {len(blocks)} blocks", f"worst of {len(blocks)} blocks"],
+            "values": [[*settings, *none[:2]], [*none, blocks.mean(), blocks.max()]],
+            "names": ["positions", "control: a middle block switched off"],
+            "caption": "Mean surprise at the tokens of your text",
         }
 
     @sentences
@@ -118,14 +118,18 @@ class PositionSwitches(EditedRun):
         bits = scene.known("measure")
         blocks = {name: cost for name, cost in bits.items() if " of layer " in name}
         less = sum(cost < bits["RoPE off"] for cost in blocks.values())
-        lower = [
-            name for name in SETTINGS if bits[name] < bits["unchanged"] - 0.01
-        ]  # a difference that shows
-        own, off = (f"{bits[name]:.2f}" for name in ("unchanged", "RoPE off"))
+        worst = max(blocks, key=blocks.get)
+        own, off, most = (f"{bits[name]:.2f}" for name in ("unchanged", "RoPE off", worst))
+        lower = {name: bits["unchanged"] - bits[name] for name in SETTINGS}
         return [
-            f"Switching off RoPE takes the surprise from {own} to {off} bits. Of the {len(blocks)} blocks, {less} cost "
-            f"less when switched off. The worst to lose is the {max(blocks, key=blocks.get)}.",
-            f"The surprise is lower than unchanged with {' and '.join(lower)}." if lower else "",
+            f"Switching off RoPE takes the surprise from {own} to {off} bits. That's worse than losing {less} of the "
+            f"{len(blocks)} middle blocks. The worst to lose, the {worst}, takes it to {most} bits.",
+            *(
+                f"With “{name}”, it's {by:.2f} bits lower than unchanged. The results at the end of the page count "
+                "the texts on which that happens."
+                for name, by in lower.items()
+                if by > 0.01  # a difference that shows
+            ),
             f"This picture uses the first {N_USED} tokens." if len(scene.run.tokens) > N_USED else "",
         ]
 

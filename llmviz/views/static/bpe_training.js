@@ -37,7 +37,7 @@ export function render({ model, el }) {
       h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "The text in tokens"), text),
       h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "Length of the text (tokens)"), curve),
     ),
-    h("div", { class: "lv-head lv-aside" }, "Learned so far, in order (×: how often the pair occurred)"),
+    h("div", { class: "lv-head lv-aside" }, "Learned so far, in order: id · how often the pair occurred"),
     vocabulary,
   );
 
@@ -138,12 +138,12 @@ export function render({ model, el }) {
 
   return view.start(() => {
     const [step, tokens, chosen] = [model.get("step"), model.get("tokens"), model.get("chosen")];
-    const [labels, counts] = [model.get("labels"), model.get("counts")];
+    const [labels, counts, nStart] = [model.get("labels"), model.get("counts"), model.get("n_start")];
     // Asked for only where the page has another width: to ask has the page laid out.
     const across = view.width();
     const width = across === drawn.across ? drawn.width : curve.parentElement.clientWidth || 340;
     if (tokens !== drawn.tokens) {
-      chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
+      chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(nStart + i)} · ${count(counts[i])}×`, i));
       vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing learned yet"));
     }
     chips.forEach((node, i) => {

@@ -10,7 +10,7 @@ export function render({ model, el }) {
   return view.start(() => {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
     const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
-    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.5 * longest, 15.5, 30)}em`);
+    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.5 * longest, 8, 30)}em`);
     bars.list.style.setProperty(
       "--lv-labels",
       `clamp(90px, ${Math.ceil(widest(view, model.get("labels"), 18)) + 18}px, 40%)`,

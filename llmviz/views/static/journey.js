@@ -150,15 +150,11 @@ function captionAt(data, moment) {
   if (scene === 0) return ["The model cuts your text into ", strong("tokens"), ". It knows each one only by a number."];
   if (scene === 1) return ["Each number picks ", strong("one row"), ` from a table of ${count(data.sizes.n_vocab)}.`];
   if (scene === 2)
-    return [
-      `Each row, ${count(data.sizes.d_model)} numbers long, stands up as the token’s own `,
-      strong("column"),
-      ".",
-    ];
+    return [`Each row, ${count(data.sizes.d_model)} numbers, stands up as the token’s own `, strong("column"), "."];
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
-      : [strong("Clock hands"), " show how far attention rotates numbers at each position (RoPE)."];
+      : [strong("Clock hands"), " show how far attention, inside every layer, rotates numbers by position (RoPE)."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
@@ -181,7 +177,11 @@ function captionAt(data, moment) {
           { piece: look.piece },
           ` (head ${look.head}, ${share(look.weight)}) and takes in what it finds.`,
         ]
-      : [`Layer ${layer}, `, strong("attention"), ": each token attends to earlier ones and takes in what it finds."];
+      : [
+          `Layer ${layer}, `,
+          strong("attention"),
+          ": each token attends to itself and earlier ones, and takes in what it finds.",
+        ];
   }
   if (scene === 5)
     return [
@@ -230,11 +230,11 @@ function legendAt(data, moment, layout, theme) {
   }
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
-    if (long.length) say(h("b", {}, "pale"), ": this column is too long for the scale");
+    if (long.length) say(h("b", {}, "pale"), ": these numbers are too large for the scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
         h("b", {}, "dotted"),
-        `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks)`,
+        `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks: they attract much of it)`,
       );
   }
   if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))
@@ -280,8 +280,9 @@ function layoutOf(data, width, pen, faces) {
   layout.dial = Math.min(9, layout.gap * 0.36);
   layout.head = layout.top - 12 - 2 * layout.dial - 4; // where arcs end
 
-  layout.chips = paragraph(layout, pieces);
-  layout.chipsAfter = paragraph(layout, [...pieces, data.drawn.piece]);
+  const ids = layout.shown.map((i) => data.tokens[i]);
+  layout.chips = paragraph(layout, pieces, ids);
+  layout.chipsAfter = paragraph(layout, [...pieces, data.drawn.piece], [...ids, data.drawn.token]);
   layout.uncut = uncutOf(layout, pieces);
   const lowest = Math.max(...layout.chips.map((chip) => chip.y + chip.size));
   layout.line = { x: 70, w: width - 140, y: height - 70, room: lowest < height - 170 && layout.chips.rows < 3 };
@@ -334,11 +335,16 @@ function lanesOf(layout, pieces) {
 }
 
 /** The text as large chips in centred lines: {x, y, w, size} each. */
-function paragraph(layout, pieces) {
+/** ids: what is written below the pieces, which are at least as wide. */
+function paragraph(layout, pieces, ids) {
   const { width, height } = layout;
   const hole = layout.leftOut ? 46 : 0;
+  layout.pen.font = `bold 17px ${layout.faces.ui}`;
+  const below = ids.map((id) => layout.pen.measureText(String(id)).width + 4);
   for (const size of [42, 38, 34, 32, 30, 28, 26, 24, 22, 20, 18, 16]) {
-    const widths = pieces.map((piece) => Math.min(width - 60, pieceWidth(layout, shorten(piece, 40), size) + 20));
+    const widths = pieces.map((piece, k) =>
+      clamp(pieceWidth(layout, shorten(piece, 40), size) + 20, below[k], width - 60),
+    );
     const rows = [[]];
     let x = 0;
     widths.forEach((w, i) => {
@@ -575,7 +581,7 @@ function drawJourney(at) {
 /** Ids to write beside the line or the table, the last one included. */
 function ticksOf({ sizes }) {
   const last = sizes.n_vocab - 1;
-  return [...[0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000].filter((id) => id < 0.92 * last), last];
+  return [...[0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000].filter((id) => id < 0.8 * last), last];
 }
 
 /** All ids on a line, and where this text's are; when rows are looked up, the line turns into the table. */

@@ -32,8 +32,8 @@ const BESIDE = {
 };
 
 const LOG = " (log scale)";
-const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "down", "waiting", "stage"];
-const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "log_y", "y_min", "y_max"];
+const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "waiting", "stage"];
+const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "y_min", "y_max"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
@@ -113,32 +113,18 @@ export function render({ model, el }) {
     const from = Math.ceil(lo / by - 1e-9);
     return Array.from({ length: Math.floor(hi / by + 1e-9) - from + 1 }, (_, i) => (i + from) * by);
   }
-  function powers(lo, hi) {
-    const from = Math.ceil(Math.log10(lo) - 1e-9);
-    const all = Array.from(
-      { length: Math.max(0, Math.floor(Math.log10(hi) + 1e-9) - from + 1) },
-      (_, i) => 10 ** (i + from),
-    );
-    return all.length ? all : [lo, hi];
-  }
   const multiplied = (hi) =>
     [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))].filter((v) => v <= hi);
 
   /** What the axis of values covers, and where a value stands on it, 0 to 1. */
   function valueAxis(data) {
-    const log = model.get("log_y");
-    let [lo, hi] = log ? [Infinity, -Infinity] : [model.get("y_min") ?? Infinity, model.get("y_max") ?? -Infinity];
+    let [lo, hi] = [model.get("y_min") ?? Infinity, model.get("y_max") ?? -Infinity];
     const [least, most] = [lo, hi];
     for (const v of data)
-      if (Number.isFinite(v) && (!log || v > 0)) {
+      if (Number.isFinite(v)) {
         if (v < lo) lo = v;
         if (v > hi) hi = v;
       }
-    if (log) {
-      if (!(hi >= lo)) [lo, hi] = [1, 10];
-      [lo, hi] = [lo / 1.15, hi * 1.15];
-      return { marks: powers(lo, hi), part: (v) => clamp(Math.log(Math.max(v, lo) / lo) / Math.log(hi / lo)) };
-    }
     if (!(hi > lo)) [lo, hi] = [Math.min(lo, 0) || 0, Math.max(hi, 0) || 1];
     const room = 0.05 * (hi - lo);
     [lo, hi] = [lo === least ? lo : lo - room, hi === most ? hi : hi + room]; // none beyond an end that was asked for
@@ -177,16 +163,20 @@ export function render({ model, el }) {
       : [line];
   }
 
+  /** Whether one bar has the whole place to itself. */
+  const isAlone = (names, i) => names.filter((_, k) => Number.isFinite(shown.y(k, i))).length < 2;
+
   function columns(names, slot) {
-    const w = Math.max(1.5, (0.84 * slot) / names.length);
     const { n, y, px, py } = shown;
     return names
       .flatMap((_, k) =>
         Array.from({ length: n }, (__, i) => {
           if (!Number.isFinite(y(k, i))) return null;
           const [a, b] = [py(y(k, i)), py(0)];
+          const single = isAlone(names, i);
+          const w = Math.max(1.5, (0.84 * slot) / (single ? 1 : names.length));
           return s("rect", {
-            x: px(i) - 0.42 * slot + k * w,
+            x: px(i) - 0.42 * slot + (single ? 0 : k * w),
             y: Math.min(a, b),
             width: w - 0.5,
             height: Math.max(0.5, Math.abs(a - b)),
@@ -201,10 +191,11 @@ export function render({ model, el }) {
   /** Over each bar its number, where no second bar stands beside it and there is room. */
   function numbersOn(names, slot) {
     const { n, y, px, py } = shown;
-    const told = Array.from({ length: n }, (_, i) => (Number.isFinite(y(0, i)) ? value(y(0, i)) : ""));
-    if (names.length > 1 || widest(view, told, 14, "ui") > slot) return [];
+    const heights = Array.from({ length: n }, (_, i) => names.map((__, k) => y(k, i)).find(Number.isFinite));
+    const told = heights.map((v) => (v === undefined ? "" : value(v)));
+    if (!heights.every((_, i) => isAlone(names, i)) || widest(view, told, 14, "ui") > slot) return [];
     return told.flatMap((text, i) =>
-      text ? [axisText(px(i), py(Math.max(0, y(0, i))) - 6, text, "middle", { class: null })] : [],
+      text ? [axisText(px(i), py(Math.max(0, heights[i])) - 6, text, "middle", { class: null })] : [],
     );
   }
 
@@ -238,8 +229,7 @@ export function render({ model, el }) {
     const along = log ? (v) => Math.log1p(v - x[0]) : (v) => v - x[0];
     const last = along(x.at(-1)) || 1;
     const at = (v) => left + (along(v) / last) * inner;
-    const py = (v) =>
-      model.get("down") ? TOP + axis.part(v) * (BOTTOM - TOP) : BOTTOM - axis.part(v) * (BOTTOM - TOP);
+    const py = (v) => BOTTOM - axis.part(v) * (BOTTOM - TOP);
     shown = {
       n,
       x,
@@ -257,12 +247,19 @@ export function render({ model, el }) {
           at(v),
           minus(count(v)),
         ]);
+    const isNarrow = (text) => widest(view, [text], 14, "ui") + 8 <= slot;
+    const wrapped = (text) =>
+      text.split(" ").reduce((rows, word) => {
+        const longer = rows.length ? `${rows.at(-1)} ${word}` : "";
+        return longer && isNarrow(longer) ? [...rows.slice(0, -1), longer] : [...rows, word];
+      }, []);
     let free = -1e9; // where the last label ended
     const under = marked.flatMap(([px, text]) => {
-      const half = widest(view, [text], 14, "ui") / 2 + 4;
+      const rows = labels && !model.get("x_axis") ? wrapped(text) : [text]; // else there is no room for a second row
+      const half = widest(view, rows, 14, "ui") / 2 + 4;
       if (px - half < free) return [];
       free = px + half;
-      return [axisText(px, BOTTOM + 19, plain(text))];
+      return rows.map((row, i) => axisText(px, BOTTOM + 19 + 16 * i, plain(row)));
     });
     const middle = (TOP + BOTTOM) / 2;
     grid.replaceChildren(
@@ -272,9 +269,7 @@ export function render({ model, el }) {
       ]),
       ...under,
       axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? LOG : "")),
-      axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? LOG : ""), "middle", {
-        transform: `rotate(-90 15 ${middle})`,
-      }),
+      axisText(15, middle, model.get("y_axis"), "middle", { transform: `rotate(-90 15 ${middle})` }),
       ...model.get("marks").flatMap(([where, text]) => {
         const [px, before] = [at(where), at(where) > 0.75 * width];
         return [

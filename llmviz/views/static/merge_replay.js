@@ -67,7 +67,7 @@ export function render({ model, el }) {
     }
     tags = Array.from({ length: Math.max(0, n - 1) }, (_, i) => {
       const node = h("div", { class: "lv-tag lv-aside" });
-      place(node, (i + 1) * column - 26, ground + 6, 52, 24);
+      place(node, (i + 0.5) * column + 1, ground + 6, column - 2, 24); // no tag covers the next
       children.push(node);
       return node;
     });
@@ -112,6 +112,7 @@ export function render({ model, el }) {
     view.setLegend(
       nodes.length > 0 &&
         "below the bytes: the id that two neighbours would have as one token (–: none); the lowest comes next",
+      nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
     if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();

@@ -248,7 +248,7 @@ export function render({ model, el }) {
     view.setLegend(
       key("lv-hand-q", k ? "query" : "query at this position"),
       key(...(k ? ["lv-hand-k", "key"] : ["lv-hand-k lv-hand-before", "at position 0"])),
-      h("span", {}, "long hands are long pairs of numbers (square-root scale)"),
+      h("span", {}, "thick part: how long the pair is (square-root scale); thin line: its direction"),
       k && h("span", {}, `a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))}`),
     );
     tell(current());

@@ -47,11 +47,12 @@ export function render({ model, el }) {
     );
   };
 
-  const hover = (index) => {
-    tell(index ?? current());
-    if (index !== null && model.get("hover_selects") && index !== current()) select(index);
-  };
-  onPointer(list, indexUnder, hover, (index) => select(index, true));
+  onPointer(
+    list,
+    indexUnder,
+    (index) => tell(index ?? current()),
+    (index) => select(index, true),
+  );
   onKeys(list, {
     ...listKeys(select, current, () => chips.length),
     ArrowDown: () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), 1)),

@@ -24,14 +24,18 @@ export function render({ model, el }) {
     const real = floats(model.get("real"));
     return model.get("tip") ?? [real.data[2], real.data[3]];
   };
-  // The tip stays in the picture, and snaps to zero and to the right angle (a lies along x), unless Shift is held.
+  // The tip stays in the picture, and snaps to zero, to the right angle (a lies along x) and to the real arrow's line,
+  // unless Shift is held.
   const moveTo = (x, y, exact) => {
     if (!map.longest) return;
     const near = exact ? 0 : SNAP / map.unit;
     const within = (value, low, high) => clamp(value, (low + EDGE) / map.unit, (high - EDGE) / map.unit);
     const to = [within(x, -map.x, map.width - map.x), within(y, map.y - map.height, map.y)];
-    const atZero = Math.hypot(...to) <= near;
-    view.set({ tip: [atZero || Math.abs(to[0]) <= near ? 0 : to[0], atZero ? 0 : to[1]] });
+    const real = floats(model.get("real")).data.slice(2);
+    const along = (to[0] * real[0] + to[1] * real[1]) / (Math.hypot(...real) || 1) ** 2;
+    const marked = [[0, 0], [0, to[1]], real.map((v) => v * Math.max(along, 0))];
+    const snapped = marked.find((spot) => Math.hypot(to[0] - spot[0], to[1] - spot[1]) <= near);
+    view.set({ tip: [...(snapped ?? to)] });
   };
   const follow = (event) => {
     const [right, down] = pointIn(picture, event);
@@ -97,6 +101,13 @@ export function render({ model, el }) {
       s("line", { class: "lv-axis-line", x1: 8, x2: width - 8, y1: map.y, y2: map.y }),
       s("line", { class: "lv-shadow", x1: map.x, y1: map.y, x2: foot[0], y2: foot[1] }),
       s("line", { class: "lv-fall", x1: px, y1: py, x2: foot[0], y2: foot[1] }),
+      s("line", {
+        class: "lv-fall",
+        x1: map.x,
+        y1: map.y,
+        x2: map.x + 9 * b[0] * map.unit,
+        y2: map.y - 9 * b[1] * map.unit,
+      }),
       s("path", { class: "lv-angle", d: arc }),
       ...arrow("lv-a", a),
       ...arrow("lv-b", b),

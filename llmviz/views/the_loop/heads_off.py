@@ -10,7 +10,7 @@ import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.model import Edits, Model, Trace
-from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
@@ -45,8 +45,6 @@ class HeadsOff(GuessFirst):
     def answer(self, scene: Scene) -> int:
         return int(scene.outcome[1].sum())
 
-    begin = starts(lambda view, _: f"Switch off {view.high} heads, one at a time")
-
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and whether it changes.
@@ -80,22 +78,24 @@ class HeadsOff(GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (left, changes, together), (piece, _) = scene.outcome, _first(scene.run)
+        (left, changes, together), (piece, whole) = scene.outcome, _first(scene.run)
         n = changes.size - int(changes.sum())
         if n < 2 or not together:
             return []
         which = f"the other {n}" if n < changes.size else f"all {n}"
         low, high = (percent(end(left[~changes])) for end in (np.min, np.max))
         after = "another token is the likeliest" if together[n][0] else f"{piece} is still the likeliest"
-        sets = [
-            f"{sum(them)} of {N_SETS} sets of {size} heads" for size, them in together.items() if size < n
-        ]
-        return [
-            f"Switched off one at a time, {which} heads leave {piece} the likeliest, though its probability goes from "
-            f"{low} to {high}. With all {n} switched off together, {after}.",
-            f"With random sets of them switched off, the likeliest token changes for {', '.join(sets)}."
+        sets = [f"{sum(them)} of {N_SETS} sets of {size}" for size, them in together.items() if size < n]
+        random_sets = (
+            f"Without random sets of these heads, another token is the likeliest for {', '.join(sets)}."
             if sets
-            else "",
+            else ""
+        )
+        return [
+            f"Switched off one at a time, {which} heads leave {piece} the likeliest. Its probability ranges from {low} "
+            f"to {high}, depending on the head (unchanged model: {whole}).",
+            random_sets,
+            f"With all {n} switched off together, {after}.",
         ]
 
     @part(

@@ -105,7 +105,7 @@ class StageTour(View):
     def explain_embedding(self, scene: Scene, row: int, i: int) -> Explanation:
         return provenance.embedding(scene.run.model, scene.run.tokens[-MAX_VECTORS:][row], i)
 
-    @of_stage("position", lambda _: VectorPicture([], index_name="number", stage="position"))
+    @of_stage("position", lambda _: VectorPicture([], index_name="dimension", stage="position"))
     def position(self, scene: Scene) -> dict:
         """Draw the last token's query in the head of the attention picture as it would be at every position."""
         run, (layer, head) = scene.run, scene.sharpest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -10,7 +11,7 @@ import ipywidgets
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments import likeliest_after
+from llmviz.experiments import likeliest_after, probability_moved
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
@@ -40,8 +41,6 @@ OUTCOMES = (
     "Another token becomes the likeliest",
     "The numbers grow too large to compute with, so there is no next token",
 )
-
-NOW_LOOK = "The switches below are now set for this experiment."
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -88,22 +87,14 @@ class SwitchedOff:
 
 def experiments(config: Config) -> dict[str, SwitchedOff]:
     """Return sets of switches that are worth predicting, by name."""
-    layers, middle = range(config.n_layers), config.n_layers // 2
-    attention, ffn = config.n_heads, config.n_heads + 1
-
-    def off(row: int, *layers: int) -> SwitchedOff:
-        return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
-
+    ffn, middle = config.n_heads + 1, config.n_layers // 2
     return {
         **{
             f"Switch off {label} in every layer": SwitchedOff(config, (name,))
             for name, (label, _) in PARTS.items()
         },
-        "Switch off the FFN in the first layer": off(ffn, 0),
-        f"Switch off the FFN in layer {middle}": off(ffn, middle),
-        f"Switch off attention in layer {middle}": off(attention, middle),
-        "Switch off all FFNs": off(ffn, *layers),
-        "Switch off all attention": off(attention, *layers),
+        "Switch off the FFN in the first layer": SwitchedOff(config, cells=((ffn, 0),)),
+        f"Switch off the FFN in layer {middle}": SwitchedOff(config, cells=((ffn, middle),)),
     }
 
 
@@ -116,6 +107,19 @@ def outcome(run: Trace, edits: Edits) -> int:
     if first != int(run.logits.argmax()):
         return 2
     return 0 if p >= ops.softmax(run.logits).max() / 2 else 1
+
+
+def explanation(run: Trace, off: SwitchedOff) -> str:
+    """Say what the part of an experiment is for; of an FFN, how much probability it moves, and how much the first."""
+    if off.parts:
+        return " ".join(PARTS[name][1] for name in off.parts)
+    this, first = (
+        f"{percent(probability_moved(run.model, run.tokens, edits))} of the probability moves to other tokens."
+        for edits in (off.edits, Edits(ffn={0: 0.0}))
+    )
+    if off.edits.ffn == {0: 0.0}:
+        return f"Without it, {this} Is that typical? Compare the FFN of a middle layer."
+    return f"Without it, {this} Without the first FFN, {first}"
 
 
 class Switches(Picture):
@@ -175,7 +179,7 @@ class Switchboard(EditedRun):
         p["message"].layout.min_height = "26px"
         strips = ipywidgets.VBox([p["before"], p["after"], self.progress])
         above = row(self.controls["experiment"], p["everything_on"])
-        return [above, p["card"], p["switches"], p["message"], row(wide(p["bars"], 420), wide(strips, 420))]
+        return [above, p["card"], p["message"], p["switches"], row(wide(p["bars"], 420), wide(strips, 420))]
 
     def slices(self) -> Iterator[State]:
         """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
@@ -230,7 +234,10 @@ class Switchboard(EditedRun):
             f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
         asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
-        explain = " ".join([*(PARTS[name][1] for name in off.parts), NOW_LOOK])
+        explain = ""
+        if scene.committed:
+            with contextlib.suppress(FloatingPointError):
+                explain = explanation(run, off)
         return asked.card(scene.guess, scene.committed, lambda: outcome(run, off.edits), explain)
 
     # --- the model as it is switched ---

@@ -53,12 +53,14 @@ def capitals_question(trace: TokenizedText | Trace) -> str:
 
 
 def about_capitals(trace: TokenizedText | Trace) -> str:
-    """Say how many tokens the word takes in small letters; nothing where it has no capitals."""
+    """Say how many tokens the word takes in small letters, and that a missing space changes the ids as well."""
     word = capitals(trace)
     if not word.isupper():
-        return ""
+        none = "This script has no capitals. " if any(map(str.isalpha, word)) else ""
+        return f"{none}A missing space changes some or all of the ids."
     n = len(trace.model.tokenizer.encode(word.lower()))
-    return f"In small letters, it takes {many(n, 'token')}."
+    small = f"In small letters, it takes {many(n, 'token')}."
+    return f"{small} A capital changes some or all of the ids, and so does a missing space."
 
 
 def spellings(trace: TokenizedText | Trace) -> CountBars:
@@ -69,10 +71,10 @@ def spellings(trace: TokenizedText | Trace) -> CountBars:
     notes = []
     for tokens in cuts.values():
         cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
-        notes.append(", ".join(cut[:5]) + (" …" if len(cut) > 5 else ""))
+        notes.append(", ".join(cut[:3]) + (" …" if len(cut) > 3 else ""))
     return CountBars(
         list(cuts),
         [len(tokens) for tokens in cuts.values()],
         notes=notes,
-        caption="Number of tokens for each spelling, then each token with its id",
+        caption="Number of tokens for each spelling, then the first three with their ids",
     )

@@ -30,13 +30,17 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
 
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
-    """Say how many merges the sentence that takes the most tokens got, and how many the first one."""
+    """Say how many merges the sentence that takes the most tokens got, and how many the first one, and why."""
     counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
     most, first = max(counts, key=counts.__getitem__), next(iter(counts))
-    return " ".join(
+    compared = " ".join(
         f"In {language}, {many(n_bytes - n, 'merge')} turned {n_bytes} bytes into {many(n, 'token')}."
         for language in dict.fromkeys((most, first))
         for n, n_bytes in [counts[language]]
+    )
+    return (
+        f"{compared} A language that was rare in the text that the vocabulary was learned from got few merges. If its "
+        "script was rare too, its words are cut almost into bytes."
     )
 
 
@@ -68,7 +72,7 @@ class LanguageExplorer(View):
     def row_shown(self, scene: Scene) -> int:
         """Return the row of the sentence that is shown in full."""
         row = selected(scene.row, len(scene.texts))
-        return len(self.sentences) - 1 if row is None else row
+        return len(scene.texts) - 1 if row is None else row
 
     @part(CountBars, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
     def counts(self, scene: Scene) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
@@ -13,7 +14,7 @@ from llmviz.experiments.letters import LIST_LENGTH, Answer, Tally, commonest_let
 from llmviz.model import Model
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import choice, line, selected, selection
+from llmviz.views.kit.state_fields import choice, line, replace, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, job, looks, part, sentences, shared
 from llmviz.views.tokenization.counts import CountBars
@@ -31,6 +32,7 @@ class LettersExplorer(GuessFirst):
     that are asked. The twenty words have the first of `EXAMPLES` before them; the reader's own word any, or none.
     """
 
+    copies_as_code = False  # the pictures come only after the questions
     stage, unit, whole, experiment = "tokenization", "words", True, "ask_words"
 
     @dataclass(frozen=True)
@@ -70,17 +72,25 @@ class LettersExplorer(GuessFirst):
                     f"{constant}. The model does better than one constant answer with: {', '.join(better)}."
                 )
             return (
-                f"{constant}, and no row does better than that. So the model can't count these, whether letters are "
-                "hidden, visible or not needed. Hidden letters can't be the whole reason."
+                f"{constant}, and no row beats that. This model fails even when each letter is a token, and even when "
+                "it counts whole words. So hidden letters aren't its only problem. In a model that can count, they may "
+                "still matter."
             )
-        others = "; ".join(
-            f"{NAMES[kind]}: {scene.outcome[kind].right} of {n} right"
-            for kind in self.kinds
-            if kind != self.about
+        (other,) = {*self.kinds} - {self.about}
+        asked = f"Asked for the {NAMES[other]}, it's right for {scene.outcome[other].right} of {n}."
+        if beats[other] == beats[self.about]:
+            return f"{constant}. {asked}"
+        better, worse = sorted(self.kinds, key=beats.__getitem__, reverse=True)
+        return (
+            f"{constant}. {asked} So after one example, the model does better than one constant answer with the "
+            f"{NAMES[better]}, but not with the {NAMES[worse]}, which it may still know and fail to name."
         )
-        mixed = len({*beats.values()}) > 1
-        known = " So some hidden letters are known, and others aren't." if mixed else ""
-        return f"{constant}. {others[:1].upper()}{others[1:]}.{known}"
+
+    def slices(self) -> Iterator[State]:
+        """Yield each question after each example as well."""
+        yield from super().slices()
+        for row, example in product(range(len(self.kinds)), IN_FRONT):
+            yield replace(self.state, committed=True, row=row, example=example)
 
     @job()
     def ask_words(self, scene: Scene) -> Iterator[tuple[float, dict[int, Tally] | None]]:
@@ -125,9 +135,10 @@ class LettersExplorer(GuessFirst):
             "counts": [n.right for n in tallies],
             "high": len(WORDS),
             "before": [n.n_best for n in tallies],
-            "notes": [f"right; it says “{n.commonest}” for {n.n_commonest}" for n in tallies],
+            "notes": [f"it says “{n.commonest}” {n.n_commonest}×" for n in tallies],
             "selected": scene.row_shown,
-            "caption": f"Right answers about {len(WORDS)} words. Click a row to see its question below.",
+            "caption": f"Right answers about {len(WORDS)} words, each asked after the example “{EXAMPLES[0]}”. "
+            "Click a row to see its question below",
         }
 
     @sentences

@@ -62,13 +62,21 @@ class TextTokens(View):
 
 def about_pieces(trace: TokenizedText | Trace) -> str:
     """Say what a text's pieces show of its spaces and of its bytes; nothing of what it does not have."""
-    before, joined_ = spaces_before(trace.model.tokenizer, text_of(trace), A_WORD)
-    which = "It's" if before == joined_ == 1 else f"{joined_} of {before} spaces before words are"
+    text = text_of(trace)
+    before, joined_ = spaces_before(trace.model.tokenizer, text, A_WORD)
+    which = (
+        "It's" if text.count(" ") == joined_ == 1 else f"{joined_} of {before} single spaces before words are"
+    )
     if before == joined_ > 1:
-        which = f"All {before} spaces before words are"
+        which = f"{'Both' if before == 2 else f'All {before}'} single spaces before words are"
     spaces = f"A dot (·) is a space. {which} part of the token that follows."
+    if others := text.count(" ") - before:
+        spaces += f" {'Another one is' if others == 1 else f'{others} others are'} elsewhere: before a digit or sign, "
+        spaces += "at the end, or in a row of several."
     in_bytes = re.search("<0x..>", " ".join(trace.pieces))
-    bytes_ = f"{in_bytes[0]} is one byte of a longer character; a token can hold several." if in_bytes else ""
+    bytes_ = (
+        f"{in_bytes[0]} is one of a character's bytes. A token can hold several bytes." if in_bytes else ""
+    )
     return joined(spaces if before else "", bytes_)
 
 

@@ -64,8 +64,11 @@ def longest_word(trace: TokenizedText | Trace) -> str:
 
 def named(trace: TokenizedText | Trace) -> str:
     """Say in a question what `longest_word` is."""
-    has_words = any(map(str.isalpha, longest_word(trace)))
-    return "your longest word" if has_words else "the longest piece of your text (it has no words)"
+    word = longest_word(trace)
+    if not any(map(str.isalpha, word)):
+        return "the longest piece of your text (it has no words)"
+    # Where letters have no capitals, there may be no spaces between words.
+    return "your longest run of letters" if word.lower() == word.upper() else "your longest word"
 
 
 def shown(word: str, n: int = 40) -> str:

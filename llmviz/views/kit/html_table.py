@@ -1,18 +1,12 @@
-"""Tables of what was measured: what people say about a stage, and this machine's numbers."""
+"""A table of texts as HTML."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
-
-import ipywidgets
-import traitlets
 
 from llmviz.views.kit import theme
-from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import with_text
 
 CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
 # Nothing moves when a row is filled.
@@ -53,31 +47,3 @@ def table(
 
 def text(cell: str) -> str:
     return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(cell))
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim, the numbers that test it, and what follows from just these numbers; nothing while not measured."""
-
-    said: str
-    measured: str = ""
-    verdict: str = ""
-
-
-HEADS = {"People say": 25, "Measured here, now": 53, "Verdict": 22}
-
-
-class Claims(Closable, ipywidgets.HTML):
-    """Claims as a table, a line each: `rows`, a tuple of `Claim`."""
-
-    rows = traitlets.Tuple()
-
-    @traitlets.observe("rows")
-    def _write(self, _change) -> None:
-        self.value = table(HEADS, {"": [*map(astuple, self.rows)]}, last="font-weight:600")
-
-    def __repr__(self) -> str:
-        return "\n".join(" | ".join(row).rstrip(" |") for row in (HEADS, *map(astuple, self.rows)))
-
-    def _repr_mimebundle_(self, **_):
-        return with_text(self)

@@ -1,0 +1,62 @@
+"""What the methods of a view read: a state, the run, results, and what the view's parts share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmviz.views.kit.view import View
+
+
+class NothingToShow(Exception):
+    """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
+
+
+class NotMeasured(NothingToShow):
+    """A result that is not there yet: a part that reads it returns None."""
+
+
+class Scene:
+    """What a part may read: the `run`, the fields of the state, results, and what the view's parts share.
+
+    It notes which fields and results are read. `shown` are the traits of the part that was drawn from it.
+    """
+
+    shown: dict[str, Any]
+
+    def __init__(self, view: View, state: Any, run: Any):
+        self._view, self.state, self.run = view, state, run
+        self.fields_read: dict[str, Any] = {}
+        # By the job's name, and what of its `Measurement` was read.
+        self.measured_read: dict[tuple[str, str], Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._view._shared:
+            scene, value = self._view._compute(name, self)
+            self.fields_read |= scene.fields_read
+            self.measured_read |= scene.measured_read
+            if isinstance(value, NothingToShow):
+                raise value
+            return value
+        value = self.fields_read[name] = getattr(self.state, name)
+        return self._view._fields[name].means(value, self._view)
+
+    def result(self, name: str) -> Any:
+        """Return what a job has measured so far; None before its first result."""
+        return self.of_job(name, "result")
+
+    def known(self, name: str) -> Any:
+        """Return what a job has measured so far; `NotMeasured` before its first result."""
+        if (result := self.result(name)) is None:
+            raise NotMeasured(f"{name} has no result yet")
+        return result
+
+    def status(self, name: str) -> str:
+        """Return whether a job is "new", "running", "stopped" or "done"."""
+        return self.of_job(name, "status")
+
+    def of_job(self, name: str, what: str) -> Any:
+        """Return what else a job's `Measurement` says: "share", "seconds_left", "problem"."""
+        if (name, what) not in self.measured_read:
+            self.measured_read[name, what] = getattr(self._view._measured(name, self.state), what)
+        return self.measured_read[name, what]
