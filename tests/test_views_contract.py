@@ -139,7 +139,7 @@ VIEWS = {
         explain=lambda run: run.pieces[0],
     ),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
-    "patch map": of_fact(ffn.PatchMap, committed=True),
+    "patch map": of_fact(ffn.TokenMap, committed=True),
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),

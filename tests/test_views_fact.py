@@ -147,6 +147,11 @@ def test_patching_the_subject_below_all_layers_gives_the_twins_run(fact):
     view.controls["control"].value = True
     assert drawn.values.shape == heads.shape
     assert not np.array_equal(drawn.values, heads)
+    kept = (
+        drawn.values[..., 0] > 0.5 * drawn.base[0]
+    )  # the control asks what is left of the reader's own answer
+    assert view.parts["card"].answer == kept.sum()
+    assert drawn.usual == pytest.approx(drawn.base[0])
 
 
 def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):

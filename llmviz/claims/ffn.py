@@ -10,6 +10,7 @@ import numpy as np
 from llmviz import experiments
 from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS, UNSEEN_TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
+from llmviz.edits import Edits, put
 from llmviz.experiments import Pair, fact_mover_head, facts, patch_residual
 from llmviz.experiments.neurons import (
     ARTICLES,
@@ -77,6 +78,18 @@ def is_the_mover(runs: Pair) -> float:
 
 def lowest_of_the_last(runs: Pair) -> float:
     return experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
+
+
+def brought_from_currency(model: Model, words: Words, *, of_twin: bool) -> float:
+    """Patch the head's output from the question for a currency; return how much of the twin's capital comes out, in %.
+
+    The currency is the twin's, or the own one as a control.
+    """
+    layer, head = MOVER
+    asked = model.trace(CURRENCY.format(words[of_twin]))
+    output = asked.blocks[layer].attention.z[head, -1]
+    edits = Edits(at={("z", layer): put(output, positions=[-1], head=head)})
+    return facts.of_usual(facts.question_pair(model, *words), edits)[1]
 
 
 before_the_head = of_pair(lambda runs: facts.of_usual(runs, patch_residual(runs, 23, -1))[0])
@@ -215,7 +228,7 @@ CLAIMS = (
             unit="times",
         ),
         word_found_elsewhere=on_words(
-            "On a text that the search hasn't seen, most of these neurons fire more strongly at another token.",
+            "On another text, of over 200 tokens, most of these neurons fire more strongly at another token.",
             "How many of those that fire twice as strongly at the word still fire most strongly at it?",
             partial(held_elsewhere, of_all=False),
             Bounds(within=below(50), control=Bounds(within=below(2))),
@@ -367,6 +380,13 @@ CLAIMS = (
                 of_pair(partial(facts.rank_of_answer, head=MOVER, in_twin=True)),
             ),
             unit="(rank)",
+        ),
+        currency_patched=on_pairs(
+            "It writes which country it is, and much the same if you ask about the currency.",
+            "Patch it from *The currency of … is the*, with the twin: how much of the twin's capital comes out?",
+            partial(brought_from_currency, of_twin=True),
+            Bounds(supports=above(50), count=(55, 75), control=Bounds(within=below(5))),
+            control=("with the own country", partial(brought_from_currency, of_twin=False)),
         ),
         last_ffns_off=on_countries(
             "Switching off the last FFNs proves little, again.",

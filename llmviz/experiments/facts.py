@@ -128,9 +128,14 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     head: if None, the `fact_mover_head`. ValueError without a fact to follow.
     """
     pair = checked_pair(pair)
+    return rank_pushed(pair, pair.answers[0], head, in_twin=in_twin)
+
+
+def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
+    """Return the rank of any token, as `rank_of_answer` does that of the answer."""
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
-    return 1 + int((pushed > pushed[pair.answers[0]]).sum())
+    return 1 + int((pushed > pushed[token]).sum())
 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:

@@ -60,7 +60,7 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
 
 
 def test_a_neuron_reads_while_you_type(lab):
-    strip, output = shown(lab, "does this neuron fire", "token_strip")
+    strip, output = shown(lab, "this neuron's weakest firing", "token_strip")
     expect(strip.locator(".lv-caption")).to_contain_text("neuron 898 of layer 0")
     box = output.get_by_role("textbox")
     box.fill("a cat saw a")
@@ -160,9 +160,9 @@ def test_another_text_reaches_every_picture(lab):
     box.scroll_into_view_if_needed()
     box.fill("<script>document.title = 'taken'</script> People in Greece speak")
     box.press("Enter")
-    strip, output = shown(lab, "Suppose this head attends", "token_strip")
+    strip, output = shown(lab, "Which token does it push up", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
     expect(output.locator(".lv-stays")).to_contain_text("With “Greece”, ", timeout=60_000)
-    pushed, _ = shown(lab, "Suppose this head attends", "signed_bars")
+    pushed, _ = shown(lab, "Which token does it push up", "signed_bars")
     expect(pushed).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"

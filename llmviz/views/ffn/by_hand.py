@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import ops
+from llmviz.experiments.neurons import gates_below_zero
 from llmviz.model import FFNTrace, Trace
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.pieces import isolate, isolated, quote
@@ -28,6 +29,20 @@ def quoted_text(trace: Trace) -> str:
 def asked_at(trace: Trace) -> str:
     """Return for a question the text and its last token."""
     return f"{quoted_text(trace)}, last token {isolated(trace.pieces[-1])}"
+
+
+def written_below_zero(trace: Trace, layer: int) -> str:
+    """Say how much a neuron with a gate below zero writes, compared with another, in a layer and in the last one."""
+    below_zero, written = gates_below_zero(trace)
+    of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
+    gates = trace.blocks[layer].ffn_at(slice(-1, None)).gate
+    middle = np.median(gates[gates > 0])
+    last = trace.model.config.n_layers - 1
+    return (
+        f"They are {100 * below_zero[layer]:.0f}% of the neurons, so each writes {of_another[layer]:.0f}% as much as "
+        f"one with a gate above zero. Half of the gates above zero are under {middle:.2f}, where silu "
+        f"is small, too. In layer {last}, each writes {of_another[last]:.0f}% as much."
+    )
 
 
 class FFNByHand(View):

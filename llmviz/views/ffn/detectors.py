@@ -33,6 +33,12 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
+PARAGRAPHS = STORY.split("\n\n")
+# Long, so that many tokens can beat the word that is searched for.
+UNSEEN = (
+    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]} The red car stopped next to a blue one. She wore a red coat and walked over green "
+    "grass under a yellow lamp."
+)
 N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
 N_PUSHED = 5
 LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
@@ -56,7 +62,7 @@ class Neuron(View):
         """Return the neuron that is shown."""
         raise NotImplementedError
 
-    @part(TokenStrip, [], quantity="firing, compared with the search")
+    @part(TokenStrip, [], quantity="firing, as a share of its mean at the words we searched for")
     def strip(self, scene: Scene) -> dict:
         run, (layer, neuron, _, usual) = scene.run, scene.detector
         fires = firing(run, layer)[:, neuron]
@@ -87,8 +93,8 @@ class ArticleNeuron(Neuron):
 def asked_of_articles(trace: Trace) -> str:
     """Return the question about the neuron's firing on a text."""
     return (
-        "How many times as strongly does this neuron fire at every “a” and “an” as at any other token of "
-        f"{quoted_text(trace)}?"
+        "Compare this neuron's weakest firing at “a” or “an” with its strongest at any other token of "
+        f"{quoted_text(trace)}. How many times as strong is it?"
     )
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
+OTHER_TEXTS = "The opposite of hot is", "Once upon a time"
 # Parts that have parts; so has each block of attention.
 LOGIT, ATTENTION, FFNS = "the logit", "attention", "FFNs"
 
@@ -89,7 +90,7 @@ class LogitTakenApart(View):
             raise NothingToShow(str(error)) from None
         heads = np.ndenumerate(experiments.head_attribution(run, answer, against="mean"))
         return [
-            ((LOGIT, "what every token gets, on average"), float(run.logits.mean(dtype=np.float64))),
+            ((LOGIT, "average of all tokens"), float(run.logits.mean(dtype=np.float64))),
             ((LOGIT, "embedding"), whole.embedding),
             *(
                 ((LOGIT, ATTENTION, f"{ATTENTION} {i}", f"layer {i}, head {j}"), float(v))
@@ -138,8 +139,22 @@ def logit_asked(trace: Trace) -> str:
     """Return the question that the picture answers."""
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
-    above = float(trace.logits[answer]) - float(trace.logits.mean(dtype=np.float64))
     return (
-        f"The logit of {isolated(piece)} is {above:.2f} above the average of all tokens. How much of that do all FFNs "
-        "together add, directly?"
+        f"Only the lead of {isolated(piece)} over the average token matters: its logit is {lead(trace):.2f} higher. "
+        "How much of this lead do all FFNs together add, directly?"
     )
+
+
+def lead(trace: Trace) -> float:
+    """Return how far the highest logit is above the mean of all."""
+    return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
+
+
+def ffns_elsewhere(model: Model) -> str:
+    """Say how much of the lead the FFNs add on other texts."""
+    parts = []
+    for text in OTHER_TEXTS:
+        run = model.trace(text)
+        ffns = experiments.direct_logit_attribution(run, int(run.logits.argmax()), against="mean").ffn.sum()
+        parts.append(f"{100 * ffns / lead(run):.0f}% of the lead after “{text}”")
+    return f"They add {' and '.join(parts)}."

@@ -16,7 +16,7 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "next, patched", "next, random"
+COLUMNS = "own", "own, patched", "next, patched", "next, another head patched"
 
 
 class TenCountries(GuessFirst):
@@ -67,8 +67,8 @@ class TenCountries(GuessFirst):
         row_axis="capital of",
         col_axis="own capital, or the next country's",
         blank="not measured yet",
-        caption="Probability of a country's own capital and of the next one's, with the head patched from the next "
-        f"country's run. Random: the strongest of {N_RANDOM} other heads",
+        caption="Probability (in %) of a country's own capital and of the next one's, with the head patched from the "
+        f"next country's run. Another head: the strongest of {N_RANDOM} random ones",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}

@@ -48,18 +48,21 @@ WHAT = {
 class PatchGrid(OfCells):
     """`values` [n_layers, n_columns, 2]: the probability of both `answers` with one cell patched, NaN if not known yet.
 
+    The colour is that of one of the two (`colored`), as a share of `usual`: what it has in its own run.
+
     Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2] is the probability of both in the
-    unpatched run, `usual` that of the twin's answer in the twin's own run. A click or the arrow keys select a cell, and
+    unpatched run. A click or the arrow keys select a cell, and
     its two probabilities are drawn as bars. `place` names a cell, `source` the run that it is from.
     """
 
     _static = "patch_map"
-    _data = ("values", "answers", "col_labels", "selected", "source")
+    _data = ("values", "answers", "colored", "col_labels", "selected", "source")
 
     values = Floats(ndim=(3,))
     col_labels = Labels()
     col_axis = Text("token")
     answers = Pieces()
+    colored = traitlets.Int(1).tag(sync=True)
     base = Floats(ndim=(1,))
     usual = traitlets.Float(1.0).tag(sync=True)
     half = traitlets.Float(HALF).tag(sync=True)
@@ -106,12 +109,13 @@ class PatchMap(OfFact, GuessFirst):
     """
 
     experiment, as_it_comes, stage = "patched", ("map",), "ffn"
+    offered: tuple[str, ...] = (*WHAT,)  # what can be patched
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
         """The guess, what is patched, and whether it is from the control."""
 
-        what: str = choice("vectors", "Patch", [*WHAT], make=controls.toggles)
+        what: str = choice("vectors", "Patch", lambda view: view.offered, make=controls.toggles)
         control: bool = tick("Control: patch from a text with the same answer")
 
     arrangement = ("card", ("what", "control", "progress"), "map", "message", "refusal")
@@ -124,11 +128,13 @@ class PatchMap(OfFact, GuessFirst):
             return Asked("")
         pair, what = scene.run, WHAT[scene.what]
         n_layers, n_heads = (getattr(self.model.config, name) for name in ("n_layers", "n_heads"))
-        (_, theirs), (own, _) = named(pair, pair.answers), subjects(pair)
+        answer, (own, _) = named(pair, pair.answers)[not scene.control], subjects(pair)
+        source = "a text with the same answer" if scene.control else "the twin's run"
+        gets = "keep" if scene.control else "get"
         if scene.what == "vectors":
             return Asked(
-                f"We patch the vector of {own} from the twin's run, before one layer at a time. For how many of the "
-                f"{n_layers} layers does {theirs} get more than half of its usual probability?",
+                f"We patch the vector of {own} from {source}, before one layer at a time. For how many of the "
+                f"{n_layers} layers does {answer} {gets} more than half of its usual probability?",
                 unit="layers", low=0, high=n_layers, whole=True,
             )  # fmt: skip
         columns = n_heads if scene.what == "single heads" else len(pair.trace.tokens)
@@ -138,8 +144,8 @@ class PatchMap(OfFact, GuessFirst):
             else f"{what.singular} at each token,"
         )
         return Asked(
-            f"We patch {patched} one at a time. How many of the {n_layers * columns} {what.several} give {theirs} more "
-            "than half of its usual probability?",
+            f"We patch {patched} from {source}, one at a time. With how many of the {n_layers * columns} "
+            f"{what.several} does {answer} {gets} more than half of its usual probability?",
             unit=what.several, low=0, high=n_layers * columns, whole=True,
         )  # fmt: skip
 
@@ -175,8 +181,12 @@ class PatchMap(OfFact, GuessFirst):
 
     @shared
     def carries(self, scene: Scene) -> np.ndarray:
-        """Return [n_layers, n_columns]: whether a cell gives the twin's answer more than half of its usual share."""
-        return scene.known("patched")[1][..., 1] > HALF * usual(scene.run)
+        """Return [n_layers, n_columns]: whether a patch gives the answer more than half of its usual probability.
+
+        It is the twin's answer; with the control, the reader's.
+        """
+        colored = int(not scene.control)
+        return scene.known("patched")[1][..., colored] > HALF * usual(scene.run, colored)
 
     def place(self, scene: Scene, layer: int, column: int) -> str:
         """Return the name of a cell."""
@@ -190,7 +200,8 @@ class PatchMap(OfFact, GuessFirst):
     def map(self, scene: Scene) -> dict:
         pair, what, (source, values) = scene.pair, WHAT[scene.what], scene.known("patched")
         is_heads = scene.what == "single heads"
-        theirs = named(pair, pair.answers)[1]
+        colored = int(not scene.control)
+        answer = named(pair, pair.answers)[colored]
         control = pair.trace.model.tokenizer.decode(source)
         giver = f"the run of “{control}”" if scene.control else "the twin's run"
         return {
@@ -198,11 +209,12 @@ class PatchMap(OfFact, GuessFirst):
             "col_labels": [*range(values.shape[1])] if is_heads else pair.trace.pieces,
             "col_axis": "head" if is_heads else "token",
             "answers": pair.trace.model.tokenizer.pieces(pair.answers),
+            "colored": colored,
             "base": pair.answer_probs(),
-            "usual": usual(pair),
+            "usual": usual(pair, colored),
             "place": what.place,
             "source": giver,
-            "caption": f"How likely {theirs} is if {what.singular} comes from {giver}. Click a cell to see the patch",
+            "caption": f"How likely {answer} is if {what.singular} comes from {giver}. Click a cell to see the patch",
         }
 
     @sentences
@@ -235,8 +247,8 @@ class PatchMap(OfFact, GuessFirst):
         edits = patch_cell(
             replace_field(pair, twin=pair.trace.model.trace(source)), WHAT[scene.what].part, layer, column
         )
-        result = pair.answer_probs(edits)[1]
-        token = pair.answers[1]
+        colored = int(not scene.control)
+        result, token = pair.answer_probs(edits)[colored], pair.answers[colored]
         logits = pair.trace.model.trace(pair.trace.tokens, edits).logits
         return Explanation(
             f"Probability of {named(pair, [token])[0]}, with {self.place(scene, layer, column)} patched",
@@ -247,9 +259,15 @@ class PatchMap(OfFact, GuessFirst):
         )
 
 
-def usual(pair: Pair) -> float:
-    """Return the probability of the twin's answer in the twin's own run."""
-    return probability(pair.twin, pair.answers[1])
+class TokenMap(PatchMap):
+    """The map of tokens only: single heads would answer the question about them before it is asked."""
+
+    offered = "vectors", "attention", "FFN"
+
+
+def usual(pair: Pair, answer: int) -> float:
+    """Return the probability of the own answer (0) or the twin's (1) in its own run."""
+    return probability((pair.trace, pair.twin)[answer], pair.answers[answer])
 
 
 def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:

@@ -25,7 +25,7 @@ export function render({ model, el }) {
   const ring = s("circle", { r: 8, class: "lv-ring" });
   const over = s("svg", { "aria-hidden": "true" }, ring);
   const plot = plotIn(view, "neurons on the curve: left and right go to the next gate value", canvas, over);
-  const HEIGHT = 330;
+  const HEIGHT = 260;
   const space = { left: 60, right: 16, top: 14, bottom: 46 };
   let shown = null;
 
@@ -88,7 +88,6 @@ export function render({ model, el }) {
     const ctx = sizeCanvas(canvas, width, HEIGHT);
     const css = getComputedStyle(view.root);
     const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();
-    const accent = color(model.get("stage"));
     const [x0, x1] = [cx[0], cx[m - 1]];
     const [y0, y1] = [Math.min(...cy, 0) - 0.03 * (x1 - x0), Math.max(...cy) * 1.06];
     const px = (v) => space.left + ((v - x0) / (x1 - x0)) * (width - space.left - space.right);
@@ -123,7 +122,7 @@ export function render({ model, el }) {
     ctx.rotate(-Math.PI / 2);
     ctx.fillText("silu(gate)", 0, 0);
     ctx.restore();
-    ctx.strokeStyle = color("quiet");
+    ctx.strokeStyle = color("ink");
     ctx.lineWidth = 1.5;
     ctx.beginPath();
     cx.forEach((v, i) => ctx.lineTo(px(v), py(cy[i])));
@@ -131,7 +130,7 @@ export function render({ model, el }) {
     const [dot, size] = [new OffscreenCanvas(9 * pixelRatio(), 9 * pixelRatio()), 9]; // drawn once, stamped 1,536 times
     const pen = dot.getContext("2d");
     pen.scale(pixelRatio(), pixelRatio());
-    pen.fillStyle = accent;
+    pen.fillStyle = color("quiet"); // the stripes give other colours to signs
     pen.globalAlpha = 0.45;
     pen.arc(size / 2, size / 2, 4, 0, 7);
     pen.fill();
