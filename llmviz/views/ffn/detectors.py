@@ -36,8 +36,8 @@ STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 PARAGRAPHS = STORY.split("\n\n")
 # Long, so that many tokens can beat the word that is searched for.
 UNSEEN = (
-    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]} The red car stopped next to a blue one. She wore a red coat and walked over green "
-    "grass under a yellow lamp."
+    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]} The red car stopped next to a blue one. She wore a red coat and walked over "
+    "green grass under a yellow lamp."
 )
 N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
 N_PUSHED = 5
