@@ -188,7 +188,7 @@ def test_three_sums_of_36_are_right(model):
     assert len(SUMS) == 36
     assert right("temperature", 1) == f"{claims['sums']['controls']['a space']:g}"
     assert claims["sums"]["values"]["a space"] == 31
-    assert sum(claims["capitals"]["values"].values()) == 8
+    assert sum(claims["capitals"]["values"][question] for question in CAPITALS) == 8
     assert experiments.is_right(model, "1 + 1 = ", "2")
     assert not experiments.is_right(model, "3 + 1 = ", "4")
     assert experiments.is_right(model, " 3 + 1 = ", "4")
