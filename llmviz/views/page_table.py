@@ -203,36 +203,40 @@ class ViewTable:
         the one that follows. Returns how long these took.
         """
         self.view.layout.display = ""  # Behind an open card it would not follow.
-        if context == self.page.begin_runs(self):
+        if is_begin := context == self.page.begin_runs(self):
             self.view.become(self.start)  # Its sources may have handed on other runs meanwhile.
         self.fits.add(context, self.page.writes(self.numbered(vars(self.view.state))))
-        known: set[Any] = set()
+        explored: set[Any] = set()
+        queued: set[tuple[Any, bool]] = set()
         todo: list[tuple[int, int, Any]] = []
 
         def add(state: Any, is_soon: bool) -> None:
-            if state not in known and (is_soon or len(known) < MOST_STATES):
+            if (state, is_soon) not in queued and (is_soon or len(queued) < MOST_STATES):
                 # What a reader presses first, and what follows by itself; then what takes no job.
                 turn = 0 if is_soon else 1 + bool(self.view.needed(state))
-                heapq.heappush(todo, (turn, len(known), state))
-                known.add(state)
+                heapq.heappush(todo, (turn, len(queued), state))
+                queued.add((state, is_soon))
 
         for state in self._states_to_begin_with():
             add(state, state == self.view.state)
         end, first = time.process_time() + seconds, 0.0
-        for n in itertools.count():
-            if not todo:
-                break
-            (turn, _, state), began, size = heapq.heappop(todo), time.process_time(), self.page.numbers.size
+        while todo:
+            turn, _, state = heapq.heappop(todo)
+            if state in explored:
+                continue
+            began, size = time.process_time(), self.page.numbers.size
+            is_first = is_begin and not turn and len(explored) < 2
             if turn and (began > end or self._size > MOST_BYTES):
                 self.is_whole = False
                 break
-            if self._are_measured(state, end - began if turn else PATIENCE):
+            explored.add(state)
+            if self._are_measured(state, max(end - began, PATIENCE * is_first)):
                 for after, trait in self._one_state(state, context):
-                    add(after, trait == BY_ITSELF or (n == 0 and trait in PRESSED))
+                    add(after, trait == BY_ITSELF or (len(explored) == 1 and trait in PRESSED))
             else:
                 self.is_whole = False
             self._size += self.page.numbers.size - size
-            if n < 2:
+            if is_first:
                 first += time.process_time() - began
                 end += time.process_time() - began
         return first
