@@ -156,7 +156,9 @@ VIEWS = {
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
     "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
     "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
-    "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(prompt.language_model, SOME_CLAIMS),
+    "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(
+        prompt.language_model, SOME_CLAIMS, committed=True
+    ),
     "pretraining": pretraining,
     "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
     "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),

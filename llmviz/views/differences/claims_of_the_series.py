@@ -77,8 +77,9 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def verdicts(self, scene: Scene) -> Counter[str]:
         """Count the verdicts so far."""
-        tried = (claim for _, claim in self.claims if claim.name in scene.outcome)
-        return Counter(verdict(claim, scene.outcome[claim.name])[0] for claim in tried)
+        outcomes = scene.known(self.experiment)
+        tried = (claim for _, claim in self.claims if claim.name in outcomes)
+        return Counter(verdict(claim, outcomes[claim.name])[0] for claim in tried)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
