@@ -376,6 +376,13 @@ def test_what_it_does_not_hold_is_in_no_rule():
     assert (ids["hide"], "click", -1) not in page.events(0)
 
 
+def test_what_follows_a_source_that_hands_on_nothing_is_left_out(tiny_model, monkeypatch):
+    monkeypatch.setattr(page_table.ViewTable, "explore", lambda *_: 0.0)
+    prompt, shares = views.Prompt(tiny_model, TEXT), []
+    page_table.PageTable([prompt.model_id, Example(prompt).model_id], []).fill(1, shares.append)
+    assert shares == [0.5]
+
+
 def test_a_state_that_cannot_be_is_led_to_by_nothing(tiny_model):
     view = Example(views.Prompt(tiny_model, TEXT))
     made, page = page_of([view])

@@ -439,12 +439,14 @@ class PageTable:
         for table in self.tables:
             groups.setdefault((*self.sources(table),), []).append(table)
         for sources, tables in groups.items():
-            share = 1 / math.prod(min(MOST_RUNS, len(source.runs)) for source in sources)
+            n_contexts = math.prod(min(MOST_RUNS, len(source.runs)) for source in sources)
+            if not n_contexts:  # A source took too long to hand on anything.
+                done += len(tables)
             for context in self._runs(sources):
                 for table in tables:
                     left = max(0.0, end - time.process_time())
-                    end += table.explore(context, left * share / (len(self.tables) - done))
-                    done += share
+                    end += table.explore(context, left / n_contexts / (len(self.tables) - done))
+                    done += 1 / n_contexts
                     report(min(1.0, done / len(self.tables)))
 
     def _runs(self, sources: Sequence[ViewTable]) -> Iterator[Numbered]:
