@@ -36,7 +36,18 @@ BY_ITSELF = ""  # in place of a trait, for what happens without the reader
 PRESSED = ("click", "committed")  # the traits that a press sets
 PATIENCE = 30  # seconds of computing for a job of the first states
 # What is not drawn from the state.
-LEFT_OUT = {"layout", "style", "tabbable", "tooltip", "comm", "asked", "explanation", "explains", "keys"}
+LEFT_OUT = {
+    "layout",
+    "style",
+    "tabbable",
+    "tooltip",
+    "comm",
+    "children",
+    "asked",
+    "explanation",
+    "explains",
+    "keys",
+}
 
 Numbered = dict[str, int]  # fields of a page's state, each with the number of its value
 
