@@ -91,6 +91,13 @@ def rms_norm(
     return normed
 
 
+def rms_scale(
+    x: Float[np.ndarray, "*axes d_model"], weight: Float[np.ndarray, " d_model"], *, eps: float
+) -> Float[np.ndarray, "*axes d_model"]:
+    """Return what `rms_norm` multiplies each number of a vector by."""
+    return weight / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + eps)
+
+
 def rms_norm_backward(
     d_out: Float[np.ndarray, "*axes d_model"],
     x: Float[np.ndarray, "*axes d_model"],

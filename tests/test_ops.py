@@ -52,6 +52,7 @@ def test_rms_norm_divides_by_the_root_of_the_mean_square(shape):
     for row, got in zip(x.reshape(-1, 8), normed.reshape(-1, 8)):
         rms = math.sqrt(math.fsum(float(v) ** 2 for v in row) / 8 + eps)
         np.testing.assert_allclose(got, [float(v) / rms * float(w) for v, w in zip(row, weight)], rtol=1e-5)
+    np.testing.assert_allclose(x * ops.rms_scale(x, weight, eps=eps), normed, rtol=1e-5)
 
 
 def test_rms_norm_gives_every_vector_a_root_mean_square_of_one_whatever_its_length():

@@ -49,7 +49,7 @@ def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | f
     if not trace.edits.norm:
         return 1.0
     x = trace.blocks[-1].resid_post[position].astype(np.float64)
-    return model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
+    return ops.rms_scale(x, model.weights.final_norm, eps=model.config.norm_eps)
 
 
 def direct_logit_attribution(

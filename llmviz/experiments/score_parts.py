@@ -53,7 +53,7 @@ def score_parts(trace: Trace, layer: int, head: int, query: int = -1) -> ScorePa
     query = index_of("query", query, len(trace.tokens))
     names, parts = stream_parts(trace, layer)
     x = trace.blocks[layer].resid_pre[: query + 1]
-    held = w.attention_norm / np.sqrt(np.square(x).mean(axis=1, keepdims=True) + config.norm_eps)
+    held = ops.rms_scale(x, w.attention_norm, eps=config.norm_eps)
     read = parts[:, : query + 1] * held
     angles = rotation_angles(np.arange(query + 1), config.d_head, base=config.rope_base)
     q = rotate(read[:, -1:] @ w.W_Q[head], angles[-1:])[:, 0]
