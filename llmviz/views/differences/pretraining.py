@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -61,6 +62,30 @@ def is_lesson(value: object) -> bool:
     return value is None or kinds == [str, str, int, int, int]
 
 
+def snapshot_step(steps: Callable[[Any], Sequence[int]]) -> Any:
+    """Declare the step of a snapshot of a training, with a slider over the `steps` of a view; None: the last."""
+
+    def shows(step: int | None, view: Any) -> dict:
+        return {"options": steps(view), "value": step if step in steps(view) else steps(view)[-1]}
+
+    def slider(_step: int | None, _view: Any) -> ipywidgets.SelectionSlider:
+        return ipywidgets.SelectionSlider(
+            options=(0,),
+            description="Step",
+            style={"description_width": "initial"},
+            layout={"width": "min(500px, 98%)"},
+        )
+
+    return picked(
+        None,
+        lambda step, _: step is None or type(step) is int,
+        "the step of a snapshot, or None",
+        control=slider,
+        shows=shows,
+        on_page=steps,
+    )
+
+
 class Pretraining(OneTraining):
     """Train a small model on a text: a button begins, another stops it and lets it go on.
 
@@ -80,14 +105,7 @@ class Pretraining(OneTraining):
         seed: int = seed(0)
         lesson: Lesson | None = picked(None, lambda lesson, _: is_lesson(lesson), "a Lesson, or None")
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
-        step: int | None = picked(  # None: the latest
-            None,
-            lambda step, _: step is None or type(step) is int,
-            "the step of a snapshot, or None",
-            control=lambda _, view: steps_slider(),
-            shows=lambda step, view: shown_step(step, view.snapshot_steps),
-            on_page=lambda view: view.snapshot_steps,
-        )
+        step: int | None = snapshot_step(lambda view: view.snapshot_steps)
         point: int | None = selection("curves")
         token: int | None = selection("sentence")
 
@@ -273,18 +291,3 @@ def continuation(snapshot: Progress, start: str) -> list[int]:
 def in_a_line(text: str) -> str:
     """Return a text that a model wrote as it can be shown in a sentence."""
     return " ".join(legible(clean(text)).split())
-
-
-def steps_slider() -> ipywidgets.SelectionSlider:
-    """Return a slider over the steps of a training."""
-    return ipywidgets.SelectionSlider(
-        options=(0,),
-        description="Step",
-        style={"description_width": "initial"},
-        layout={"width": "min(500px, 98%)"},
-    )
-
-
-def shown_step(step: int | None, steps: tuple[int, ...]) -> dict:
-    """Return what the slider shows for a step, or for none: the last."""
-    return {"options": steps, "value": step if step in steps else steps[-1]}

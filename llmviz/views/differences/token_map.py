@@ -8,10 +8,10 @@ from typing import Any
 from llmviz import embeddings
 from llmviz.experiments import learning
 from llmviz.experiments.learning import KINDS, N_NEAREST
-from llmviz.views.differences.pretraining import Pretraining, shown_step, steps_slider
+from llmviz.views.differences.pretraining import Pretraining, snapshot_step
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import picked, selected, selection
+from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, View, looks, part, sentences
 
 
@@ -23,14 +23,7 @@ class TokenMap(View):
 
     @dataclass(frozen=True)
     class State:
-        step: int | None = picked(  # None: the last
-            None,
-            lambda step, _: step is None or type(step) is int,
-            "the step of a snapshot, or None",
-            control=lambda _, view: steps_slider(),
-            shows=lambda step, view: shown_step(step, view.steps),
-            on_page=lambda view: view.steps,
-        )
+        step: int | None = snapshot_step(lambda view: view.steps)
         point: int | None = selection("flat")
 
     def __init__(self, training: Pretraining, **state: Any):
