@@ -343,6 +343,16 @@ class Lab:
             self.outside.append(url)
 
 
+def card(lab: Lab, question: str) -> Locator:
+    """Return the card that asks something."""
+    return lab.page.locator("figure.lv-predict", has_text=question)
+
+
+def output_of(lab: Lab, inside: Locator) -> Locator:
+    """Return the whole output of the cell in which something is shown."""
+    return lab.page.locator(".jp-OutputArea-output").filter(has=inside)
+
+
 def visit(lab: Lab) -> Iterator[Lab]:
     """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong.
 

@@ -4,7 +4,7 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import visit
+from browser.lab import card, visit
 from playwright.sync_api import expect
 
 TEXT = "The best thing about a rainy day is"
@@ -19,10 +19,6 @@ def seen(locator):
     """The same, brought into view: JupyterLab lays out only the cells that are."""
     locator.scroll_into_view_if_needed()
     return locator
-
-
-def card(lab, question):
-    return lab.page.locator("figure.lv-predict").filter(has_text=question)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import visit
+from browser.lab import card, output_of, visit
 from playwright.sync_api import expect
 
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
@@ -15,10 +15,6 @@ def lab(open_lab):
     yield from visit(open_lab("05_ffn"))
 
 
-def card(lab, question):
-    return lab.page.locator("figure.lv-predict", has_text=question)
-
-
 def shown(lab, question, name, nth=0):
     """A picture that comes with a card's answer, once it is painted."""
     answered = card(lab, question)
@@ -26,7 +22,7 @@ def shown(lab, question, name, nth=0):
     asked = answered.get_by_role("button", name="Show me")
     if asked.count():
         asked.click()
-    output = lab.page.locator(".jp-OutputArea-output").filter(has=answered)
+    output = output_of(lab, answered)
     picture = output.locator(f"figure.lv-{name}").nth(nth)
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
@@ -102,9 +98,7 @@ def test_the_logit_opens_by_mouse_and_keys(lab):
 
 def patch_map(lab, nth):
     """A patch map of the page with its explorer, once all its runs are done; its question is another for each map."""
-    output = (
-        lab.page.locator(".jp-OutputArea-output").filter(has=lab.page.locator("figure.lv-patch_map")).nth(nth)
-    )
+    output = output_of(lab, lab.page.locator("figure.lv-patch_map")).nth(nth)
     picture, asked = output.locator("figure.lv-patch_map"), output.get_by_role("button", name="Show me")
     output.scroll_into_view_if_needed()
     if asked.count():
@@ -146,7 +140,7 @@ def test_one_head_lights_up(lab):
 
 def test_ten_countries_by_a_button_that_stops(lab):
     asked = card(lab, "how many of the ten countries")
-    output = lab.page.locator(".jp-OutputArea-output").filter(has=asked)
+    output = output_of(lab, asked)
     asked.scroll_into_view_if_needed()
     expect(output.get_by_role("button", name="Stop")).to_have_count(0)  # nothing runs before a guess
     asked.get_by_role("button", name="Show me").click()

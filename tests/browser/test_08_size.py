@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser.lab import visit
+from browser.lab import card, output_of, visit
 from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
@@ -15,14 +15,6 @@ SLOW = 300_000  # milliseconds that a training may take on a machine that does o
 @pytest.fixture(scope="module")
 def lab(open_lab):
     yield from visit(open_lab("08_size"))
-
-
-def card(lab, question):
-    return lab.page.locator("figure.lv-predict", has_text=question)
-
-
-def output_of(lab, answered):
-    return lab.page.locator(".jp-OutputArea-output").filter(has=answered)
 
 
 def test_no_size_is_given_away_and_nothing_is_trained_unasked(lab):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser.lab import visit
+from browser.lab import card, output_of, visit
 from playwright.sync_api import expect
 
 # Two steps for each example and two questions: sooner done than 32 and ten, and the same things happen.
@@ -17,14 +17,6 @@ SLOW = 300_000  # milliseconds that a training may take on a machine that does o
 @pytest.fixture(scope="module")
 def lab(open_lab):
     yield from visit(open_lab("09_fine_tuning"))
-
-
-def card(lab, question):
-    return lab.page.locator("figure.lv-predict", has_text=question)
-
-
-def output_of(lab, answered):
-    return lab.page.locator(".jp-OutputArea-output").filter(has=answered)
 
 
 def test_a_row_is_added_filled_and_taken_away(lab):
