@@ -21,10 +21,11 @@ from test_views_contract import (  # noqa: F401 (fixtures)
 
 from llmviz import views
 from llmviz.views import page_table
+from llmviz.views.differences.example_table import ExampleTable
 from llmviz.views.ffn import Fact, WhatTheMoverSays
 from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.lifetime import living
-from llmviz.views.kit.state_fields import number, replace
+from llmviz.views.kit.state_fields import number, picked, replace
 from llmviz.views.kit.view import View, job, part, press
 
 TEXT, OTHER = "The cat sat on the mat", "the dog"
@@ -374,6 +375,19 @@ def test_what_it_does_not_hold_is_in_no_rule():
     page.state = page.after(held[2])
     assert page.shows(0, ids["said"])["sentences"] == ["4"]
     assert (ids["hide"], "click", -1) not in page.events(0)
+
+
+@dataclass(frozen=True)
+class Rows:
+    rows: tuple = picked(
+        (("a", "b"),), lambda rows, _: True, "rows", control=lambda rows, _: ExampleTable(rows)
+    )
+
+
+def test_a_box_keeps_what_it_holds():
+    view = type("OfRows", (View,), {"State": Rows})(None)
+    _, page = page_of([view])
+    assert "children" not in page.shows(0, view.controls["rows"].model_id)
 
 
 def test_what_follows_a_source_that_hands_on_nothing_is_left_out(tiny_model, monkeypatch):
