@@ -6,7 +6,6 @@ from pathlib import Path
 _CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text("utf-8"))
 
 TEXTS: dict[str, str] = _CASES["texts"]
-LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LISTS: dict[str, str] = _CASES["lists"]
 UNSEEN_TEXTS: dict[str, str] = _CASES["unseen_texts"]

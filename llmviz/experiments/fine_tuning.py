@@ -107,12 +107,7 @@ def answer_texts(model: Model, questions: Sequence[str], n: int = 24) -> list[st
     return [model.tokenizer.decode(text[: text.index(end)] if end in text else text) for text in texts]
 
 
-WORD = re.compile(r"(\w+'?)")
-
-
-def words_and_gaps(text: str) -> list[str]:
-    """Split a text into its words and what is between them; joined, they are the text again."""
-    return WORD.split(text)
+WORD = re.compile(r"\w+'?")
 
 
 def lower_words(text: str) -> list[str]:
