@@ -12,6 +12,7 @@ from llmviz.experiments import small_models
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
 from llmviz.weights import random_weights, stored
+from llmviz.where import VARIABLE
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
 TWO = {
@@ -153,6 +154,15 @@ def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
     )
     assert unknown[1:] == known[1:]
     assert unknown[0] != known[0]
+
+
+@pytest.mark.parametrize("place", ["page", "class"])
+def test_the_memory_of_somebody_elses_machine_is_not_called_the_readers(tiny_model, monkeypatch, place):
+    here = pictures.Memory(tiny_model)
+    monkeypatch.setenv(VARIABLE, place)
+    elsewhere = pictures.Memory(tiny_model)
+    assert (here.state.gigabytes, elsewhere.state.gigabytes) == (here.here, 8)
+    assert elsewhere.parts["sizes"].machine_name != here.parts["sizes"].machine_name
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from llmviz.views.kit.picture import Labels, Picture, Text, lines
 from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
 from llmviz.weights import Config
+from llmviz.where import where
 
 BITS = (4.5, 16, 32)  # 4 bits and a scale of 16 for each 32 numbers: what llama.cpp's Q4_0 takes
 THIS, OTHER = "this model", "other sizes"
@@ -111,7 +112,7 @@ class Parameters(View):
         if known is None:
             return
         if known.name == THIS:
-            yield f"Counted in the model on your machine, array by array: {n_parameters(scene.run):,}."
+            yield f"Counted in the model itself, array by array: {n_parameters(scene.run):,}."
             return
         yield f"Published: {known.said} ({known.source})."
         if known.exact:
@@ -179,7 +180,8 @@ class Memory(View):
     arrangement = ("gigabytes", "message", "sizes")
 
     def __init__(self, model: Model, machine: float | None = None, **state: Any):
-        known = machine or memory()
+        # A page and a class are computed on somebody else's machine.
+        known = machine or (memory() if where() == "notebook" else None)
         self.here = round(known / 1e9, 1) if known else None
         this = n_parameters(model)
         published = [(model.name, model.count) for model in PUBLISHED if model.count != this]
@@ -207,7 +209,11 @@ class Memory(View):
         largest = ", ".join(
             f"at {bits:g} bits {names[-1] if names else 'none'}" for bits, names in fit.items()
         )
-        unknown = "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
+        unknown = (
+            "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
+            if where() == "notebook"
+            else "8 GB are an example: your machine may have more or less."
+        )
         return [
             f"This machine has {gb:g} GB for its programs." if gb == self.here else "",
             unknown if not self.here and gb == 8 else "",
