@@ -9,7 +9,7 @@ from messages import holding
 from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import neurons
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.detectors import N_READ, STORY
+from llmviz.views.kit.text_box import STORY
 
 # --- one FFN by hand ---
 
@@ -39,7 +39,7 @@ def test_by_hand_shows_the_models_own_arrays(prompt, tiny_model):
 
 def test_the_neuron_of_the_articles_reads_what_is_typed(prompt, tiny_model):
     view = pictures.ArticleNeuron(prompt)
-    story = tiny_model.trace(tiny_model.tokenizer.encode(STORY)[:N_READ])
+    story = tiny_model.trace(tiny_model.tokenizer.encode(STORY)[: neurons.N_READ])
     layer, neuron, contrast, usual = neurons.best_detectors(story, neurons.ARTICLES, 1)[0]
     fires = story.blocks[layer].ffn.hidden[1:, neuron]
     at = np.array([piece.strip().lower() in ("a", "an") for piece in story.pieces[1:]])

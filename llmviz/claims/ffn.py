@@ -16,7 +16,7 @@ from llmviz.experiments.neurons import (
     ARTICLES,
     Detector,
     Found,
-    best_detectors,
+    article_detectors,
     both_kinds,
     contrast,
     contrasts_elsewhere,
@@ -106,7 +106,7 @@ def asking(question: str, subjects: Iterable[str]) -> dict[str, Words]:
 
 @remembered
 def of_articles(model: Model) -> list[Detector]:
-    return best_detectors(model.trace(model.tokenizer.encode(LONG["a long story"])[:120]), ARTICLES, 2)
+    return article_detectors(model, LONG["a long story"], 2)
 
 
 def article_contrast(model: Model, text: str, *, rank: int) -> float:

@@ -81,6 +81,7 @@ def furthest_growth(model: Model, text: str, *, curve: int) -> float:
 
 
 ARTICLES = {"a", "an", "A", "An"}
+N_READ = 120  # tokens of a story, in which the neurons for the articles are searched
 # The text of a search: each word in each of these sentences.
 SENTENCES = ("I thought of {}.", "Then she said {}, and nothing else.", "Is it {}?", "We have {} here.")
 
@@ -154,6 +155,11 @@ def best_detectors(trace: Trace, words: Collection[str], n: int) -> list[Detecto
     """Return the n neurons of all that tell these words best from the rest of a text."""
     *_, last = search(trace, spelling(trace, words), least=0)
     return last.detectors[:n]
+
+
+def article_detectors(model: Model, story: str, n: int) -> list[Detector]:
+    """Return the n neurons that tell *a* and *an* best from the rest of a story, of which only the start is read."""
+    return best_detectors(model.trace(model.tokenizer.encode(story)[:N_READ]), ARTICLES, n)
 
 
 def contrasts_elsewhere(

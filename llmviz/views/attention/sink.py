@@ -13,15 +13,13 @@ from llmviz.model import Trace
 from llmviz.views.kit.controls import slider, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import picked, replace
-from llmviz.views.kit.text_box import most_tokens
+from llmviz.views.kit.text_box import STORY, most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 LAST = 50  # tokens; at a single one the number can be an odd one
 MOST_NAMED = 8  # tokens with a short value
-STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 AXIS = {"x_axis": "token number", "log_x": True}
 
 

@@ -12,7 +12,7 @@ from llmviz.experiments.neurons import (
     ARTICLES,
     Detector,
     Found,
-    best_detectors,
+    article_detectors,
     contrasts_elsewhere,
     firing,
     search,
@@ -25,21 +25,18 @@ from llmviz.views.ffn.by_hand import quoted_text
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import minus
-from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import line, selected, selection
-from llmviz.views.kit.text_box import most_tokens
+from llmviz.views.kit.text_box import STORY, most_tokens
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
-STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 PARAGRAPHS = STORY.split("\n\n")
 # Long, so that many tokens can beat the word that is searched for.
 UNSEEN = (
     f"{PARAGRAPHS[1]} {PARAGRAPHS[4]} The red car stopped next to a blue one. She wore a red coat and walked over "
     "green grass under a yellow lamp."
 )
-N_READ = 120  # tokens of the story, in which the neuron for the articles is searched
 N_PUSHED = 5
 LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
 N_SHOWN = 8  # neurons in the table, the best first
@@ -48,8 +45,7 @@ N_SHOWN = 8  # neurons in the table, the best first
 @kept_with()
 def article_neuron(model: Model) -> Detector:
     """Return the neuron that tells *a* and *an* best from the rest of a story."""
-    trace = model.trace(model.tokenizer.encode(STORY)[:N_READ])
-    return best_detectors(trace, ARTICLES, 1)[0]
+    return article_detectors(model, STORY, 1)[0]
 
 
 class Neuron(View):
