@@ -65,12 +65,14 @@ class _Server(HTTPServer):
 
 
 def check(port: int, say: Callable[[str], object] = print) -> None:
-    """Show the addresses and a QR code, and wait until a phone has come. OSError where the port cannot be had."""
+    """Show the addresses and a QR code, and wait until a phone has come. port: 0 for a free one. OSError where the
+    port cannot be had.
+    """
     import segno
 
-    urls = addresses(port)
-    own = {"127.0.0.1", *(urllib.parse.urlsplit(url).hostname for url in urls)}
     with _Server(("", port), _Answer) as server:
+        urls = addresses(server.server_port)
+        own = {"127.0.0.1", *(urllib.parse.urlsplit(url).hostname for url in urls)}
         if own == {"127.0.0.1"}:
             say(
                 "This computer is in no network that phones could share. Connect it first, or open a hotspot."
