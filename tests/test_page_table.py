@@ -20,7 +20,7 @@ from test_views_contract import (  # noqa: F401 (fixtures)
 )
 
 from llmviz import views
-from llmviz.views import page_table
+from llmviz.page import table as page_table
 from llmviz.views.differences.example_table import ExampleTable
 from llmviz.views.ffn import Fact, WhatTheMoverSays
 from llmviz.views.kit.controls import Sentences

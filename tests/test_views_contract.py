@@ -26,11 +26,11 @@ from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
 from llmviz.model import Model
+from llmviz.page.sent import values_of_picture
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights

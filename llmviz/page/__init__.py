@@ -1,6 +1,6 @@
 """A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
-The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states.
+The notebook runs in a kernel of its own; there `llmviz.page.table` computes what its views show in many states.
 The file holds the cells, that table, packed, and scripts that look up in it what each control changes.
 """
 
@@ -70,13 +70,13 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
             for output in cell.outputs
             if VIEW in output.get("data", {})
         ]
-        _compute(client, "from llmviz.views import page_table\nawait page_table.settle()")
+        _compute(client, "from llmviz.page import table\nawait table.settle()")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "table.json"
             texts = node.metadata.get("llmviz", {}).get("texts", [])
             _compute(
                 client,
-                f"page_table.write({str(path)!r}, {shown!r}, {[*texts]!r}, {seconds})",
+                f"table.write({str(path)!r}, {shown!r}, {[*texts]!r}, {seconds})",
                 lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
             table = json.loads(path.read_text("utf-8"))

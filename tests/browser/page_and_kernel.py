@@ -17,7 +17,7 @@ from llmviz import page, where
 # The kernel's views in the order of the page's, each brought into the page's state; nothing goes on by itself there.
 KERNEL = """
 import asyncio, json
-from llmviz.views import page_table
+from llmviz.page import table as page_table
 from llmviz.views.kit.state_fields import replace as _replace
 from llmviz.views.kit.view import View as _View, frozen as _frozen
 

@@ -24,9 +24,9 @@ import ipywidgets
 import numpy as np
 from ipywidgets.widgets.widget_selection import _Selection
 
+from llmviz.page.sent import values_of_control, values_of_picture
 from llmviz.views.kit.lifetime import living
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.sent import values_of_control, values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View, put
 
