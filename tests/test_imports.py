@@ -188,11 +188,7 @@ MAY_KNOW = {
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
     "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is page.table
-    "page.table": {
-        "page.sent",
-        *(f"views.kit.{name}" for name in ("lifetime", "picture", "text_box", "view")),
-    },
-    "page.sent": {"views.kit.picture"},
+    "page.table": {f"views.kit.{name}" for name in ("lifetime", "picture", "put", "text_box", "view")},
     "page.write": {"page.note"},
     "page.note": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
@@ -203,7 +199,6 @@ SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "tra
 ASKS_WIDGETS = {
     "classroom.server": {"traitlets"},
     "page.table": {"ipywidgets"},
-    "page.sent": {"ipywidgets", "traitlets"},
 }
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, how results are kept, the names of the package itself (Edits), and the two ends: how text becomes pieces, and

@@ -26,7 +26,6 @@ from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
 from llmviz.model import Model
-from llmviz.page.sent import values_of_picture
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
@@ -369,7 +368,7 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    possible = values_of_picture(view.parts[name], trait) if trait != "asked" else []
+                    possible = [*view.parts[name].page_values().get(trait, ())]
                     value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
                     view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 

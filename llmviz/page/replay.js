@@ -7,6 +7,7 @@ const NOT_HELD = "This page has no result for that choice. The full version does
 const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
 const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
 const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;
+const NO_JSON = /^\{"\$python"/; // how a value begins that an address cannot hold
 const QUANTITIES = /^(guess|settings|step|tip)$/; // traits of pictures for which the nearest number will do
 
 /** The leaf of a state, and of the number of what was sent; undefined where the page doesn't hold it. */
@@ -231,7 +232,9 @@ class Page {
   // ---- the address ----
 
   write() {
-    const differs = Object.entries(this.state).filter(([f, n]) => n !== this.table.state[f] && this.values[n] !== "");
+    const differs = Object.entries(this.state).filter(
+      ([f, n]) => n !== this.table.state[f] && !NO_JSON.test(this.values[n]),
+    );
     const texts = Object.fromEntries(differs.map(([field, number]) => [field, this.values[number]]));
     const hash = differs.length ? `#state=${encodeURIComponent(JSON.stringify(texts))}` : "";
     if (!hash && !location.hash.startsWith("#state=")) return;

@@ -27,12 +27,9 @@ await page_table.settle(600)
 for _table in _page.tables:
     type(_table.view).by_itself = _View.by_itself
 
-def _names(table):
-    return [name for name, widget in table.widgets.items() if widget.model_id in _page.reachable]
-
 async def _show(states):
     done = [
-        {{*table.begun}} & {{name for name, is_hidden in zip(_names(table), hidden) if is_hidden}}
+        {{*table.begun}} & {{name for name, is_hidden in zip(table.widgets, hidden) if is_hidden}}
         for table, (*_, hidden) in zip(_page.tables, states)
     ]  # A page hides the button of a job that is done there.
     for table, (values, guess, _) in zip(_page.tables, states):
@@ -53,7 +50,7 @@ async def _show(states):
         {{
             name: table.widgets[name].get_state()
             | {{"hidden": table.widgets[name].layout.display == "none" or name in jobs}}
-            for name in _names(table)
+            for name in table.widgets
         }}
         for table, jobs in zip(_page.tables, done)
     ]
@@ -143,7 +140,7 @@ def states_of(table: dict, state: dict, shown: list) -> list:
             for field, value in state.items()
             if field.startswith(f"{number}.")
         }
-        answered = fields.pop("answered", "null") == ""  # It is no JSON.
+        answered = fields.pop("answered", "null").startswith('{"$python"')
         values = {name: json.loads(text) for name, text in fields.items()}
         hidden = [bool(traits["hidden"]) for traits in shown[number]]
         states.append((values, [shown[number][0]["guess"]] if answered else None, hidden))

@@ -149,6 +149,9 @@ class ModelSizes(Picture):
     machine_name = Text("this machine")
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(len(self.names))]}
+
     def text(self) -> str:
         rows = [["model", "parameters", *(f"{bits:g} bits" for bits in self.bits)]]
         rows += [
