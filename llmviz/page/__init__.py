@@ -95,7 +95,7 @@ def build_in(
         path, texts = Path(folder) / "table.json", [*node.metadata.get("llmviz", {}).get("texts", [])]
         ask(
             client,
-            f"table.write({str(path)!r}, {shown!r}, {texts!r}, {seconds})",
+            f"page = table.write({str(path)!r}, {shown!r}, {texts!r}, {seconds})",
             lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
         )
         table = json.loads(path.read_text("utf-8"))

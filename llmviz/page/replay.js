@@ -209,10 +209,11 @@ class Page {
     model.limits = isFull ? { reason: FULL, holds: () => false } : this.limits(model);
     model.emit("limits");
   }
-  /** A card that is open, and whose experiment took too long for the page. */
+  /** A card that is open and stays so: its experiment took too long for the page, or needs one that did. */
   hasNoAnswer(model) {
     const isOpen = model.get("committed") === false && (model.get("guess") ?? null) === null;
-    return isOpen && this.events.has(`${model.id} committed`) && !this.held(model.id, "committed", true);
+    const event = isOpen && this.events.get(`${model.id} committed`);
+    return Boolean(event) && !this.exactly(event, true)?.changed.size;
   }
   limits(model) {
     if (NO_CONTROL.test(model.kind)) return {};

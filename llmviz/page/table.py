@@ -26,7 +26,7 @@ from llmviz.views.kit.put import put
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import Refused, View
 
-PATIENCE = 30  # seconds of computing for a job of what a view opens with, or shows after the first press
+PATIENCE = 60  # seconds of computing for a job of what a view opens with, or shows after the first press
 MOST_CHARACTERS = 1_500_000  # of the values that one view adds
 BY_ITSELF, PRESSED = (
     "",
@@ -154,8 +154,8 @@ def is_list(widget: ipywidgets.Widget) -> bool:
 class ViewTable:
     """The rules of one view: what each part shows, and where each event leads."""
 
-    def __init__(self, page: PageTable, view: View):
-        self.page, self.view, self.number = page, view, len(page.tables)
+    def __init__(self, page: PageTable, view: View, number: int):
+        self.page, self.view, self.number = page, view, number
         self.start, self.widgets = view.state, view.parts | view.controls
         self.full = {widget.model_id for widget in view.needs_kernel()}
         # What the reader starts with a button has been done on a page, where there was time for it.
@@ -207,7 +207,7 @@ class ViewTable:
         """
         view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
         most = values.n_characters + MOST_CHARACTERS
-        self.fits.add(context, self.page.number_of_writes(self.numbered(vars(opening))))
+        self.fits.add(context, self.page.writes.number(json.dumps(self.numbered(vars(opening)))))
         todo: list[tuple[int, int, Any]] = []
         queued: set[tuple[bool, Any]] = set()
         explored: set[Any] = set()
@@ -219,7 +219,7 @@ class ViewTable:
                 heapq.heappush(todo, (turn, len(queued), state))
 
         add(opening, True)
-        for state in (*view.states(), *(view.State(text) for text in self.page.texts_of(view))):
+        for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
             add(state, False)
         while todo:
             turn, _, state = heapq.heappop(todo)
@@ -241,17 +241,20 @@ class ViewTable:
     def _are_measured(self, state: Any, seconds: float) -> bool:
         """Do the jobs of a state, one after the other; say whether those that it needs are done."""
         view, done = self.view, {}
-        while True:  # Which ones there are may depend on the results before.
-            scene, needed = view.scene(state), view.needed(state)
-            buttons = {name: view.draw(name, scene) or {"hidden": True} for name in self.begun}
-            begun = [name for name, b in buttons.items() if not (b.get("disabled") or b.get("hidden"))]
-            name = next((name for name in (*needed, *begun) if name not in done), None)
-            if name is None:
-                return all(done[name] for name in needed)
-            key = view.key(name, state)
+        # Which ones there are may depend on the results before.
+        while waiting := [name for name in self._jobs(state) if name not in done]:
+            key = view.key(name := waiting[0], state)
             done[name] = key not in self._too_slow and view.do_job(name, state, seconds)
             if not done[name]:
                 self._too_slow.add(key)  # It is not tried again.
+        return all(done[name] for name in view.needed(state))
+
+    def _jobs(self, state: Any) -> list[str]:
+        """Return the jobs that a state needs, and those that a button could start."""
+        scene = self.view.scene(state)
+        buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in self.begun}
+        can_begin = [name for name, b in buttons.items() if not (b.get("disabled") or b.get("hidden"))]
+        return [*self.view.needed(state), *can_begin]
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
         """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
@@ -281,7 +284,7 @@ class ViewTable:
                     after = functools.partial(self._after, name, trait, value)
                     writes = functools.partial(self._writes, state)
                     yield led_to(rule(self.events[name, trait], after, writes, numbered)), trait
-        if self.page.is_followed(view):
+        if any(view is source for other in self.page.views for source in other.sources):
             rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(), {})
 
     def _after(self, name: str, trait: str, value: tuple, state: Any) -> Any:
@@ -312,23 +315,22 @@ class ViewTable:
         number = self.page.drawn.number(json.dumps(shown))
         is_dead = traits.get("hidden") or getattr(widget, "disabled", False)
         sent = [] if is_dead else [trait for of, trait in self.events if of == name]
-        self._sent[name, number] = {trait: [*self._values(name, trait)] for trait in sent}
+        self._sent[name, number] = {trait: self._values(name, trait) for trait in sent}
         return number
 
-    def _values(self, name: str, trait: str) -> Iterator[tuple[Numbered, tuple]]:
-        """Yield what the page can send of a widget, as a field of its state and as the event takes it."""
+    def _values(self, name: str, trait: str) -> list[tuple[Numbered, tuple]]:
+        """Return what the page can send of a widget, as a field of its state and as the event takes it."""
         widget = self._drawn_on[name]
         if trait == "click":
-            yield {}, ()
-        elif is_list(widget):
-            for number, option in enumerate(widget.options):
-                yield {"in": self.page.number(number)}, (option[1] if isinstance(option, tuple) else option,)
+            return [({}, ())]
+        if is_list(widget):
+            values = [option[1] if isinstance(option, tuple) else option for option in widget.options]
+            return [({"in": self.page.number(i)}, (value,)) for i, value in enumerate(values)]
+        if isinstance(widget, Picture):
+            values = widget.page_values().get(trait, ())
         else:
-            of_picture = widget.page_values().get(trait, ()) if isinstance(widget, Picture) else None
-            for value in (
-                (self.view.values_on_page(name) or [widget.value]) if of_picture is None else of_picture
-            ):
-                yield {"in": self.page.number(value)}, (value,)
+            values = self.view.values_on_page(name) or [widget.value]
+        return [({"in": self.page.number(value)}, (value,)) for value in values]
 
     def _writes(self, state: Any, after: Any) -> int:
         """Return the number of what an event sets; nothing where it leads to a state that cannot be."""
@@ -337,7 +339,7 @@ class ViewTable:
             self.view.check(self.view.State(**vars(state) | values))
         except Refused:
             values = {}
-        number = self.page.number_of_writes(self.numbered(values))
+        number = self.page.writes.number(json.dumps(self.numbered(values)))
         self._sets[number] = values
         return number
 
@@ -371,16 +373,15 @@ class PageTable:
     """The rules of all views in a kernel, and the numbers of what they lead to."""
 
     def __init__(self, shown: Sequence[str], texts: Sequence[str]):
-        self.texts = texts
         self.values, self.drawn, self.writes = Texts(), Texts(), Texts()
         self.views = [view for view in living() if isinstance(view, View)]
         for view in self.views:
             view.before_a_page()
+        box = next((view for view in self.views if isinstance(view, Prompt)), None)
+        self.texts = {box: texts}  # The notebook names them for its first text box.
         self.start = ipywidgets.Widget.get_manager_state()["state"]
         self.shown = [key for key in shown if key in self.start]
-        self.tables: list[ViewTable] = []
-        for view in self.views:
-            self.tables.append(ViewTable(self, view))
+        self.tables = [ViewTable(self, view, number) for number, view in enumerate(self.views)]
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
         """Compute the rules of all views; report the share that is done.
@@ -391,25 +392,13 @@ class PageTable:
             seconds -= table.fill(max(0.0, seconds) / (len(self.tables) - done))
             report((done + 1) / len(self.tables))
 
-    def texts_of(self, view: View) -> Sequence[str]:
-        """Return the texts that the notebook names, for its first text box."""
-        return self.texts if view is next((v for v in self.views if isinstance(v, Prompt)), None) else ()
-
     def sources(self, view: View) -> list[ViewTable]:
         """Return the tables of the views that a view follows."""
         return [table for source in view.sources for table in self.tables if table.view is source]
 
-    def is_followed(self, view: View) -> bool:
-        """Say whether other views follow this one."""
-        return any(view is source for other in self.views for source in other.sources)
-
     def number(self, value: Any) -> int:
         """Return the number of a value that a state holds, or that a page sends."""
         return self.values.number(encoded(canonical(value)))
-
-    def number_of_writes(self, values: Numbered) -> int:
-        """Return the number of what an event sets."""
-        return self.writes.number(json.dumps(values))
 
     def written(self) -> dict:
         """Return all of it as a page takes it."""
@@ -447,8 +436,9 @@ async def settle(seconds: float = 60) -> None:
         await asyncio.sleep(0.05)
 
 
-def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> None:
-    """Write the table of a page into a file, and print the share that is done meanwhile."""
+def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> PageTable:
+    """Write the table of a page into a file, and print the share that is done meanwhile. Returns the table."""
     page = PageTable(shown, texts)
     page.fill(seconds, lambda share: print(share, flush=True))
     Path(path).write_text(json.dumps(page.written()), "utf-8")
+    return page
