@@ -69,8 +69,8 @@ class Rules(dict[tuple[str, ...], dict[tuple[int | None, ...], Any]]):
 
     def find(self, state: Numbered) -> Any:
         """Return what holds in a state; None where no rule says it."""
-        found = (rows.get(tuple(map(state.get, names))) for names, rows in self.items())
-        return next((holds for holds in found if holds is not None), None)
+        matches = (rows.get(tuple(map(state.get, names))) for names, rows in self.items())
+        return next((holds for holds in matches if holds is not None), None)
 
     def add(self, read: Numbered, holds: Any) -> Any:
         """Say what holds for these values."""

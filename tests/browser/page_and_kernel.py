@@ -230,7 +230,7 @@ def move(control) -> None:
             values = control.locator("option:enabled").evaluate_all("all => all.map((one) => one.value)")
             control.select_option(values[-1])
         case "number":
-            control.press("ArrowUp")
+            control.fill(control.get_attribute("max"))  # of the values that the page holds
             control.press("Enter")
         case "checkbox" | "BUTTON":
             control.click()

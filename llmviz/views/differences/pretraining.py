@@ -162,7 +162,8 @@ class Pretraining(OneTraining):
     def before_a_page(self) -> None:
         """Let a page without a kernel show a training that was done when it was built."""
         self._happen(Pretraining.train)
-        self.do_job("learn", self.state, TRAINED_WITHIN)
+        if self.state.lesson:
+            self.do_job("learn", self.state, TRAINED_WITHIN)
         done = "This training was done when the page was built."
         self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
 

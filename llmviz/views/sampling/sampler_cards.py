@@ -62,7 +62,7 @@ class SamplerCards(Picture):
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
         return {
             "order": [*map(list, permutations(STEPS))],
-            "on": [[*some] for k in range(len(STEPS) + 1) for some in combinations(STEPS, k)],
+            "on": [[*names] for k in range(len(STEPS) + 1) for names in combinations(STEPS, k)],
             "settings": [{**self.settings, name: v} for name, line in lines.items() for v in line],
         }
 

@@ -148,7 +148,7 @@ class Switches(Picture):
     def page_values(self) -> dict:
         """Return any parts, and none of the cells or one of them: all pairs would be too many."""
         cells = product(range(self.n_heads + 2), range(self.n_layers))
-        parts = [[*some] for k in range(len(PARTS) + 1) for some in combinations(PARTS, k)]
+        parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
         return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
 
     def text(self) -> str:
