@@ -194,6 +194,7 @@ class ViewTable:
                 self.view.become(self.start)
             context = {f"{source.number}:run": run for source in sources}
             spent += self._explore(context, (seconds - spent) / (n_runs - run))
+        self.view.become(self.start)  # What it has handed on last belongs to another state.
         for table in (*sources, self):
             if table.runs:
                 table.view.trace = table.runs[0]
