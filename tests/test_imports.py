@@ -184,7 +184,7 @@ MAY_KNOW = {
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
-        *("classroom.lessons", "claims.cases"),
+        *("classroom.lessons", "claims.cases", "page.write"),
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
     "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.page_table
