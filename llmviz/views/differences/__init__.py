@@ -1,4 +1,5 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
+# ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.experiments.fine_tuning import n_trained
 from llmviz.experiments.gradients import Numbers
@@ -20,32 +21,3 @@ from llmviz.views.differences.predict_training import (
 from llmviz.views.differences.pretraining import Pretraining, untrained
 from llmviz.views.differences.sizes import Sizes
 from llmviz.views.differences.token_map import TokenMap
-
-__all__ = [
-    "KNOBS",
-    "PUBLISHED",
-    "SIZES",
-    "Amount",
-    "Authorship",
-    "BeforeAfter",
-    "ClaimsOfTheSeries",
-    "Cost",
-    "FineTuning",
-    "GradientStep",
-    "Memory",
-    "ModelSizes",
-    "Numbers",
-    "OneFact",
-    "OneParameter",
-    "Parameters",
-    "PredictTraining",
-    "Pretraining",
-    "Sizes",
-    "TokenMap",
-    "better_sorted",
-    "final_surprise",
-    "held_out_curve",
-    "n_trained",
-    "parts",
-    "untrained",
-]

@@ -1,4 +1,5 @@
 """Pictures of stage 3: an unordered set, RoPE's clocks, and the real model without its order."""
+# ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.views.position.one_back import OneBack, previous_token_weights, strongest_head
 from llmviz.views.position.one_head import Clocks, TwoHands, change_if_both_move, periods
@@ -12,25 +13,3 @@ from llmviz.views.position.swap import (
     which_vectors_change,
 )
 from llmviz.views.position.switches import PositionSwitches, in_percent, likeliest, without_rope
-
-__all__ = [
-    "Clocks",
-    "OneBack",
-    "PositionSwitches",
-    "RopeDial",
-    "ShuffledHead",
-    "SwapWords",
-    "TwoHands",
-    "UnorderedSet",
-    "change_if_both_move",
-    "in_percent",
-    "likeliest",
-    "n_layers_that_notice",
-    "periods",
-    "previous_token_weights",
-    "shuffled_change",
-    "strongest_head",
-    "swap_question",
-    "which_vectors_change",
-    "without_rope",
-]

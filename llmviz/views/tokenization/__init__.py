@@ -1,4 +1,5 @@
 """Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and what is counted of them."""
+# ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.views.tokenization.counts import (
     CountBars,
@@ -19,27 +20,3 @@ from llmviz.views.tokenization.merges import (
 )
 from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
 from llmviz.views.tokenization.typed_text import longest_word, named, shown
-
-__all__ = [
-    "ChatExplorer",
-    "CountBars",
-    "LanguageExplorer",
-    "LettersExplorer",
-    "MergeExplorer",
-    "TextTokens",
-    "TokensPrompt",
-    "TrainingExplorer",
-    "about_capitals",
-    "about_first_merge",
-    "about_frequent_pairs",
-    "about_languages",
-    "about_pieces",
-    "capitals",
-    "capitals_question",
-    "first_merged",
-    "longest_word",
-    "most_frequent_pair",
-    "named",
-    "shown",
-    "spellings",
-]
