@@ -137,7 +137,8 @@ MAY_KNOW = {
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.training_run": {
-        *("model", "sampling", "training", "experiments.learning", "experiments.text_statistics"),
+        *("model", "sampling", "training", "experiments", "experiments.learning"),
+        "experiments.text_statistics",
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
@@ -210,6 +211,7 @@ ANY_VIEW = {
     "sampling",
     "claims",
     "claims.cases",
+    "claims.claim",
     "claims.differences_series",
     "claims.stored",
 }
