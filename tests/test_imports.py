@@ -137,7 +137,7 @@ MAY_KNOW = {
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.training_run": {
-        *("model", "sampling", "training", "experiments", "experiments.learning"),
+        *("model", "sampling", "texts", "training", "experiments", "experiments.learning"),
         "experiments.text_statistics",
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},

@@ -9,7 +9,7 @@ from messages import numbers
 
 from llmviz import views
 from llmviz.claims import Bounds, Claim
-from llmviz.claims.claim import FAILS, HOLDS, IN_PART, NO_BETTER, UNTRIED, above
+from llmviz.claims.claim import FAILS, HOLDS, IN_PART, NO_BETTER, UNTRIED, above, verdict
 from llmviz.claims.differences_series import SERIES
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.table import Table
@@ -72,7 +72,7 @@ def test_the_numbers_word_the_verdict_and_answer_the_guess(tiny_model, three):
 def test_a_control_that_does_as_well_decides(tiny_model, limit, said, n):
     claim = of_ten("middle", 6)
     claim = replace(claim, bounds=replace(claim.bounds, control=Bounds(supports=above(limit))))
-    assert claim.verdict(claim.measure(tiny_model)) == (said, f"5 of 10 numbers (control: {n} of 10)")
+    assert verdict(claim, claim.measure(tiny_model)) == (said, f"5 of 10 numbers (control: {n} of 10)")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_control_that_does_as_well_decides(tiny_model, limit, said, n):
 )
 def test_nine_of_ten_hold_and_one_of_ten_fails(tiny_model, limit, said):
     claim = of_ten("some", limit)
-    assert claim.verdict(claim.measure(tiny_model))[0] == said
+    assert verdict(claim, claim.measure(tiny_model))[0] == said
 
 
 def test_what_a_model_cannot_be_asked_is_left_out(tiny_model):
@@ -98,7 +98,7 @@ def test_what_a_model_cannot_be_asked_is_left_out(tiny_model):
     assert outcome(three).values == {"1": 1, "2": 2, "3": 3}
     none = replace(three, value=lambda *_: measure(None, 4))
     assert outcome(none).values == {}
-    assert none.verdict(outcome(none))[0] == UNTRIED
+    assert verdict(none, outcome(none))[0] == UNTRIED
 
 
 def test_it_is_measured_row_by_row_and_can_be_stopped(tiny_model, three):
@@ -134,6 +134,6 @@ def test_the_series_table_says_what_it_tries_and_no_outcome(tiny_model):
 def test_every_claim_can_be_tried_on_another_model(tiny_model, claim):
     """Or the table says that it cannot."""
     *_, (_, outcome) = claim.try_each(tiny_model)
-    said, counted = claim.verdict(outcome)
+    said, counted = verdict(claim, outcome)
     assert said in (HOLDS, IN_PART, FAILS, NO_BETTER, UNTRIED)
     assert counted

@@ -210,23 +210,6 @@ class Claim:
             f"{phrase}. Unseen: {self._counted(unseen, controls_unseen, self.unseen_bounds or self.bounds)}"
         )
 
-    def verdict(self, outcome: Outcome) -> tuple[str, str]:
-        """Return a verdict on a model, such as `HOLDS`, and the counts that it rests on.
-
-        A claim holds in nine of ten cases or more, and fails in one of ten or fewer, or where its control does as well.
-        """
-        n, n_support = len(outcome.values), len(self.bounds.supporting(outcome.values))
-        if not n:
-            return UNTRIED, "this model has no token for what would be asked"
-        verdict = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
-        counted = f"{n_support} of {n:,} {self.over}"
-        if self.bounds.control and self.bounds.control.supports and outcome.controls:
-            n_control, of = len(self.bounds.control.supporting(outcome.controls)), len(outcome.controls)
-            counted += f" (control: {n_control} of {of:,})"
-            if verdict != FAILS and n_support / n <= n_control / of:
-                verdict = NO_BETTER
-        return verdict, counted
-
     def _counted(self, values: Mapping[str, float], controls: Mapping[str, float], bounds: Bounds) -> str:
         over, n = self.over, len(values)
         if not n:
@@ -261,6 +244,24 @@ class Claim:
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
         return f"median {noun}{middle}, from {first} to {last}"
+
+
+def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
+    """Return a verdict on a model, such as `HOLDS`, and the counts that it rests on.
+
+    A claim holds in nine of ten cases or more, and fails in one of ten or fewer, or where its control does as well.
+    """
+    n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
+    if not n:
+        return UNTRIED, "this model has no token for what would be asked"
+    verdict = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
+    counted = f"{n_support} of {n:,} {claim.over}"
+    if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
+        n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
+        counted += f" (control: {n_control} of {of:,})"
+        if verdict != FAILS and n_support / n <= n_control / of:
+            verdict = NO_BETTER
+    return verdict, counted
 
 
 def split(values: Mapping[str, float], names: Container[str]) -> tuple[dict[str, float], dict[str, float]]:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
-from llmviz import training
+from llmviz import texts, training
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
 from llmviz.experiments.text_statistics import counting_pairs, longest_copy, split_by_repeats
@@ -123,6 +123,12 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
             yield now.step / steps, run if is_new else None
     except FloatingPointError as error:
         yield 1.0, replace(run, error=str(error))
+
+
+@cache
+def untrained(name: str) -> Progress:
+    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
+    return next(training.pretrain(texts.read(name), SMALL, steps=1))
 
 
 def final_surprise(run: TrainingSoFar) -> float:

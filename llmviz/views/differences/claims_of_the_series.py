@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 import ipywidgets
 
 from llmviz.claims import Claim, Outcome
-from llmviz.claims.claim import HOLDS
+from llmviz.claims.claim import HOLDS, verdict
 from llmviz.claims.differences_series import SERIES
 from llmviz.model import Model
 from llmviz.views.differences.table import Table
@@ -59,7 +59,7 @@ class ClaimsOfTheSeries(GuessFirst):
         """Count the verdicts so far."""
         outcomes = scene.known(self.experiment)
         tried = (claim for _, claim in self.claims if claim.name in outcomes)
-        return Counter(claim.verdict(outcomes[claim.name])[0] for claim in tried)
+        return Counter(verdict(claim, outcomes[claim.name])[0] for claim in tried)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -73,7 +73,7 @@ class ClaimsOfTheSeries(GuessFirst):
             (
                 f"{page} · {claim.sentence}",
                 claim.method,
-                ": ".join(claim.verdict(outcomes[claim.name])) if claim.name in outcomes else "",
+                ": ".join(verdict(claim, outcomes[claim.name])) if claim.name in outcomes else "",
             )
             for page, claim in self.claims
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,21 +44,10 @@ def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
     return replace(source, text=source.text[:letters])
 
 
-@functools.lru_cache(maxsize=4)
-def untrained(name: str) -> Progress:
-    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
-    return next(training.pretrain(read(name).text, SMALL, steps=1))
-
-
 # What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
 # same again is another training.
 Lesson = tuple[str, str, int, int, int]
 HINT = "Paste a text, some 100,000 letters of it, or write the path of a file"
-
-
-def is_lesson(value: object) -> bool:
-    kinds = [*map(type, value)] if isinstance(value, tuple) else []
-    return value is None or kinds == [str, str, int, int, int]
 
 
 def snapshot_step(steps: Callable[[Any], Sequence[int]]) -> Any:
@@ -103,7 +91,9 @@ class Pretraining(OneTraining):
         own: str = typed("", lambda value: text_area(value, HINT), longest=4 * LONGEST)
         start: str = line("Once upon a time", "The sentence begins with", live=True)
         seed: int = seed(0)
-        lesson: Lesson | None = picked(None, lambda lesson, _: is_lesson(lesson), "a Lesson, or None")
+        lesson: Lesson | None = picked(
+            None, lambda lesson, _: lesson is None or isinstance(lesson, tuple), "a Lesson, or None"
+        )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
         step: int | None = snapshot_step(lambda view: view.snapshot_steps)
         point: int | None = selection("curves")
@@ -220,9 +210,7 @@ class Pretraining(OneTraining):
 
     @part(TokenStrip, [])
     def sentence(self, scene: Scene) -> dict:
-        if (run := scene.result("learn")) is None:
-            return {"hidden": True}
-        at = run.at(scene.step)
+        at = scene.known("learn").at(scene.step)
         pieces = at.model.tokenizer.pieces(continuation(at, scene.start))
         return {
             "pieces": pieces,
@@ -253,8 +241,8 @@ class Pretraining(OneTraining):
 
     @part(Table)
     def figures(self, scene: Scene) -> dict:
-        run = scene.result("learn")
-        if run is None or run.error or scene.status("learn") == "running":
+        run = scene.known("learn")
+        if run.error or scene.status("learn") == "running":
             return {"hidden": True}
         runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
         columns = [figures(run) for run in runs.values()]
