@@ -131,6 +131,7 @@ MAY_KNOW = {
     "experiments.without_rope": {
         *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
     },
+    "experiments.places": {"ops", "model", "reuse", "sampling", "experiments.writing"},
     "experiments.writing": {"ops", "model", "reuse", "sampling"},
     "experiments.learning": {
         *("edits", "model", "reuse", "sampling", "training", "experiments.attention_behaviours"),

@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz.model import Model
+from llmviz.ops import top
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
@@ -143,13 +144,6 @@ def empty_bars(model: Model, **options) -> NextTokenBars:
     """Bars for a model's next token that wait for their first probabilities."""
     n = model.config.n_vocab
     return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)
-
-
-def top(probs: np.ndarray, n: int) -> np.ndarray:
-    """The indices of the `n` largest of `probs` [n_vocab], largest first, equal ones by index."""
-    n = min(n, probs.size)
-    best = np.argpartition(-probs, n - 1)[:n]
-    return best[np.lexsort((best, -probs[best]))]
 
 
 def _distribution(values, name: str) -> np.ndarray:
