@@ -69,7 +69,9 @@ MAY_KNOW = {
         "experiments.without_rope",
         "experiments.writing",
     },
-    "experiments.ablation": {"edits", "model", "experiments.probabilities"},
+    "experiments.ablation": {
+        *("edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
+    },
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
@@ -86,7 +88,7 @@ MAY_KNOW = {
         *("experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.journey": {"ops", "model", "position", "sampling"},
+    "experiments.journey": {"ops", "model", "position", "reuse", "sampling"},
     "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),

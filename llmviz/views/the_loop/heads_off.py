@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from llmviz import experiments, ops
-from llmviz.model import Edits, Model, Trace
+from llmviz import ops
+from llmviz.experiments.ablation import N_SETS, each_head_off
+from llmviz.model import Model, Trace
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
@@ -17,8 +17,6 @@ from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
-
-SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
 
 
 class HeadsOff(GuessFirst):
@@ -47,32 +45,7 @@ class HeadsOff(GuessFirst):
 
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and whether it changes.
-
-        With the last ones comes how often it changes without several of the heads that change nothing on their own: by
-        how many they are, whether it does for each set of them. The sets are random, and the last one has them all.
-        """
-        first, config = int(scene.run.logits.argmax()), self.config
-        left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
-        changes = np.zeros(left.shape, bool)
-        # The last first: runs share the layers before.
-        last_first = product(reversed(range(config.n_layers)), range(config.n_heads))
-        for done, (layer, head) in enumerate(last_first, start=1):
-            after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
-            changes[head, layer] = after is None or after[0] != first
-            if after is not None:
-                left[head, layer] = after[1]
-            yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
-        needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
-        n_others, together = left.size - len(needed), {}
-        for n in (*(n for n in SET_SIZES if n < n_others), n_others):
-            together[n] = []
-            for seed in range(N_SETS if n < n_others else 1):
-                heads = experiments.random_heads(left.T.shape, n, needed, seed)
-                after = experiments.likeliest_after(scene.run, Edits(head=dict.fromkeys(heads, 0.0)))
-                together[n].append(after is None or after[0] != first)
-                yield 0.99, None
-        yield 1.0, (left, changes, together)
+        return each_head_off(scene.run)
 
     # --- parts ---
 
