@@ -88,7 +88,7 @@ MAY_KNOW = {
         *("experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.journey": {"ops", "model", "position", "reuse", "sampling"},
+    "experiments.journey": {"ops", "model", "position", "reuse", "sampling", "experiments.without_rope"},
     "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
@@ -131,7 +131,8 @@ MAY_KNOW = {
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
     "experiments.without_rope": {
-        *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
+        *("edits", "model", "position", "experiments.attention_behaviours", "experiments.induction"),
+        *("experiments.order", "experiments.probabilities"),
     },
     "experiments.places": {"ops", "model", "reuse", "sampling", "experiments.writing"},
     "experiments.writing": {"ops", "model", "reuse", "sampling"},

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from llmviz import ops, position, sampling
+from llmviz.experiments.without_rope import periods
 from llmviz.model import Trace, norm
 from llmviz.reuse import kept_with
 
@@ -137,7 +138,6 @@ def turn(
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
     pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
-    steps = position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0, pairs]
     sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
     return Turn(
         tokens=list(trace.tokens),
@@ -166,7 +166,7 @@ def turn(
         table=W_E[np.ix_(bands, drawn[:N_TABLE])],
         matches=np.maximum.reduceat(trace.logits, bands),
         angles=(angles if trace.edits.rope else 0 * angles)[:, pairs].T,
-        turns=(2 * np.pi / steps).tolist(),
+        turns=periods(config)[pairs].tolist(),
         likeliest=[_prediction(trace, probs, ends, int(token)) for token in likeliest],
         others=sampling.mass_outside(probs, len(likeliest)),
         seed=seed,
