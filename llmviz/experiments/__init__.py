@@ -33,6 +33,7 @@ from .attention_behaviours import (
     previous_token_scores,
     random_heads,
     relative_change,
+    sharpest_head,
     strongest_heads,
 )
 from .attribution import (

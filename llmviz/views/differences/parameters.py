@@ -28,11 +28,6 @@ THIS, OTHER = "this model", "other sizes"
 SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vocab")
 
 
-def size(default: int, name: str, last: int, step: int = 1) -> Any:
-    """Declare one of a model's sizes, with a slider."""
-    return number(default, name, last, first=step, step=step)
-
-
 class Parameters(View):
     """Sliders for a model's sizes, and how many parameters that makes, where."""
 
@@ -41,12 +36,12 @@ class Parameters(View):
         """Sizes, and whose they are; the defaults are those of the default model."""
 
         name: str = choice(THIS, "Sizes of", (THIS, *(model.name for model in PUBLISHED), OTHER))
-        n_layers: int = size(30, "n_layers", 128)
-        n_heads: int = size(9, "n_heads", 128)
-        n_kv_heads: int = size(3, "n_kv_heads", 128)
-        d_head: int = size(64, "d_head", 256, 2)
-        d_model: int = size(576, "d_model", 16_384, 8)
-        d_ff: int = size(1_536, "d_ff", 53_248, 8)
+        n_layers: int = number(30, "n_layers", 128, first=1)
+        n_heads: int = number(9, "n_heads", 128, first=1)
+        n_kv_heads: int = number(3, "n_kv_heads", 128, first=1)
+        d_head: int = number(64, "d_head", 256, first=2, step=2)
+        d_model: int = number(576, "d_model", 16_384, first=8, step=8)
+        d_ff: int = number(1_536, "d_ff", 53_248, first=8, step=8)
         # JupyterLab snaps to steps: 50,257 must be one.
         n_vocab: int = number(49_152, "n_vocab", 262_144, first=256)
         own_W_U: bool = tick("W_U is a table of its own")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.differences.table import Table
-from llmviz.views.kit.controls import row, text_area
+from llmviz.views.kit.controls import text_area
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import as_sentence, clean, legible
@@ -50,27 +50,23 @@ Lesson = tuple[str, str, int, int, int]
 HINT = "Paste a text, some 100,000 letters of it, or write the path of a file"
 
 
-def snapshot_step(steps: Callable[[Any], Sequence[int]]) -> Any:
-    """Declare the step of a snapshot of a training, with a slider over the `steps` of a view; None: the last."""
-
-    def shows(step: int | None, view: Any) -> dict:
-        return {"options": steps(view), "value": step if step in steps(view) else steps(view)[-1]}
-
-    def slider(_step: int | None, _view: Any) -> ipywidgets.SelectionSlider:
-        return ipywidgets.SelectionSlider(
-            options=(0,),
-            description="Step",
-            style={"description_width": "initial"},
-            layout={"width": "min(500px, 98%)"},
-        )
-
+def snapshot_step() -> Any:
+    """Declare the step of one of a view's `snapshot_steps`, with a slider; None: the last."""
     return picked(
         None,
         lambda step, _: step is None or type(step) is int,
         "the step of a snapshot, or None",
-        control=slider,
-        shows=shows,
-        on_page=steps,
+        control=lambda _step, _view: ipywidgets.SelectionSlider(
+            options=(0,),
+            description="Step",
+            style={"description_width": "initial"},
+            layout={"width": "min(500px, 98%)"},
+        ),
+        shows=lambda step, view: {
+            "options": view.snapshot_steps,
+            "value": step if step in view.snapshot_steps else view.snapshot_steps[-1],
+        },
+        on_page=lambda view: view.snapshot_steps,
     )
 
 
@@ -83,6 +79,10 @@ class Pretraining(OneTraining):
     """
 
     stage = "training"
+    arrangement = (
+        *(("text", "start"), "own", ("train", "seed", "progress")),
+        *("status", "sentence", "step", "curves", "figures"),
+    )
     trace = traitlets.Instance(TrainingSoFar, allow_none=True)
 
     @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Pretraining(OneTraining):
             None, lambda lesson, _: lesson is None or isinstance(lesson, tuple), "a Lesson, or None"
         )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
-        step: int | None = snapshot_step(lambda view: view.snapshot_steps)
+        step: int | None = snapshot_step()
         point: int | None = selection("curves")
         token: int | None = selection("sentence")
 
@@ -110,15 +110,6 @@ class Pretraining(OneTraining):
     ):
         self.letters, self.steps, self.control = letters, steps, control
         super().__init__(control, text=text, **state)
-
-    def arrange(self) -> list[ipywidgets.Widget]:
-        c, p = self.controls, self.parts
-        controls = [
-            row(c["text"], c["start"]),
-            c["own"],
-            row(p["train"], c["seed"], p["learn"], p["progress"]),
-        ]
-        return [*controls, p["status"], p["sentence"], c["step"], p["curves"], p["figures"]]
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:

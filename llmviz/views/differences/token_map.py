@@ -22,11 +22,11 @@ class TokenMap(View):
 
     @dataclass(frozen=True)
     class State:
-        step: int | None = snapshot_step(lambda view: view.steps)
+        step: int | None = snapshot_step()
         point: int | None = selection("flat")
 
     @property
-    def steps(self) -> tuple[int, ...]:
+    def snapshot_steps(self) -> tuple[int, ...]:
         """The steps of the snapshots."""
         return tuple(snapshot.step for snapshot in self.run.snapshots) if self.run else (0,)
 

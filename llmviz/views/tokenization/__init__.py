@@ -1,6 +1,7 @@
 """Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and what is counted of them."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
+from llmviz.experiments.words import longest_word
 from llmviz.views.tokenization.counts import (
     CountBars,
     about_capitals,
@@ -19,4 +20,4 @@ from llmviz.views.tokenization.merges import (
     most_frequent_pair,
 )
 from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
-from llmviz.views.tokenization.typed_text import longest_word, named, shown
+from llmviz.views.tokenization.typed_text import named, shown

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmviz import tokenization
+from llmviz.experiments.words import published
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
@@ -18,15 +17,9 @@ THIS_MODEL = "this model"
 PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k_base"}
 
 
-@functools.cache
-def published(name: str) -> Tokenizer:
-    """Return a published vocabulary, read once."""
-    return tokenization.published_tokenizer(PUBLISHED[name])
-
-
 def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
     """Return a published vocabulary, or the model's own."""
-    return own if name == THIS_MODEL else published(name)
+    return own if name == THIS_MODEL else published(PUBLISHED[name])
 
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
@@ -74,7 +67,7 @@ class LanguageExplorer(View):
         row = selected(scene.row, len(scene.texts))
         return len(scene.texts) - 1 if row is None else row
 
-    @part(CountBars, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
+    @part(CountBars, before_label=f"in the vocabulary of {THIS_MODEL}")
     def counts(self, scene: Scene) -> dict:
         texts, name = scene.texts, scene.vocabulary
         n, before = (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import traitlets
 
 from llmviz import tokenization
+from llmviz.experiments.words import TokenizedText, longest_word, text_of, words_of
 from llmviz.model import Trace
 from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
 from llmviz.views.kit import controls
@@ -18,17 +18,7 @@ from llmviz.views.kit.picture import Picture, Pieces
 from llmviz.views.kit.pieces import isolated, marked, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
-from llmviz.views.tokenization.typed_text import (
-    MAX_READ,
-    TokenizedText,
-    drawable,
-    longest_word,
-    many,
-    start_of,
-    text_of,
-    typed,
-    words_of,
-)
+from llmviz.views.tokenization.typed_text import MAX_READ, drawable, many, start_of, typed
 
 N_PAIRS = 12  # options of a question
 N_MERGES = 60  # of a training
@@ -209,7 +199,7 @@ def trained(text: str) -> dict:
     drawn, tokens = start_of(read.decode(), MAX_TRAINED_DRAWN), [b"".join(merge.pair) for merge in learned]
     return {
         "bytes": list(drawn.encode()),
-        "merged_at": merged_at(drawn, learned),
+        "merged_at": tokenization.merged_at(drawn, learned),
         "labels": {
             _key(piece): marked(readable(piece))
             for piece in [*(bytes([byte]) for byte in sorted({*read})), *tokens]
@@ -225,25 +215,6 @@ def trained(text: str) -> dict:
 
 def _key(piece: bytes) -> str:
     return ",".join(map(str, piece))
-
-
-def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
-    """Return for each byte but the last the number of the merge that joins it to the next one; 0 if none does."""
-
-    def borders(parts: Sequence[bytes]) -> set[int]:
-        return {*accumulate(map(len, parts[:-1]))}
-
-    @functools.cache
-    def inside(word: str) -> list[int]:
-        parts = [bytes([byte]) for byte in word.encode()]
-        result = [0] * (len(parts) - 1)
-        for number, merge in enumerate(learned, 1):
-            before, parts = parts, tokenization.merge_pair(parts, merge.pair)
-            for border in borders(before) - borders(parts):
-                result[border - 1] = number
-        return result
-
-    return [number for word in tokenization.split_words(text) for number in (*inside(word), 0)][:-1]
 
 
 def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:

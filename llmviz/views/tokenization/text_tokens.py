@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmviz.experiments.words import A_WORD, spaces_before
+from llmviz.experiments.words import A_WORD, TokenizedText, spaces_before, text_of
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.lifetime import Closable
@@ -17,15 +17,7 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, part
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import (
-    TokenizedText,
-    chips,
-    joined,
-    many,
-    text_of,
-    typed,
-    writable,
-)
+from llmviz.views.tokenization.typed_text import chips, joined, many, typed, writable
 
 
 class TokensPrompt(Prompt):

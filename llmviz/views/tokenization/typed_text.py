@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import ipywidgets
 
 from llmviz import tokenization
-from llmviz.experiments.words import WORD
-from llmviz.model import Model, Trace
+from llmviz.experiments.words import TokenizedText, longest_word
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit import state_fields
 from llmviz.views.kit.pieces import visible
 
 MAX_READ = 20_000  # characters of a text that is counted, or learned from
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
-
-
-@dataclass(frozen=True, eq=False)
-class TokenizedText:
-    """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
-
-    model: Model
-    tokens: list[int]
-
-    @property
-    def pieces(self) -> list[str]:
-        """The text of each token."""
-        return self.model.tokenizer.pieces(self.tokens)
 
 
 def many(n: int, thing: str) -> str:
@@ -45,21 +31,6 @@ def joined(*sentences: str) -> str:
 def start_of(text: str, n_bytes: int) -> str:
     """Return the longest start of a text that has at most `n_bytes` bytes and ends with a whole character."""
     return text.encode()[:n_bytes].decode(errors="ignore")
-
-
-def words_of(text: str) -> list[str]:
-    """Return the different words of a text, each with the space before it; without words, what is between spaces."""
-    return list(dict.fromkeys(tokenization.split_words(text, f" ?{WORD}") or text.split() or [text]))
-
-
-def text_of(trace: TokenizedText | Trace) -> str:
-    """Return the text of a run's tokens."""
-    return trace.model.tokenizer.decode(trace.tokens)
-
-
-def longest_word(trace: TokenizedText | Trace) -> str:
-    """Return the first of the longest `words_of` a text, with the space before it."""
-    return max(words_of(text_of(trace)), key=lambda word: len(word.strip()))
 
 
 def named(trace: TokenizedText | Trace) -> str:
