@@ -31,6 +31,8 @@ SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vo
 class Parameters(View):
     """Sliders for a model's sizes, and how many parameters that makes, where."""
 
+    stage = "training"
+
     @dataclass(frozen=True)
     class State:
         """Sizes, and whose they are; the defaults are those of the default model."""
@@ -70,16 +72,7 @@ class Parameters(View):
             **{name: getattr(scene, name) for name in SIZES}, n_ctx=2_048, rope_base=1e4, norm_eps=1e-5
         )
 
-    @part(
-        lambda _: LinePlot(
-            names=["parameters"],
-            unit="rank",
-            bars=True,
-            y_axis="parameters",
-            x_axis="part of the model",
-            stage="training",
-        )
-    )
+    @part(LinePlot, unit="rank", bars=True, y_axis="parameters", x_axis="part of the model")
     def bars(self, scene: Scene) -> dict:
         known = self.known.get(scene.name)
         counts = known.parts if known else parts(scene.config, scene.own_W_U)
@@ -163,6 +156,8 @@ def in_bytes(n: float) -> str:
 class Memory(View):
     """The published models and this one, on one scale of memory, beside the memory of a machine."""
 
+    stage = "training"
+
     @dataclass(frozen=True)
     class State:
         gigabytes: float = picked(
@@ -183,11 +178,7 @@ class Memory(View):
         self.models = sorted([(THIS, this), *published], key=lambda model: model[1])
         super().__init__(model, **({"gigabytes": self.here} if known else {}) | state)
 
-    @part(
-        lambda _: ModelSizes(
-            stage="training", caption="What the parameters of a model take, at 4.5, 16 and 32 bits each"
-        )
-    )
+    @part(ModelSizes, caption="What the parameters of a model take, at 4.5, 16 and 32 bits each")
     def sizes(self, scene: Scene) -> dict:
         names, counts = zip(*self.models)
         return {

@@ -137,9 +137,8 @@ class PositionSwitches(EditedRun):
     @parts({"unchanged": "", "changed": ""}, TokenStrip, [])
     def strip(self, scene: Scene, name: str) -> dict:
         tokens, problem = scene.known("write").get(name, ([], ""))
-        caption = {"unchanged": "Written by the unchanged model", "changed": f"Written with {scene.setting}"}[
-            name
-        ]
+        by = f"with {scene.setting}" if name == "changed" else "by the unchanged model"
+        caption = f"Written {by}"
         return {
             "pieces": scene.run.model.tokenizer.pieces(tokens),
             "caption": f"{caption}: {problem}" if problem else caption,

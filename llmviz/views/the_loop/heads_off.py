@@ -32,7 +32,6 @@ class HeadsOff(GuessFirst):
         cell: tuple[int, int] | None = selection("map")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
-        self.config = model.config
         self.high = model.config.n_layers * model.config.n_heads
         super().__init__(as_prompt(model, text), **state)
 
@@ -72,21 +71,21 @@ class HeadsOff(GuessFirst):
         ]
 
     @part(
-        lambda view: HeatMap(
-            np.full((view.config.n_heads, view.config.n_layers), np.nan),
-            [f"head {head}" for head in range(view.config.n_heads)],
-            [str(layer) for layer in range(view.config.n_layers)],
-            kind="prob",
-            row_axis="",
-            col_axis="layer of the head that is switched off",
-            blank="not measured",
-            stage="attention",
-        )
+        HeatMap,
+        [[0.0]],
+        [""],
+        kind="prob",
+        row_axis="",
+        col_axis="layer of the head that is switched off",
+        blank="not measured",
     )
     def map(self, scene: Scene) -> dict:
         (left, changes, _), (piece, whole) = scene.outcome, _first(scene.run)
+        n_heads, n_layers = left.shape
         return {
             "values": left,
+            "row_labels": [f"head {head}" for head in range(n_heads)],
+            "col_labels": range(n_layers),
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
             # The same from the first cell to the last: an unchanged probability is in the middle.

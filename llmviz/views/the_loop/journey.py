@@ -19,7 +19,7 @@ from llmviz.experiments.journey import (
     later,
     telling_layer,
 )
-from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.pieces import marked, quote, visible
 from llmviz.views.kit.state_fields import fixed, picked
@@ -109,7 +109,8 @@ class Film(Picture):
         n = self.numbers
         if n is None:
             return ""
-        return f"A film of {_count(len(n.tokens))} on the way through {n.sizes['n_layers']} layers; its numbers follow."
+        n_tokens, n_layers = amount(len(n.tokens), "tokens"), n.sizes["n_layers"]
+        return f"A film of {n_tokens} on the way through {n_layers} layers; its numbers follow."
 
     def text(self) -> str:
         n = self.numbers
@@ -123,8 +124,8 @@ class Film(Picture):
         )
         likeliest = lines((visible(token.piece), percent(token.prob)) for token in n.likeliest)
         return (
-            f"{_count(len(n.tokens))}, each with its id:\n{pieces}\n\n{lines([head, *depths])}\n(*) not counting "
-            "itself and attention sinks, whose columns are far longer than the others\n\n"
+            f"{amount(len(n.tokens), 'tokens')}, each with its id:\n{pieces}\n\n{lines([head, *depths])}\n"
+            "(*) not counting itself and attention sinks, whose columns are far longer than the others\n\n"
             f"likeliest next tokens:\n{likeliest}\nall others: {percent(n.others)}\n\n"
             f"the random number {n.random:.4f} (seed {n.seed}) picks {quote(n.drawn.piece)}, {percent(n.drawn.prob)}"
         )
@@ -161,7 +162,3 @@ class Journey(View):
 
 def _in_words(look: Look | None) -> str:
     return "none" if look is None else f"{quote(look.piece)}, head {look.head}, {percent(look.weight)}"
-
-
-def _count(n: int) -> str:
-    return "1 token" if n == 1 else f"{n:,} tokens"

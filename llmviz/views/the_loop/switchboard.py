@@ -213,7 +213,8 @@ class Switchboard(EditedRun, GuessFirst):
         run = scene.run
         first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
         whole = percent(ops.softmax(run.logits).max())
-        return f"{scene.experiment}. The unchanged model's likeliest token is {first} ({whole}). What happens to {first}?"
+        unchanged = f"The unchanged model's likeliest token is {first} ({whole})."
+        return f"{scene.experiment}. {unchanged} What happens to {first}?"
 
     def answer(self, scene: Scene) -> int:
         return outcome(scene.run, self.experiments[scene.experiment].edits)

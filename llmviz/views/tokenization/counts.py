@@ -6,9 +6,10 @@ import traitlets
 
 from llmviz.experiments.words import TokenizedText, longest_word
 from llmviz.model import Trace
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Labels, OfRows, lines
 from llmviz.views.kit.pieces import visible, visible_label
-from llmviz.views.tokenization.typed_text import many, named, shown
+from llmviz.views.tokenization.typed_text import named, shown
 
 
 class CountBars(OfRows):
@@ -55,7 +56,7 @@ def about_capitals(trace: TokenizedText | Trace) -> str:
         none = "This script has no capitals. " if any(map(str.isalpha, word)) else ""
         return f"{none}A missing space changes some or all of the ids."
     n = len(trace.model.tokenizer.encode(word.lower()))
-    small = f"In small letters, it takes {many(n, 'token')}."
+    small = f"In small letters, it takes {amount(n, 'tokens')}."
     return f"{small} A capital changes some or all of the ids, and so does a missing space."
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from llmviz.experiments.words import published
 from llmviz.tokenization import Tokenizer
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, part, parts, shared
 from llmviz.views.tokenization.counts import CountBars
-from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, many, typed
+from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, typed
 
 THIS_MODEL = "this model"
 PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k_base"}
@@ -27,7 +28,7 @@ def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
     counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
     most, first = max(counts, key=counts.__getitem__), next(iter(counts))
     compared = " ".join(
-        f"In {language}, {many(n_bytes - n, 'merge')} turned {n_bytes} bytes into {many(n, 'token')}."
+        f"In {language}, {amount(n_bytes - n, 'merges')} turned {n_bytes} bytes into {amount(n, 'tokens')}."
         for language in dict.fromkeys((most, first))
         for n, n_bytes in [counts[language]]
     )
@@ -91,7 +92,7 @@ class LanguageExplorer(View):
         language, text = [*scene.texts.items()][scene.row_shown]
         tokenizer = vocabulary(name, scene.run)
         tokens, left_out = encoded(text, tokenizer)
-        size = f"{many(len(text), 'character')}, {many(len(text.encode(errors='replace')), 'byte')}"
+        size = f"{amount(len(text), 'characters')}, {amount(len(text.encode(errors='replace')), 'bytes')}"
         return chips(
-            tokens, tokenizer, f"{language}, {name}: {many(len(tokens), 'token')} ({size}).", left_out
+            tokens, tokenizer, f"{language}, {name}: {amount(len(tokens), 'tokens')} ({size}).", left_out
         )

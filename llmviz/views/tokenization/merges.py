@@ -14,11 +14,12 @@ from llmviz.experiments.words import TokenizedText, longest_word, text_of, words
 from llmviz.model import Trace
 from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
 from llmviz.views.kit import controls
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Pieces
 from llmviz.views.kit.pieces import isolated, marked, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
-from llmviz.views.tokenization.typed_text import MAX_READ, drawable, many, start_of, typed
+from llmviz.views.tokenization.typed_text import MAX_READ, drawable, start_of, typed
 
 N_PAIRS = 12  # options of a question
 N_MERGES = 60  # of a training
@@ -92,7 +93,7 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
 def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
     """Say what has happened in a step, and what comes next."""
     if step.pair is None:
-        before = f"Start: {many(len(step.parts), 'byte')}."
+        before = f"Start: {amount(len(step.parts), 'bytes')}."
     else:
         left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
         before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
@@ -102,7 +103,7 @@ def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
         return f"{before} Next: id {lowest}{others}."
     if len(step.parts) == 1:
         return f"{before} Only one piece is left: 1 token."
-    return f"{before} No two neighbours form a token, so this is {many(len(step.parts), 'token')}."
+    return f"{before} No two neighbours form a token, so this is {amount(len(step.parts), 'tokens')}."
 
 
 def _words(view: View) -> list[str]:
@@ -220,13 +221,13 @@ def _key(piece: bytes) -> str:
 def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
     if not n_bytes:
         return ["Type or paste a text to learn from."]
-    size = f"Before training: {many(n_start, 'different byte')}; the text is {many(n_bytes, 'token')} long."
+    size = f"Before training: {amount(n_start, 'different bytes')}; the text is {amount(n_bytes, 'tokens')} long."
     sentences = [size if learned else f"{size} No pair occurs twice, so there's nothing to learn."]
     for number, merge in enumerate(learned, 1):
         left, right = (isolated(readable(piece)) for piece in merge.pair)
         sentences.append(
             f"Merge {number} of {len(learned)}: {left} + {right} occurred {merge.count:,} times. "
-            f"Vocabulary: {n_start + number:,}. Text: {many(merge.n_parts, 'token')}."
+            f"Vocabulary: {n_start + number:,}. Text: {amount(merge.n_parts, 'tokens')}."
         )
     return sentences
 

@@ -18,16 +18,6 @@ MAX_READ = 20_000  # characters of a text that is counted, or learned from
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 
 
-def many(n: int, thing: str) -> str:
-    """Return "1 token", "1,234 tokens"."""
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
-
-
-def joined(*sentences: str) -> str:
-    """Join those sentences that say something."""
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
 def start_of(text: str, n_bytes: int) -> str:
     """Return the longest start of a text that has at most `n_bytes` bytes and ends with a whole character."""
     return text.encode()[:n_bytes].decode(errors="ignore")
@@ -64,7 +54,7 @@ def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
 def chips(tokens: list[int], tokenizer: Tokenizer, *caption: str) -> dict:
     """Return the traits of a `TokenStrip` of these tokens; its caption is those sentences that say something."""
     pieces = tokenizer.pieces(tokens)
-    return {"pieces": pieces, "ids": tokens, "caption": joined(*caption), "own_colors": True}
+    return {"pieces": pieces, "ids": tokens, "caption": " ".join(filter(None, caption)), "own_colors": True}
 
 
 def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
@@ -72,7 +62,7 @@ def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
     rest, left_out = writable(text, tokenizer)
     drawn = start_of(rest, MAX_BYTES_DRAWN)
     cut = f"Only the first {len(drawn)} of {len(rest):,} characters are drawn." if drawn != rest else ""
-    return drawn, joined(left_out, cut)
+    return drawn, f"{left_out} {cut}".strip()
 
 
 def typed(label: str, *, rows: int = 1) -> Any:
