@@ -70,6 +70,13 @@ class SamplerCards(Picture):
             rows.append([name, f"{self.settings[name]:g}", *rest])
         return lines(rows)
 
+    @traitlets.validate("order", "on", "settings")
+    def _each_once(self, proposal):
+        names, trait = list(proposal["value"]), proposal["trait"].name
+        if len(set(names)) < len(names) or (trait != "on" and set(names) != set(STEPS)):
+            raise traitlets.TraitError(f"each of {', '.join(STEPS)} must be in the {trait} once")
+        return proposal["value"]
+
 
 class SamplerChain(View):
     """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""

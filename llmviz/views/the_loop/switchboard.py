@@ -161,7 +161,8 @@ class Switchboard(EditedRun, GuessFirst):
         p["message"].layout.min_height = "26px"
         strips = ipywidgets.VBox([p["before"], p["after"], self.progress])
         above = row(self.controls["experiment"], p["everything_on"])
-        return [above, p["card"], p["message"], p["switches"], row(wide(p["bars"], 420), wide(strips, 420))]
+        below = row(wide(p["bars"], 420), wide(strips, 420))
+        return [above, *(p[name] for name in ("card", "refusal", "message", "switches")), below]
 
     def slices(self) -> Iterator[State]:
         """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
@@ -215,6 +216,10 @@ class Switchboard(EditedRun, GuessFirst):
         whole = percent(ops.softmax(run.logits).max())
         unchanged = f"The unchanged model's likeliest token is {first} ({whole})."
         return f"{scene.experiment}. {unchanged} What happens to {first}?"
+
+    @shared
+    def is_known(self, scene: Scene) -> bool:
+        return scene.committed and scene.experiment != NO_EXPERIMENT
 
     def answer(self, scene: Scene) -> int:
         return outcome(scene.run, self.experiments[scene.experiment].edits)

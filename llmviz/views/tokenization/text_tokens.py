@@ -83,8 +83,8 @@ class ChatExplorer(View):
         system: str = typed("System")
         user: str = typed("You")
 
-    def __init__(self, tokenizer: Tokenizer, user: str):
-        super().__init__(tokenizer, tokenizer.system_prompt or "", user)
+    def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
+        super().__init__(tokenizer, tokenizer.system_prompt or "" if system is None else system, user)
 
     @part(TokenStrip, [], highlight_name="special token")
     def strip(self, scene: Scene) -> dict:
