@@ -11,12 +11,12 @@ from llmviz import experiments, ops
 from llmviz.experiments.order import N_USED
 from llmviz.experiments.without_rope import surprise_with_each
 from llmviz.model import Edits, Trace
+from llmviz.views.kit import next_token_bars
 from llmviz.views.kit.controls import toggles
 from llmviz.views.kit.edited_run import EditedRun, Written, write
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import choice
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, part, parts, sentences, shared
@@ -34,9 +34,7 @@ N_WRITTEN = 30
 
 def likeliest(trace: Trace) -> str:
     """Return the likeliest next token, such as "“·dog” (28.3%)"."""
-    best = int(trace.logits.argmax())
-    piece = quote(trace.model.tokenizer.pieces([best])[0])
-    return f"{piece} ({percent(experiments.probability(trace, best))})"
+    return "{} ({})".format(*next_token_bars.likeliest(trace))
 
 
 def without_rope(trace: Trace) -> Trace:

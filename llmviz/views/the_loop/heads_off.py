@@ -9,11 +9,11 @@ import numpy as np
 
 from llmviz import ops
 from llmviz.experiments.ablation import N_SETS, each_head_off
-from llmviz.model import Model, Trace
+from llmviz.model import Model
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.next_token_bars import likeliest
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
@@ -50,7 +50,7 @@ class HeadsOff(GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (left, changes, together), (piece, whole) = scene.outcome, _first(scene.run)
+        (left, changes, together), (piece, whole) = scene.outcome, likeliest(scene.run)
         n = changes.size - int(changes.sum())
         if n < 2 or not together:
             return []
@@ -80,7 +80,7 @@ class HeadsOff(GuessFirst):
         blank="not measured",
     )
     def map(self, scene: Scene) -> dict:
-        (left, changes, _), (piece, whole) = scene.outcome, _first(scene.run)
+        (left, changes, _), (piece, whole) = scene.outcome, likeliest(scene.run)
         n_heads, n_layers = left.shape
         return {
             "values": left,
@@ -93,9 +93,3 @@ class HeadsOff(GuessFirst):
             "caption": f"Probability of {piece} with one head switched off (unchanged model: {whole}). "
             "≠: another token is likelier",
         }
-
-
-def _first(run: Trace) -> tuple[str, str]:
-    """Return the likeliest next token, quoted, and its probability."""
-    first = int(run.logits.argmax())
-    return quote(run.model.tokenizer.pieces([first])[0]), percent(ops.softmax(run.logits)[first])

@@ -10,7 +10,7 @@ from llmviz.experiments import logits_after
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token
+from llmviz.views.kit.next_token_bars import at_temperature, bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, as_prompt
@@ -76,13 +76,7 @@ class LoopExplorer(Turns):
 
     @bars_part("Next-token probabilities: the 20 likeliest tokens", n=20, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:
-        logits = scene.as_it_stands.logits
-        return {
-            "probs": Sampler(temperature=scene.temperature).probs(logits),
-            "before": None if scene.temperature == 1 else Sampler().probs(logits),
-            # At a temperature near 0 most of the twenty have no probability left to be ranked by.
-            "ranked_by": logits,
-        }
+        return at_temperature(scene.as_it_stands.logits, scene.temperature)
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> provenance.Explanation:

@@ -10,7 +10,6 @@ from itertools import product
 import ipywidgets
 import traitlets
 
-from llmviz import ops
 from llmviz.experiments import probability_moved
 from llmviz.experiments.probabilities import OUTCOMES, outcome
 from llmviz.model import Config, Edits, Model, Trace
@@ -18,10 +17,9 @@ from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.edited_run import EditedRun, Written, stopped, write
 from llmviz.views.kit.guess_first import GuessFirst
-from llmviz.views.kit.next_token_bars import chosen_token
+from llmviz.views.kit.next_token_bars import chosen_token, likeliest
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import choice, replace, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -211,9 +209,7 @@ class Switchboard(EditedRun, GuessFirst):
     def question(self, scene: Scene) -> str:
         if scene.experiment == NO_EXPERIMENT:
             return ""
-        run = scene.run
-        first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
-        whole = percent(ops.softmax(run.logits).max())
+        first, whole = likeliest(scene.run)
         unchanged = f"The unchanged model's likeliest token is {first} ({whole})."
         return f"{scene.experiment}. {unchanged} What happens to {first}?"
 
