@@ -62,8 +62,9 @@ class FFNByHand(View):
         )
 
     def slices(self) -> Iterator[State]:
-        """Yield each layer at the token that it opens with first: a page has no room for all layers of all tokens."""
-        yield from self.along("layer")
+        """Yield each token and every second layer first: a page has no room for all layers of all tokens."""
+        yield from self.along("token")
+        yield from [*self.along("layer")][1::2]
         yield from super().slices()
 
     @on("curve", "inner", "selected")
