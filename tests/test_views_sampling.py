@@ -67,8 +67,8 @@ def test_a_grid_of_sums_has_each_answer_in_its_place(tiny_model):
     assert np.isfinite(grid.values).sum() == 2 * 36
     logits = tiny_model.trace(" 3 + 2 = ").logits
     five, best = tiny_model.tokenizer.encode("5")[0], tiny_model.tokenizer.pieces([int(logits.argmax())])[0]
-    assert grid.values[2, 8 + 1] == pytest.approx(ops.softmax(logits)[five], rel=1e-4)
-    assert grid.cell_text[2][8 + 1].startswith(best.strip() or "·")
+    assert grid.values[2, 9 + 1] == pytest.approx(ops.softmax(logits)[five], rel=1e-4)
+    assert grid.cell_text[2][9 + 1].startswith(best.strip() or "·")
     right = [
         is_right(tiny_model, before + text, answer) for before in ("", " ") for text, answer in SUMS.items()
     ]

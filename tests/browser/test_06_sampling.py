@@ -181,7 +181,7 @@ def loop(lab):
 def test_the_first_ten_turns_are_there(lab):
     text, chips, _ = loop(lab)
     expect(chips).to_have_count(text.locator(".lv-own").count() + 10)
-    expect(text.locator(".lv-chip.lv-highlight")).to_have_count(3)
+    expect(text.locator(".lv-likeliest")).to_have_count(3)
 
 
 def test_the_loop_steps_and_goes_back(lab):

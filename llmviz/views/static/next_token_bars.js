@@ -29,7 +29,7 @@ export function render({ model, el }) {
       row.ghost.style.width = before ? `${100 * clamp(was / full)}%` : "0";
       row.ghost.hidden = !before;
       setText(row.value, percent(p));
-      row.value.style.left = `${100 * clamp(Math.max(p, was) / full)}%`;
+      row.value.style.left = `${100 * clamp(p / full)}%`;
     });
     if (full !== ticks) {
       ticks = full;

@@ -121,7 +121,7 @@ export function render({ model, el }) {
             h("span", { class: "lv-bar", style: `width:${(100 * p) / full}%` }),
             h(
               "span",
-              { class: "lv-value", style: `left:${(100 * Math.max(p, was)) / full}%` },
+              { class: "lv-value", style: `left:${(100 * p) / full}%` },
               percent(p),
               j === picked[i] ? " ◂ taken" : "",
             ),
@@ -159,7 +159,7 @@ export function render({ model, el }) {
     chips.forEach((node, i) => {
       shadeChip(node, weights?.data[i], scale);
       node.classList.toggle("lv-again", again.has(i));
-      node.classList.toggle("lv-highlight", marked.has(i));
+      node.classList.toggle(model.get("chooses") ? "lv-likeliest" : "lv-highlight", marked.has(i));
     });
     selectChip(list, chips, chips.length ? current() : -1);
     told = null;
