@@ -186,7 +186,7 @@ CLAIMS = (
     *section(
         "Sure, or right?",
         capitals=Claim(
-            "At temperature 0, the next token is the right capital for some countries, but for many it isn't.",
+            "At temperature 0, the next token is the right capital for 27 of 46 countries.",
             "Compare the likeliest token with the right one.",
             lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=16),
@@ -216,7 +216,7 @@ CLAIMS = (
         ),
         second_number=Claim(
             "With nothing in front, the first number doesn't matter: whatever you add 1 to, the answer is 2.",
-            "Is the likeliest token 2 where 1 is added, else the same as with 1 in place of the first number?",
+            "Is the answer 2 where 1 is added, and else the one that the model gives to 1 + the same number?",
             answers.second_number_decides,
             Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
             control=("with a space in front", partial(answers.second_number_decides, before=" ")),
@@ -224,7 +224,7 @@ CLAIMS = (
             cases=dict(zip(SUMS, SUMS)),
         ),
         cold_takes_from_the_right=Claim(
-            "Where another token is the likeliest, a low temperature usually takes from the right one.",
+            "Where another token is the likeliest, a low temperature usually makes the right one even less likely.",
             "Divide the right token's probability at temperature 0.2 by that at 1.",
             answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
@@ -263,7 +263,7 @@ CLAIMS = (
         half_left=less_repetition("0.5", "about half", (12, 16), (24, 29)),
         copies_add=on_texts(
             "A repetition usually feeds itself: after its earlier turns, its tokens are likelier.",
-            "Write 80 tokens greedily; read the last turn of a circle in place, and straight after the text.",
+            "Write 80 tokens greedily. Read the last repetition where it is, and straight after the text.",
             copies_gain,
             Bounds(
                 supports=above(10),

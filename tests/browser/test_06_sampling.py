@@ -68,7 +68,7 @@ def test_the_temperature_moves_the_bars(lab):
     slider.press("ArrowRight")
     expect(value).not_to_have_text(before)
     for name, what in (
-        ("T → 0", r"\b0 bits"),
+        ("T = 0", r"\b0 bits"),
         ("T = 2", r"1\d\.\d bits"),
         ("T = 1", r"7\.0 bits"),
     ):

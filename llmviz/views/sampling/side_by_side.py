@@ -212,7 +212,7 @@ class ChatEnd(SideBySide):
         return f"The program stopped after {n}: {why}."
 
 
-AFTER_THE_END = ("another answer", "a message, as if it came from you", "something else")
+AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
 
 
 @kept_with()

@@ -38,13 +38,14 @@ def sums(model: Model) -> HeatMap:
         col_axis="second number (left: the sums; right: with a space in front)",
         quantity="probability of the right digit",
         stage="sampling",
-        caption="The likeliest token after each sum; ✓ is right",
+        caption="The likeliest token after each sum, on the right with a space in front; ✓ is right",
     )
 
 
 def n_right(grid: HeatMap) -> tuple[int, int]:
     """Count the sums whose likeliest token is right, without and with a space in front."""
     plain, spaced = (
-        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8]) for left in (0, RIGHT)
+        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8])
+        for left in (0, RIGHT)
     )
     return plain, spaced

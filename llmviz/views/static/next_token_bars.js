@@ -41,7 +41,7 @@ export function render({ model, el }) {
     }
     const [rest, n] = [model.get("rest"), model.get("n_rest")];
     view.setLegend(
-      n > 0 && `${percent(rest)} for the other ${count(n)} tokens`,
+      n > 0 && `${percent(rest)} for ${count(n)} other tokens`,
       before && `outline: ${model.get("before_label")}`,
       ...markLegend(model.get("pieces")),
     );

@@ -22,7 +22,7 @@ export function render({ model, el }) {
   const table = keyed("grid", "lv-table", "three steps for some tokens");
   view.body.append(table);
   const HEADS = [
-    ["1  logit", "normed vector · the token’s row"],
+    ["1  logit", "normed vector × the token’s row"],
     ["2  power", "e to the (logit − largest)"],
     ["3  probability", "power ÷ sum of all powers"],
   ];
@@ -100,6 +100,6 @@ export function render({ model, el }) {
         ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}`
         : "",
     );
-    view.setLegend("click a number: where it comes from", ...markLegend(pieces));
+    view.setLegend("click a number for its rank", ...markLegend(pieces));
   });
 }
