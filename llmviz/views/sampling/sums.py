@@ -29,7 +29,7 @@ def sums(model: Model) -> HeatMap:
     return HeatMap(
         values,
         ONE_DIGIT,
-        [*ONE_DIGIT, "", *ONE_DIGIT],
+        [*ONE_DIGIT, "│", *ONE_DIGIT],
         cell_text=written,
         numbers="always",
         kind="prob",

@@ -43,11 +43,7 @@ export function render({ model, el }) {
     const logits = pieces.map((_, row) => at(row, 0));
     const [low, high] = [Math.min(0, ...logits), Math.max(0, ...logits)];
     const most = [high - low || 1, 1, Math.max(...pieces.map((_, row) => at(row, 2)))];
-    const text = [
-      (v) => minus(v.toFixed(1)),
-      (v) => (v >= 0.001 ? v.toFixed(3) : v ? minus(v.toExponential(1)) : "0"),
-      percent,
-    ];
+    const text = [(v) => minus(v.toFixed(1)), (v) => (v >= 0.001 ? v.toFixed(3) : v ? "< 0.001" : "0"), percent];
     const bar = (row, col) => {
       const v = at(row, col);
       const from = col ? 0 : (Math.min(v, 0) - low) / most[0];
