@@ -96,7 +96,12 @@ class SamplerChain(View):
     arrangement = ("presets", "cards", "bars")
 
     def slices(self) -> Iterator[State]:
-        """Yield all orders of the cards with any of them on, and each setting along its line."""
+        """Yield all orders of the cards with any of them on, and each setting along its line.
+
+        First come the orders of those that are on now, and the presets: they are tried first.
+        """
+        yield from (replace(self.state, order=order) for order in permutations(STEPS))
+        yield from (self.choose(self.state, name) for name in PRESETS)
         for n, order in product(range(len(STEPS) + 1), permutations(STEPS)):
             yield from (replace(self.state, order=order, on=on) for on in combinations(STEPS, n))
         yield from self.along(*STEPS)
@@ -156,7 +161,9 @@ class SamplerChain(View):
             "n_vocab": scene.run.model.config.n_vocab,
         }
 
-    @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")
+    @bars_part(
+        "What is left to draw from, after the last card", n=15, before_label="the model’s own probability"
+    )
     def bars(self, scene: Scene) -> dict:
         return {
             "probs": scene.left[-1].probs,

@@ -81,7 +81,8 @@ class WrittenText(Picture):
 
     The first `n_prompt` pieces are the reader's. For each place after them there are `n_rivals` rivals (flat lists,
     place after place): their pieces, `own` and `odds` (−1: no such rival), and which of them is there (`picked`, −1 for
-    a last place that is still open). `again` are the places of repeated runs; `marked` get a dashed border.
+    a last place that is still open). `again` are the places of repeated runs; `marked` get a ✓ where it
+    `chooses`, a dashed border elsewhere.
     A click, the arrow keys or Python select a place; a click also asks where its probability is from. Where it
     `chooses`, a rival that is clicked (or taken by Enter) is sent as `choice`, [place, number of the rival]; elsewhere
     that asks where the rival's probability is from.
