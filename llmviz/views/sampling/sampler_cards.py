@@ -57,10 +57,14 @@ class SamplerCards(Picture):
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides orders: each setting in turn, along its line."""
+    def page_values(self) -> dict:
+        """Return all orders, any cards, and each setting in turn, along its line."""
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
-        return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
+        return {
+            "order": [*map(list, permutations(STEPS))],
+            "on": [[*names] for k in range(len(STEPS) + 1) for names in combinations(STEPS, k)],
+            "settings": [{**self.settings, name: v} for name, line in lines.items() for v in line],
+        }
 
     def text(self) -> str:
         rows = [["step", "setting", "keeps", "cuts"]]

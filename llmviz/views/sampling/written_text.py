@@ -109,10 +109,10 @@ class WrittenText(Picture):
     chooses = traitlets.Bool(False).tag(sync=True)
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides indices: each rival at each place."""
+    def page_values(self) -> dict:
         n_places = len(self.picked) if self.chooses else 0
-        return {"choice": [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]}
+        rivals = [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]
+        return {"selected": [None, *range(len(self.pieces))], "choice": [None, *rivals]}
 
     def text(self) -> str:
         """The prompt; then one line a written token: its place, its piece, its note."""
