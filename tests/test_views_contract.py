@@ -484,8 +484,8 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
-    for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, view.scene(view.state))
+    for name in (*view._parts, *view._looks):
+        traits = view.draw(name, view.scene(view.state))
         assert differing(traits or {"hidden": True}, first[name]) == [], name
 
 

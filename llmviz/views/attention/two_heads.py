@@ -27,7 +27,7 @@ from llmviz.views.kit.state_fields import (
     selection,
 )
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, press, sentences, shared
 
 N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
@@ -283,9 +283,9 @@ class TwoHeads(View):
         ]
 
     @part(HeadPair)
-    def pair(self, scene: Scene) -> dict | None:
+    def pair(self, scene: Scene) -> dict:
         if scene.writing is None:
-            return None
+            raise NothingToShow
         (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
         # The name of what is cut is said when it is cut, no sooner.

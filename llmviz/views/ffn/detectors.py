@@ -140,10 +140,6 @@ class WordNeurons(Neuron, GuessFirst):
             return f"Your text must have {quote(words[0])} in it, after its first token."
         return ""
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Another text leaves the search as it is, but it may not have the word in it."""
-        return super().is_shown(part_, scene) and (part_ in ("card", "refusal") or not self.problem(scene))
-
     @shared
     def at(self, scene: Scene) -> np.ndarray:
         """Return at which tokens of the reader's text her word is."""
@@ -188,6 +184,10 @@ class WordNeurons(Neuron, GuessFirst):
     @shared
     def tested(self, scene: Scene) -> tuple[np.ndarray, list[Detector]]:
         """Return the contrast of each neuron on the reader's text, and the neurons."""
+        if self.problem(
+            scene
+        ):  # Another text leaves the search as it is, but it may not have the word in it.
+            raise NothingToShow
         detectors = scene.known("searched").detectors
         if not detectors:
             raise NothingToShow(f"No neuron fires twice as strongly at {quote(scene.typed[0])}.")

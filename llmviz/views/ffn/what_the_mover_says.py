@@ -8,7 +8,7 @@ import numpy as np
 
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.facts import rank_of_answer
-from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
+from llmviz.views.kit.fact import OfFact, named, subjects
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.signed_bars import SignedBars
@@ -35,9 +35,6 @@ class WhatTheMoverSays(OfFact):
         at: int | None = selection(
             "strip", lambda view: range(len(view.run.trace.tokens)) if view.run else ()
         )
-
-    def is_shown(self, part: str, scene: Scene) -> bool:
-        return not no_fact(scene.run)
 
     @shared
     def head(self, scene: Scene) -> tuple[int, int]:

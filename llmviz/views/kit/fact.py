@@ -133,19 +133,11 @@ class OfFact(View):
             return None
         return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, tuple(pair.twin.tokens)
 
-    def problem(self, scene: Scene) -> str:
-        return no_fact(scene.run)
-
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        if part_ == "refusal":
-            return not isinstance(self.source, Fact)  # whose line says it
-        return super().is_shown(part_, scene)
-
     @shared
     def pair(self, scene: Scene) -> Pair:
-        """Return the two runs, where there is a fact to follow."""
-        if problem := no_fact(scene.run):
-            raise NothingToShow(problem)
+        """Return the two runs, where there is a fact to follow; else the line of the `Fact` says why."""
+        if no_fact(scene.run):
+            raise NothingToShow
         return scene.run
 
 
