@@ -18,7 +18,7 @@ from llmviz.views.kit.state_fields import clip_position, head, layer, position, 
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
-from llmviz.views.provenance import Explanation, as_edited, explained
+from llmviz.views.provenance import Explanation, explained
 
 N_VALUES = 4  # keys whose values have a line of their own
 
@@ -219,8 +219,7 @@ class HeadByHand(View):
             formula, line = "the sum of weight × value over the other keys", "pattern[others] @ v[others, i]"
             return explained(run, title, formula, line, result, **operands, others=np.array(row.others))
         formula = "z = the sum over all keys of weight × value"
-        of_z = explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
-        return as_edited(of_z, row.trace, row.layer, "z", f"{row.block}.attention.z{at}, {i}]")
+        return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
 
     @explains("stream")
     def explain_stream(self, scene: Scene, which: int, i: int) -> Explanation:
@@ -240,9 +239,7 @@ class HeadByHand(View):
             return explained(run, title, formula, "z @ W_O[:, i]", result, **sources, i=i)
         title = f"What layer {row.layer}'s attention adds to dimension {i}"
         formula, line = "the sum over the heads of z · W_O", "np.einsum('hd,hdm->m', z, W_O)[i]"
-        of_out = explained(run, title, formula, line, result, z=f"{z}[:, {row.query}]", W_O=W_O, i=i)
-        out = f"{row.block}.attention.out[{row.query}, {i}]"
-        return as_edited(of_out, row.trace, row.layer, "attention_out", out)
+        return explained(run, title, formula, line, result, z=f"{z}[:, {row.query}]", W_O=W_O, i=i)
 
 
 def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
@@ -254,15 +251,14 @@ def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
     """Where one number of a query ("q") or of a key ("k") comes from: the stream, a column of weights, RoPE's turn."""
-    edits, name, first = trace.edits, {"q": "query", "k": "key"}[letter], i - i % 2
-    turns = (at * edits.position_scale + edits.position_shift) * edits.rope
+    name, first = {"q": "query", "k": "key"}[letter], i - i % 2
     turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
     formula = f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE"
     sources = {
         "x": provenance.read_by(trace, layer, at, "attention"),
         "W": f"model.weights.layers[{layer}].W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
-        "angle": f"{turns:g} * model.config.rope_base ** (-{first} / model.config.d_head)",
+        "angle": f"{at} * model.config.rope_base ** (-{first} / model.config.d_head)",
     }
     result = getattr(trace.blocks[layer], letter)[head, at, i]
     return explained(trace, title, formula, f"x @ W @ {turned}", result, **sources)

@@ -15,7 +15,7 @@ from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
-from llmviz.views.provenance import Explanation, as_edited, explained, read_by, value_of
+from llmviz.views.provenance import Explanation, explained, read_by, value_of
 
 LONGEST = 60  # characters of the text in a question
 
@@ -131,8 +131,7 @@ class FFNByHand(View):
             )
         title, silu = f"Neuron {i} of layer {layer}", "gate / (1 + np.exp(-gate)) * up"
         sources = {name: f"{ffn}.{name}[{at}, {i}]" for name in ("gate", "up")}
-        of_neuron = explained(run, title, "silu(gate) × up", silu, result, **sources)
-        return as_edited(of_neuron, run, layer, "hidden", f"{ffn}.hidden[{at}, {i}]")
+        return explained(run, title, "silu(gate) × up", silu, result, **sources)
 
     @explains("written")
     def explain_written(self, scene: Scene, line: int, i: int) -> Explanation:
@@ -148,8 +147,6 @@ class FFNByHand(View):
             title, formula = f"Number {i} of what the FFN adds", "each neuron times its weight, added up"
             column = f"model.weights.layers[{layer}].W_down[:, {i}]"
             sources = {"hidden": f"trace.blocks[{layer}].ffn.hidden[{at}]", "column": column}
-            of_added = explained(run, title, formula, "hidden @ column", result, **sources)
-            return as_edited(of_added, run, layer, "ffn_out", added)
-        sources = {"before": before, "added": added} if run.edits.residual else {"added": added}
-        formula = " + ".join(sources)
-        return explained(run, f"Number {i} of the stream afterwards", formula, formula, result, **sources)
+            return explained(run, title, formula, "hidden @ column", result, **sources)
+        title, line = f"Number {i} of the stream afterwards", "before + added"
+        return explained(run, title, line, line, result, before=before, added=added)

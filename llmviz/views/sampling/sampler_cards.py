@@ -167,4 +167,5 @@ class SamplerChain(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
+        steps = scene.steps or [("temperature", 1.0)]
+        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)
