@@ -234,11 +234,12 @@ class Switchboard(EditedRun):
             f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
         asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
+        if not scene.committed:
+            return asked.card(scene.guess, False, None)
         explain = ""
-        if scene.committed:
-            with contextlib.suppress(FloatingPointError):
-                explain = explanation(run, off)
-        return asked.card(scene.guess, scene.committed, lambda: outcome(run, off.edits), explain)
+        with contextlib.suppress(FloatingPointError):
+            explain = explanation(run, off)
+        return asked.card(scene.guess, True, outcome(run, off.edits), explain)
 
     # --- the model as it is switched ---
 
