@@ -120,7 +120,7 @@ def test_a_place_a_picture_has_not_is_not_explained():
 
 
 def test_an_error_in_our_own_handler_is_not_swallowed():
-    grid = HeadGrid(np.zeros((3, 2)))
+    grid = HeadGrid(values=np.zeros((3, 2, 1, 1)))
     grid.observe(lambda _: 1 / 0, "selected")
     with pytest.raises(ZeroDivisionError):
         grid.set_state({"selected": [1, 0]})

@@ -48,8 +48,11 @@ from .attribution import (
 from .cost import cached_bytes, measure_cost
 from .induction import (
     ablate_each_earlier_head,
+    compose_each,
     conditions,
+    copying,
     copying_by_pass,
+    effects_of_earlier_heads,
     induction_score_of,
     induction_scores,
     measure_composition,
@@ -125,5 +128,6 @@ from .writing import (
     logits_after,
     tokens_to_message,
     write,
+    write_edited,
     write_on,
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmviz import attention
-from llmviz.model import AttentionTrace, BlockTrace, Trace
+from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
@@ -82,7 +82,9 @@ class HeadByHand(View):
         weights = np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan)
         order = [int(i) for i in np.argsort(-np.nan_to_num(weights), kind="stable") if weights[i] > 0]
         key = int(np.nanargmax(weights)) if scene.key is None else clip_position(scene.key, n)
-        kv_head, raw = trace.model.config.kv_head_of(head), raw_scores(block, head, query)
+        kv_head = trace.model.config.kv_head_of(head)
+        q, k = block.q[head, query][None, None], block.k[kv_head][None]
+        raw = attention.attention_scores(q, k, scale=False)[0, 0]
         top, others = order[:N_VALUES], order[N_VALUES:]
         return Row(
             trace, source, layer, head, kv_head, query, key, attended, raw, scores, weights, top, others
@@ -240,13 +242,6 @@ class HeadByHand(View):
         title = f"What layer {row.layer}'s attention adds to dimension {i}"
         formula, line = "the sum over the heads of z · W_O", "np.einsum('hd,hdm->m', z, W_O)[i]"
         return explained(run, title, formula, line, result, z=f"{z}[:, {row.query}]", W_O=W_O, i=i)
-
-
-def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
-    """q · k of one head and query with every key [kv_seq], neither divided nor masked."""
-    kv_head = block.config.kv_head_of(head)
-    q, k = block.q[head : head + 1, query : query + 1], block.k[kv_head : kv_head + 1]
-    return attention.attention_scores(q, k, scale=False)[0, 0]
 
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:

@@ -124,8 +124,8 @@ class HeadExplorer(View):
             "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
         }
 
-    @explains("map")
-    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
+    @explains("map", "arcs")
+    def explain(self, scene: Scene, _part: str, query: int, key: int) -> Explanation:
         return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
 
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
@@ -133,10 +133,6 @@ class HeadExplorer(View):
         pieces, name = scene.run.pieces, head_name(*scene.drawn) + HIDDEN * scene.hide_first
         caption = f"Attention weights of {isolated(pieces[scene.query])} in {name}"
         return {"pieces": pieces, "weights": scene.weights, "selected": scene.query, "caption": caption}
-
-    @explains("arcs")
-    def explain_arc(self, scene: Scene, query: int, key: int) -> Explanation:
-        return self.explain(scene, query, key)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

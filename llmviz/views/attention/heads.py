@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from llmviz import attention
-from llmviz.model import Model, Trace
+from llmviz.model import Trace
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import View
 
 
 def head_name(layer: int, head: int) -> str:
@@ -17,26 +16,16 @@ def head_name(layer: int, head: int) -> str:
     return f"L{layer}·H{head}"
 
 
-def model_of(view: View) -> Model:
-    """Return the model of a view's run, or the model that is its source."""
-    return getattr(view.run, "model", view.run)
-
-
 def picked_head(**others: Any) -> Any:
-    """Declare a head, its layer first, that pictures set, or None; others: see `picked`."""
+    """Declare a head of the model that a view is of, its layer first, that pictures set, or None; see `picked`."""
     return picked(
         None,
-        lambda head, view: head is None or are_heads((head,), view),
+        lambda head, view: (
+            head is None or head in np.ndindex(view.run.config.n_layers, view.run.config.n_heads)
+        ),
         "a layer and a head, or None",
         **others,
     )
-
-
-def are_heads(value: Any, view: View) -> bool:
-    """Return whether this is a tuple of different heads of a view's model, each with its layer first."""
-    config = model_of(view).config
-    heads = [*np.ndindex(config.n_layers, config.n_heads)]
-    return isinstance(value, tuple) and sum(head in value for head in heads) == len(value)
 
 
 def head_pattern(trace: Trace, layer: int, head: int, *, hide_first: bool = False) -> np.ndarray:

@@ -10,7 +10,7 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Config, Trace
-from llmviz.views.attention.head_grid import empty_grid, four_axes
+from llmviz.views.attention.head_grid import empty_grid
 from llmviz.views.attention.heads import head_name, picked_head
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.numbers import percent
@@ -31,15 +31,15 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, pre
 
 N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
-# How each of `experiments.conditions` is named, and drawn by `HeadPair`.
-CONDITIONS = {
-    "": ("unchanged", ""),
-    "writer": ("{writer} off", "writer"),
-    "k": ("only its path into the keys cut", "k"),
-    "q": ("only its path into the queries cut", "q"),
-    "v": ("only its path into the values cut", "v"),
-    "others": ("a random head off (mean of {n_others} draws)", "other"),
-}
+# How each of `experiments.conditions` is named, in their order, and what `HeadPair` cuts.
+CONDITIONS = [
+    ("unchanged", ""),
+    ("{writer} off", "writer"),
+    ("only its path into the keys cut", "k"),
+    ("only its path into the queries cut", "q"),
+    ("only its path into the values cut", "v"),
+    ("a random head off (mean of {n_others} draws)", "other"),
+]
 
 
 class HeadPair(Picture):
@@ -185,6 +185,12 @@ class TwoHeads(View):
         is_known = scene.status("each_off") == "done"
         return experiments.strongest_heads(-scene.result("each_off"), 1)[0] if is_known else None
 
+    @shared
+    def others(self, scene: Scene) -> list[tuple[int, int]]:
+        """Return random heads, as a control."""
+        shape = scene.reader[0], scene.run.config.n_heads
+        return experiments.random_heads(shape, N_DRAWS, [scene.writing], scene.seed) or [scene.writing]
+
     # --- jobs ---
 
     @job(
@@ -193,34 +199,15 @@ class TwoHeads(View):
         when=lambda _, scene: scene.reader[0] > 0,
     )
     def each_off(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Measure how the reader's induction score changes: [n_layers, n_heads], NaN where it is not known."""
-        config, before = scene.run.config, scene.readers_scores[scene.reader]
-        effect = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
-        runs = experiments.ablate_each_earlier_head(scene.row, scene.reader)
-        for done, (layer, head, score) in enumerate(runs, 1):
-            effect[layer, head] = score - before
-            is_last = head == config.n_heads - 1  # of its layer
-            yield done / (scene.reader[0] * config.n_heads), effect.copy() if is_last else None
+        return experiments.effects_of_earlier_heads(scene.row, scene.reader)
 
     def needs(self, state: State) -> str | None:
         return "paths" if self.scene(state).writing else None
 
     @job("n", "seed", "reader", "writer")
     def paths(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
-        """Measure each condition: their names, `totals` and `here` of `HeadPair`, the latter for each token."""
-        writer, reader = scene.writing, scene.reader
-        shape = reader[0], scene.run.config.n_heads
-        others = experiments.random_heads(shape, N_DRAWS, [writer], scene.seed) or [writer]
-        conditions = experiments.conditions(scene.row, writer, reader, others)
-        values = {"writer": head_name(*writer), "n_others": len(others)}
-        names = [CONDITIONS[condition][0].format(**values) for condition in conditions]
-        totals = np.full((len(names), 2), np.nan, np.float32)
-        here = np.full((len(names), 4, scene.n - 1), np.nan, np.float32)
-        for i, runs in enumerate(conditions.values()):
-            both = experiments.measure_composition(scene.row, runs, writer, reader)
-            totals[i] = both.score, both.right.mean()
-            here[i] = both.written, both.read, both.right, both.written_late
-            yield (i + 1) / len(names), (names, totals.copy(), here.copy())
+        """Measure `totals` and `here` of `HeadPair`, the latter for each token."""
+        return experiments.compose_each(scene.row, scene.writing, scene.reader, scene.others)
 
     # --- parts ---
 
@@ -254,7 +241,7 @@ class TwoHeads(View):
     )
     def grid(self, scene: Scene) -> dict:
         return {
-            "values": four_axes(scene.known("each_off")),
+            "values": scene.known("each_off")[..., None, None],
             "selected": [*(scene.writing or scene.reader)],
             "chosen": [[*scene.reader]],
             "caption": f"How {head_name(*scene.reader)}'s induction score "
@@ -286,14 +273,14 @@ class TwoHeads(View):
     def pair(self, scene: Scene) -> dict:
         if scene.writing is None:
             raise NothingToShow
-        (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
+        (totals, here), cuts = scene.known("paths"), [cut for _, cut in CONDITIONS]
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
         # The name of what is cut is said when it is cut, no sooner.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
         hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"
         return {
             "pieces": [pieces[scene.at - 1], pieces[scene.at], pieces[scene.at - 2]],
-            "names": names,
+            "names": [name.format(writer=writer, n_others=len(scene.others)) for name, _ in CONDITIONS],
             "cuts": cuts,
             "totals": totals,
             "here": here[:, :, scene.at - 1],

@@ -49,14 +49,12 @@ def article_neuron(model: Model) -> Detector:
 
 
 class Neuron(View):
-    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there."""
+    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there.
+
+    A subclass says which: its `detector` is shared.
+    """
 
     stage = "ffn"
-
-    @shared
-    def detector(self, scene: Scene) -> Detector:
-        """Return the neuron that is shown."""
-        raise NotImplementedError
 
     @part(TokenStrip, [], quantity="firing, as a share of its mean at the words we searched for")
     def strip(self, scene: Scene) -> dict:

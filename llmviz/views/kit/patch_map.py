@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import replace as replace_field
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import traitlets
 
 from llmviz.experiments import Pair
 from llmviz.experiments.facts import HALF
-from llmviz.experiments.patch_map import patch_cell, patch_map, same_answer
+from llmviz.experiments.patch_map import patch_map, same_answer
 from llmviz.experiments.probabilities import probability
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
@@ -22,8 +21,7 @@ from llmviz.views.kit.picture import Floats, Labels, OfCells, Pieces, Text, line
 from llmviz.views.kit.pieces import quote, visible, visible_label
 from llmviz.views.kit.predict import Asked
 from llmviz.views.kit.state_fields import choice, has_changed, replace, tick
-from llmviz.views.kit.view import Scene, explains, job, part, sentences, shared
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 
 class What(NamedTuple):
@@ -239,24 +237,6 @@ class PatchMap(OfFact, GuessFirst):
             f"{percent(values[..., 1].flat[first])}. With the second strongest it gets "
             f"{percent(values[..., 1].flat[second])}, and with the median {percent(np.median(values[..., 1]))}."
         ]
-
-    @explains("map")
-    def number_of_cell(self, scene: Scene, layer: int, column: int) -> Explanation:
-        """Return where a cell's number is from."""
-        pair, (source, _) = scene.pair, scene.known("patched")
-        edits = patch_cell(
-            replace_field(pair, twin=pair.trace.model.trace(source)), WHAT[scene.what].part, layer, column
-        )
-        colored = int(not scene.control)
-        result, token = pair.answer_probs(edits)[colored], pair.answers[colored]
-        logits = pair.trace.model.trace(pair.trace.tokens, edits).logits
-        return Explanation(
-            f"Probability of {named(pair, [token])[0]}, with {self.place(scene, layer, column)} patched",
-            "softmax of the logits of the run with this one edit",
-            [Operand("logits", logits, "model.trace(tokens, edits).logits"), Operand("token", token)],
-            "llmviz.ops.softmax(logits)[token]",
-            result,
-        )
 
 
 class TokenMap(PatchMap):

@@ -23,7 +23,8 @@ from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
-Answer = float | str | tuple[float, ...]  # of options the text or the index, or all indices that are tied
+# Of options the text or the index, or all indices that are tied, the best first.
+Answer = float | np.number | np.bool_ | str | tuple[float, ...]
 EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
 MOST_GUESSES = 200  # that a page holds of one card
 ROUND_NUMBERS = [*range(20), *(n * 10**k for k in range(5) for n in (20, 25, 30, 40, 50, 60, 80, 100, 150))]
@@ -67,10 +68,6 @@ class GuessCard(Picture):
             hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
             values = sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
         return {"guess": [float(value) for value in values]}
-
-    def ask_again(self) -> None:
-        """Go back to the open question."""
-        self.change(committed=False, guess=None)
 
     def text(self) -> str:
         rows = [self.question]
@@ -122,11 +119,11 @@ class Asked:
         answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
             return tuple(map(float, answers))
+        indices = {name: i for i, option in enumerate(self.options) for name in (i, option)}
         given = [clean(each) if isinstance(each, str) else each for each in answers]
-        right = tuple(i for i, option in enumerate(self.options) if i in given or option in given)
-        if not right:
+        if any(each not in indices for each in given):
             raise ValueError(f"{quote(str(answer))} is none of the options")
-        return right
+        return tuple(indices[each] for each in given)
 
     def _compared(self, guess: float | None, answer: tuple[float, ...]) -> dict:
         value = guess if guess in answer else answer[0]

@@ -11,11 +11,11 @@ import ipywidgets
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments import likeliest_after, probability_moved
+from llmviz.experiments import likeliest_after, probability_moved, write_edited
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
-from llmviz.views.kit.edited_run import EditedRun, Written, stopped, write
+from llmviz.views.kit.edited_run import EditedRun, stopped
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
@@ -270,12 +270,12 @@ class Switchboard(EditedRun):
     # --- what is written, token by token ---
 
     @job()
-    def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write(scene.run, Edits(), N_WRITTEN)
+    def write_before(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        return write_edited(scene.run, Edits(), N_WRITTEN)
 
     @job("off_parts", "off_cells")
-    def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        yield from write(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+    def write_after(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        yield from write_edited(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
 
     @parts(
         {
