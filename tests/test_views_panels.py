@@ -11,7 +11,7 @@ from widget_tree import inside
 import llmviz
 from llmviz import views
 from llmviz.views import attention, embeddings, ffn, sampling
-from llmviz.views.attention.score_steps import ScoreSteps
+from llmviz.views.attention.by_hand import ScoreSteps
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.kit.picture import Picture

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.experiments import facts
-from llmviz.views.attention.heads import head_name
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst

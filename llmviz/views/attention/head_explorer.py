@@ -9,8 +9,7 @@ import numpy as np
 from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid
-from llmviz.views.attention.heads import head_name, head_pattern
+from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid, head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap

@@ -1,16 +1,45 @@
-"""All heads at once, a small map or a number each."""
+"""A head's name and weights, how a view holds one, and a picture of all heads at once."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import traitlets
 
-from llmviz.model import Config
-from llmviz.views.attention.heads import head_name
+from llmviz import attention
+from llmviz.model import Config, Trace
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
+from llmviz.views.kit.state_fields import picked
 
 MAP_SIZE = 32  # cells along one side of a small map
+
+
+def head_name(layer: int, head: int) -> str:
+    """ "L13·H8"."""
+    return f"L{layer}·H{head}"
+
+
+def picked_head(**others: Any) -> Any:
+    """Declare a head of the model that a view is of, its layer first, that pictures set, or None; see `picked`."""
+    return picked(
+        None,
+        lambda head, view: (
+            head is None or head in np.ndindex(view.run.config.n_layers, view.run.config.n_heads)
+        ),
+        "a layer and a head, or None",
+        **others,
+    )
+
+
+def head_pattern(trace: Trace, layer: int, head: int, *, hide_first: bool = False) -> np.ndarray:
+    """One head's weights [seq, kv_seq], NaN where masked."""
+    pattern = trace.blocks[layer].patterns(slice(head, head + 1))[0]
+    if hide_first:
+        pattern = attention.without_first_token(pattern)
+    future = attention.future_mask(*pattern.shape) & trace.edits.causal_mask
+    return np.where(future, np.float32(np.nan), pattern)
 
 
 class HeadGrid(Picture):

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import attention, experiments
-from llmviz.views.attention.head_grid import empty_grid
-from llmviz.views.attention.heads import picked_head
+from llmviz.views.attention.head_grid import empty_grid, picked_head
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import number

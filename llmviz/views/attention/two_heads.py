@@ -10,26 +10,21 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Config, Trace
-from llmviz.views.attention.head_grid import empty_grid
-from llmviz.views.attention.heads import head_name, picked_head
-from llmviz.views.kit.controls import choice
+from llmviz.views.attention.head_grid import empty_grid, head_name, picked_head
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import (
     clip_position,
     fixed,
-    has_changed,
     is_index,
     picked,
-    replace,
     seed,
     selection,
 )
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, press, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
-N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
 # How each of `experiments.conditions` is named, in their order, and what `HeadPair` cuts.
 CONDITIONS = [
@@ -102,7 +97,7 @@ def _nearest(head: tuple[int, int], config: Config) -> tuple[int, int]:
 class TwoHeads(View):
     """Which head does a copying head depend on, and how do the two work together?
 
-    A row of random tokens comes twice; the reader (`reader`) is an induction head, which looks from a token in the
+    A row of random tokens comes twice; the reader is an induction head, which looks from a token in the
     second pass to the one that followed it in the first. Each head of the layers before it is switched off on its own.
     A click on one in the grid makes it the writer, and the diagram shows what happens to the reader when the writer, or
     one path from it into the reader, is switched off. When a head reads in its *keys* what an earlier head wrote, that
@@ -118,12 +113,14 @@ class TwoHeads(View):
         seed: int = seed(0)
         reader: tuple[int, int] = picked(
             (18, 6),
-            lambda head, _: isinstance(head, tuple) and len(head) == 2 and all(map(is_index, head)),
-            "a layer and a head",
-            of=("readers", "value"),
+            lambda head, _: (
+                isinstance(head, tuple) and [*map(is_index, head)] == [True, True] and head[0] > 0
+            ),
+            "a layer from 1 and a head",
             means=lambda head, view: _nearest(head, view.run.config),
+            outlives_text=True,
         )
-        writer: tuple[int, int] | None = picked_head()  # None: the head that the reader needs most
+        writer: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the one it needs most
         token: int | None = selection("strip")
         condition: int = picked(
             0,
@@ -134,24 +131,9 @@ class TwoHeads(View):
         )
 
     arrangement = (
-        *(("readers", "seed", "new_row"), "strip", "about_row"),
+        *("seed", "strip", "about_row"),
         *(("each_off", "progress"), "grid", "about_heads", "pair"),
     )
-
-    # --- events ---
-
-    @press("new row")
-    def new_row(self, state: State) -> State:
-        return replace(state, seed=(state.seed + 1) % 2**31)
-
-    @on("grid", "selected")
-    def pick_writer(self, state: State, head: list[int]) -> State:
-        return replace(state, writer=tuple(head)) if head[0] < self.scene(state).reader[0] else state
-
-    def put_right(self, before: State, state: State) -> State:
-        if not has_changed(before, state, "seed", "reader"):
-            return state
-        return replace(state, writer=self.scene(before).writing, token=None)
 
     # --- the row and the two heads ---
 
@@ -172,11 +154,9 @@ class TwoHeads(View):
         return typical if scene.token is None else min(max(1, scene.token), scene.n - 1)
 
     @shared
-    def readers_scores(self, scene: Scene) -> dict[tuple[int, int], float]:
-        """Return the induction scores of the copying heads to choose from."""
-        scores = experiments.induction_scores(scene.row)
-        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reader])
-        return {head: float(scores[head]) for head in heads}
+    def score(self, scene: Scene) -> float:
+        """Return the induction score of the reader."""
+        return experiments.induction_score_of(scene.row, scene.reader)
 
     @shared
     def writing(self, scene: Scene) -> tuple[int, int] | None:
@@ -193,11 +173,7 @@ class TwoHeads(View):
 
     # --- jobs ---
 
-    @job(
-        *("n", "seed", "reader"),
-        start="Switch off every earlier head, one at a time",
-        when=lambda _, scene: scene.reader[0] > 0,
-    )
+    @job("n", "seed", "reader", start="Switch off every earlier head, one at a time")
     def each_off(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
         return experiments.effects_of_earlier_heads(scene.row, scene.reader)
 
@@ -210,12 +186,6 @@ class TwoHeads(View):
         return experiments.compose_each(scene.row, scene.writing, scene.reader, scene.others)
 
     # --- parts ---
-
-    @part(lambda _: choice([], None, "Copying head", "min(430px, 98%)"))
-    def readers(self, scene: Scene) -> dict:
-        scores = scene.readers_scores.items()
-        options = tuple((f"{head_name(*head)}, induction score {percent(v)}", head) for head, v in scores)
-        return {"options": options, "value": scene.reader}
 
     @part(
         *(TokenStrip, []),
@@ -245,17 +215,15 @@ class TwoHeads(View):
             "selected": [*(scene.writing or scene.reader)],
             "chosen": [[*scene.reader]],
             "caption": f"How {head_name(*scene.reader)}'s induction score "
-            f"({percent(scene.readers_scores[scene.reader])}) changes when this one head is off; blank: not tried "
+            f"({percent(scene.score)}) changes when this one head is off; blank: not tried "
             "yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
         }
 
     @sentences
     def about_heads(self, scene: Scene) -> list[str]:
-        if scene.reader[0] == 0:
-            return ["No layer comes before this head's."]
         if scene.status("each_off") != "done":
             return []
-        effect, before = scene.result("each_off"), scene.readers_scores[scene.reader]
+        effect, before = scene.result("each_off"), scene.score
         worst, *next_worst = experiments.strongest_heads(-effect, 3)
         others = np.abs(effect)
         others[worst] = np.nan

@@ -15,7 +15,7 @@ from llmviz.experiments.score_parts import (
     weights_at_mean,
 )
 from llmviz.model import Trace
-from llmviz.views.attention.heads import head_name
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, quote
 from llmviz.views.kit.signed_bars import SignedBars

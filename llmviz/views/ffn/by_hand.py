@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import traitlets
 
 from llmviz import ops
 from llmviz.experiments.neurons import gates_below_zero
 from llmviz.model import FFNTrace, Trace
-from llmviz.views.ffn.silu_curve import SiluCurve
+from llmviz.views.kit.picture import Floats, Picture, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
@@ -43,6 +44,38 @@ def written_below_zero(trace: Trace, layer: int) -> str:
         f"one with a gate above zero. Half of the gates above zero are under {middle:.2f}, where silu "
         f"is small, too. In layer {last}, each writes {of_another[last]:.0f}% as much."
     )
+
+
+class SiluCurve(Picture):
+    """The curve of silu and on it one token's neurons: `values` [4, d_ff] are gate, up, silu(gate) and hidden.
+
+    A click selects a neuron (`selected`), the arrow keys go to the next gate value.
+    """
+
+    _static = "silu_curve"
+    _data = ("values",)
+
+    values = Floats(ndim=(2,))
+    curve = Floats(ndim=(2,))  # x and silu(x)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def text(self) -> str:
+        if self.values is None:
+            return "no neurons yet"
+        head = ["neuron", "gate", "up", "silu(gate)", "hidden"]
+        return lines(
+            [head, *([str(i), *(f"{v:.3g}" for v in column)] for i, column in enumerate(self.values.T))]
+        )
+
+    def headline(self) -> str:
+        if self.values is None:
+            return "no neurons yet"
+        gate, hidden = self.values[0], self.values[3]
+        i = int(np.abs(hidden).argmax())
+        return (
+            f"{gate.size} neurons on the curve of silu; {(gate < 0).sum()} gates are below zero; "
+            f"the strongest is neuron {i} with {hidden[i]:.3g}"
+        )
 
 
 class FFNByHand(View):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import traitlets
 
 from llmviz import experiments
+from llmviz.experiments.attribution import lead_over_average, logit_terms
 from llmviz.model import Model, Trace
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
@@ -83,21 +83,10 @@ class LogitTakenApart(View):
     @shared
     def terms(self, scene: Scene) -> list[tuple[tuple[str, ...], float]]:
         """Return all terms of the sum, each after the names of the parts that it is in and its own."""
-        run, answer = scene.run, int(scene.run.logits.argmax())
         try:
-            whole = experiments.direct_logit_attribution(run, answer, against="mean")
+            return [((LOGIT, *names), value) for names, value in logit_terms(scene.run)]
         except ValueError as error:  # with edits that break the sum
             raise NothingToShow(str(error)) from None
-        heads = np.ndenumerate(experiments.head_attribution(run, answer, against="mean"))
-        return [
-            ((LOGIT, "average of all tokens"), float(run.logits.mean(dtype=np.float64))),
-            ((LOGIT, "embedding"), whole.embedding),
-            *(
-                ((LOGIT, ATTENTION, f"{ATTENTION} {i}", f"layer {i}, head {j}"), float(v))
-                for (i, j), v in heads
-            ),
-            *(((LOGIT, FFNS, f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
-        ]
 
     @shared
     def bars(self, scene: Scene) -> dict[str, list]:
@@ -139,15 +128,11 @@ def logit_asked(trace: Trace) -> str:
     """Return the question that the picture answers."""
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
+    lead = f"its logit is {lead_over_average(trace):.2f} higher"
     return (
-        f"Only the lead of {isolated(piece)} over the average token matters: its logit is {lead(trace):.2f} higher. "
-        "How much of this lead do all FFNs together add, directly?"
+        f"Only the lead of {isolated(piece)} over the average token matters: {lead}. How much of this lead do all FFNs "
+        "together add, directly?"
     )
-
-
-def lead(trace: Trace) -> float:
-    """Return how far the highest logit is above the mean of all."""
-    return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
 
 
 def ffns_elsewhere(model: Model) -> str:
@@ -156,5 +141,5 @@ def ffns_elsewhere(model: Model) -> str:
     for text in OTHER_TEXTS:
         run = model.trace(text)
         ffns = experiments.direct_logit_attribution(run, int(run.logits.argmax()), against="mean").ffn.sum()
-        parts.append(f"{100 * ffns / lead(run):.0f}% of the lead after “{text}”")
+        parts.append(f"{100 * ffns / lead_over_average(run):.0f}% of the lead after “{text}”")
     return f"They add {' and '.join(parts)}."

@@ -275,7 +275,9 @@ class Switchboard(EditedRun):
 
     @job("off_parts", "off_cells")
     def write_after(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
-        yield from write_edited(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+        yield from (
+            write_edited(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+        )
 
     @parts(
         {
