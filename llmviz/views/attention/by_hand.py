@@ -33,7 +33,6 @@ class ScoreSteps(OfRows):
     """
 
     _static, _rows = "score_steps", ("pieces",)
-    _data = ("pieces", "raw", "scores", "exps", "weights")
 
     pieces = Pieces()
     raw = Floats(ndim=(1,), limit=MAX_TOKENS)

@@ -52,7 +52,6 @@ class HeadGrid(Picture):
     """
 
     _static, _stage = "head_grid", "attention"
-    _data = ("values", "selected", "chosen")
 
     values = Floats(ndim=(4,))
     group = traitlets.Int(1).tag(sync=True)

@@ -49,7 +49,6 @@ class HeadPair(Picture):
     """
 
     _static = "head_pair"
-    _data = ("pieces", "names", "totals", "here", "selected")
 
     pieces = Pieces()
     writer = Text("")

@@ -53,7 +53,6 @@ class SiluCurve(Picture):
     """
 
     _static = "silu_curve"
-    _data = ("values",)
 
     values = Floats(ndim=(2,))
     curve = Floats(ndim=(2,))  # x and silu(x)

@@ -27,7 +27,6 @@ class SumBar(OfRows):
     """
 
     _static = "sum_bar"
-    _data = ("values", "labels")
 
     labels = Labels()
     values = Floats(ndim=(1,))

@@ -23,7 +23,6 @@ class Arcs(OfTokens):
     """
 
     _static, _stage = "arcs", "attention"
-    _data = ("pieces", "weights", "selected", "threshold")
 
     weights = Floats(ndim=(2,), limit=MAX_TOKENS)
     threshold = traitlets.Float(0.02).tag(sync=True)

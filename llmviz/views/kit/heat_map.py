@@ -33,7 +33,6 @@ class HeatMap(Scaled, OfCells):
     """
 
     _static, _stage = "heat_map", "attention"
-    _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
 
     values = Floats(ndim=(2,), limit=MAX_TOKENS)
     row_axis = Text("from (query)")

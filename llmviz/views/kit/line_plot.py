@@ -24,7 +24,6 @@ class LinePlot(OfRows):
 
     _static = "line_plot"
     _rows = ("x", "values", "names", "labels")
-    _data = (*_rows, "selected")
 
     x = Floats(ndim=(1,))
     values = Floats(ndim=(2,))

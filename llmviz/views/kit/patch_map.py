@@ -54,7 +54,6 @@ class PatchGrid(OfCells):
     """
 
     _static = "patch_map"
-    _data = ("values", "answers", "colored", "col_labels", "selected", "source")
 
     values = Floats(ndim=(3,))
     col_labels = Labels()

@@ -211,7 +211,6 @@ class Picture(Closable, anywidget.AnyWidget):
     explains = traitlets.Bool(False).tag(sync=True)
 
     _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
-    _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
     def __init__(self, **traits):
@@ -219,8 +218,8 @@ class Picture(Closable, anywidget.AnyWidget):
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        if self._data:
-            self.observe(self._say_again, list(self._data))
+        # What a kind of picture adds to all pictures is what the summary is of; some name what the caption says.
+        self.observe(self._say_again, ["caption", *own.keys() - Picture.class_traits().keys()])
         self.observe(self.explain_again, "asked")
         self._say_again()
 

@@ -36,7 +36,6 @@ class GuessCard(Picture):
 
     _static = "predict"
     _by_page = ("guess", "committed")
-    _data = ("question", "options", "guess", "committed", "answer_text")
 
     question = Text()
     options = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)

@@ -17,7 +17,6 @@ class SignedBars(Picture):
     """
 
     _static = "signed_bars"
-    _data = ("titles", "labels", "values")
     _by_page = ()
 
     titles = traitlets.List(Text()).tag(sync=True)

@@ -60,7 +60,6 @@ class TokenStrip(OfTokens):
     """
 
     _static = "token_strip"
-    _data = ("pieces", "ids", "weights", "notes")
 
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     highlight = traitlets.List(traitlets.Int()).tag(sync=True)

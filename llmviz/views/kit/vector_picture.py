@@ -21,7 +21,6 @@ class VectorPicture(Scaled, OfRows):
     """
 
     _static, _stage, _rows = "vector_picture", "embeddings", ("values",)
-    _data = ("values", "labels", "index_name")
 
     values = Floats(ndim=(1, 2))
     labels = Labels()

@@ -44,7 +44,6 @@ class SamplerCards(Picture):
 
     _static = "sampler_cards"
     _by_page = ("order", "on", "settings")
-    _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)

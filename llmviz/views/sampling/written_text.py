@@ -89,7 +89,6 @@ class WrittenText(Picture):
 
     _static = "written_text"
     _by_page = ("selected", "choice")
-    _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()
     n_prompt = traitlets.Int(0).tag(sync=True)

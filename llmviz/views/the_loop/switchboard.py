@@ -127,7 +127,6 @@ class Switches(Picture):
 
     _static = "switches"
     _by_page = ("off_parts", "off_cells")
-    _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)
     n_layers = traitlets.Int().tag(sync=True)
