@@ -108,8 +108,8 @@ MUTANTS = {
     # Pages, code, text form, and the end
     "a page starts somewhere": (
         VIEW,
-        "states = {self.state: None}",
-        "states = {}",
+        "(self.state, *self.slices())",
+        "self.slices()",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (

@@ -216,7 +216,7 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: real(0))
 
 
 @pytest.fixture(autouse=True)

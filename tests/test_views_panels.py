@@ -124,7 +124,8 @@ def test_a_panel_says_what_is_switched_off_or_hidden(tiny_model):
     assert check(attention.HeadByHand(trace, **at, query=2, no_scale=True, no_mask=True), tiny_model, trace)
     view = attention.HeadExplorer(trace, **at, hide_first=True)
     assert check(view, tiny_model, trace)
-    assert np.isnan(view.parts["map"].provenance(3, 0).result)
+    with pytest.raises(ValueError, match="hidden"):
+        view.parts["map"].provenance(3, 0)
 
 
 def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):

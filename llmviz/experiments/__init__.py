@@ -29,11 +29,14 @@ from .attention_behaviours import (
     attention_from,
     even_previous_token_score,
     head_behaviours,
+    head_pattern,
     overview,
     previous_token_scores,
+    query_row,
     random_heads,
     relative_change,
     strongest_heads,
+    switched,
 )
 from .attribution import (
     direct_logit_attribution,

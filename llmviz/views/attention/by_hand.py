@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import traitlets
 
-from llmviz import attention
+from llmviz import experiments
 from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import clip_position, head, layer, position, replace, selection, tick
+from llmviz.views.kit.state_fields import clip_position, head, layer, position, selection, tick
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
@@ -63,14 +63,14 @@ class ScoreSteps(OfRows):
 
 
 class Row(NamedTuple):
-    """What one query does in one head: a number for each key, −∞ or NaN where it is masked."""
+    """What one query does in one head."""
 
     trace: Trace  # with the layer's attention as the switches have it; what it reads stays as it was
     block: str  # the expression that gives this layer
     kv_head: int
     key: int
     attended: AttentionTrace  # this query, all heads, and the keys that it sees
-    raw: np.ndarray
+    raw: np.ndarray  # and scores and weights, a number for each key: see `experiments.query_row`
     scores: np.ndarray
     weights: np.ndarray
     top: list[int]  # the keys with the largest weights
@@ -97,26 +97,19 @@ class HeadByHand(View):
 
     @shared
     def row(self, scene: Scene) -> Row:
-        trace, layer, head, query, n = scene.run, scene.layer, scene.head, scene.query, len(scene.run.tokens)
-        block, source = trace.blocks[layer], f"trace.blocks[{layer}]"
+        trace, layer, head, query = scene.run, scene.layer, scene.head, scene.query
+        source, switches = (
+            f"trace.blocks[{layer}]",
+            {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask},
+        )
         if scene.no_scale or scene.no_mask:
-            switched = {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask}
-            edits = replace(trace.edits, **switched)
-            block = replace(block, edits=edits)
-            trace = replace(
-                trace, edits=edits, blocks=(*trace.blocks[:layer], block, *trace.blocks[layer + 1 :])
-            )
-            names = ", ".join(f"{name}={value}" for name, value in switched.items())
+            trace = experiments.switched(trace, layer, **switches)
+            names = ", ".join(f"{name}={value}" for name, value in switches.items())
             source = f"dataclasses.replace({source}, edits=dataclasses.replace(trace.edits, {names}))"
-        attended = block.attention_at(query)
-        unseen = (0, n - attended.scores.shape[2])
-        scores = np.pad(attended.scores[head, 0], unseen, constant_values=-np.inf)
-        weights = np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan)
+        raw, scores, weights = experiments.query_row(trace, layer, head, query)
         order = [int(i) for i in np.argsort(-np.nan_to_num(weights), kind="stable") if weights[i] > 0]
-        key = int(np.nanargmax(weights)) if scene.key is None else clip_position(scene.key, n)
-        kv_head = trace.model.config.kv_head_of(head)
-        q, k = block.q[head, query][None, None], block.k[kv_head][None]
-        raw = attention.attention_scores(q, k, scale=False)[0, 0]
+        key = int(np.nanargmax(weights)) if scene.key is None else clip_position(scene.key, len(weights))
+        kv_head, attended = trace.model.config.kv_head_of(head), trace.blocks[layer].attention_at(query)
         top, others = order[:N_VALUES], order[N_VALUES:]
         return Row(trace, source, kv_head, key, attended, raw, scores, weights, top, others)
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from llmviz import attention
-from llmviz.model import Config, Trace
+from llmviz.model import Config
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
 from llmviz.views.kit.state_fields import picked
@@ -31,15 +30,6 @@ def picked_head(**others: Any) -> Any:
         "a layer and a head, or None",
         **others,
     )
-
-
-def head_pattern(trace: Trace, layer: int, head: int, *, hide_first: bool = False) -> np.ndarray:
-    """One head's weights [seq, kv_seq], NaN where masked."""
-    pattern = trace.blocks[layer].patterns(slice(head, head + 1))[0]
-    if hide_first:
-        pattern = attention.without_first_token(pattern)
-    future = attention.future_mask(*pattern.shape) & trace.edits.causal_mask
-    return np.where(future, np.float32(np.nan), pattern)
 
 
 class HeadGrid(Picture):

@@ -67,7 +67,7 @@ class WhatTheMoverSays(OfFact):
     @part(SignedBars)
     def pushed(self, scene: Scene) -> dict:
         pair, (layer, head), at = scene.pair, scene.head, scene.place
-        others = random_heads((1, self.model.config.n_heads), 1, [(0, head)], seed=layer)
+        others = random_heads((1, pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
         panels = [(pair.trace, head, ""), (pair.twin, head, ", in the twin")]
         panels += [(pair.trace, other, "") for _, other in others]
         titles, labels, values = [], [], []

@@ -12,7 +12,6 @@ import traitlets
 from llmviz.experiments import Pair
 from llmviz.experiments.facts import subject_of, twin_with, why_no_fact
 from llmviz.experiments.probabilities import probability
-from llmviz.model import Model
 from llmviz.views.kit import controls
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import as_sentence, quote
@@ -105,11 +104,6 @@ class OfFact(View):
     """A view of a fact: its run is the `Pair`, or None. The `Fact` has its results, for all that follow it."""
 
     stage = "ffn"
-
-    @property
-    def model(self) -> Model:
-        """The model of both runs."""
-        return self.run.trace.model if self.run else self.source.source.language_model
 
     def inputs(self) -> Hashable:
         pair = self.run

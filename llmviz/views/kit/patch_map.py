@@ -25,21 +25,32 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 
 class What(NamedTuple):
-    """What a map patches: its name in `patch_cell`, and the words for one cell, several, and a cell's place."""
+    """What a map patches: its name in `patch_cell`, and the words for one cell, each, what is counted, and a place."""
 
     part: str
     singular: str
-    several: str
+    each: str
+    counted: str
     place: str  # {layer} and {column} are filled in
 
 
 WHAT = {
-    "vectors": What("resid_pre", "one vector", "vectors", "the vector of “{column}” before layer {layer}"),
-    "attention": What(
-        "attention_out", "what attention adds", "places", "what attention adds at “{column}” in layer {layer}"
+    "vectors": What(
+        *("resid_pre", "one vector", "the vector of {own}", "layers"),
+        "the vector of “{column}” before layer {layer}",
     ),
-    "FFN": What("ffn_out", "what the FFN adds", "places", "what the FFN adds at “{column}” in layer {layer}"),
-    "single heads": What("z", "one head", "heads", "layer {layer}, head {column}, at the last token"),
+    "attention": What(
+        *("attention_out", "what attention adds", "what attention adds at each token,", "places"),
+        "what attention adds at “{column}” in layer {layer}",
+    ),
+    "FFN": What(
+        *("ffn_out", "what the FFN adds", "what the FFN adds at each token,", "places"),
+        "what the FFN adds at “{column}” in layer {layer}",
+    ),
+    "single heads": What(
+        *("z", "one head", "each head, at the last token,", "heads"),
+        "layer {layer}, head {column}, at the last token",
+    ),
 }
 
 
@@ -123,28 +134,19 @@ class PatchMap(OfFact, GuessFirst):
     def asked(self, scene: Scene) -> Asked:
         if no_fact(scene.run):
             return Asked("")
-        pair, what = scene.run, WHAT[scene.what]
-        n_layers, n_heads = (getattr(self.model.config, name) for name in ("n_layers", "n_heads"))
+        pair, what, config = scene.run, WHAT[scene.what], scene.run.trace.model.config
         answer, (own, _) = named(pair, pair.answers)[not scene.control], subjects(pair)
         source = "a text with the same answer" if scene.control else "the twin's run"
-        gets = "keep" if scene.control else "get"
         if scene.what == "vectors":
-            return Asked(
-                f"We patch the vector of {own} from {source}, before one layer at a time. For how many of the "
-                f"{n_layers} layers does {answer} {gets} more than half of its usual probability?",
-                unit="layers", low=0, high=n_layers, whole=True,
-            )  # fmt: skip
-        columns = n_heads if scene.what == "single heads" else len(pair.trace.tokens)
-        patched = (
-            "each head, at the last token,"
-            if scene.what == "single heads"
-            else f"{what.singular} at each token,"
+            n, one_by_one = config.n_layers, "before one layer at a time. For"
+        else:
+            columns = config.n_heads if scene.what == "single heads" else len(pair.trace.tokens)
+            n, one_by_one = config.n_layers * columns, "one at a time. With"
+        question = (
+            f"We patch {what.each.format(own=own)} from {source}, {one_by_one} how many of the {n} {what.counted} does "
+            f"{answer} {'keep' if scene.control else 'get'} more than half of its usual probability?"
         )
-        return Asked(
-            f"We patch {patched} from {source}, one at a time. With how many of the {n_layers * columns} "
-            f"{what.several} does {answer} {gets} more than half of its usual probability?",
-            unit=what.several, low=0, high=n_layers * columns, whole=True,
-        )  # fmt: skip
+        return Asked(question, unit=what.counted, low=0, high=n, whole=True)
 
     def answer(self, scene: Scene) -> int:
         carries = scene.carries

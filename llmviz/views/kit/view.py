@@ -358,12 +358,7 @@ class View(Working):
 
     def states(self) -> list[Any]:
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
-        states = {self.state: None}
-        for state in self.slices():
-            if len(states) == MOST_STATES:
-                break
-            states[state] = None
-        return [*states]
+        return [*dict.fromkeys((self.state, *self.slices()))][:MOST_STATES]
 
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
