@@ -93,8 +93,6 @@ def short(value: Any) -> str:
         return _number(value)
     if array.ndim > 1:
         return f"{' × '.join(f'{n:,}' for n in array.shape)} numbers"
-    if array.dtype == bool:
-        return f"{int(array.sum()):,} of {array.size:,} are True"
     first = ", ".join(map(_number, array[:4] if array.size == 4 else array[:3]))
     return f"[{first}]" if array.size <= 4 else f"[{first}, …], {array.size:,} numbers"
 

@@ -98,10 +98,8 @@ class HeadByHand(View):
     @shared
     def row(self, scene: Scene) -> Row:
         trace, layer, head, query = scene.run, scene.layer, scene.head, scene.query
-        source, switches = (
-            f"trace.blocks[{layer}]",
-            {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask},
-        )
+        source = f"trace.blocks[{layer}]"
+        switches = {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask}
         if scene.no_scale or scene.no_mask:
             trace = experiments.switched(trace, layer, **switches)
             names = ", ".join(f"{name}={value}" for name, value in switches.items())
