@@ -75,8 +75,6 @@ class DoesItMatter(OfFact, GuessFirst):
         return 100 * scene.known("change")[0, 1, 1]
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         values = scene.known("change")[0]
         patched, random = percent(values[2, 1]), percent(values[3, 1])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."

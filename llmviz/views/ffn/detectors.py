@@ -159,8 +159,6 @@ class WordNeurons(Neuron, GuessFirst):
         return 100 * float((contrasts > 1).mean())
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
         config = scene.run.model.config
         return (

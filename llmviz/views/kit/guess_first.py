@@ -75,7 +75,7 @@ class GuessFirst(View):
         raise NotImplementedError
 
     def explanation(self, scene: Scene) -> str:
-        """Return what is said with the answer, whatever the guess was."""
+        """Return what is said with the answer, whatever the guess was, once the experiment is done."""
         return self.explain
 
     def problem(self, scene: Scene) -> str:
@@ -139,8 +139,8 @@ class GuessFirst(View):
 
     @part(lambda view: GuessCard(stage=view.stage))
     def card(self, scene: Scene) -> dict:
-        answer = self.answer(scene) if scene.is_known else None
-        drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
+        answer, explain = (self.answer(scene), self.explanation(scene)) if scene.is_known else (None, "")
+        drawn = scene.asked.card(scene.guess, scene.committed, answer, explain)
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
             drawn["verdict"] = scene.of_job(self.experiment, "problem") or STOPPED
         return {**drawn, "hidden": not scene.asked.question}

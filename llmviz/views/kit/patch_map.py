@@ -153,9 +153,8 @@ class PatchMap(OfFact, GuessFirst):
         return int((carries[:, scene.run.subject] if scene.what == "vectors" else carries).sum())
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known or scene.what != "vectors" or scene.control:
-            return ""
-        if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
+        n_other = np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum()
+        if scene.what != "vectors" or scene.control or n_other > 1:
             return ""
         return (
             f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail: it is the only "
