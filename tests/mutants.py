@@ -156,14 +156,14 @@ MUTANTS = {
     ),
     "patch map: the question reads the state before": (
         MAP,
-        "WHAT[scene.what]\n        n_layers",
-        "WHAT[self.state.what]\n        n_layers",
+        "scene.run, WHAT[scene.what]",
+        "scene.run, WHAT[self.state.what]",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "does it matter: the table reads the state before": (
         MATTER,
-        "[0][HEADS.index(scene.which)]",
-        "[0][HEADS.index(self.state.which)]",
+        "[HEADS.index(scene.which)]",
+        "[HEADS.index(self.state.which)]",
     ),
     "why there: the page's selection is ignored": (
         WHY,
