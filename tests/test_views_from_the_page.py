@@ -13,7 +13,7 @@ from llmviz.views.kit.picture import Explorer
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
     "Arcs": lambda kind, model: kind([], np.zeros((0, 0))),
-    "HeadGrid": lambda kind, model: kind(np.zeros((0, 0))),
+    "HeadGrid": lambda kind, model: kind(values=np.zeros((0, 0, 1, 1))),
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
@@ -41,7 +41,6 @@ def send_nonsense(picture):
     for name in {*picture._by_page, "asked"} & set(picture.keys):
         for value in HOSTILE:
             picture.set_state({name: value})
-            picture.headline()
     repr(picture)
 
 

@@ -56,8 +56,6 @@ class HeadGrid(Picture):
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
-        if self.values is None or not self.values.size:
-            return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
         what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
         rows = [
@@ -71,8 +69,6 @@ class HeadGrid(Picture):
 
     def headline(self) -> str:
         """How many heads, which is selected and which are chosen."""
-        if self.values is None or not self.values.size:
-            return "no heads yet"
         n_layers, n_heads = self.values.shape[:2]
         parts = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):

@@ -59,16 +59,12 @@ class SiluCurve(Picture):
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def text(self) -> str:
-        if self.values is None:
-            return "no neurons yet"
         head = ["neuron", "gate", "up", "silu(gate)", "hidden"]
         return lines(
             [head, *([str(i), *(f"{v:.3g}" for v in column)] for i, column in enumerate(self.values.T))]
         )
 
     def headline(self) -> str:
-        if self.values is None:
-            return "no neurons yet"
         gate, hidden = self.values[0], self.values[3]
         i = int(np.abs(hidden).argmax())
         return (

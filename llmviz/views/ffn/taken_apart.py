@@ -36,8 +36,6 @@ class SumBar(OfRows):
 
     def text(self) -> str:
         """Return a line a term, indented."""
-        if self.values is None:
-            return "nothing yet"
         rows = zip(self.levels, self.labels, self.values)
         return lines([["  " * level + visible_label(label), f"{v:+.2f}"] for level, label, v in rows])
 

@@ -79,8 +79,6 @@ class PatchGrid(OfCells):
 
     def text(self) -> str:
         """Both probabilities of every cell, in %, one table each; the last layer first."""
-        if self.values is None or not self.values.size:
-            return "nothing patched yet"
         blocks = []
         for i, answer in enumerate(self.answers):
             rows = [
@@ -96,8 +94,6 @@ class PatchGrid(OfCells):
 
     def headline(self) -> str:
         """What is drawn, and what the selected cell brings out."""
-        if self.values is None or not self.values.size:
-            return "nothing patched yet"
         n_layers, n = self.values.shape[:2]
         size = f"{n_layers} layers of {n} cells, each patched on its own from {self.source}"
         if self.selected is None:
