@@ -74,14 +74,14 @@ class BothByPage(HeadGrid):
         ("selected", [0]),
         ("selected", [0, 0, 0]),
         ("selected", [float("nan"), 0]),
-        ("chosen", [[0, 0], [0, 0]]),
+        ("chosen", [[0]]),
         ("chosen", [[0, 0]] * 100_000),
         ("asked", [-1, 0]),
         ("values", [[1.0]]),
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
-    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = BothByPage(values=np.zeros((3, 2, 1, 1)), selected=[1, 1], chosen=[[2, 0]])
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state({name: wrong})
@@ -93,8 +93,8 @@ def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong)
 
 
 def test_one_wrong_value_keeps_the_others_out():
-    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
-    grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
+    grid = BothByPage(values=np.zeros((3, 2, 1, 1)), selected=[1, 1], chosen=[[2, 0]])
+    grid.set_state({"selected": [2, 1], "chosen": [[9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
 
 
