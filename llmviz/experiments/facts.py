@@ -25,7 +25,6 @@ from llmviz.experiments.patching import (
     patch_heads,
     patch_residual,
 )
-from llmviz.experiments.probabilities import probability
 from llmviz.model import Model, Trace
 
 N_RANDOM = 10  # heads, as a control
@@ -169,8 +168,7 @@ def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
     """Return the probability of both answers with edits, in % of what each has in its own text."""
-    usual = [probability(*both) for both in zip((pair.trace, pair.twin), pair.answers)]
-    return 100 * pair.answer_probs(edits).astype(float) / usual
+    return 100 * pair.answer_probs(edits).astype(float) / pair.usual_probs()
 
 
 def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | None = None) -> np.ndarray:
@@ -246,5 +244,4 @@ def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:
     head = fact_mover_head(pair)
     _, _, (patched,), random = head_tests(pair, head)
     strongest = max(float(pair.answer_probs(edits)[1]) for edits in random)
-    usual = probability(pair.trace, pair.answers[0])
-    return [usual, *map(float, pair.answer_probs(patched)), strongest], head
+    return [float(pair.usual_probs()[0]), *map(float, pair.answer_probs(patched)), strongest], head

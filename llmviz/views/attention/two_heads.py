@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.model import Config, Trace
+from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, head_name, picked_head
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
@@ -89,10 +89,6 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
-def _nearest(head: tuple[int, int], config: Config) -> tuple[int, int]:
-    return clip_position(head[0], config.n_layers), clip_position(head[1], config.n_heads)
-
-
 class TwoHeads(View):
     """Which head does a copying head depend on, and how do the two work together?
 
@@ -116,7 +112,9 @@ class TwoHeads(View):
                 isinstance(head, tuple) and [*map(is_index, head)] == [True, True] and head[0] > 0
             ),
             "a layer from 1 and a head",
-            means=lambda head, view: _nearest(head, view.run.config),
+            means=lambda head, view: tuple(
+                map(clip_position, head, (view.run.config.n_layers, view.run.config.n_heads))
+            ),
             outlives_text=True,
         )
         writer: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the one it needs most

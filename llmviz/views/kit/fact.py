@@ -11,7 +11,6 @@ import traitlets
 
 from llmviz.experiments import Pair
 from llmviz.experiments.facts import subject_of, twin_with, why_no_fact
-from llmviz.experiments.probabilities import probability
 from llmviz.views.kit import controls
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import as_sentence, quote
@@ -95,8 +94,7 @@ class Fact(View):
         pair, problem = scene.paired
         if pair is None:
             return [problem]
-        probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
-        both = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
+        both = zip(subjects(pair), named(pair, pair.answers), map(percent, pair.usual_probs()))
         return [*(f"With {subject}, {answer} has {share}." for subject, answer, share in both), problem]
 
 

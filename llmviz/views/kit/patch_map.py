@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import traitlets
 
-from llmviz.experiments import Pair
 from llmviz.experiments.facts import HALF
 from llmviz.experiments.patch_map import patch_map, same_answer
-from llmviz.experiments.probabilities import probability
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
@@ -180,7 +178,7 @@ class PatchMap(OfFact, GuessFirst):
         It is the twin's answer; with the control, the reader's.
         """
         colored = int(not scene.control)
-        return scene.known("patched")[1][..., colored] > HALF * usual(scene.run, colored)
+        return scene.known("patched")[1][..., colored] > HALF * scene.run.usual_probs()[colored]
 
     def place(self, scene: Scene, layer: int, column: int) -> str:
         """Return the name of a cell."""
@@ -205,7 +203,7 @@ class PatchMap(OfFact, GuessFirst):
             "answers": pair.trace.model.tokenizer.pieces(pair.answers),
             "colored": colored,
             "base": pair.answer_probs(),
-            "usual": usual(pair, colored),
+            "usual": float(pair.usual_probs()[colored]),
             "place": what.place,
             "source": giver,
             "caption": f"How likely {answer} is if {what.singular} comes from {giver}. Click a cell to see the patch",
@@ -239,11 +237,6 @@ class TokenMap(PatchMap):
     """The map of tokens only: single heads would answer the question about them before it is asked."""
 
     offered = "vectors", "attention", "FFN"
-
-
-def usual(pair: Pair, answer: int) -> float:
-    """Return the probability of the own answer (0) or the twin's (1) in its own run."""
-    return probability((pair.trace, pair.twin)[answer], pair.answers[answer])
 
 
 def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:
