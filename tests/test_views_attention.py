@@ -46,7 +46,7 @@ def test_the_grid_writes_numbers_and_largest_weights():
 
 @pytest.mark.parametrize("wrong", [[3, 0], [0, -1]])
 def test_a_head_that_does_not_exist_is_an_error(wrong):
-    with pytest.raises(traitlets.TraitError, match="no head"):
+    with pytest.raises(traitlets.TraitError, match="number of a head"):
         HeadGrid(values=np.zeros((3, 2, 1, 1))).selected = wrong
 
 

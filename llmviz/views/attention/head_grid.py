@@ -82,7 +82,7 @@ class HeadGrid(Picture):
     def _a_head(self, proposal):
         head = proposal["value"]
         if head != [0, 0] and not has_place(self.values, head):  # The first is selected before there are any.
-            raise traitlets.TraitError(f"{head} is no head of these [layer, head]")
+            raise traitlets.TraitError(f"selected is the layer and the number of a head, not {head}")
         return head
 
 

@@ -114,7 +114,7 @@ class Asked:
         return {**drawn, **self._compared(guess, self.settled(answer)), "explained": explain}
 
     def settled(self, answer: Answer) -> tuple[float, ...]:
-        """Return the number, or the indices of the right options; ValueError for what is none of them."""
+        """Return the number, or the indices of the right options; ValueError for anything else."""
         answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
             return tuple(map(float, answers))
@@ -264,7 +264,7 @@ class Predict(View):
 
 
 def _identity(run: object) -> object:
-    """Return what a run is about, without keeping it: its tokens and edits; of what is no run, the object."""
+    """Return what a run is about, without keeping it: its tokens and edits; of anything else, the object."""
     return ((*run.tokens,), run.edits) if isinstance(run, Trace) else ref(run)
 
 
