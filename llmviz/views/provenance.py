@@ -178,7 +178,7 @@ def prob(
         formula = "probability = softmax(logits / temperature), over the whole vocabulary"
         z = "np.exp((logits - logits.max()) / temperature)"
         return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", result)
-    order = " → ".join(f"{name} {setting:g}" for name, setting in steps)
+    order = " → ".join(f"{name} = {setting:g}" for name, setting in steps)
     formula = f"softmax of the logits, then in this order: {order}"
     line = f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]"
     return Explanation(title, formula, operands, line, result)
