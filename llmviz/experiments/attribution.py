@@ -74,7 +74,7 @@ def direct_logit_attribution(
     return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
 
 
-def lead_over_average(trace: Trace) -> float:
+def lead(trace: Trace) -> float:
     """Measure how far the highest logit after a text is above the mean of all."""
     return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
 

@@ -95,7 +95,7 @@ class Fact(View):
         if pair is None:
             return [problem]
         both = zip(subjects(pair), named(pair, pair.answers), map(percent, pair.usual_probs()))
-        return [*(f"With {subject}, {answer} has {share}." for subject, answer, share in both), problem]
+        return [*(f"With {subject}, {answer} gets {share}." for subject, answer, share in both), problem]
 
 
 class OfFact(View):
