@@ -119,7 +119,7 @@ MAY_KNOW = {
     "experiments.patch_map": {
         *("edits", "model", "experiments.facts", "experiments.patching", "experiments.probabilities"),
     },
-    "experiments.score_parts": {"ops", "edits", "model", "position"},
+    "experiments.score_parts": {"ops", "edits", "model", "position", "reuse"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {

@@ -140,7 +140,6 @@ class ModelSizes(Picture):
     """
 
     _static = "model_sizes"
-    _data = ("names", "counts", "machine", "selected")
 
     names = Labels()
     counts = traitlets.List(traitlets.Float()).tag(sync=True)

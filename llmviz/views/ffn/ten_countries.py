@@ -8,9 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from llmviz.experiments import Pair, fact_mover_head
-from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, head_tests
-from llmviz.experiments.probabilities import probability
+from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, mover_patched
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
@@ -58,7 +56,7 @@ class TenCountries(GuessFirst):
         known = scene.result("countries") or []
         yield len(known) / len(CAPITALS), known
         for pair in islice(capital_pairs(scene.run), len(known), None):
-            known = [*known, measured(pair)]
+            known = [*known, mover_patched(pair)]
             yield len(known) / len(CAPITALS), known
 
     @shared
@@ -95,15 +93,6 @@ class TenCountries(GuessFirst):
             f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
             f"random heads, in {random}.",
         ]
-
-
-def measured(pair: Pair) -> tuple[list[float], tuple[int, int]]:
-    """Return a country's row of the table, and its head (layer, head)."""
-    head = fact_mover_head(pair)
-    _, _, (patched,), random = head_tests(pair, head)
-    strongest = max(float(pair.answer_probs(edits)[1]) for edits in random)
-    usual = probability(pair.trace, pair.answers[0])
-    return [usual, *map(float, pair.answer_probs(patched)), strongest], head
 
 
 def brought_out(values: np.ndarray) -> np.ndarray:

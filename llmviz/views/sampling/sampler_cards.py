@@ -44,7 +44,6 @@ class SamplerCards(Picture):
 
     _static = "sampler_cards"
     _by_page = ("order", "on", "settings")
-    _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
@@ -178,4 +177,5 @@ class SamplerChain(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
+        steps = scene.steps or [("temperature", 1.0)]
+        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)

@@ -90,7 +90,6 @@ class WrittenText(Picture):
 
     _static = "written_text"
     _by_page = ("selected", "choice")
-    _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()
     n_prompt = traitlets.Int(0).tag(sync=True)
@@ -156,10 +155,11 @@ def explain_place(
     if i < 0:
         raise ValueError("the reader wrote this token")
     before, token = [*prompt, *(place.token for place in places[:i])], places[i].rivals[rival]
+    settings = asdict(places[i].sampler).items()
     return provenance.prob(
         model.trace(before).logits,
         token,
         piece=model.tokenizer.pieces([token])[0],
         source=f"model.trace({before}).logits",
-        **asdict(places[i].sampler),
+        steps=[(name, setting) for name, setting in settings if setting is not None],
     )

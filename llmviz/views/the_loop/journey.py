@@ -126,7 +126,6 @@ class Film(Picture):
 
     _static = "journey"
     _by_page = ("turn",)
-    _data = ("numbers",)
 
     numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)
     next_numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)

@@ -39,7 +39,6 @@ class Steps(Picture):
     """A picture of steps: a slider, a play button and the arrow keys move `step`, which other `sentences` set back."""
 
     _by_page = ("step",)
-    _data = ("sentences",)
 
     step = traitlets.Int(0).tag(sync=True)
     sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step, the first is 0
