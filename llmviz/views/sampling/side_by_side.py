@@ -71,7 +71,7 @@ class Writing(SideBySide):
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(self.controls["seed"], self.progress), self.columns("temperature")]
+        return [self.controls["seed"], self.progress, self.columns("temperature")]
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:

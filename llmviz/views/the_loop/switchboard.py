@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import ipywidgets
 import traitlets
 
-from llmviz.experiments import probability_moved
+from llmviz.experiments import probability_moved, write_edited
 from llmviz.experiments.probabilities import OUTCOMES, outcome
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
-from llmviz.views.kit.edited_run import EditedRun, Written, stopped, write
+from llmviz.views.kit.edited_run import EditedRun, stopped
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.next_token_bars import chosen_token, likeliest
 from llmviz.views.kit.numbers import percent
@@ -107,7 +107,6 @@ class Switches(Picture):
 
     _static = "switches"
     _by_page = ("off_parts", "off_cells")
-    _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)
     n_layers = traitlets.Int().tag(sync=True)
@@ -124,6 +123,12 @@ class Switches(Picture):
             stage="attention",
             **traits,
         )
+
+    def page_values(self) -> dict:
+        """Return any parts, and none of the cells or one of them: all pairs would be too many."""
+        cells = product(range(self.n_heads + 2), range(self.n_layers))
+        parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
+        return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
 
     def text(self) -> str:
         return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
@@ -256,12 +261,14 @@ class Switchboard(EditedRun, GuessFirst):
     # --- what is written, token by token ---
 
     @job()
-    def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write(scene.run, Edits(), N_WRITTEN)
+    def write_before(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        return write_edited(scene.run, Edits(), N_WRITTEN)
 
     @job("off_parts", "off_cells")
-    def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        yield from write(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+    def write_after(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        yield from (
+            write_edited(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+        )
 
     @parts(
         {
