@@ -160,11 +160,7 @@ MUTANTS = {
         "WHAT[self.state.what]\n        n_layers",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
-    "does it matter: the table reads the state before": (
-        MATTER,
-        "[0][HEADS.index(scene.which)]",
-        "[0][HEADS.index(self.state.which)]",
-    ),
+    "does it matter: the bar stands nowhere": (MATTER, '("progress",), "table"', '"table"'),
     "why there: the page's selection is ignored": (
         WHY,
         'selection("strip")',

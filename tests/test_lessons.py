@@ -625,7 +625,6 @@ def test_the_guide_names_controls_and_texts_that_exist():
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
-        "only the second",
         *(
             "Show me",
             "Lock in my guess",
@@ -635,7 +634,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "Back",
             "T → 0",
             "T = 2",
-            "heads patched",
+            "patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):
