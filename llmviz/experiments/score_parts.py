@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops
-from llmviz.edits import Edits, index_of
+from llmviz.edits import Edits, index_of, put
 from llmviz.model import Trace
 from llmviz.position import rotate, rotation_angles
 
@@ -81,3 +81,23 @@ def weights_at_mean(
     scores = np.tile(block.attention_at(query).scores[head, 0, : query + 1], (len(x), 1))
     scores[:, key] = k @ block.q[head, query] / np.sqrt(config.d_head)
     return ops.softmax(scores)[:, key]
+
+
+def at_mean(trace: Trace, part: str, key: int, query: int = -1) -> Edits:
+    """Return edits under which a part ("attention 16") gives one key its mean over the other keys of a query.
+
+    All that comes after it is computed again, so later parts can make up for it: `weights_at_mean` keeps them fixed.
+    """
+    kind, _, layer = part.partition(" ")
+    name = {"embedding": "resid_pre", "attention": "attention_out", "FFN": "ffn_out"}[kind]
+    block = trace.blocks[int(layer or 0)]
+    after = {"resid_pre": block.resid_pre, "attention_out": block.resid_mid, "ffn_out": block.resid_post}[
+        name
+    ]
+    before = {"resid_pre": 0, "attention_out": block.resid_pre, "ffn_out": block.resid_mid}[name]
+    others = np.delete((after - before)[: index_of("query", query, len(after)) + 1], key, axis=0)
+    return (
+        Edits(at={(name, int(layer or 0)): put(others.mean(axis=0), positions=key)})
+        if len(others)
+        else Edits()
+    )
