@@ -683,6 +683,9 @@ def induction_score(attempt: Callable) -> Verdict:
         "That's the sum over the queries. Take the mean.": lambda p, t: score(p, t, mean=False),
         "You used one earlier copy. A token can have several, so add up the weights after all of "
         "them.": lambda p, t: score(p, t, last_only=True),
+        "That's the mean of all weights. Take only those on tokens that followed earlier copies.": (
+            lambda p, t: p.mean()
+        ),
     }
     return compare(attempt, cases, score, mistakes, "Right. A head that did nothing else would get 1.")
 

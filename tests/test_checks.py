@@ -476,6 +476,7 @@ def test_attention_right_answers_pass(check, right):
             lambda p, t: induction_by_numpy(p, t, mean=lambda w, _: w.sum()),
             2,
         ),
+        (checks.induction_score, lambda p, t: p.mean(), 4),
         (checks.induction_score, lambda p, t: "high", None),
     ],
 )
