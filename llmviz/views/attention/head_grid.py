@@ -8,7 +8,7 @@ import traitlets
 from llmviz.model import Config
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
+from llmviz.views.kit.picture import Floats, Picture, Text, cells, has_place, lines
 
 MAP_SIZE = 32  # cells along one side of a small map
 
@@ -38,6 +38,9 @@ class HeadGrid(Picture):
 
     def __init__(self, values: np.ndarray, **traits):
         super().__init__(values=four_axes(values), **{"stage": "attention", **traits})
+
+    def page_values(self) -> dict:
+        return {"selected": cells(self.values)}
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,12 @@ class FFNByHand(View):
             "the number of a neuron, or None",
             outlives_text=True,
         )
+
+    def slices(self) -> Iterator[State]:
+        """Yield each token and every second layer first: a page has no room for all layers of all tokens."""
+        yield from self.along("token")
+        yield from [*self.along("layer")][1::2]
+        yield from super().slices()
 
     @on("curve", "inner", "selected")
     def pick_neuron(self, state: State, neuron: int | None) -> State:

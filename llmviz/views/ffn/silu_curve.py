@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, lines
+from llmviz.views.kit.picture import MOST_ON_PAGE, Floats, Picture, lines
 
 
 class SiluCurve(Picture):
@@ -20,6 +20,10 @@ class SiluCurve(Picture):
     values = Floats(ndim=(2,))
     curve = Floats(ndim=(2,))  # x and silu(x)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        n = 0 if self.values is None else self.values.shape[-1]
+        return {"selected": [None, *range(min(n, MOST_ON_PAGE))]}
 
     def text(self) -> str:
         if self.values is None:

@@ -66,7 +66,7 @@ class NextTokenBars(OfRows):
         return "; ".join(filter(None, [f"Likeliest next tokens: {', '.join(best)}", self._others()]))
 
     def _others(self) -> str:
-        return f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
+        return f"{percent(self.rest)} for {self.n_rest:,} other tokens" if self.n_rest else ""
 
     @traitlets.observe("selected", "ids")
     def _choose(self, _change):
@@ -103,7 +103,7 @@ def next_tokens(
         "probs": shown,
         "before": outline,
         "rest": max(0.0, float(probs.sum() - shown.sum())),
-        "n_rest": probs.size - len(ids),
+        "n_rest": int(np.count_nonzero(probs) - np.count_nonzero(shown)),
         "axis_max": next((end for end in _AXES if largest <= end), 1.0),
         "selected": ids.index(chosen) if chosen in ids else None,
     }

@@ -63,7 +63,7 @@ class GuessCard(Picture):
             raise traitlets.TraitError(f"there is no option number {guess}")
         return guess
 
-    def page_values(self) -> dict[str, list]:
+    def page_values(self) -> dict:
         """Return the options, or what a reader who types or pulls the slider is likely to say."""
         low, high = self.low, self.high
         if self.options is not None:
@@ -75,7 +75,7 @@ class GuessCard(Picture):
         else:
             hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
             values = sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
-        return {"guess": [float(value) for value in values]}
+        return {"guess": [float(value) for value in values], "committed": [False, True]}
 
     def ask_again(self) -> None:
         """Go back to the open question."""

@@ -81,7 +81,8 @@ class WrittenText(Picture):
 
     The first `n_prompt` pieces are the reader's. For each place after them there are `n_rivals` rivals (flat lists,
     place after place): their pieces, `own` and `odds` (−1: no such rival), and which of them is there (`picked`, −1 for
-    a last place that is still open). `again` are the places of repeated runs; `marked` get a dashed border.
+    a last place that is still open). `again` are the places of repeated runs; `marked` get a ✓ where it
+    `chooses`, a dashed border elsewhere.
     A click, the arrow keys or Python select a place; a click also asks where its probability is from. Where it
     `chooses`, a rival that is clicked (or taken by Enter) is sent as `choice`, [place, number of the rival]; elsewhere
     that asks where the rival's probability is from.
@@ -108,10 +109,10 @@ class WrittenText(Picture):
     chooses = traitlets.Bool(False).tag(sync=True)
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides indices: each rival at each place."""
+    def page_values(self) -> dict:
         n_places = len(self.picked) if self.chooses else 0
-        return {"choice": [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]}
+        rivals = [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]
+        return {"selected": [None, *range(len(self.pieces))], "choice": [None, *rivals]}
 
     def text(self) -> str:
         """The prompt; then one line a written token: its place, its piece, its note."""

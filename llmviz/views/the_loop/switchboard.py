@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import ipywidgets
 import traitlets
@@ -144,6 +144,12 @@ class Switches(Picture):
             stage="attention",
             **traits,
         )
+
+    def page_values(self) -> dict:
+        """Return any parts, and none of the cells or one of them: all pairs would be too many."""
+        cells = product(range(self.n_heads + 2), range(self.n_layers))
+        parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
+        return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
 
     def text(self) -> str:
         return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
