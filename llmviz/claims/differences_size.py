@@ -124,7 +124,7 @@ CLAIMS = (
             cases={f"seed {seed}": seed for seed in range(6)},
         ),
         one_doubled=on_seeds(
-            "Twice the width usually helps more than that, the layers or FFN a little each time, the context or heads not.",
+            "Twice the width usually helps more than that, the layers or FFN a little, the context or heads not.",
             "Double one of the five, train for 400 steps with four seeds, and subtract the plain model's surprise.",
             lambda m, training: held_out(m, *training) - held_out(m, PLAIN, training[1]),
             Bounds(supports=below(-0.12), count=3, at=CHANGED),

@@ -29,7 +29,6 @@ class NextTokenBars(OfRows):
     """
 
     _static, _stage, _rows = "next_token_bars", "sampling", ("ids",)
-    _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
 
     pieces = Pieces()
     ids = traitlets.List(traitlets.Int()).tag(sync=True)

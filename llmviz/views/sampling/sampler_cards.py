@@ -44,7 +44,6 @@ class SamplerCards(Picture):
 
     _static = "sampler_cards"
     _by_page = ("order", "on", "settings")
-    _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
@@ -57,10 +56,14 @@ class SamplerCards(Picture):
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides orders: each setting in turn, along its line."""
+    def page_values(self) -> dict:
+        """Return all orders, any cards, and each setting in turn, along its line."""
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
-        return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
+        return {
+            "order": [*map(list, permutations(STEPS))],
+            "on": [[*names] for k in range(len(STEPS) + 1) for names in combinations(STEPS, k)],
+            "settings": [{**self.settings, name: v} for name, line in lines.items() for v in line],
+        }
 
     def text(self) -> str:
         rows = [["step", "setting", "keeps", "cuts"]]
@@ -174,4 +177,5 @@ class SamplerChain(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
+        steps = scene.steps or [("temperature", 1.0)]
+        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)

@@ -64,4 +64,6 @@ class TemperatureExplorer(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob(scene.run.logits, token, temperature=scene.temperature, piece=piece)
+        return provenance.prob(
+            scene.run.logits, token, piece=piece, steps=[("temperature", scene.temperature)]
+        )
