@@ -30,7 +30,6 @@ from llmviz.views import attention, differences, embeddings, ffn, position, samp
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.weights import random_weights
@@ -369,7 +368,7 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    possible = values_of_picture(view.parts[name], trait) if trait != "asked" else []
+                    possible = [*view.parts[name].page_values().get(trait, ())]
                     value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
                     view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 

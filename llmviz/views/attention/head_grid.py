@@ -9,7 +9,7 @@ import traitlets
 
 from llmviz.model import Config
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
+from llmviz.views.kit.picture import Floats, Picture, Text, cells, has_place, lines
 from llmviz.views.kit.state_fields import picked
 
 MAP_SIZE = 32  # cells along one side of a small map
@@ -53,6 +53,9 @@ class HeadGrid(Picture):
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": cells(self.values)}
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""

@@ -59,6 +59,9 @@ class HeadPair(Picture):
     here = Floats(ndim=(2,))
     selected = traitlets.Int(0).tag(sync=True)
 
+    def page_values(self) -> dict:
+        return {"selected": range(len(self.names))}
+
     def text(self) -> str:
         """A line a condition: score and probability over the row, then what the drawing shows."""
         if self.totals is None:

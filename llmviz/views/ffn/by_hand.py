@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import traitlets
 from llmviz import ops
 from llmviz.experiments.neurons import gates_below_zero
 from llmviz.model import FFNTrace, Trace
-from llmviz.views.kit.picture import Floats, Picture, lines
+from llmviz.views.kit.picture import MOST_ON_PAGE, Floats, Picture, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
@@ -57,6 +58,9 @@ class SiluCurve(Picture):
     curve = Floats(ndim=(2,))  # x and silu(x)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(min(self.values.shape[-1], MOST_ON_PAGE))]}
+
     def text(self) -> str:
         head = ["neuron", "gate", "up", "silu(gate)", "hidden"]
         return lines(
@@ -87,6 +91,12 @@ class FFNByHand(View):
             "the number of a neuron, or None",
             outlives_text=True,
         )
+
+    def slices(self) -> Iterator[State]:
+        """Yield each token and every second layer first: a page has no room for all layers of all tokens."""
+        yield from self.along("token")
+        yield from [*self.along("layer")][1::2]
+        yield from super().slices()
 
     @on("curve", "inner", "selected")
     def pick_neuron(self, state: State, neuron: int | None) -> State:

@@ -15,7 +15,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "twin's, patched", "twin's, random head"
+COLUMNS = "own", "own, patched", "twin's", "control"
 
 
 class TenCountries(GuessFirst):
@@ -77,8 +77,8 @@ class TenCountries(GuessFirst):
         row_axis="capital of",
         col_axis="its own capital, or its twin's",
         blank="not measured yet",
-        caption="Probability (in %) of a country's own capital and of its twin's, unpatched and with one head patched. "
-        f"Random head: the strongest of {N_RANDOM}",
+        caption="Probability (in %) of a country's own capital, and of its twin's with one head patched. "
+        f"Control: its twin's with the strongest of {N_RANDOM} random heads patched",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}

@@ -24,6 +24,7 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
 PAGE_LIMIT = 50_000  # characters of what the page sends of a picture at once
+MOST_ON_PAGE = 512  # rows that can be selected on a page without a kernel; 64 of cells, each way
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -322,6 +323,9 @@ class OfRows(Picture):
         rows = getattr(self, self._rows[0])
         return 0 if rows is None else len(rows)
 
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(int(min(self.n_rows, MOST_ON_PAGE)))]}
+
     @traitlets.validate("selected")
     def _a_row(self, proposal):
         value = proposal["value"]
@@ -341,6 +345,9 @@ class OfCells(Picture):
     row_labels = Labels()
     col_labels = Labels()
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": [None, *cells(self.values)]}
 
     @traitlets.validate("selected")
     def _a_cell(self, proposal):
@@ -439,3 +446,8 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
 def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
     """Whether `place` lies within the first axes of an array; in none, and in an empty one, nothing does."""
     return values is not None and all(0 <= i < n for i, n in zip(place, values.shape))
+
+
+def cells(values: np.ndarray | None) -> list[list[int]]:
+    """Return the places of an array in its first two axes that can be selected on a page without a kernel."""
+    return [] if values is None else [[*place] for place in np.ndindex(*np.minimum(values.shape[:2], 64))]

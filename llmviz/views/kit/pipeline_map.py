@@ -45,6 +45,9 @@ class PipelineMap(Picture):
     # stage, or "loop" → file in this notebook's folder
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
+    def page_values(self) -> dict:
+        return {"picked": [*STAGES, None]}
+
     def __init__(
         self,
         model: Model,

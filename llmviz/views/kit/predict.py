@@ -54,7 +54,7 @@ class GuessCard(Picture):
     verdict = Text()
     explained = Text()
 
-    def page_values(self) -> dict[str, list]:
+    def page_values(self) -> dict:
         """Return the options, or what a reader who types or pulls the slider is likely to say."""
         low, high = self.low, self.high
         if self.options is not None:
@@ -66,7 +66,7 @@ class GuessCard(Picture):
         else:
             hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
             values = sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
-        return {"guess": [float(value) for value in values]}
+        return {"guess": [float(value) for value in values], "committed": [False, True]}
 
     def text(self) -> str:
         rows = [self.question]

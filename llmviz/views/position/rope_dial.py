@@ -33,6 +33,9 @@ class RopeDial(OfRows):
     q_position = traitlets.Int(0).tag(sync=True)
     k_position = traitlets.Int(0).tag(sync=True)
 
+    def page_values(self) -> dict:
+        return super().page_values() | {"step": range(0 if self.turns is None else len(self.turns))}
+
     @traitlets.validate("step")
     def _a_step(self, proposal):
         if not 0 <= proposal["value"] < (1 if self.turns is None else len(self.turns)):
