@@ -9,17 +9,9 @@ from messages import numbers
 
 from llmviz import views
 from llmviz.claims import Bounds, Claim
-from llmviz.claims.claim import above
+from llmviz.claims.claim import FAILS, HOLDS, IN_PART, NO_BETTER, UNTRIED, above, verdict
 from llmviz.claims.differences_series import SERIES
-from llmviz.views.differences.claims_of_the_series import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    NO_BETTER,
-    UNTRIED,
-    ClaimsOfTheSeries,
-    verdict,
-)
+from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.table import Table
 
 
@@ -72,7 +64,7 @@ def test_the_numbers_word_the_verdict_and_answer_the_guess(tiny_model, three):
     assert results(view) == [f"{said}: {n} of 10 numbers" for said, n in counts]
     assert (card.answer, 2 in numbers(card.verdict)) == (1, True)
     assert numbers(repr(view.parts["message"])) == [3, 3, 1, 1, 1]
-    card.ask_again()
+    card.change(committed=False, guess=None)
     assert rows(view) == before
 
 

@@ -215,7 +215,7 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: real(0))
 
 
 @pytest.fixture(autouse=True)
@@ -483,8 +483,8 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
-    for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, view.scene(view.state))
+    for name in (*view._parts, *view._looks):
+        traits = view.draw(name, view.scene(view.state))
         assert differing(traits or {"hidden": True}, first[name]) == [], name
 
 

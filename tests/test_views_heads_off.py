@@ -8,7 +8,7 @@ from messages import numbers
 
 from llmviz import Edits, ops, views
 from llmviz.experiments import random_heads
-from llmviz.views.the_loop.heads_off import N_SETS
+from llmviz.experiments.ablation import N_SETS
 
 TEXT = "The cat that I saw"
 
@@ -43,7 +43,7 @@ def test_a_guess_starts_it_and_is_answered_at_the_end(page):
     card = page.parts["card"]
     card.change(guess=2, committed=True)
     assert {2, n_changed(page)} <= {*numbers(card.verdict)}
-    card.ask_again()
+    card.change(committed=False, guess=None)
     card.committed = True  # once known, it is told at once
     assert numbers(card.verdict) == [n_changed(page)]
 
@@ -53,7 +53,7 @@ def test_a_guess_after_a_stop_starts_it_again(page):
         page.parts["card"].committed = True
         page.parts["each"].click()
         assert page.scene(page.state).status("each") == "stopped"
-        page.parts["card"].ask_again()
+        page.parts["card"].change(committed=False, guess=None)
         page.parts["card"].committed = True
         while page.scene(page.state).status("each") == "running":
             await asyncio.sleep(0.01)
@@ -69,7 +69,7 @@ def test_a_guess_that_cannot_be_starts_nothing(page):
 
 
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
-    monkeypatch.setattr("llmviz.views.the_loop.heads_off.SET_SIZES", (1, 2, 1000))
+    monkeypatch.setattr("llmviz.experiments.ablation.SET_SIZES", (1, 2, 1000))
     page = views.HeadsOff(tiny_model, TEXT)
     page.parts["card"].committed = True
     lines = enumerate(page.parts["map"].cell_text)

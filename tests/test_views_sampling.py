@@ -12,13 +12,14 @@ from messages import holding
 from llmviz import ops, sampling
 from llmviz.experiments import write_on
 from llmviz.experiments.answers import SUMS, is_right
+from llmviz.experiments.places import place
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.view import Refused
 from llmviz.views.sampling.sampler_cards import PRESETS
-from llmviz.views.sampling.written_text import how_sure, place, written_text
+from llmviz.views.sampling.written_text import how_sure, note_of, written_text
 
 TEXT = "The capital of France is"
 
@@ -67,8 +68,8 @@ def test_a_grid_of_sums_has_each_answer_in_its_place(tiny_model):
     assert np.isfinite(grid.values).sum() == 2 * 36
     logits = tiny_model.trace(" 3 + 2 = ").logits
     five, best = tiny_model.tokenizer.encode("5")[0], tiny_model.tokenizer.pieces([int(logits.argmax())])[0]
-    assert grid.values[2, 8 + 1] == pytest.approx(ops.softmax(logits)[five], rel=1e-4)
-    assert grid.cell_text[2][8 + 1].startswith(best.strip() or "·")
+    assert grid.values[2, 9 + 1] == pytest.approx(ops.softmax(logits)[five], rel=1e-4)
+    assert grid.cell_text[2][9 + 1].startswith(best.strip() or "·")
     right = [
         is_right(tiny_model, before + text, answer) for before in ("", " ") for text, answer in SUMS.items()
     ]
@@ -114,9 +115,10 @@ def test_the_cards_can_change_places(chain, trace):
 
 def test_a_page_holds_the_cards_in_every_order_and_one_setting_after_the_other(chain):
     states = chain.states()
+    assert len({state.order for state in states[:24]}) == 24  # of the cards that are on
     assert len({(state.order, state.on) for state in states}) >= 24 * 16
     assert {state.top_k for state in states} == {*range(1, 201)}
-    assert {state.temperature for state in states if state.top_k != 40} == {2.0}
+    assert {state.temperature for state in states if state.top_k not in (40, 50)} == {2.0}  # 50 is a preset's
 
 
 def test_a_preset_sets_every_card(chain, trace):
@@ -210,7 +212,7 @@ def test_repetition_is_marked_and_counted(tiny_model, trace):
     places = [place(tiny_model, trace.logits, Sampler(), token) for token in tokens]
     text = written_text(tiny_model, prompt, places)
     assert text["again"] == [5, 6, 7, 8, 9]
-    assert sum(note != place.note for note, place in zip(text["notes"], places, strict=True)) == 5
+    assert sum(note != note_of(place) for note, place in zip(text["notes"], places, strict=True)) == 5
     assert re.search(holding(7, "71%"), how_sure(prompt, places))
 
 
@@ -312,7 +314,7 @@ def test_a_side_that_has_ended_says_so_while_the_other_is_written(tiny_model, mo
         view.parts["write"].click()
         return at_first, now, repr(messages[1])
 
-    monkeypatch.setattr("llmviz.experiments.write_on", write)
+    monkeypatch.setattr("llmviz.experiments.places.write_on", write)
     at_first, now, stopped = asyncio.run(scene())
     assert re.search(holding(2), now[0])
     assert now[1] == at_first[1] != stopped
@@ -338,6 +340,8 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
 )
 def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
     text = "Yes.<|im_end|>" + "".join(f"<|im_start|>{role}\nwell<|im_end|>\n" for role in after)
-    monkeypatch.setattr("llmviz.experiments.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)]))
+    monkeypatch.setattr(
+        "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
+    )
     monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
     assert pictures.after_the_end(tiny_model.trace(TEXT)) == which

@@ -8,7 +8,8 @@ from messages import numbers
 
 from llmviz import Edits, Sampler
 from llmviz.experiments import probability_moved
-from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, SwitchedOff
+from llmviz.experiments.probabilities import OUTCOMES
+from llmviz.views.the_loop.switchboard import N_WRITTEN, PARTS, Switchboard, SwitchedOff
 
 TEXT = "The capital of France is"
 NO_ROPE = "Switch off position (RoPE) in every layer"
@@ -117,7 +118,7 @@ def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
     card.change(guess=3, committed=True)
     assert board.state.off_parts == ("rope",)
     if again == "guess again":
-        card.ask_again()
+        card.change(committed=False, guess=None)
     else:
         board.source.box.value = "Another text"
     assert not card.committed

@@ -13,7 +13,7 @@
     neurons                which neurons write, which fire at one word, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     journey                one turn of the loop, for a picture of all stages
-    writing, answers       what the model writes, and which answers are right
+    writing, places, answers   what the model writes, place by place, and which answers are right
     letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning, fine_tuned   what training changes
@@ -29,11 +29,15 @@ from .attention_behaviours import (
     attention_from,
     even_previous_token_score,
     head_behaviours,
+    head_pattern,
     overview,
     previous_token_scores,
+    query_row,
     random_heads,
     relative_change,
+    sharpest_head,
     strongest_heads,
+    switched,
 )
 from .attribution import (
     direct_logit_attribution,
@@ -48,8 +52,11 @@ from .attribution import (
 from .cost import cached_bytes, measure_cost
 from .induction import (
     ablate_each_earlier_head,
+    compose_each,
     conditions,
+    copying,
     copying_by_pass,
+    effects_of_earlier_heads,
     induction_score_of,
     induction_scores,
     measure_composition,
@@ -125,5 +132,6 @@ from .writing import (
     logits_after,
     tokens_to_message,
     write,
+    write_edited,
     write_on,
 )

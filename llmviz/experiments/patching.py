@@ -36,6 +36,11 @@ class Pair:
         """The likeliest next token of each."""
         return [int(run.logits.argmax()) for run in (self.trace, self.twin)]
 
+    def usual_probs(self) -> Float[np.ndarray, "2"]:
+        """Return the probability of both answers, each in its own run."""
+        both = zip((self.trace, self.twin), self.answers)
+        return np.array([ops.softmax(run.logits)[answer] for run, answer in both])
+
     def answer_probs(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
         """Return the probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
         model, tokens = self.trace.model, self.trace.tokens
@@ -121,6 +126,19 @@ def patch_heads(
             index_of(kind, index, n, negative=False)
         at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
     return Edits(at=at)
+
+
+def hold(trace: Trace, part: str, layers: Iterable[int]) -> Edits:
+    """Return edits under which a part gives, at all tokens, what it gives in this run of the same text.
+
+    part: "ffn_out" or "attention_out", in each of the layers.
+    """
+    blocks = {layer: trace.blocks[layer] for layer in layers}
+    outputs = {
+        layer: block.resid_post - block.resid_mid if part == "ffn_out" else block.resid_mid - block.resid_pre
+        for layer, block in blocks.items()
+    }
+    return Edits(at={(part, layer): partial(np.full_like, fill_value=out) for layer, out in outputs.items()})
 
 
 def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:

@@ -10,6 +10,14 @@ from llmviz.edits import Edits, index_of
 from llmviz.experiments.lens import AT_ONCE
 from llmviz.model import Model, Trace
 
+# What can happen to the likeliest token.
+OUTCOMES = (
+    "It stays the likeliest and keeps at least half of its probability",
+    "It stays the likeliest but loses more than half of its probability",
+    "Another token becomes the likeliest",
+    "The numbers grow too large to compute with, so there is no next token",
+)
+
 
 def probability(trace: Trace, token: int) -> float:
     """Return the probability of a token as the next one. ValueError if there is no such token."""
@@ -107,16 +115,19 @@ def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
     return int(probs.argmax()), float(probs[trace.logits.argmax()])
 
 
+def outcome(trace: Trace, edits: Edits) -> int:
+    """Say what happens to the likeliest token with these edits, as an index of `OUTCOMES`."""
+    after = likeliest_after(trace, edits)
+    if after is None:
+        return 3
+    first, p = after
+    if first != int(trace.logits.argmax()):
+        return 2
+    return 0 if p >= ops.softmax(trace.logits).max() / 2 else 1
+
+
 def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> bool:
     """Say whether, with these edits, another token is the likeliest to come next, or none as the numbers overflow."""
     trace = model.trace(text)
     after = likeliest_after(trace, edits)
     return after is None or after[0] != int(trace.logits.argmax())
-
-
-def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
-    """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
-    own, other = (" ".join(text.split()) for text in texts)
-    n = len(model.tokenizer.encode(f". {own}"))
-    after = [mean_surprise(model.trace(f"{before}. {own}"), last=n) for before in (own, other)]
-    return after[0] - after[1]

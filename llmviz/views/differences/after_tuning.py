@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from weakref import ref
@@ -12,13 +12,14 @@ import numpy as np
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
+from llmviz.experiments.fine_tuning import ORDINARY
 from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.state_fields import line, number
 from llmviz.views.kit.text_box import Reading, read
-from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this page."
@@ -36,11 +37,10 @@ class AfterTuning(View):
     def inputs(self) -> Hashable:
         return self.run.tuned and ref(self.run.tuned)
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        return scene.run.tuned is not None or part_ in ("message", *self.jobs, "progress")
-
     @shared
-    def tuned(self, scene: Scene) -> FineTuned | None:
+    def tuned(self, scene: Scene) -> FineTuned:
+        if scene.run.tuned is None:
+            raise NothingToShow(FIRST)
         return scene.run.tuned
 
     @shared
@@ -78,9 +78,7 @@ class BeforeAfter(AfterTuning):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.tuned is None:
-            return [FIRST]
-        return [scene.reading.message if scene.question else ""]
+        return [scene.reading.message if scene.tuned and scene.question else ""]
 
     @part(Table, "question", "before", "after", "nearest taught answer (words to change)")
     def table(self, scene: Scene) -> dict:
@@ -105,6 +103,8 @@ class BeforeAfter(AfterTuning):
 
     @sentences
     def findings(self, scene: Scene) -> list[str]:
+        if scene.run.tuned is None:
+            return []
         taught, untaught = [answer for _, answer in scene.tuned.examples], scene.tuned.answers.items()
         near = sum(fine_tuning.is_nearly(after, taught) for _, (_, after) in untaught)
         about = sum(fine_tuning.is_about(after, question) for question, (_, after) in untaught)
@@ -125,17 +125,16 @@ class Cost(GuessFirst):
 
         begun: str = line("Arr, that be", "Begun your way (… would be the country):", "min(600px, 98%)")
 
-    def __init__(self, tuning: FineTuning, texts: Mapping[str, str] = fine_tuning.ORDINARY, **options):
-        self.texts = dict(texts)
-        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in texts.values()])
+    def __init__(self, tuning: FineTuning, **options):
+        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in ORDINARY.values()])
         super().__init__(tuning, **options)
 
     def inputs(self) -> Hashable:
-        return self.run.tuned and ref(self.run.tuned), *self.texts.values()
+        return self.run.tuned and ref(self.run.tuned)
 
     def question(self, scene: Scene) -> str:
         return (
-            f"{', '.join(self.texts).capitalize()}, with nothing of the new manner in them: before the training they "
+            f"{', '.join(ORDINARY).capitalize()}, with nothing of the new manner in them: before the training they "
             f"surprise the model by {self.before:.2f} bits a token. And after it?"
         )
 
@@ -149,7 +148,7 @@ class Cost(GuessFirst):
 
     @job("begun")
     def measure(self, scene: Scene) -> Iterator[tuple[float, Costs | None]]:
-        return costs(scene.run.tuned, [*self.texts.values()], scene.begun)
+        return costs(scene.run.tuned, [*ORDINARY.values()], scene.begun)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -164,7 +163,7 @@ class Cost(GuessFirst):
 
     @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
     def ordinary(self, scene: Scene) -> dict:
-        return {"labels": [*self.texts], "values": scene.outcome.bits}
+        return {"labels": [*ORDINARY], "values": scene.outcome.bits}
 
     @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
     def capitals(self, scene: Scene) -> dict:
@@ -188,9 +187,6 @@ class Amount(AfterTuning):
         question: str = line("The moon is", "A question", WIDTH)
         amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25)
 
-    def __init__(self, tuning: FineTuning, question: str = "The moon is", **state):
-        super().__init__(tuning, question=question, **state)
-
     def needs(self, state: State) -> str | None:
         return "write" if self.run.tuned else None
 
@@ -213,14 +209,11 @@ class Amount(AfterTuning):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.tuned is None:
-            return [FIRST]
-        if scene.status("write") != "done":
+        if scene.tuned and scene.status("write") != "done":
             return [scene.reading.message or "Writing, always the likeliest token …"]
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
         return [scene.reading.message or usual]
 
     @part(Table, "", "what it writes")
-    def table(self, scene: Scene) -> dict | None:
-        texts = scene.result("write")
-        return texts and {"sections": {"": [*texts.items()]}}
+    def table(self, scene: Scene) -> dict:
+        return {"sections": {"": [*scene.known("write").items()]}}

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from llmviz.model import Model
+from llmviz import ops, sampling
+from llmviz.model import Model, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
-from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
 
@@ -29,7 +30,6 @@ class NextTokenBars(OfRows):
     """
 
     _static, _stage, _rows = "next_token_bars", "sampling", ("ids",)
-    _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
 
     pieces = Pieces()
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -66,7 +66,7 @@ class NextTokenBars(OfRows):
         return "; ".join(filter(None, [f"Likeliest next tokens: {', '.join(best)}", self._others()]))
 
     def _others(self) -> str:
-        return f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
+        return f"{percent(self.rest)} for {self.n_rest:,} other tokens" if self.n_rest else ""
 
     @traitlets.observe("selected", "ids")
     def _choose(self, _change):
@@ -89,7 +89,7 @@ def next_tokens(
     chosen: the token whose row is selected, if it has one. ValueError as for the picture.
     """
     probs = _distribution(probs, "probs")
-    ids = top(probs if ranked_by is None else ranked_by, n).tolist()
+    ids = ops.top(probs if ranked_by is None else ranked_by, n).tolist()
     shown, outline = probs[ids], None
     if before is not None:
         before = _distribution(before, "before")
@@ -103,7 +103,7 @@ def next_tokens(
         "probs": shown,
         "before": outline,
         "rest": max(0.0, float(probs.sum() - shown.sum())),
-        "n_rest": probs.size - len(ids),
+        "n_rest": int(np.count_nonzero(probs) - np.count_nonzero(shown)),
         "axis_max": next((end for end in _AXES if largest <= end), 1.0),
         "selected": ids.index(chosen) if chosen in ids else None,
     }
@@ -139,17 +139,23 @@ def chosen_token(part: str) -> Any:
     )
 
 
+def at_temperature(logits: np.ndarray, temperature: float) -> dict[str, Any]:
+    """Return arguments of `next_tokens` for logits [n_vocab] at a temperature, outlined as at temperature 1."""
+    probs, usual = (sampling.with_temperature(logits, t) for t in (temperature, 1))
+    # Near temperature 0 most tokens have no probability left to be ranked by.
+    return {"probs": probs, "before": None if temperature == 1 else usual, "ranked_by": logits}
+
+
+def likeliest(run: Trace) -> tuple[str, str]:
+    """Return the likeliest next token of a run, quoted, and its probability."""
+    token = int(run.logits.argmax())
+    return quote(run.model.tokenizer.pieces([token])[0]), percent(ops.softmax(run.logits)[token])
+
+
 def empty_bars(model: Model, **options) -> NextTokenBars:
     """Bars for a model's next token that wait for their first probabilities."""
     n = model.config.n_vocab
     return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)
-
-
-def top(probs: np.ndarray, n: int) -> np.ndarray:
-    """The indices of the `n` largest of `probs` [n_vocab], largest first, equal ones by index."""
-    n = min(n, probs.size)
-    best = np.argpartition(-probs, n - 1)[:n]
-    return best[np.lexsort((best, -probs[best]))]
 
 
 def _distribution(values, name: str) -> np.ndarray:

@@ -211,8 +211,8 @@ class Picture(Closable, anywidget.AnyWidget):
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
+    waiting: str = "nothing yet"  # the text form of one that is empty
     _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
-    _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
     def __init__(self, **traits):
@@ -220,8 +220,8 @@ class Picture(Closable, anywidget.AnyWidget):
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        if self._data:
-            self.observe(self._say_again, list(self._data))
+        # What a kind of picture adds to all pictures is what the summary is of; some name what the caption says.
+        self.observe(self._say_again, ["caption", *own.keys() - Picture.class_traits().keys()])
         self.observe(self.explain_again, "asked")
         self._say_again()
 
@@ -254,6 +254,12 @@ class Picture(Closable, anywidget.AnyWidget):
                 self._changing = False
             self._say_again()
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to draw yet; then neither `text` nor `headline` is asked."""
+        values = getattr(self, "values", 1)
+        return values is None or not np.size(values)
+
     def text(self) -> str:
         """Every number of the picture as plain text."""
         raise NotImplementedError
@@ -266,7 +272,7 @@ class Picture(Closable, anywidget.AnyWidget):
     def __repr__(self) -> str:
         if self.comm is None:
             return CLOSED
-        text = self.text()
+        text = self.waiting if self.is_empty else self.text()
         if len(text) <= PLAIN_LIMIT:
             return text
         return text[:PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n… and more: print(picture.text()) shows all of it"
@@ -277,7 +283,7 @@ class Picture(Closable, anywidget.AnyWidget):
     def _say_again(self, _change=None) -> None:
         if self._changing:
             return
-        self.summary = self.headline()
+        self.summary = self.waiting if self.is_empty else self.headline()
         if self.asked is not None:  # an open explanation must not go on telling old numbers
             self.explain_again()
 

@@ -35,7 +35,6 @@ class PipelineMap(Picture):
 
     _static = "pipeline_map"
     _by_page = ("picked",)
-    _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)
     picked = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)

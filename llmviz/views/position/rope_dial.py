@@ -19,7 +19,6 @@ class RopeDial(OfRows):
 
     _static, _rows = "rope_dial", ("q_hands",)
     _by_page = ("selected", "step")
-    _data = ("q_hands", "k_hands", "parts", "step", "q_name", "k_name", "q_position", "k_position")
 
     q_hands = Floats(ndim=(2,))
     k_hands = Floats(ndim=(2,))

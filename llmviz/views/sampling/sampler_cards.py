@@ -15,7 +15,7 @@ from llmviz import ops, sampling
 from llmviz.sampling import STEPS, Filtered
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token, top
+from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, lines
 from llmviz.views.kit.state_fields import number, replace, several
@@ -44,7 +44,6 @@ class SamplerCards(Picture):
 
     _static = "sampler_cards"
     _by_page = ("order", "on", "settings")
-    _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
@@ -100,7 +99,12 @@ class SamplerChain(View):
     arrangement = ("presets", "cards", "bars")
 
     def slices(self) -> Iterator[State]:
-        """Yield all orders of the cards with any of them on, and each setting along its line."""
+        """Yield all orders of the cards with any of them on, and each setting along its line.
+
+        First come the orders of those that are on now, and the presets: they are tried first.
+        """
+        yield from (replace(self.state, order=order) for order in permutations(STEPS))
+        yield from (self.choose(self.state, name) for name in PRESETS)
         for n, order in product(range(len(STEPS) + 1), permutations(STEPS)):
             yield from (replace(self.state, order=order, on=on) for on in combinations(STEPS, n))
         yield from self.along(*STEPS)
@@ -137,7 +141,7 @@ class SamplerChain(View):
 
     @part(SamplerCards, caption="The sampler, card by card")
     def cards(self, scene: Scene) -> dict:
-        likeliest = top(scene.left[0].probs, N_SHAPE)
+        likeliest = ops.top(scene.left[0].probs, N_SHAPE)
         cards = {
             "order": [*scene.order],
             "on": [*scene.on],
@@ -160,7 +164,9 @@ class SamplerChain(View):
             "n_vocab": scene.run.model.config.n_vocab,
         }
 
-    @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")
+    @bars_part(
+        "What is left to draw from, after the last card", n=15, before_label="the model’s own probability"
+    )
     def bars(self, scene: Scene) -> dict:
         return {
             "probs": scene.left[-1].probs,
@@ -171,4 +177,5 @@ class SamplerChain(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
+        steps = scene.steps or [("temperature", 1.0)]
+        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)

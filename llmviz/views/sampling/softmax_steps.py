@@ -22,7 +22,6 @@ class SoftmaxSteps(Picture):
     """
 
     _static, _stage = "softmax_steps", "sampling"
-    _data = ("pieces", "ranks", "values", "power_sum")
 
     pieces = Pieces()
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)

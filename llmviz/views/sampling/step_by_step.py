@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmviz.experiments.places import Place, place_after
 from llmviz.views.kit.state_fields import has_changed, picked, replace, selection
 from llmviz.views.kit.turns import AT_ONCE, Turns, ids
 from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.written_text import (
-    Place,
-    WrittenText,
-    explain_place,
-    how_sure,
-    place_after,
-    written_text,
-)
+from llmviz.views.sampling.written_text import WrittenText, explain_place, how_sure, written_text
 
 FIRST_TURNS = 10  # after a new text, by themselves
 
@@ -75,7 +69,7 @@ class StepByStep(Turns):
     @part(
         WrittenText,
         chooses=True,
-        caption="The text as it grows. Dashed: the likeliest token was drawn. Point at a token to see the others",
+        caption="The text as it grows. ✓: the likeliest token was drawn. Point at a token to see the others",
     )
     def text(self, scene: Scene) -> dict:
         text = written_text(scene.run.model, scene.run.tokens, scene.places)
