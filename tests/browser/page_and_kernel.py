@@ -216,6 +216,7 @@ def play(one) -> int:
         n += show_all(cell)
         for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
             if control.is_visible() and control.is_enabled():
+                one.evaluate("document.querySelector('.told')?.replaceChildren()")
                 move(control)
                 settle(one)
                 n += 1
@@ -223,7 +224,6 @@ def play(one) -> int:
                 place = control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText")
                 is_in_picture = control.evaluate("el => el.closest('figure') !== null")
                 assert is_in_picture or told in ([], [""]), (told, place)
-                assert is_in_picture or one.locator(".put-back").count() == 0, place
     return n
 
 
