@@ -20,14 +20,14 @@ MAX_LENGTH = 400_000
 def read(name: str) -> str:
     """Read a text of 200,000 to 400,000 characters, its parts separated by blank lines.
 
-    ValueError if there is no such text. FileNotFoundError where this Python lacks its manual or its library's source.
+    ValueError if there is no such text. FileNotFoundError if this Python lacks its manual or its library's source.
     """
     if name not in NAMES:
         raise ValueError(f"there is no text {name!r}; the texts are {', '.join(NAMES)}")
     if name in WRITTEN:
         return path_of(name).read_text("utf-8")
     try:
-        if name == "python manual":  # what help("for") and the like print, a part for each topic
+        if name == "python manual":  # what help("for") and similar calls print, a part for each topic
             parts = [part for _, part in sorted(importlib.import_module("pydoc_data.topics").topics.items())]
         else:
             parts = [inspect.getsource(importlib.import_module(module)) for module in MODULES.split()]
