@@ -261,7 +261,7 @@ def _explain_pip(said: list[str]) -> Exception:
     if any(sign in line.lower() for line in complaints for sign in _NETWORK_SIGNS):
         return ModelDownloadError(
             "The model could not be downloaded, because the network could not be reached or failed (pip "
-            f"said: {quoted}). Check the connection and run this again; once fetched, no network is needed."
+            f"said: {quoted}). Check the connection and run this again; once the model is here, no network is needed."
         )
     return ModelDownloadError(f"The model could not be downloaded (pip said: {quoted}).")
 

@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cases",
         type=Path,
         metavar="FILE",
-        help="your own cases: texts with blank lines between them, a word on each line, or {name: case} in a .json file",
+        help="your own cases: texts between blank lines, a word on each line, or {name: case} in a .json file",
     )
     parser.add_argument("--write", action="store_true", help="store the results of these pages")
     parser.add_argument(
