@@ -92,6 +92,6 @@ def check(port: int, say: Callable[[str], object] = print) -> None:
                 return
             else:
                 say(
-                    "No phone has opened the page yet. Is it in the same network, with mobile data off? A firewall or "
+                    "No phone has come yet. Is it in the same network, with mobile data off? A firewall or "
                     "the network itself may block it: docs/teaching.md says what to try."
                 )
