@@ -43,7 +43,7 @@ def test_a_guess_starts_it_and_is_answered_at_the_end(page):
     card = page.parts["card"]
     card.change(guess=2, committed=True)
     assert {2, n_changed(page)} <= {*numbers(card.verdict)}
-    card.ask_again()
+    card.change(committed=False, guess=None)
     card.committed = True  # once known, it is told at once
     assert numbers(card.verdict) == [n_changed(page)]
 
@@ -53,7 +53,7 @@ def test_a_guess_after_a_stop_starts_it_again(page):
         page.parts["card"].committed = True
         page.parts["each"].click()
         assert page.scene(page.state).status("each") == "stopped"
-        page.parts["card"].ask_again()
+        page.parts["card"].change(committed=False, guess=None)
         page.parts["card"].committed = True
         while page.scene(page.state).status("each") == "running":
             await asyncio.sleep(0.01)

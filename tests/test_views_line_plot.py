@@ -40,7 +40,7 @@ from llmviz.views import LinePlot
     ],
 )
 def test_every_point_is_said(plot, words):
-    assert [" ".join(line.split()) for line in LinePlot(waiting="later", **plot).text().splitlines()] == words
+    assert [" ".join(line.split()) for line in repr(LinePlot(waiting="later", **plot)).splitlines()] == words
 
 
 def test_the_summary_says_ends_and_highest_point_or_the_selected_one():

@@ -5,6 +5,7 @@ import pytest
 
 from llmviz import Edits, attention, experiments
 from llmviz.views.attention import TwoHeads
+from llmviz.views.kit.view import Refused
 
 READER, N = (2, 1), 8
 
@@ -70,22 +71,21 @@ def test_what_is_cut_has_its_name_when_it_is_cut(tiny_model):
     assert "K-composition" in pair.caption
 
 
-def test_another_row_or_reader_takes_the_results_away_and_keeps_the_writer(view):
+def test_another_row_takes_the_results_away_and_keeps_the_writer_that_was_clicked(view):
     grid, pair = view.parts["grid"], view.parts["pair"]
     view.parts["each_off"].click()
     writer, before = scene(view).writing, pair.totals.copy()
     grid.selected = [2, 3]  # a later head is no writer
     assert tuple(grid.selected) == scene(view).writing == writer
-    view.parts["new_row"].click()
-    assert scene(view).writing == writer
+    grid.selected = [0, int(writer == (0, 0))]
+    clicked, before = scene(view).writing, pair.totals.copy()
+    assert clicked == tuple(grid.selected) != writer
+    view.controls["seed"].value += 1
+    assert scene(view).writing == clicked
     assert not np.array_equal(before, pair.totals)
     assert grid.layout.display == "none"
-    reader = next(head for head in scene(view).readers_scores if head != READER)
-    view.parts["readers"].value = reader
-    assert scene(view).writing == (writer if writer[0] < reader[0] else None)
 
 
-def test_a_reader_in_the_first_layer_has_no_writer(tiny_model):
-    view = TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))
-    assert scene(view).writing is None
-    assert view.parts["each_off"].disabled
+def test_a_reader_in_the_first_layer_is_refused(tiny_model):
+    with pytest.raises(Refused):
+        TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))
