@@ -109,7 +109,7 @@ MUTANTS = {
     "a page starts somewhere": (
         VIEW,
         "(self.state, *self.slices())",
-        "self.slices()",
+        "[*self.slices()][::-1]",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
@@ -160,11 +160,7 @@ MUTANTS = {
         "scene.run, WHAT[self.state.what]",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
-    "does it matter: the table reads the state before": (
-        MATTER,
-        "[HEADS.index(scene.which)]",
-        "[HEADS.index(self.state.which)]",
-    ),
+    "does it matter: the bar stands nowhere": (MATTER, '("progress",), "table"', '"table"'),
     "why there: the page's selection is ignored": (
         WHY,
         'selection("strip")',

@@ -9,8 +9,8 @@ import traitlets
 from messages import holding
 
 from llmviz import Edits, experiments, ops
+from llmviz.edits import put
 from llmviz.views import attention as pictures
-from llmviz.views.attention.does_it_matter import HEADS
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
@@ -185,28 +185,23 @@ def number(model):
 
 def test_of_heads_that_attend_as_much_one_matters(number):
     view = pictures.DoesItMatter(number, committed=True)
-    table, (own, theirs) = view.parts["table"], range(2)
     assert scene(view).heads[:2] == [(26, 0), (13, 8)]
-    unchanged, off, patched, random, _ = table.values
-    assert view.parts["card"].answer == pytest.approx(100 * off[theirs])
-    assert patched[theirs] > off[theirs] > 10 * random[theirs]
-    assert patched[theirs] > patched[own]
-    view.controls["which"].value = HEADS[1]
-    assert view.state.committed  # the same question
-    assert table.values[2, theirs] > 0.1
-    view.controls["which"].value = HEADS[2]
-    np.testing.assert_allclose(table.values[:, theirs], unchanged[theirs], atol=0.002)
+    unchanged, three, first, second, _, random = view.parts["table"].values
+    assert view.parts["card"].answer == pytest.approx(100 * three[0])
+    assert three[1] > three[0] > 10 * random[0]
+    assert first[1] > 0.1
+    np.testing.assert_allclose(second, unchanged, atol=0.002)
 
 
 def test_each_row_is_a_run_with_heads_changed_at_the_last_token(number, model):
-    view = pictures.DoesItMatter(number, which=HEADS[1], committed=True)
+    view = pictures.DoesItMatter(number, committed=True)
     pair = number.trace
     z = pair.trace.blocks[26].attention.z.copy()
-    for row, given in ((1, 0), (2, pair.twin.blocks[26].attention.z[0, -1])):
+    for way, given in enumerate((0, pair.twin.blocks[26].attention.z[0, -1])):
         z[0, -1] = given
         run = model.trace(pair.trace.tokens, Edits(at={("z", 26): lambda _: z.copy()}))
-        wanted = ops.softmax(run.logits)[pair.answers]
-        np.testing.assert_allclose(view.parts["table"].values[row, :2], wanted, rtol=2e-3)
+        wanted = ops.softmax(run.logits)[pair.answers[1]]
+        np.testing.assert_allclose(view.parts["table"].values[2, way], wanted, rtol=2e-3)
 
     def hidden(pattern):
         pattern[:, -1, 1] = 0
@@ -243,6 +238,11 @@ def test_one_score_is_opened(model):
         assert (sum(parts), total) == pytest.approx((above, above), abs=1e-3)
     assert pictures.KINDS[pictures.kind_of_largest_part(trace, 18, 6)] == pictures.KINDS[1]
     assert re.search("river.*attention 16.*seven", pictures.score_explanation(trace, 18, 6))
+    block = trace.blocks[16]
+    added = np.delete(block.resid_mid - block.resid_pre, 2, axis=0)
+    edits = Edits(at={("attention_out", 16): put(added.mean(axis=0), positions=2)})
+    in_a_run = trace.model.trace(trace.tokens, edits).blocks[18].attention.pattern[6, -1, 2]
+    assert percent(in_a_run) in said(view)
     view.parts["strip"].selected = 4
     assert bars.titles[0].startswith("Key \u2068“·guitar”")
 

@@ -8,7 +8,7 @@ from messages import numbers
 
 from llmviz import Edits, ops, views
 from llmviz.experiments import random_heads
-from llmviz.views.the_loop.heads_off import N_SETS
+from llmviz.experiments.ablation import N_SETS
 
 TEXT = "The cat that I saw"
 
@@ -69,7 +69,7 @@ def test_a_guess_that_cannot_be_starts_nothing(page):
 
 
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
-    monkeypatch.setattr("llmviz.views.the_loop.heads_off.SET_SIZES", (1, 2, 1000))
+    monkeypatch.setattr("llmviz.experiments.ablation.SET_SIZES", (1, 2, 1000))
     page = views.HeadsOff(tiny_model, TEXT)
     page.parts["card"].committed = True
     lines = enumerate(page.parts["map"].cell_text)

@@ -11,10 +11,10 @@ from messages import holding, numbers
 from traitlets import TraitError
 
 from llmviz import Edits, Sampler, embeddings, experiments, ops, views
+from llmviz.experiments.order import NOTHING, positions_to_swap
 from llmviz.views import position as pictures
 from llmviz.views.kit.numbers import percent
 from llmviz.views.position.shuffled_head import cut
-from llmviz.views.position.swap import NOTHING, positions_to_swap
 from llmviz.views.position.switches import SETTINGS
 
 PAGE = Path(__file__).parents[1] / "notebooks" / "03_position.ipynb"

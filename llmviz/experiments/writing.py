@@ -11,6 +11,8 @@ from llmviz.model import Edits, Model, Step, Trace
 from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
+N_GREEDY, N_ANSWER = 40, 60  # tokens of a greedy text, and of an answer
+AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
 RUN = 4  # so many tokens in a row that appeared before count as a repetition
 
 
@@ -86,17 +88,23 @@ def write(
     return Written(tuple(prompt), tuple(tokens), np.array(likeliest, bool), np.array(end_probs, np.float32))
 
 
+@kept_with()
+def greedy_repetition(trace: Trace) -> float:
+    """Measure which share of a greedy continuation is in a run of tokens that the text had before, from 0 to 1."""
+    return write(trace.model, trace.tokens, N_GREEDY).repetition(N_GREEDY)
+
+
 def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
     """Count the likeliest tokens among n that are drawn at temperature 1, or among those up to the end token."""
     return int(write(trace.model, trace.tokens, n, temperature=1, seed=seed).likeliest.sum())
 
 
-def gain_from_copies(model: Model, written: Written) -> float:
+def gain_from_copies(model: Model, written: Written, instead: Sequence[int] | None = None) -> float:
     """Measure how much likelier a repetition is because of its earlier rounds: the mean gain in probability.
 
     The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
     the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a
-    circle.
+    circle. instead: tokens that are read in the place of the earlier turns.
     """
     tokens = list(written.tokens)
     latest: dict[tuple[int, ...], int] = {}
@@ -112,12 +120,13 @@ def gain_from_copies(model: Model, written: Written) -> float:
     start = last + 1 - max(back[last], RUN)
     places = [i for i in back if start + RUN - 1 <= i <= last]
 
-    def probs(first: int) -> np.ndarray:
-        """Read the probabilities of the tokens at `places`, with what is written from `first` on after the prompt."""
-        logits = model.trace([*written.prompt, *tokens[first : last + 1]]).all_logits()
-        return np.array([ops.softmax(logits[len(written.prompt) + i - first - 1])[tokens[i]] for i in places])
+    def probs(before: Sequence[int]) -> np.ndarray:
+        """Read the probabilities of the tokens at `places`, with these between the prompt and the last turn."""
+        text = [*written.prompt, *before, *tokens[start : last + 1]]
+        logits, turn = model.trace(text).all_logits(), len(written.prompt) + len(before)
+        return np.array([ops.softmax(logits[turn + i - start - 1])[tokens[i]] for i in places])
 
-    return float((probs(0) - probs(start)).mean())
+    return float((probs(tokens[:start] if instead is None else instead) - probs(())).mean())
 
 
 # --- in a chat --------------------------------------------------------------------------------------------------------
@@ -138,6 +147,23 @@ def added_by_template(model: Model, question: str) -> list[int]:
 def answer(model: Model, question: str, n: int) -> Written:
     """Write the answer to a question in the template, always the likeliest token: up to `n` of them."""
     return write(model, asked(model, question), n)
+
+
+@kept_with()
+def after_the_end(trace: Trace) -> int:
+    """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
+
+    ValueError where the answer doesn't end in time.
+    """
+    tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
+    question = asked(trace.model, tokenizer.decode(trace.tokens))
+    steps = write_on(trace.model, question, N_ANSWER, greedy, past_end=True)
+    _, end, rest = tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
+    if not end:
+        raise ValueError(f"the answer doesn't end within {N_ANSWER} tokens")
+    roles = [f"<|im_start|>{role}" for role in ("assistant", "user")]
+    opened = [role for role in sorted(roles, key=rest.find) if role in rest]
+    return roles.index(opened[0]) if opened else len(roles)
 
 
 def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 40) -> int | None:
