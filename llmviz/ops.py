@@ -1,4 +1,4 @@
-"""Softmax, RMSNorm, SiLU and top-n, a matrix product, and a check of shapes, for all stages.
+"""Softmax, RMSNorm and SiLU, which the stages use, a matrix product, the largest values, and a check of shapes.
 
 softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become probabilities
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length

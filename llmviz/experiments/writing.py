@@ -100,7 +100,7 @@ def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
 
 
 def gain_from_copies(model: Model, written: Written, instead: Sequence[int] | None = None) -> float:
-    """Measure how much likelier a repetition is because of its earlier rounds: the mean gain in probability.
+    """Measure how much likelier a repetition is because of its earlier turns: the mean gain in probability.
 
     The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
     the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a
