@@ -4,6 +4,7 @@ The default model is found, fetched and converted as for a reader (`LLMVIZ_MODEL
 all workers share one memory-mapped cache. Tiny models keep their cache in a temporary folder.
 """
 
+import asyncio
 import functools
 import os
 from collections.abc import Callable
@@ -115,6 +116,13 @@ def trace_with_a_long_column(tiny_model):
 
     vector = np.linspace(-300, 300, tiny_model.config.d_model)
     return tiny_model.trace("the cat sat on the dog", llmviz.Edits(resid={(1, 1): vector}))
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    """What runs in the background of a view never waits."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: sleep(0))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import traitlets
 from messages import holding
+from widget_tree import said, scene
 
 from llmviz import Edits, experiments, ops
 from llmviz.views import attention as pictures
@@ -16,15 +17,6 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
 
 CAT = "The cat that I saw yesterday was sleeping"
-
-
-def said(view, name="message") -> str:
-    """Return what a part says, without the marks that hold quoted pieces together."""
-    return repr(view.parts[name]).replace("−", "-").replace("\u2068", "").replace("\u2069", "")
-
-
-def scene(view):
-    return view.scene(view.state)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
+from widget_tree import until
 
 from llmviz.views import Prompt
 from llmviz.views.kit import measurements
@@ -11,6 +12,7 @@ from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import View, job, part
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
 ENDED = []  # how far each count came, with the first token of its text
 
 
@@ -61,12 +63,6 @@ class Counting(View):
         return None if number_read is None else {"sentences": [f"{number_read} read"]}
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
-
-
 @pytest.fixture
 def prompt(tiny_model):
     return Prompt(tiny_model, "The cat")
@@ -75,14 +71,6 @@ def prompt(tiny_model):
 def shown(view, name):
     widget = view.parts[name]
     return "hidden" if widget.layout.display == "none" else getattr(widget, "description", repr(widget))
-
-
-async def until(condition):
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came")
 
 
 def test_where_nothing_waits_all_is_done_at_once(prompt):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from widget_tree import scene
 
 from llmviz import Edits, attention, experiments
 from llmviz.views.attention import TwoHeads
@@ -14,10 +15,6 @@ pytestmark = pytest.mark.usefixtures("nothing_measured")
 @pytest.fixture
 def view(tiny_model):
     return TwoHeads(tiny_model, n=N, reader=READER)
-
-
-def scene(view):
-    return view.scene(view.state)
 
 
 def score(view, edits=None) -> float:
