@@ -2,23 +2,17 @@
 
 import asyncio
 import functools
-import itertools
 import re
 
 import numpy as np
 import pytest
 from messages import holding, numbers
+from widget_tree import until
 
 from llmviz import experiments, ops, training
-from llmviz.edits import Edits
 from llmviz.experiments import gradients, learning
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.text_statistics import (
-    copied_characters,
-    counting_pairs,
-    longest_copy,
-    split_by_repeats,
-)
+from llmviz.experiments.text_statistics import counting_pairs, longest_copy
 from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
@@ -77,47 +71,6 @@ def test_a_text_that_is_too_short_is_a_sentence(typed):
     assert not made.parts["train"].disabled
 
 
-# --- what learning is held against ---
-
-
-def test_counting_pairs():
-    """In a text of one word again and again the next piece is known; new pieces are a surprise."""
-    model = trained(TEXT).trace.snapshots[0].model
-    learned, held_out = TEXT, "The cat sees the owl"
-    bits = counting_pairs(model, learned, held_out)
-    tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
-    assert len(bits) == len(b) - 1
-    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
-    single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
-    expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
-    assert bits[0] == pytest.approx(-np.log2(expected))
-    assert counting_pairs(model, learned, "zzzzz").min() > bits.mean()
-
-
-def test_repeated_letters():
-    marked = copied_characters("xx abcdef yy abc", "zz abcdef zz", n=6)
-    assert "".join(np.where(marked, "#", ".")) == "..########......"
-    assert not copied_characters("abc", "abcabc", n=6).any()
-
-
-@pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
-def test_split_by_repeats(learned):
-    """In bytes: where letters are cut into pieces, too."""
-    model = trained(TEXT).trace.model
-    text = "🙂 Grüße! " * 3 + DOG + learned[:60]
-    share, bits = split_by_repeats(model, learned, text)
-    assert bits.shape == (2, 2)
-    assert 0 < share < 1
-    again, bits = split_by_repeats(model, text, text)
-    assert again == 1
-    assert np.isnan(bits[:, 1]).all()
-    n = model.config.n_ctx
-    short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
-    assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
-        experiments.token_surprise(model.trace(short)).mean()
-    )
-
-
 # --- training ---
 
 
@@ -173,14 +126,6 @@ def test_the_control_is_drawn_beside():
         own_column, of_first = zip(*(row[1:] for row in figures.sections[""]))
         assert list(of_first) == [row[1] for row in control.parts["figures"].sections[""]]
         assert own_column != of_first
-
-
-async def until(condition, seconds: float = 120):
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never came")
 
 
 def test_a_stopped_training_goes_on_or_begins_anew():
@@ -351,17 +296,6 @@ def test_nothing_to_compare_is_said():
 # --- the map ---
 
 
-def test_kinds_of_pieces():
-    pieces = [" the", "ing", " The", "42", "\n\n", "."]
-    assert [learning.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
-
-
-def test_neighbours_of_ones_own_kind():
-    rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
-    assert learning.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
-    assert learning.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
-
-
 def test_the_map_follows_the_training():
     made = own(TEXT, steps=1)
     view = pictures.TokenMap(made)
@@ -386,18 +320,3 @@ def test_the_table_and_the_counts_are_compared(monkeypatch, share, answer):
     monkeypatch.setattr(learning, "shares_without_training", lambda *_: (0.3, 0.5))
     monkeypatch.setattr(learning, "share_of_own_kind", lambda *_: share)
     assert pictures.better_sorted(trained(TEXT).trace) == answer
-
-
-def test_what_each_part_brings():
-    made = trained(TEXT).trace
-    texts = learning.windows(made.model, made.held_out)
-    plain, nothing, _ = learning.ablate_each_part(made.model, texts)
-
-    def surprise(edits):
-        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
-
-    assert plain == pytest.approx(surprise(Edits()))
-    assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
-    same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
-    assert np.abs(usual).max() < 0.1
