@@ -208,15 +208,9 @@ MOST_PLACES = 100  # of a part that are tried
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
-    "unchecked", "nothing_measured"
+    "unchecked", "nothing_measured", "no_pauses"
 )  # the engine's own tests check the shapes
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
 
 
 @pytest.fixture(autouse=True)
@@ -238,6 +232,12 @@ def two_countries(monkeypatch):
     write = functools.partial(learning.write_tokens, n=8)
     for module in ("experiments.training_run", "views.differences.pretraining"):
         monkeypatch.setattr(f"llmviz.{module}.write_tokens", write)
+
+
+@pytest.fixture
+def view(tiny_model, make):
+    """One of `each_view`, on the first text."""
+    return make(views.Prompt(tiny_model, TEXT))
 
 
 def again(view):
@@ -480,8 +480,7 @@ class Unreadable(dict):
 
 
 @each_view
-def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_drawing_reads_no_widget_and_is_the_same_each_time(view):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name, draw in (view._parts | view._looks).items():
@@ -490,8 +489,7 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
 
 
 @each_view
-def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_state_that_cannot_be_is_refused_and_changes_nothing(view):
     before, shown = view.state, screen(view)
     for name, declared in view._fields.items():
         hostile = [value for value in HOSTILE if not declared.accepts(value, view)]
@@ -506,8 +504,7 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
 
 
 @each_view
-def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_control_can_hold_what_its_field_accepts(view):
     before = view.state
     for name, control in view.controls.items():
         declared = view._fields[name]
@@ -519,8 +516,7 @@ def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
 
 
 @each_view
-def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_what_cannot_be_drawn_changes_nothing(view, monkeypatch):
 
     def fails(_view, scene):
         raise ArithmeticError(scene.state)
@@ -539,8 +535,7 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
 
 
 @each_view
-def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_no_value_that_a_page_sends_breaks_it(view):
     for widget in (view.parts | view.controls).values():
         traits = (*getattr(widget, "_by_page", ("value", "index")), "asked")
         for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
@@ -589,8 +584,7 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
 
 
 @each_view
-def test_the_page_sets_only_what_it_may(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_the_page_sets_only_what_it_may(view):
     for part in view.parts.values():
         if isinstance(part, Picture):
             for trait in {*part.keys} - {*part._by_page, "asked"}:
@@ -601,8 +595,7 @@ def test_the_page_sets_only_what_it_may(tiny_model, make):
 
 
 @each_view
-def test_a_page_holds_states_that_can_be(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_page_holds_states_that_can_be(view):
     states = view.states()
     assert states[0] == view.state
     assert len(states) == len(set(states)) <= MOST_STATES
@@ -643,8 +636,7 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
 
 
 @each_view
-def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_change_is_one_message_a_widget(view, monkeypatch):
     sent = []
     for name, widget in (view.parts | view.controls).items():
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
@@ -669,8 +661,7 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 
 
 @each_view
-def test_any_text_reaches_every_part(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_any_text_reaches_every_part(view):
     typed = [
         control
         for control in view.controls.values()
@@ -680,13 +671,13 @@ def test_any_text_reaches_every_part(tiny_model, make):
         for text in BAD_TEXTS:
             box.value = text
             assert_drawn_anew_it_is_the_same(view)
+            assert repr(view).strip()  # a picture, or a sentence
             for part in {*view.parts.values()} - {box}:
                 json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 
 
 @each_view
-def test_the_text_form_has_every_picture_and_nothing_private(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_the_text_form_has_every_picture_and_nothing_private(view):
     for button in buttons(view).values():
         button.click()
     for name, widget in view.parts.items():
