@@ -95,43 +95,43 @@ def small_model():
 def of_fact(kind, **values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
 
-    def make(prompt, **state):
+    def make(prompt):
         fact = ffn.Fact(prompt, "a")
         fact.goes_with_its_followers()
-        return kind(fact, **{**values, **state})
+        return kind(fact, **values)
 
     return make
 
 
 def in_table(kind, *words):
     """A view of words in a model's table."""
-    return lambda prompt, **state: kind(prompt.language_model, *words, **state)
+    return lambda prompt: kind(prompt.language_model, *words)
 
 
 VIEWS = {
     "example": Example,
     "temperature": sampling.TemperatureExplorer,
-    "writing": lambda prompt, **state: sampling.Writing(prompt, **{"n": 4, **state}),
-    "chat end": lambda prompt, **state: sampling.ChatEnd(prompt, **{"n": 4, **state}),
+    "writing": lambda prompt: sampling.Writing(prompt, n=4),
+    "chat end": lambda prompt: sampling.ChatEnd(prompt, n=4),
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "journey": views.Journey,
-    "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
-    "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
+    "stage tour": lambda prompt: views.StageTour(prompt.language_model, prompt),
+    "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
     "clocks": position.Clocks,
     "two hands": position.TwoHands,
-    "unordered set": lambda prompt, **state: position.UnorderedSet(prompt, " cat", " mat", **state),
+    "unordered set": lambda prompt: position.UnorderedSet(prompt, " cat", " mat"),
     "shuffled head": position.ShuffledHead,
     "one back": position.OneBack,
-    "swap": lambda prompt, **state: position.SwapWords(prompt, " cat", " mat", **state),
+    "swap": lambda prompt: position.SwapWords(prompt, " cat", " mat"),
     "positions": position.PositionSwitches,
-    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
-    "heads off": lambda prompt, **_: views.HeadsOff(prompt.language_model, prompt, committed=True),
-    "guess card": lambda prompt, **_: views.Predict(
+    "text box": lambda prompt: views.Prompt(prompt.language_model, prompt.state.text),
+    "heads off": lambda prompt: views.HeadsOff(prompt.language_model, prompt, committed=True),
+    "guess card": lambda prompt: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),
-    "guess card with options": lambda prompt, **_: views.Predict(
+    "guess card with options": lambda prompt: views.Predict(
         lambda run: f"Which of {len(run.tokens)}?",
         lambda run: run.pieces[:3],
         answer=lambda run: run.pieces[-1],
@@ -143,19 +143,19 @@ VIEWS = {
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
-    "one head by hand": lambda prompt, **state: attention.HeadByHand(prompt, **{"layer": 1, **state}),
-    "one FFN by hand": lambda prompt, **state: ffn.FFNByHand(prompt, **{"layer": 1, **state}),
+    "one head by hand": lambda prompt: attention.HeadByHand(prompt, layer=1),
+    "one FFN by hand": lambda prompt: ffn.FFNByHand(prompt, layer=1),
     "head explorer": attention.HeadExplorer,
     "sink": attention.Sink,
     "induction": lambda prompt: attention.Induction(prompt.language_model, n=8, off=2),
     "does it matter": of_fact(attention.DoesItMatter, committed=True),
-    "why there": lambda prompt, **state: attention.WhyThere(prompt, **{"layer": 2, "head": 1, **state}),
+    "why there": lambda prompt: attention.WhyThere(prompt, layer=2, head=1),
     "noun pair": lambda prompt: attention.NounPair(prompt, "a", 2),
     "cost": lambda prompt: attention.Cost(prompt.language_model, lengths=(4, 5, 6, 7, 8)),
     "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
-    "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
-    "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
+    "parameters": lambda prompt: differences.Parameters(prompt.language_model),
+    "memory": lambda prompt: differences.Memory(prompt.language_model, 8e9),
     "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(
         prompt.language_model, SOME_CLAIMS, committed=True
     ),
@@ -189,18 +189,16 @@ VIEWS = {
 VIEWS |= {
     "logit": ffn.LogitTakenApart,
     "article neuron": ffn.ArticleNeuron,
-    "word neurons": lambda prompt, **state: ffn.WordNeurons(
-        prompt, **{"words": "cat, dog", "committed": True, **state}
-    ),
+    "word neurons": lambda prompt: ffn.WordNeurons(prompt, words="cat, dog", committed=True),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
     "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
-    "languages": lambda prompt, **state: tokenization.LanguageExplorer(
-        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, **state
+    "languages": lambda prompt: tokenization.LanguageExplorer(
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}
     ),
-    "letters": lambda prompt, **state: tokenization.LettersExplorer(
-        prompt.language_model, "How many?", about=1, kinds=[0, 1], **{"committed": True} | state
+    "letters": lambda prompt: tokenization.LettersExplorer(
+        prompt.language_model, "How many?", about=1, kinds=[0, 1], committed=True
     ),
 }
 OPENED = {"bar"}  # a click takes it apart, and selects nothing
