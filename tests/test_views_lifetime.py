@@ -8,6 +8,7 @@ import weakref
 import ipywidgets
 import pytest
 import traitlets
+from widget_tree import until
 
 from llmviz import views
 from llmviz.views.attention import HeadExplorer
@@ -139,13 +140,11 @@ def test_what_runs_is_stopped():
 
     async def scene():
         task = view.beside(work())
-        await asyncio.sleep(0.01)
+        await until(lambda: steps)
         view.close()
-        await asyncio.sleep(0.01)
-        assert task.cancelled()
+        await until(task.cancelled)
 
     asyncio.run(scene())
-    assert steps
 
 
 def test_what_goes_wrong_beside_is_not_swallowed():
@@ -160,7 +159,7 @@ def test_what_goes_wrong_beside_is_not_swallowed():
             raise KeyError("wrong")
 
         Explorer().beside(work())
-        await asyncio.sleep(0.01)
+        await until(lambda: failed)
 
     asyncio.run(scene())
     assert [str(one) for one in failed] == ["'wrong'"]

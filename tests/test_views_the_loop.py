@@ -25,28 +25,19 @@ def press(loop, *names):
         loop.parts[name].click()
 
 
-def test_shows_the_probabilities_of_its_text(loop, tiny_model):
-    probs, bars = Sampler().probs(tiny_model.trace(TEXT).logits), loop.parts["bars"]
+def test_the_bars_are_those_of_the_text_at_a_temperature_with_the_unchanged_as_outlines(loop, tiny_model):
+    logits, bars = tiny_model.trace(TEXT).logits, loop.parts["bars"]
     assert ids(loop) == tiny_model.tokenizer.encode(TEXT)
-    assert bars.ids[0] == probs.argmax()
-    np.testing.assert_allclose(bars.probs[0], probs.max(), rtol=1e-6)
-    np.testing.assert_allclose(bars.probs.sum() + bars.rest, 1, atol=1e-5)
-
-
-def test_the_temperature_moves_the_bars_and_leaves_an_outline(loop):
-    temperature, bars = loop.controls["temperature"], loop.parts["bars"]
-    at_one = dict(zip(bars.ids, bars.probs))
-    temperature.value = 0.5
-    logits = loop.trace.logits / 0.5
-    shares = np.exp(logits - logits.max())
-    np.testing.assert_allclose(bars.probs, shares[bars.ids] / shares.sum(), rtol=1e-4)
-    np.testing.assert_allclose(bars.before, [at_one[token] for token in bars.ids], rtol=1e-5)
-    temperature.value = 0.05
-    assert bars.ids == np.argsort(-loop.trace.logits, kind="stable")[: len(bars.ids)].tolist()
-    temperature.value = 0.0
-    assert (bars.probs[0], bars.rest) == (1, 0)
-    temperature.value = 1.0
-    assert bars.before is None
+    for temperature in (1.0, 0.5, 0.05, 0.0, 1.0):
+        loop.controls["temperature"].value = temperature
+        powers = np.exp((logits - logits.max()) / max(temperature, 1e-9))
+        probs = powers / powers.sum()
+        assert bars.ids == np.argsort(-logits, kind="stable")[: len(bars.ids)].tolist()
+        np.testing.assert_allclose(bars.probs, probs[bars.ids], rtol=1e-4, atol=1e-30)
+        assert bars.rest == pytest.approx(1 - probs[bars.ids].sum(), abs=1e-5)
+        assert (bars.before is None) == (temperature == 1)
+    loop.controls["temperature"].value = 0.5
+    np.testing.assert_allclose(bars.before, Sampler().probs(logits)[bars.ids], rtol=1e-5)
 
 
 def test_pick_one_appends_one_token(loop, tiny_model):
