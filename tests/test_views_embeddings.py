@@ -15,7 +15,6 @@ from llmviz.experiments.words import pairs_of, word_ids
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.cosine import EDGES, FIRST, RANDOM, SECOND
-from llmviz.views.embeddings.rows import Rows
 from llmviz.views.embeddings.senses import NAMES
 from llmviz.views.embeddings.two_arrows import geometry
 from llmviz.views.embeddings.word_map import looks_of
@@ -62,16 +61,6 @@ def test_what_is_no_token_gets_a_sentence(model, typed):
     assert len(word.problem) < 250
 
 
-def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_token(model):
-    view = pictures.NeighbourExplorer(model, "xylophone")
-    near, button, refusal = (view.parts[name] for name in ("nearest", "take_first", "refusal"))
-    assert re.search(holding(2, "·xyl ophone"), refusal.sentences[0])
-    assert (near.layout.display, button.layout.display) == ("none", None)
-    button.click()
-    assert "·xyl" in near.caption
-    assert (near.layout.display, button.layout.display, refusal.sentences) == ("", "none", [])
-
-
 def test_a_page_holds_the_words_that_its_text_names(model):
     cosines, neighbours = (
         pictures.CosineExplorer(model, "king", "banana"),
@@ -109,17 +98,6 @@ def test_rows_follow_the_text_and_the_selected_token(model):
     np.testing.assert_array_equal(row.values, first)  # the same row wherever the word stands
     prompt.box.value = "Hi"
     assert strip.selected == 0
-
-
-def test_a_box_subtracts_the_average_row_in_its_own_picture(model):
-    rows = Rows(model, centred=True)
-    np.testing.assert_allclose(rows.W_E.mean(axis=0), 0, atol=1e-5)
-    for view in (pictures.CosineExplorer(model, "king", "queen"), pictures.NeighbourExplorer(model, "dog")):
-        before = repr(view)
-        view.controls["centred"].value = True
-        assert rows.note in repr(view)
-        view.controls["centred"].value = False
-        assert repr(view) == before
 
 
 def test_a_cosine_is_held_against_either_word_and_against_random_pairs(model):

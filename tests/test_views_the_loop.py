@@ -1,7 +1,5 @@
 """The front page without a browser: its controls are moved by setting their traits."""
 
-import asyncio
-
 import numpy as np
 import pytest
 from messages import numbers
@@ -67,25 +65,6 @@ def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
     assert ids(loop) == loop.run.tokens
     press(loop, "write")
     assert ids(loop)[len(loop.run.tokens) :] != first
-
-
-def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
-    async def scene():
-        press(loop, "write")
-        while len(ids(loop)) < len(loop.run.tokens) + 3:
-            await asyncio.sleep(0.001)
-        press(loop, "stop")
-        written = len(loop.state.written)
-        await asyncio.sleep(0.05)
-        assert 3 <= len(loop.state.written) == written < 30
-        press(loop, "write")
-        await asyncio.sleep(0.02)
-        loop.source.box.value = "Another text"
-        await asyncio.sleep(0.05)
-
-    asyncio.run(scene())
-    assert ids(loop) == tiny_model.tokenizer.encode("Another text")
-    assert not loop.busy
 
 
 def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
