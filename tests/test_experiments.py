@@ -1289,11 +1289,24 @@ def test_how_many_words_are_changed():
     assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 
 
-def test_an_answer_ends_where_the_model_ends_it(tiny_model):
-    weights = random_weights(replace(tiny_model.config, n_ctx=1024), vocabulary=tiny_model.weights.vocabulary)
-    chat = Model(weights)
+@pytest.fixture
+def chat(tiny_model):
+    """A tiny model from noise, with room for a conversation."""
+    config, vocabulary = replace(tiny_model.config, n_ctx=1024), tiny_model.weights.vocabulary
+    return Model(random_weights(config, vocabulary=vocabulary))
+
+
+def test_an_answer_ends_where_the_model_ends_it(chat):
     *_, whole = fine_tuning.writing(chat, experiments.asked(chat, "abc"), 4)
     assert fine_tuning.answer_text(chat, "abc", 4) == whole
+
+
+def test_a_training_changes_the_ffns_of_some_layers(chat):
+    *_, last = training.finetune(chat, fine_tuning.conversations((("a", "b c"), ("d", "e"))), steps=3)
+    assert fine_tuning.n_trained(chat) == sum(low.down.size + low.up.size for low in last.update.values())
+    layers = zip(chat.weights.layers, training.updated(chat, last.update).weights.layers)
+    changed = {n for n, (old, new) in enumerate(layers) if not np.array_equal(old.W_down, new.W_down)}
+    assert changed == {layer for layer, _ in last.update}
 
 
 def test_many_answers_at_once_are_the_answers_one_by_one(model):

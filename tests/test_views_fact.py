@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from messages import holding, numbers
 
-from llmviz import Edits, experiments, ops, views
+from llmviz import Edits, experiments, ops
 from llmviz.experiments import Pair, fact_mover_head, facts
 from llmviz.experiments.facts import CAPITALS
 from llmviz.experiments.patch_map import same_answer
@@ -166,16 +166,6 @@ def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):
     np.testing.assert_allclose(values[1, 2], wanted, rtol=1e-3)
     with pytest.raises(ValueError, match="8 and 7"):
         replace(pair, twin=tiny_model.trace("the cat sat on the"))
-
-
-def test_the_control_keeps_the_answer(fact, model):
-    for text, word in (("The capital of France is", "Germany"), ("People in Greece speak", "Japan")):
-        pair = pictures.Fact(views.Prompt(model, text), word).trace
-        control = same_answer(pair)
-        differs = np.flatnonzero(np.not_equal(control.tokens, pair.trace.tokens))
-        assert len(differs) == 1
-        assert differs[0] not in (pair.subject, len(pair.trace.tokens) - 1)
-        assert control.logits.argmax() == pair.answers[0]
 
 
 def test_the_text_form_has_every_number(fact):

@@ -1,9 +1,7 @@
 """Position's pictures: the numbers they are given, and what their controls do."""
 
-import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +9,13 @@ from messages import holding, numbers
 from traitlets import TraitError
 from widget_tree import said
 
-from llmviz import Edits, Sampler, embeddings, experiments, ops, views
+from llmviz import Edits, Sampler, experiments, ops, views
 from llmviz.views import position as pictures
 from llmviz.views.kit.numbers import percent
 from llmviz.views.position.shuffled_head import cut
 from llmviz.views.position.swap import NOTHING, positions_to_swap
 from llmviz.views.position.switches import SETTINGS
 
-PAGE = Path(__file__).parents[1] / "notebooks" / "03_position.ipynb"
 CAT = "The cat that I saw yesterday was sleeping"
 OWNERS = "Tom has a dog and Anna has a cat. Tom has a"
 EXCHANGED = "Tom has a cat and Anna has a dog. Tom has a"
@@ -120,16 +117,6 @@ def test_the_set_is_the_same_and_the_prediction_is_not(model):
     assert strip.ids == model.tokenizer.encode(EXCHANGED)
     dog = Sampler().probs(model.trace(strip.ids).logits)[model.tokenizer.encode(" dog")[0]]
     assert percent(dog) in said(view)
-
-
-@pytest.mark.parametrize("text", [OWNERS, "Once there was a king. " * 80], ids=["short", "long"])
-def test_the_set_made_by_hand_on_the_page(model, capsys, text):
-    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(PAGE.read_text("utf-8"))["cells"]}
-    exec(
-        cells["pos-07"],
-        {"np": np, "embeddings": embeddings, "prompt": views.Prompt(model, text), "model": model},
-    )
-    assert capsys.readouterr().out.endswith(" True\n")
 
 
 def test_a_shuffled_head_is_the_models_own(model):

@@ -60,13 +60,6 @@ def test_each_line_is_its_own_run(tiny_model):
     np.testing.assert_allclose(pair.here[0], expected, rtol=1e-4)
 
 
-def test_what_is_cut_has_its_name_when_it_is_cut(tiny_model):
-    pair = TwoHeads(tiny_model, n=N, reader=READER, writer=(0, 2)).parts["pair"]
-    assert "K-composition" not in pair.caption
-    pair.selected = pair.cuts.index("k")
-    assert "K-composition" in pair.caption
-
-
 def test_another_row_or_reader_takes_the_results_away_and_keeps_the_writer(view):
     grid, pair = view.parts["grid"], view.parts["pair"]
     view.parts["each_off"].click()
