@@ -9,6 +9,7 @@ from messages import holding
 from widget_tree import said, scene
 
 from llmviz import Edits, experiments, ops
+from llmviz import attention as stage
 from llmviz.views import attention as pictures
 from llmviz.views.attention.does_it_matter import HEADS
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
@@ -268,3 +269,78 @@ def test_cost_is_measured_when_asked(tiny_model, model, nothing_measured):
     assert re.search(holding(64, f"{on:.0f}", f"{off:.0f}", f"{off / on:.0f}"), said(view))
     # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
     assert re.search(holding("46", "138"), said(pictures.Cost(model)))
+
+
+# --- two heads that make one skill ---
+
+
+READER, N = (2, 1), 8
+
+
+@pytest.fixture
+def two_heads(tiny_model, nothing_measured):
+    return pictures.TwoHeads(tiny_model, n=N, reader=READER)
+
+
+def score(view, edits=None) -> float:
+    run = view.run.trace(scene(view).row.tokens, edits)
+    return stage.induction_score(run.blocks[READER[0]].attention.pattern, run.tokens)[READER[1]]
+
+
+def test_each_earlier_head_is_off_alone_and_the_worst_becomes_the_writer(two_heads):
+    grid, pair = two_heads.parts["grid"], two_heads.parts["pair"]
+    assert grid.layout.display == pair.layout.display == "none"  # before a head is chosen
+    two_heads.parts["each_off"].click()
+    effect = scene(two_heads).known("each_off")
+    for layer, head in np.ndindex(READER[0], 6):
+        alone = score(two_heads, Edits(head={(layer, head): 0})) - score(two_heads)
+        assert effect[layer, head] == pytest.approx(alone, abs=1e-5)
+    assert np.isnan(effect[READER[0] :]).all()
+    assert tuple(grid.selected) == np.unravel_index(np.nanargmin(effect), effect.shape)
+    assert grid.layout.display == pair.layout.display == ""
+
+
+def test_each_line_is_its_own_run(tiny_model, nothing_measured):
+    writer = (0, 2)
+    view = pictures.TwoHeads(tiny_model, n=N, reader=READER, writer=writer)
+    pair, row = view.parts["pair"], scene(view).row
+    assert len(row.tokens) == 2 * len(set(row.tokens)) == 2 * N
+    assert pair.cuts == ["", "writer", "k", "q", "v", "other"]
+    paths = [experiments.patch_path(row, writer, READER, into) for into in "kqv"]
+    runs = [None, Edits(head={writer: 0}), *paths]
+    for edits, (shown, right) in zip(runs, pair.totals):
+        assert shown == pytest.approx(score(view, edits), abs=1e-5)
+        copied = experiments.token_probs(tiny_model.trace(row.tokens, edits), last=N - 1)
+        assert right == pytest.approx(copied.mean(), rel=1e-4)
+    others = experiments.random_heads((READER[0], 6), 3, [writer], view.state.seed)
+    mean = np.mean([score(view, Edits(head={head: 0})) for head in others])
+    assert pair.totals[-1, 0] == pytest.approx(mean, abs=1e-5)
+    strip = view.parts["strip"]
+    np.testing.assert_allclose(strip.weights[1:], experiments.token_probs(row)[N:], rtol=1e-5)
+    strip.selected = 3
+    assert pair.pieces == [row.pieces[i] for i in (2, 3, 1)]
+    written, read = (row.blocks[layer].attention.pattern[head] for layer, head in (writer, READER))
+    right = experiments.token_probs(row)[N + 2]
+    expected = [written[3, 2], read[N + 2, 3], right, written[N + 2, N + 1]]
+    np.testing.assert_allclose(pair.here[0], expected, rtol=1e-4)
+
+
+def test_another_row_or_reader_takes_the_results_away_and_keeps_the_writer(two_heads):
+    grid, pair = two_heads.parts["grid"], two_heads.parts["pair"]
+    two_heads.parts["each_off"].click()
+    writer, before = scene(two_heads).writing, pair.totals.copy()
+    grid.selected = [2, 3]  # a later head is no writer
+    assert tuple(grid.selected) == scene(two_heads).writing == writer
+    two_heads.parts["new_row"].click()
+    assert scene(two_heads).writing == writer
+    assert not np.array_equal(before, pair.totals)
+    assert grid.layout.display == "none"
+    reader = next(head for head in scene(two_heads).readers_scores if head != READER)
+    two_heads.parts["readers"].value = reader
+    assert scene(two_heads).writing == (writer if writer[0] < reader[0] else None)
+
+
+def test_a_reader_in_the_first_layer_has_no_writer(tiny_model):
+    view = pictures.TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))
+    assert scene(view).writing is None
+    assert view.parts["each_off"].disabled
