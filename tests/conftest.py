@@ -107,6 +107,12 @@ def tiny_model(load_tiny):
     return load_tiny("grouped")
 
 
+@pytest.fixture
+def tiny_chat(tiny_model):
+    """Another one, with room for a conversation."""
+    return tiny_gguf.with_room_to_talk(tiny_model)
+
+
 @pytest.fixture(scope="session")
 def trace_with_a_long_column(tiny_model):
     """A run in which the second column is far longer than the others, as a resting place is."""

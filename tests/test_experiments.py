@@ -34,7 +34,7 @@ from llmviz.experiments.order import moved_by_shuffling
 from llmviz.experiments.published import PUBLISHED
 from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
-from llmviz.weights import random_weights, stored
+from llmviz.weights import stored
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 STORY = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
@@ -1289,22 +1289,17 @@ def test_how_many_words_are_changed():
     assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 
 
-@pytest.fixture
-def chat(tiny_model):
-    """A tiny model from noise, with room for a conversation."""
-    config, vocabulary = replace(tiny_model.config, n_ctx=1024), tiny_model.weights.vocabulary
-    return Model(random_weights(config, vocabulary=vocabulary))
+def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
+    *_, whole = fine_tuning.writing(tiny_chat, experiments.asked(tiny_chat, "abc"), 4)
+    assert fine_tuning.answer_text(tiny_chat, "abc", 4) == whole
 
 
-def test_an_answer_ends_where_the_model_ends_it(chat):
-    *_, whole = fine_tuning.writing(chat, experiments.asked(chat, "abc"), 4)
-    assert fine_tuning.answer_text(chat, "abc", 4) == whole
-
-
-def test_a_training_changes_the_ffns_of_some_layers(chat):
-    *_, last = training.finetune(chat, fine_tuning.conversations((("a", "b c"), ("d", "e"))), steps=3)
-    assert fine_tuning.n_trained(chat) == sum(low.down.size + low.up.size for low in last.update.values())
-    layers = zip(chat.weights.layers, training.updated(chat, last.update).weights.layers)
+def test_a_training_changes_the_ffns_of_some_layers(tiny_chat):
+    *_, last = training.finetune(tiny_chat, fine_tuning.conversations((("a", "b c"), ("d", "e"))), steps=3)
+    assert fine_tuning.n_trained(tiny_chat) == sum(
+        low.down.size + low.up.size for low in last.update.values()
+    )
+    layers = zip(tiny_chat.weights.layers, training.updated(tiny_chat, last.update).weights.layers)
     changed = {n for n, (old, new) in enumerate(layers) if not np.array_equal(old.W_down, new.W_down)}
     assert changed == {layer for layer, _ in last.update}
 

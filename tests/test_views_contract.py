@@ -18,6 +18,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from example_view import Example
+from tiny_gguf import with_room_to_talk
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
@@ -25,7 +26,6 @@ from llmviz import training, views
 from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
-from llmviz.model import Model
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
@@ -33,18 +33,23 @@ from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
-from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "09")}
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
+def followed(view):
+    """A view that is closed with the one that follows it."""
+    view.goes_with_its_followers()
+    return view
+
+
 def pretraining(_prompt=None):
     """A training at work, kept with another one."""
-    control = Pretraining(OWN)
-    control.goes_with_its_followers()
-    return Pretraining(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
+    return Pretraining(
+        OWN, own=LESSON, steps=4, control=followed(Pretraining(OWN)), lesson=(OWN, LESSON, 4, 0, 1)
+    )
 
 
 def at_once(make, *arguments, **options):
@@ -54,33 +59,18 @@ def at_once(make, *arguments, **options):
 
 
 def trained():
-    """A training that is done, and goes with the view that follows it."""
-    source = at_once(pretraining)
-    source.goes_with_its_followers()
-    return source
+    """A training that is done."""
+    return followed(at_once(pretraining))
 
 
 TAUGHT = {"examples": (("a", "b c"), ("d", "e"), ("f", "g")), "steps": 3}
 
 
-def chat(prompt):
-    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
-    weights = prompt.language_model.weights
-    return Model(random_weights(replace(weights.config, n_ctx=1024), vocabulary=weights.vocabulary))
-
-
 def tuning(prompt):
-    """A tuning that has been done, and goes with the view that follows it."""
-    source = at_once(differences.FineTuning, chat(prompt), committed=True, **TAUGHT)
-    source.goes_with_its_followers()
-    return source
-
-
-def one_parameter():
-    """The surprise at a text, which goes with the view that follows it."""
-    source = differences.OneParameter(small_model(), "The cat")
-    source.goes_with_its_followers()
-    return source
+    """A tuning that has been done."""
+    return followed(
+        at_once(differences.FineTuning, with_room_to_talk(prompt.language_model), committed=True, **TAUGHT)
+    )
 
 
 def two_sizes():
@@ -94,13 +84,7 @@ def small_model():
 
 def of_fact(kind, **values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
-
-    def make(prompt):
-        fact = ffn.Fact(prompt, "a")
-        fact.goes_with_its_followers()
-        return kind(fact, **values)
-
-    return make
+    return lambda prompt: kind(followed(ffn.Fact(prompt, "a")), **values)
 
 
 def in_table(kind, *words):
@@ -160,13 +144,17 @@ VIEWS = {
         prompt.language_model, SOME_CLAIMS, committed=True
     ),
     "pretraining": pretraining,
-    "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
+    "fine-tuning": lambda prompt: differences.FineTuning(
+        with_room_to_talk(prompt.language_model), committed=True, **TAUGHT
+    ),
     "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
     "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
     "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
-    "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
+    "one fact": lambda prompt: differences.OneFact(with_room_to_talk(prompt.language_model), committed=True),
     "one parameter": lambda prompt: differences.OneParameter(small_model(), "The cat"),
-    "gradient step": lambda prompt: differences.GradientStep(one_parameter(), committed=True),
+    "gradient step": lambda prompt: differences.GradientStep(
+        followed(differences.OneParameter(small_model(), "The cat")), committed=True
+    ),
     "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
     "authorship": lambda prompt: differences.Authorship(trained(), trained(), committed=True),
     "map of tokens": lambda prompt: differences.TokenMap(trained()),

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +10,11 @@ from widget_tree import said, scene
 
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
-from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
 from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
 from llmviz.views.kit.text_box import read
-from llmviz.weights import random_weights
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
 
@@ -39,13 +36,6 @@ def tuned(tuning):
     """The same, trained."""
     tuning.parts["begin"].click()
     return tuning
-
-
-@pytest.fixture
-def tiny_chat(load_tiny):
-    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
-    tiny = load_tiny("grouped")
-    return Model(random_weights(replace(tiny.config, n_ctx=1024), vocabulary=tiny.weights.vocabulary))
 
 
 # --- the table, and the training ---
