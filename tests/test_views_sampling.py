@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from messages import holding
-from widget_tree import scene
+from widget_tree import said, scene
 
 from llmviz import ops, sampling
 from llmviz.experiments.answers import SUMS, is_right
@@ -196,14 +196,6 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, order):
     assert len(written(loop)) == 1
 
 
-def test_first_choices_are_counted_and_foretold(loop, tiny_model):
-    step(loop, 5)
-    n, tokens = len(loop.source.tokens), [*loop.source.tokens, *written(loop)]
-    first = int((tiny_model.trace(tokens).all_logits()[n - 1 : -1].argmax(axis=1) == tokens[n:]).sum())
-    assert re.search(holding(5, first), repr(loop.parts["message"]))
-    assert pictures.first_choices(loop.run, 5) == first
-
-
 def test_repetition_is_marked_and_counted(tiny_model, trace):
     prompt, tokens = [5, 6, 7, 8], [9, 5, 6, 7, 8, 9, 10]
     places = [place(tiny_model, trace.logits, Sampler(), token) for token in tokens]
@@ -224,6 +216,7 @@ def test_the_first_turns_are_taken_by_themselves(tiny_model):
         )
         assert hits == np.flatnonzero(likeliest == written(view)).tolist()
         assert len(hits) == pictures.first_choices(view.run, 10)
+        assert re.search(holding(len(written(view)), len(hits)), said(view))
         view.source.box.value = "the dog"
 
 
