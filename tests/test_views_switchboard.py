@@ -58,6 +58,14 @@ def test_writes_what_generate_writes(board, tiny_model):
     assert board.parts["after"].ids == switched
 
 
+def test_everything_on_again(board):
+    switch_off(board, "rope")
+    board.parts["everything_on"].click()
+    assert board.state == board.State()
+    assert board.parts["bars"].before is None
+    assert board.parts["after"].layout.display == "none"
+
+
 def test_a_page_holds_each_switch_off_on_its_own_and_each_experiment(board):
     board.become(replace(board.state, off_parts=("rope", "norm")))
     off = [(*state.off_parts, *state.off_cells) for state in board.states() if not state.committed]
@@ -92,7 +100,7 @@ def test_the_answer_compares_an_ffn_with_the_first(board, tiny_model):
     assert numbers(board.parts["card"].explained) == pytest.approx(percent, abs=0.06)
 
 
-@pytest.mark.parametrize("again", ["guess again", "another text", "another experiment", "everything on"])
+@pytest.mark.parametrize("again", ["guess again", "another text", "another experiment"])
 def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
     card, experiment = board.parts["card"], board.controls["experiment"]
     experiment.value = NO_ROPE
@@ -102,14 +110,11 @@ def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
         card.ask_again()
     elif again == "another text":
         board.source.box.value = "Another text"
-    elif again == "another experiment":
-        experiment.value = [*board.experiments][-1]
     else:
-        board.parts["everything_on"].click()
+        experiment.value = [*board.experiments][-1]
     assert (card.committed, card.guess, card.answer_text) == (False, None, "")
     assert board.state.off_parts == ()
     assert board.parts["bars"].before is None
-    assert board.parts["after"].layout.display == "none"
 
 
 @pytest.mark.slow
