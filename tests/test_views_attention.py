@@ -45,10 +45,8 @@ def by_hand(cat):
 
 
 def test_the_steps_lead_from_products_to_the_stream(by_hand, cat):
-    block, (products, steps, values, stream) = (
-        cat.blocks[13],
-        (by_hand.parts[n] for n in ("products", "steps", "values", "stream")),
-    )
+    block, parts = cat.blocks[13], by_hand.parts
+    products, steps, values, stream = (parts[n] for n in ("products", "steps", "values", "stream"))
     q, k = block.q[8, 6], block.k[2, 1]  # “was” attends most to “cat”
     np.testing.assert_array_equal(products.values, [q, k, q * k])
     np.testing.assert_allclose(products.values[2].sum() / 8, block.attention.scores[8, 6, 1], rtol=1e-5)
@@ -104,10 +102,8 @@ def test_by_hand_takes_a_run_with_a_vector_put_into_it(tiny_model):
 
 def test_grid_sliders_map_and_arcs_go_together(cat):
     view = pictures.HeadExplorer(cat, layer=13, head=8, query=6)
-    (layer, head, hide_first), (grid, map_, arcs) = (
-        view.controls.values(),
-        (view.parts[n] for n in ("grid", "map", "arcs")),
-    )
+    layer, head, hide_first = view.controls.values()
+    grid, map_, arcs = (view.parts[n] for n in ("grid", "map", "arcs"))
     grid.selected = [21, 7]
     assert (layer.value, head.value) == (21, 7)
     pattern = cat.blocks[21].attention.pattern[7]

@@ -553,11 +553,8 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
                 continue
             await settled(view)  # a picture that waits for a job shows what it showed before
             taken = []
-            places = (
-                values_of_picture(part, "selected")
-                if isinstance(part, Picture) and part.has_trait("selected") and "selected" in part._by_page
-                else []
-            )
+            by_page = isinstance(part, Picture) and part.has_trait("selected") and "selected" in part._by_page
+            places = values_of_picture(part, "selected") if by_page else []
             for place in [place for place in places if place is not None][:MOST_PLACES]:
                 before = view.state
                 part.set_state({"selected": place})

@@ -62,10 +62,8 @@ def test_what_is_no_token_gets_a_sentence(model, typed):
 
 
 def test_a_page_holds_the_words_that_its_text_names(model):
-    cosines, neighbours = (
-        pictures.CosineExplorer(model, "king", "banana"),
-        pictures.NeighbourExplorer(model, "hot"),
-    )
+    cosines = pictures.CosineExplorer(model, "king", "banana")
+    neighbours = pictures.NeighbourExplorer(model, "hot")
     assert (
         {"king", "banana", "cat", "mouse"} < {*cosines.values_on_page("a")} < {*cosines.values_on_page("b")}
     )
@@ -204,11 +202,7 @@ def test_arithmetic_is_counted_beside_its_controls(model):
 
 def test_one_word_in_two_senses(model):
     view = pictures.SenseExplorer(model)
-    boxes, curves, word = (
-        [view.controls[name] for name in view.controls],
-        view.parts["curves"],
-        view.parts["word"],
-    )
+    boxes, curves, word = [*view.controls.values()], view.parts["curves"], view.parts["word"]
     pairs = "1 and 2", "1 and 3", "3 and 4", "1 and 4"
     assert (word.value, curves.names) == ("bank", [*map("{} ({})".format, NAMES, pairs)])
     same, other, _, unlike = curves.values
