@@ -248,10 +248,10 @@ def _explain_pip(said: list[str]) -> Exception:
         )
     if any(os.strerror(errno.ENOSPC) in line for line in said):
         return _disk_full()
-    complaints = [line for line in said if line.startswith(("ERROR:", "WARNING:"))]
+    complaints = [line for line in said if line.startswith(("ERROR:", "WARNING:", "×"))]
     if not complaints or any(line.startswith("Traceback") for line in said):
         complaints += said[-1:]
-    quoted = complaints[-1].removeprefix("ERROR:").strip() if complaints else "nothing"
+    quoted = complaints[-1].removeprefix("ERROR:").lstrip("× ") if complaints else "nothing"
     if any(sign in line.lower() for line in complaints for sign in _NETWORK_SIGNS):
         return ModelDownloadError(
             "The model could not be fetched, because the network could not be reached or broke off (pip "

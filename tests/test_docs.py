@@ -66,6 +66,19 @@ def test_the_paths_of_the_architecture_exist(path):
     assert (ROOT / path).exists()
 
 
+def test_what_contributing_names_exists_but_for_its_examples():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    paths = {*re.findall(r"\b(?:llmviz|tests|docs)/[\w./]*\w", text)}
+    assert len(paths) > 15
+    assert [path for path in sorted(paths) if "coverage" not in path and not (ROOT / path).exists()] == []
+    for name, file in [
+        *(("VIEWS", "test_views_contract.py"), ("SAMPLE", "test_claims.py")),
+        ("CLAIMS_OF_PAGES", "test_imports.py"),
+    ]:
+        assert f"`{name}`" in text
+        assert f"\n{name} = " in (ROOT / "tests" / file).read_text("utf-8")
+
+
 def test_the_documents_that_a_file_names_exist():
     files = [path for folder in ("llmviz", "tests", "docs") for path in (ROOT / folder).rglob("*.*")]
     texts = [path.read_text("utf-8") for path in files if path.suffix in (".py", ".md", ".js", ".css")]

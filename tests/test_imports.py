@@ -13,7 +13,10 @@ MODULES = {
     for path in sorted((ROOT / "llmviz").rglob("*.py"))
 }
 STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
-DIFFERENCES_CLAIMS = tuple(f"differences_{part}" for part in ("text", "size", "finetuning", "series"))
+CLAIMS_OF_PAGES = (
+    *("the_loop", *STAGES),
+    *("differences_text", "differences_size", "differences_finetuning", "differences_series"),
+)
 
 # A page's claims measure by experiments, on any stage.
 CLAIMS_MAY_KNOW = {
@@ -143,12 +146,12 @@ MAY_KNOW = {
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
-    "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", *DIFFERENCES_CLAIMS, "claim")},
+    "claims": {f"claims.{name}" for name in (*CLAIMS_OF_PAGES, "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model", "reuse"},
     "claims.stored": {"download", "claims.claim"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", *DIFFERENCES_CLAIMS)},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in CLAIMS_OF_PAGES},
     "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
     # the stages backwards, composed
     "training": {
@@ -184,7 +187,7 @@ MAY_KNOW = {
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
-        *("classroom.lessons", "claims.cases"),
+        *("classroom.lessons", "claims.cases", "page.write"),
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
     "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.page_table

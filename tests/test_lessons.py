@@ -36,10 +36,11 @@ from llmviz.views.attention.does_it_matter import N_DRAWS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
-PLANS = [
-    part for part in GUIDE.split("\n## ") if re.search(r"^\| 0–\d", part, re.MULTILINE)
-]  # of each lesson
-ASK, SHOWS, SAY = 2, 3, 4  # columns of a plan
+PLANS = [steps for _, steps in worksheets.lessons_in(GUIDE)]  # of each lesson
+# "2. **5–12, projector.** …", up to the next step or to what is not indented.
+STEP = re.compile(r"^\d+\. \*\*(\d+)–(\d+), (?:projector|phones)\.\*\* .*\n(?: +\S.*\n)*", re.MULTILINE)
+ASK, SHOWS, SAY, THEN = "Ask:", "It shows:", "They may say:", "Then:"  # what begins a line of a step
+STRAWBERRY = "“But strawberry is right!”"
 LOOP = 4  # the lesson of 90 minutes
 QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
 TOO_LATE = lessons.too_late(("token", "before"))
@@ -65,10 +66,11 @@ def told(name: str, i: int) -> str:
     return " ".join(option.explanation for option in LESSONS[name].questions[i].options)
 
 
-def step(lesson: int, minute: int, column: int = SHOWS) -> str:
-    """A cell of a plan: of the lesson with this number, and the step that begins at this minute."""
-    (row,) = re.findall(rf"^\| {minute}–\d+ \|.*", PLANS[lesson - 1], re.MULTILINE)
-    return row.split("|")[column + 1]
+def step(lesson: int, minute: int, part: str = SHOWS) -> str:
+    """What a lesson says after a word such as "Ask:" in the step that begins at this minute."""
+    (text,) = [found[0] for found in STEP.finditer(PLANS[lesson - 1]) if int(found[1]) == minute]
+    (line,) = [line for line in text.split("\n   * ") if line.startswith(f"**{part}**")]
+    return line.removeprefix(f"**{part}**")
 
 
 # --- their form ---
@@ -536,11 +538,25 @@ def test_the_teacher_sees_counts_and_right_answers_only_when_asked(teacher):
 def sheets(model, tmp_path_factory):
     """Each sheet's two pages: questions, answers."""
     files = worksheets.write_all(model, tmp_path_factory.mktemp("sheets") / "new")
-    assert [file.stem for file in files] == [f"worksheet_{name}" for name in LESSONS]
+    plans = [f"lesson_{number}" for number in range(1, len(PLANS) + 1)]
+    assert [file.stem for file in files] == [*plans, *(f"worksheet_{name}" for name in LESSONS)]
     return {
         name: [html.unescape(part) for part in file.read_text("utf-8").split("<main>")[1:]]
-        for name, file in zip(LESSONS, files)
+        for name, file in zip(LESSONS, files[len(plans) :])
     }
+
+
+def test_the_page_of_a_lesson_has_the_steps_of_the_guide():
+    assert len(PLANS) == 4
+    for title, plan in worksheets.lessons_in(GUIDE):
+        page = worksheets.steps_page(title, plan)
+        assert f"<h1>{title}</h1>" in page
+        assert page.count("<ol>") == 1
+        assert page.count("<li>") == len(re.findall(r"^ *(?:\d+\.|\*) ", plan, re.MULTILINE)) > 20
+        assert not re.search(r"""(?:src|href)=|url\(|@import|\]\(|\*\*""", page)
+        shown = html.unescape(re.sub(r"<[^<>]+>", " ", page.split("</header>")[1]))
+        written = re.sub(r"^\d+\.|\]\([^)]*\)", " ", plan, flags=re.MULTILINE)
+        assert re.findall(r"[\w.]+", shown) == re.findall(r"[\w.]+", written)
 
 
 def test_a_sheet_has_room_for_guesses_and_its_answers_on_another_page(sheets):
@@ -625,7 +641,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
-        "only the second",
+        *("only the first", "only the second", "letters in a word"),
         *(
             "Show me",
             "Lock in my guess",
@@ -643,25 +659,28 @@ def test_the_guide_names_controls_and_texts_that_exist():
         assert re.search(rf"[\"“]{re.escape(control)}[\"”]", views + scripts), control
     for when in lessons.WHEN:
         assert f"*{ACTIONS[when]}*" in GUIDE
-    for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):
+    texts = re.findall(r"the page's (?:text|sentence)\s+`([^`]+)`", GUIDE)
+    assert len(texts) == len(PLANS)
+    for text in texts:
         assert any(
             json.dumps(text, ensure_ascii=False)[1:-1] in notebook for notebook in notebooks.values()
         ), text
 
 
 def test_the_minutes_of_a_lesson_have_no_gap():
-    tables = [
-        [tuple(map(int, minutes)) for minutes in re.findall(r"^\| (\d+)–(\d+) \|", part, re.MULTILINE)]
-        for part in GUIDE.split("\n## ")
-    ]
-    tables = [table for table in tables if table]
-    assert [table[-1][1] for table in tables] == [45, 45, 45, 90]
-    steps = re.findall(r"^\| \d+–\d+ \| (.*?) \|", GUIDE, re.MULTILINE)
-    assert len(steps) == sum(map(len, tables))
-    assert [step for step in steps if not step.startswith(("*projector*: ", "*phones*: "))] == []
-    for table in tables:
-        assert table[0][0] == 0
-        assert all(before[1] == after[0] for before, after in pairwise(table))
+    times = [[(int(begin), int(end)) for begin, end in STEP.findall(plan)] for plan in PLANS]
+    assert [steps[-1][1] for steps in times] == [45, 45, 45, 90]
+    for plan, steps in zip(PLANS, times):
+        assert steps[0][0] == 0
+        assert all(before[1] == after[0] for before, after in pairwise(steps))
+        numbered = re.findall(r"^(\d+)\. ", plan, re.MULTILINE)
+        assert [int(number) for number in numbered] == [*range(1, len(steps) + 1)]
+
+
+def test_a_cell_of_a_table_in_the_guide_is_short():
+    cells = [cell for line in GUIDE.splitlines() if line.startswith("|") for cell in line.split("|")]
+    words = [len(re.sub(r"\]\([^)]*\)", "]", cell).split()) for cell in cells]
+    assert 10 < max(words) <= 25
 
 
 def counted_in_the_claims(kind: int) -> tuple[float, float]:
@@ -688,11 +707,9 @@ def test_the_numbers_of_the_first_lesson_are_the_models(model):
         for tokenizer in (model.tokenizer, large)
     )
     costly = ("Amharic", "Hindi", "Korean")
-    assert numbers(step(1, 25).replace("GPT-4o", "")) == [
-        *(own["Amharic"], own["English"], own["Hindi"], own["Korean"]),
-        *(other[name] for name in costly),
-    ]
-    assert numbers(step(1, 25, SAY))[0] == own["Chinese"]
+    assert numbers(step(1, 25)) == [own["Amharic"], own["English"], own["Hindi"], own["Korean"]]
+    assert numbers(step(1, 25, THEN).replace("GPT-4o", "")) == [other[name] for name in costly]
+    assert numbers(step(1, 25, SAY)) == [own["Chinese"]]
 
 
 @pytest.mark.slow
@@ -717,7 +734,7 @@ def test_what_the_first_lesson_says_of_letters_is_counted(model):
     }
     assert strawberry == {"potato": 3, "lemon": 2, "tatter": 2, "coffee": 3, None: 1}
     said = [strawberry["potato"], counted_in_the_claims(0)[0], len(WORDS)]
-    assert numbers(step(1, 34, SAY)) == [*said, strawberry["lemon"], strawberry[None]]
+    assert numbers(step(1, 34, STRAWBERRY)) == [*said, strawberry["lemon"], strawberry[None]]
 
 
 @pytest.mark.slow

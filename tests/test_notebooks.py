@@ -20,20 +20,6 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 PLOTTING = {"matplotlib", "plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
-# A core with folds.
-NEW_FORM = {
-    "00_the_loop",
-    "01_tokenization",
-    "02_embeddings",
-    "03_position",
-    "04_attention",
-    "05_ffn",
-    "06_sampling",
-    "07_text",
-    "08_size",
-    "09_fine_tuning",
-}
-
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
 ASK = """
 import ipywidgets as _w
@@ -59,7 +45,7 @@ BY_HAND = (
 
 @each_notebook
 def test_form(path):
-    problems = form_problems(nbformat.read(path, as_version=4), new_form=path.stem in NEW_FORM)
+    problems = form_problems(nbformat.read(path, as_version=4))
     assert not problems, f"{path.name}:\n" + "\n".join(problems)
 
 
@@ -115,7 +101,7 @@ def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch, record_property, m
 # --- what is looked for ---
 
 
-def form_problems(notebook, *, new_form: bool = True) -> list[str]:
+def form_problems(notebook) -> list[str]:
     """Everything about a notebook's form that is not as it should be, one sentence each."""
     problems = []
     try:
@@ -123,8 +109,8 @@ def form_problems(notebook, *, new_form: bool = True) -> list[str]:
     except nbformat.ValidationError as error:
         problems.append(f"not a valid notebook: {error.message}")
     problems += _state_problems(notebook)
-    core, folded = core_and_folds(notebook) if new_form else ([], notebook.cells)
-    problems += _core_problems(core) if new_form else []
+    core, folded = core_and_folds(notebook)
+    problems += _core_problems(core)
     lengths = [n_lines(cell) for cell in folded if cell.cell_type == "code"]
     if lengths and median(lengths) > 4:
         problems.append(f"the median code cell to read has {median(lengths):g} lines; at most 4")
@@ -356,7 +342,8 @@ def test_bad_form_is_found(notebook, problem):
 
 def test_a_long_cell_to_read_is_found():
     notebook = code("\n".join(["x = 1"] * 5))
-    assert any("has 5 lines; at most 4" in message for message in form_problems(notebook, new_form=False))
+    notebook.cells.insert(0, markdown("### fold", **{"jp-MarkdownHeadingCollapsed": True}))
+    assert any("has 5 lines; at most 4" in message for message in form_problems(notebook))
 
 
 def test_folds_end_where_the_next_heading_of_their_level_begins():

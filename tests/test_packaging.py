@@ -173,16 +173,18 @@ def wheel(tmp_path_factory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_ships_every_file_of_the_package_and_every_notebook_in_it(wheel):
+def test_the_wheel_ships_every_file_of_the_package_and_in_it_every_notebook_and_the_guide(wheel):
     names = [named(path) for path in files_in_git()]
     package = {name for name in names if name.startswith("llmviz/")}
-    notebooks = {f"llmviz/{name}" for name in names if name.startswith("notebooks/")}
-    assert len(notebooks) >= 7
+    beside = {
+        f"llmviz/{name}" for name in names if name.startswith("notebooks/") or name == "docs/teaching.md"
+    }
+    assert len(beside) >= 8
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
-        for name in notebooks:
+        for name in beside:
             assert archive.read(name) == (ROOT / name.removeprefix("llmviz/")).read_bytes()
-    assert shipped == package | notebooks  # so nothing for Jupyter's own folders, which it would read unasked
+    assert shipped == package | beside  # so nothing for Jupyter's own folders, which it would read unasked
 
 
 def test_nothing_of_jupyter_is_changed_by_the_installation(wheel, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from messages import holding
 
-from llmviz.texts import NAMES, PYTHON, WRITTEN, read, write
+from llmviz.texts import NAMES, WRITTEN, read, write
 from llmviz.texts.forms import (
     UNFIT,
     Form,
@@ -41,14 +41,6 @@ def test_a_text_is_long_enough_to_learn_from_and_short_enough_to_ship(name):
 def test_another_name_is_told_the_names():
     with pytest.raises(ValueError, match=holding("'poems'", *NAMES)):
         read("poems")
-
-
-@pytest.mark.parametrize("name", PYTHON)
-def test_a_python_without_its_own_texts_is_told(name, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pydoc_data.topics", None)
-    monkeypatch.setattr("linecache.getlines", lambda *_: [])
-    with pytest.raises(FileNotFoundError, match=holding(PYTHON[name], repr(WRITTEN[0]))):
-        read(name)
 
 
 @pytest.mark.parametrize("name", WRITTEN)

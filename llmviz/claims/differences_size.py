@@ -3,19 +3,18 @@
 import gc
 import math
 from functools import partial
-from pydoc_data.topics import topics
 from typing import Any
 
 import numpy as np
 
-from llmviz import experiments
+from llmviz import experiments, texts
 from llmviz.claims.cases import MORE_CAPITALS, TEXTS
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
 from llmviz.experiments import answers, published, rounding, small_models
 from llmviz.experiments.small_models import KNOBS, SIZES
 from llmviz.model import Model
 
-MANUAL = "\n\n".join(topics.values())  # Python's
+MANUAL = texts.read("python manual")
 SMALLEST, SECOND, *_, LARGEST = SIZES
 PLAIN, *_ = KNOBS
 UNCHANGED, NOISE, SHIFTED = "unchanged", "noise as large as 3 bits", "4 bits, other groups"

@@ -187,14 +187,16 @@ CLAIMS = (
             unit="times",
         ),
         concentrated_first=by_chance(
-            "In layer 0, fewer neurons than by chance write half of the output; in layers 3 to 12, as many.",
-            "Count the neurons that write half of it, and compare with shuffled neurons: the median layer.",
+            "In layer 0, half of the output comes from fewer neurons than in a shuffled layer. In layers 3 to 12, it "
+            "comes from as many.",
+            "Count the neurons that write half of it, with their own gates, ups and vectors, and with shuffled ones: "
+            "the median layer.",
             partial(half_over_chance, layers=slice(0, 1)),
             Bounds(supports=below(0.9), control=Bounds(supports=(0.9, 1.1))),
             control=("layers 3 to 12", partial(half_over_chance, layers=slice(3, 13))),
         ),
         concentrated_later=by_chance(
-            "In layers 13 to 29, it takes more neurons than by chance.",
+            "In layers 13 to 29, half of the output comes from more neurons than in a shuffled layer.",
             "The same, the median layer.",
             partial(half_over_chance, layers=slice(13, 30)),
             Bounds(supports=above(1.1), count=12),
@@ -232,15 +234,16 @@ CLAIMS = (
             "How many of those that fire twice as strongly at the word still fire most strongly at it?",
             partial(held_elsewhere, of_all=False),
             Bounds(within=below(50), control=Bounds(within=below(2))),
-            control=("of all neurons", partial(held_elsewhere, of_all=True)),
+            control=("the same share of all neurons", partial(held_elsewhere, of_all=True)),
         ),
         detectors_push=on_long(
-            "Most neurons that detect one token don't push up what comes next. Mostly, more do than of all neurons.",
+            "Most neurons that detect one token don't push up what comes next. On most texts, more of them do so than "
+            "of all neurons.",
             "Take those that fire most strongly at one token in both halves of a text. How many push up the next token "
             "better than 99% do with another neuron's row?",
             partial(share_of_kind, which=0),
             Bounds(within=below(50), above_control=8, control=Bounds(within=below(6))),
-            control=("of all neurons", partial(share_of_kind, which=2)),
+            control=("the same share of all neurons", partial(share_of_kind, which=2)),
         ),
         pushers_detect=on_long(
             "Hardly any neuron that pushes up what comes next detects one token.",
@@ -266,14 +269,15 @@ CLAIMS = (
             control=("switched off at “of”", partial(left, step=1, test=1)),
         ),
         three_ffns_off=on_countries(
-            "Without any three of them in a row, a part of the answer stays.",
+            "Switch off any three neighbours, and part of the answer stays.",
             "Switch off FFNs 5–7, 6–8 and so on up to 13–15 at the country: what is left, at worst?",
             of_pair(partial(facts.left_without_ffns, choices=[range(at, at + 3) for at in range(5, 14)])),
             Bounds(within=above(28), control=Bounds(within=below(3))),
             control=("all eleven", partial(left, step=1, test=0)),
         ),
         ffns_patched=on_pairs(
-            "Mostly, they don't carry which country it is; France's and England's do in part. The first FFN does.",
+            "In most pairs, they don't decide the answer, except in part with France or England as the twin. The first "
+            "FFN decides it.",
             "Patch them with the twin's: how much of its usual probability does the twin's capital get?",
             partial(brought, step=1, test=2),
             Bounds(
@@ -287,7 +291,8 @@ CLAIMS = (
             control=("the first FFN", partial(brought, step=1, test=3)),
         ),
         ffns_patched_left=on_pairs(
-            "In most pairs, the own capital keeps more than half of its probability; if the head is patched, it goes.",
+            "In most pairs, the country's capital keeps more than half of its probability. If the head is patched, it "
+            "doesn't.",
             "The same 90 patches: what is left of it?",
             partial(left, step=1, test=2),
             Bounds(supports=above(50), count=68, control=Bounds(within=below(8))),
@@ -311,8 +316,9 @@ CLAIMS = (
             control=("its attention to “of”", partial(left, step=3, test=1)),
         ),
         last_token_patched=on_pairs(
-            "What arrives early is shared by countries: which one it is, the country's own vector still decides.",
-            "Replace its vector with the twin's before layer 23: how much of the twin's capital comes out?",
+            "Before layer 23, the country's own vector still decides the answer, and the last token's vector doesn't.",
+            "Replace the last token's vector with the twin's before layer 23: how much of the twin's capital comes "
+            "out?",
             partial(brought, step=3, test=2),
             Bounds(within=below(9), control=Bounds(supports=above(50), count=85)),
             # No token is between the two, so this is also what the patch leaves of the own capital, for the other pair.
@@ -326,7 +332,7 @@ CLAIMS = (
             control=("before layer 23", partial(brought, step=3, test=2)),
         ),
         early_as_for_places=on_countries(
-            "Other places share part of what arrives early; the things that we tried don't.",
+            "Of what has arrived at the last token, other places share a part. The things that we tried don't.",
             "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23: what is left?",
             before_the_head,
             Bounds(supports=above(50), count=19, control=Bounds(within=below(30))),
@@ -338,7 +344,8 @@ CLAIMS = (
     *section(
         "Layer 23, head 4, and the last FFNs, 24 to 29, at the last token",
         same_head=on_asked(
-            "Of all heads in layers 1 to 28, what it reads at the country adds most to the answer. At a state, mostly.",
+            "Of all heads in layers 1 to 28, it adds most to the answer by what it reads at the country. For most "
+            "states, it does so, too.",
             "Compare what each head adds to the answer's logit, where text and twin can be told apart.",
             of_pair(is_the_mover),
             Bounds(supports=YES, count=24, of=29, exceptions=("* state of *",)),
@@ -358,7 +365,8 @@ CLAIMS = (
             control=("the worst of ten random heads", partial(left, step=2, test=1)),
         ),
         head_patched=on_pairs(
-            "It says which country it is, but never brings out Kenya's capital, and in Hungary's text only Portugal's.",
+            "Its output decides the answer in most pairs. But it never brings out Kenya's capital, and in Hungary's "
+            "text only Portugal's.",
             "Patch it with the twin's: how much of the twin's capital comes out?",
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=67, at=BY_HEAD, above_control=90, control=RANDOM),
@@ -382,11 +390,11 @@ CLAIMS = (
             unit="(rank)",
         ),
         currency_patched=on_pairs(
-            "It writes which country it is, and much the same if you ask about the currency.",
-            "Patch it from *The currency of … is the*, with the twin: how much of the twin's capital comes out?",
+            "Its output decides the answer in most pairs even if it comes from a question about the currency.",
+            "Patch it from *The currency of … is the*, asked about the twin: how much of the twin's capital comes out?",
             partial(brought_from_currency, of_twin=True),
             Bounds(supports=above(50), count=(55, 75), control=Bounds(within=below(5))),
-            control=("with the own country", partial(brought_from_currency, of_twin=False)),
+            control=("with the same country", partial(brought_from_currency, of_twin=False)),
         ),
         last_ffns_off=on_countries(
             "Switching off the last FFNs proves little, again.",
@@ -396,14 +404,15 @@ CLAIMS = (
             control=("FFNs 17 to 22, at the same token", partial(left, step=4, test=1)),
         ),
         last_ffns_patched=on_pairs(
-            "The last FFNs don't carry the answer, but matter to it: mostly, the own capital loses more than half.",
+            "The last FFNs don't decide which answer comes out, but matter to it: in most pairs, the country's capital "
+            "loses more than half of its probability.",
             "Patch them with the twin's: how much of the twin's capital comes out?",
             partial(brought, step=4, test=2),
             Bounds(within=below(35), control=Bounds(supports=below(50), count=85)),
-            control=("what is left of the own capital", partial(left, step=4, test=2)),
+            control=("what is left of the country's capital", partial(left, step=4, test=2)),
         ),
         one_pushes_against=on_countries(
-            "They don't all agree, either: mostly, one of them pushes against the answer.",
+            "For most countries, at least one of them pushes against the answer.",
             "What does each add to the capital's logit? The lowest of the six.",
             of_pair(lowest_of_the_last),
             Bounds(supports=below(0), count=8),
@@ -413,33 +422,36 @@ CLAIMS = (
     *section(
         "Does it hold for other questions?",
         asked_head=on_asked(
-            "*The capital city of … is called*: the head brings out half of the answers. *People in … speak*: most.",
+            "The head brings out half of the answers to *The capital city of … is called*, and most of those to "
+            "*People in … speak*.",
             "Patch layer 23, head 4, where text and twin can be told apart.",
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=9, of=15, exceptions=("*called", GREEK), at={GREEK: below(50)}),
         ),
         reworded_head=on_asked(
-            "*The largest city in … is*: it brings out 6 of 10 answers. *In …, the capital city is*: 2 of 9. *The "
-            "currency of … is the*: 2 of 7.",
+            "It brings out 6 of 10 answers to *The largest city in … is*, 2 of 9 to *In …, the capital city is*, and 2 "
+            "of 7 to *The currency of … is the*.",
             "The same.",
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=10, of=26),
             cases=asking(LARGEST, COUNTRIES) | asking(CAPITAL_IN, COUNTRIES) | asking(CURRENCY, COUNTRIES),
         ),
         asked_ffns=on_asked(
-            "Only France and England in the first, Germany and Japan in the second, can do without FFNs 5 to 15.",
+            "Without FFNs 5 to 15, most of these answers are lost, too. The exceptions are France and England in *The "
+            "capital city of … is called*, Germany and Japan in *People in … speak*.",
             "Switch them off at the country: what is left?",
             partial(left, step=1, test=0),
             Bounds(supports=below(50), count=11, of=15, exceptions=("*France*", "*England*", *SPOKEN)),
         ),
         states_head=on_states(
-            "*The capital of the state of … is*: the head brings out the twin's answer for fewer than half.",
+            "In *The capital of the state of … is*, the head brings out fewer than half of the twins' answers.",
             "Patch it.",
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=8, of=19),
         ),
         opposites_and_symbols=on_asked(
-            "*The opposite of … is*, *The chemical symbol of … is*: the head that adds most doesn't carry the answer.",
+            "In *The opposite of … is* and *The chemical symbol of … is*, the head that adds most doesn't decide the "
+            "answer.",
             "Patch the head that adds most in each pair.",
             partial(brought, step=2, test=2, head=None),
             Bounds(within=below(36), at=dict.fromkeys(asking(OPPOSITE, OPPOSITES), below(9))),

@@ -9,7 +9,7 @@ Voilà runs the notebooks and its front end shows them; this package is what a c
 `fairness`    how often one address may ask
 `network`     where others find this computer, and a try with a phone
 `lessons`     three questions before and after each lesson, and how often each answer was given
-`worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
+`worksheets`  what a teacher prints for each lesson: the steps, and a worksheet; no part of the server
 
 What a visitor can do: open the notebooks, read their code, and use every picture, slider, button and text box on them,
 in a kernel that nobody else shares. What a visitor cannot do: run code (of a kernel's messages, only those of widgets

@@ -1,8 +1,9 @@
-"""A sheet of paper for each lesson, with numbers that the model computes now, and the answers on a second page.
+"""What a teacher prints: the steps of each lesson, and a worksheet for the students with its answers.
 
     python -m llmviz.classroom.worksheets -o sheets
 
-Each is one HTML file: two pages of A4 when printed.
+Each is one HTML file. On A4, the steps of a lesson, which come from docs/teaching.md, take one page. A worksheet takes
+two, and the model computes its numbers when the file is written.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import html
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,9 +23,15 @@ from llmviz import attention, experiments, tokenization
 from llmviz.claims.cases import ARTICLES
 from llmviz.classroom.lessons import LESSONS, Lesson
 from llmviz.model import Model, Trace
+from llmviz.page.write import markdown2html_mistune
 from llmviz.sampling import Sampler
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
+PACKAGE = Path(__file__).parents[1]
+# A wheel holds the teacher's guide inside the package; in a clone it is beside it.
+GUIDE = next(
+    file for folder in (PACKAGE, PACKAGE.parent) if (file := folder / "docs" / "teaching.md").is_file()
+)
 TO_MERGE = (" strawberry", " homework", " friend", " tomorrow", " elephant")
 TO_CUT = (
     "The cat sat on the mat.",
@@ -41,24 +49,48 @@ DICE = 36  # throws of two dice, the first one and the second one told apart
 
 
 def write_all(model: Model, folder: Path) -> list[Path]:
-    """Write the three sheets as files into a folder, which is made where it is missing."""
+    """Write the steps of each lesson and the worksheets into a folder, which is created if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    texts = {
+        f"lesson_{number}": steps_page(title, steps)
+        for number, (title, steps) in enumerate(lessons_in(GUIDE.read_text("utf-8")), start=1)
+    }
     for name, sheet in SHEETS.items():
-        file = folder / f"worksheet_{name}.html"
-        file.write_text(page(LESSONS[name], sheet(model, False), sheet(model, True)), "utf-8")
-        files.append(file)
+        texts[f"worksheet_{name}"] = worksheet(LESSONS[name], sheet(model, False), sheet(model, True))
+    files = [folder / f"{name}.html" for name in texts]
+    for file, text in zip(files, texts.values()):
+        file.write_text(text, "utf-8")
     return files
 
 
-def page(lesson: Lesson, questions: str, answers: str) -> str:
-    """Return both pages of a sheet as one document."""
+def lessons_in(guide: str) -> list[tuple[str, str]]:
+    """Return the title of each lesson in the teacher's guide, and what is below it, as Markdown."""
+    return re.findall(r"^## (Lesson \d[^\n]*)\n(.*?)(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL)
+
+
+def steps_page(title: str, steps: str) -> str:
+    """Return the teacher's page of a lesson. Its links become bold, because paper has none."""
+    body = markdown2html_mistune(re.sub(r"\[([^]]+)\]\([^)]+\)", r"**\1**", steps))
+    title = html.escape(title)
+    return document(title, f'<main class="steps"><header><h1>{title}</h1></header>{body}</main>')
+
+
+def worksheet(lesson: Lesson, questions: str, answers: str) -> str:
+    """Return both pages of a worksheet as one document."""
     title = html.escape(lesson.title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{CSS}</style>\n'
+    return document(
+        title,
         f'<main><header><h1>{title}</h1><p>Name <span class="line"></span></p></header>{questions}</main>\n'
         f"<main><header><h1>Answers: {title}</h1></header>{answers}</main>\n"
-        "<footer>All numbers: SmolLM2-135M-Instruct, computed by llmviz.</footer>\n</html>\n"
+        "<footer>All numbers: SmolLM2-135M-Instruct, computed by llmviz.</footer>",
+    )
+
+
+def document(title: str, body: str) -> str:
+    """Return a document to print."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{CSS}</style>\n'
+        f"{body}\n</html>\n"
     )
 
 
@@ -319,7 +351,8 @@ def dice(probs: np.ndarray, n: int) -> list[tuple[int | None, str]]:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m llmviz.classroom.worksheets",
-        description="A sheet for each lesson to print, with the answers on its second page.",
+        description="Write what you print for the lessons: your steps, one page for each lesson, and a worksheet for "
+        "each with the answers on its second page.",
     )
     parser.add_argument(
         "-o",

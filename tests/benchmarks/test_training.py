@@ -6,7 +6,6 @@ low-rank changes, with the layers below computed once. And the memory that fine-
 
 import json
 import math
-import pydoc_data.topics
 import subprocess
 import sys
 import time
@@ -14,11 +13,11 @@ import time
 import numpy as np
 import pytest
 
-from llmviz import training
+from llmviz import texts, training
 from llmviz.experiments.small_models import small
 from llmviz.weights import stored
 
-MANUAL = "\n".join(pydoc_data.topics.topics[key] for key in sorted(pydoc_data.topics.topics))
+MANUAL = texts.read("python manual")
 SIZES = small(d_model=96, n_ctx=64)
 SECONDS, LR = 60, 4e-3
 PIRATE = {
@@ -163,7 +162,7 @@ PROBE = """
 import json, resource, sys
 import numpy as np
 import llmviz
-from llmviz import training
+from llmviz import texts, training
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 model = llmviz.load()

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from small_class import small_class
 from visitor import Served, a_class
 
+from llmviz.classroom import worksheets
 from llmviz.classroom.lessons import LESSONS
 
 PHONE = {"width": 400, "height": 800}
@@ -178,3 +179,12 @@ def test_who_loads_a_page_again_in_a_full_room_is_back_soon(browser, tmp_path):
         expect(pages[0].get_by_role("heading", name="One")).to_be_visible(timeout=60_000)
         for one in pages:
             one.close()
+
+
+def test_on_paper_a_lesson_takes_one_page_and_a_worksheet_two(browser, model, tmp_path):
+    page = browser.new_page()
+    for file in worksheets.write_all(model, tmp_path):
+        page.goto(file.as_uri())
+        sheets = re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))
+        assert len(sheets) == (1 if file.stem.startswith("lesson") else 2), file.name
+    page.close()

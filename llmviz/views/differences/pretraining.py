@@ -38,10 +38,7 @@ BEGINS = "Learning the vocabulary …"  # until the first step is done
 
 def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
     """Return a text by its name, or one of the reader's own; letters: only its start."""
-    try:
-        source = read_own(typed) if name == OWN else OwnText(texts.read(name))
-    except FileNotFoundError as error:  # a Python without its manual, say
-        source = OwnText("", f"{error}")
+    source = read_own(typed) if name == OWN else OwnText(texts.read(name))
     return replace(source, text=source.text[:letters])
 
 

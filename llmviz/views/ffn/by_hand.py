@@ -28,20 +28,19 @@ def quoted_text(trace: Trace) -> str:
 
 def asked_at(trace: Trace) -> str:
     """Return for a question the text and its last token."""
-    return f"{quoted_text(trace)}, last token {isolated(trace.pieces[-1])}"
+    return f"In {quoted_text(trace)}, at {isolated(trace.pieces[-1])}"
 
 
 def written_below_zero(trace: Trace, layer: int) -> str:
     """Say how much a neuron with a gate below zero writes, compared with another, in a layer and in the last one."""
     below_zero, written = gates_below_zero(trace)
     of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
-    gates = trace.blocks[layer].ffn_at(slice(-1, None)).gate
-    middle = np.median(gates[gates > 0])
     last = trace.model.config.n_layers - 1
+    are_off = "No" if of_another[layer] > 50 else "Largely"
     return (
-        f"They are {100 * below_zero[layer]:.0f}% of the neurons, so each writes {of_another[layer]:.0f}% as much as "
-        f"one with a gate above zero. Half of the gates above zero are under {middle:.2f}, where silu "
-        f"is small, too. In layer {last}, each writes {of_another[last]:.0f}% as much."
+        f"{are_off}. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each writes "
+        f"{of_another[layer]:.0f}% as much as one with a gate above zero. In layer {last}, it's "
+        f"{of_another[last]:.0f}%."
     )
 
 
@@ -74,11 +73,11 @@ class FFNByHand(View):
     def strip(self, scene: Scene) -> dict:
         return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.token}
 
-    @part(VectorPicture, [0.0], caption="Input: the residual stream, scaled to a standard length")
+    @part(VectorPicture, [0.0], caption="Input x: the residual stream, scaled to a standard length")
     def read(self, scene: Scene) -> dict:
         return {"values": value_of(scene.run, read_by(scene.run, scene.layer, scene.token, "ffn"))}
 
-    @part(SiluCurve, caption="The non-linearity: every gate of this token on the curve of silu")
+    @part(SiluCurve, caption="Every gate of this token on the curve of silu")
     def curve(self, scene: Scene) -> dict:
         gate, up, hidden = self.inner(scene)["values"]
         reach = 1.05 * max(2.0, float(np.abs(gate).max()))
@@ -90,7 +89,7 @@ class FFNByHand(View):
         *(VectorPicture, np.zeros((3, 1))),
         index_name="neuron",
         labels=["gate = x W_gate", "up = x W_up", "silu(gate) × up"],
-        caption="gate, up, and what passes: silu(gate) × up",
+        caption="Each neuron's gate and up, and its activation: silu(gate) × up",
     )
     def inner(self, scene: Scene) -> dict:
         ffn = scene.ffn
@@ -99,7 +98,7 @@ class FFNByHand(View):
     @part(
         *(VectorPicture, np.zeros((3, 1))),
         labels=["stream before", "what the FFN adds", "stream after"],
-        caption="It writes, and that is added to the stream",
+        caption="What the FFN writes is added to the stream",
     )
     def written(self, scene: Scene) -> dict:
         block, at = scene.run.blocks[scene.layer], scene.token
@@ -111,9 +110,10 @@ class FFNByHand(View):
         before, added, after = np.linalg.norm(self.written(scene)["values"], axis=1)
         i = int(np.abs(hidden).argmax())
         return [
-            f"{quote(scene.run.pieces[scene.token])} in layer {scene.layer}: neuron {i} fires most, "
+            f"{quote(scene.run.pieces[scene.token])} in layer {scene.layer}: neuron {i} has the largest activation, "
             f"silu({gate[i]:.2f}) × {up[i]:.2f} = {hidden[i]:.2f}.",
-            f"Length of the stream {before:.1f}; of what is added {added:.1f}; afterwards {after:.1f}.",
+            f"The stream's length was {before:.1f}. The FFN added a vector of length {added:.1f}, and now it's "
+            f"{after:.1f}.",
         ]
 
     # --- where the numbers come from ---

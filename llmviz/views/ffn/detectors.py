@@ -34,8 +34,8 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentenc
 PARAGRAPHS = STORY.split("\n\n")
 # Long, so that many tokens can beat the word that is searched for.
 UNSEEN = (
-    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]} The red car stopped next to a blue one. She wore a red coat and walked over "
-    "green grass under a yellow lamp."
+    "The red car stopped next to a blue one. She wore a red coat and walked over green grass under a yellow lamp. "
+    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]}"
 )
 N_PUSHED = 5
 LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
@@ -58,7 +58,7 @@ class Neuron(View):
         """Return the neuron that is shown."""
         raise NotImplementedError
 
-    @part(TokenStrip, [], quantity="firing, as a share of its mean at the words we searched for")
+    @part(TokenStrip, [], quantity="strength")
     def strip(self, scene: Scene) -> dict:
         run, (layer, neuron, _, usual) = scene.run, scene.detector
         fires = firing(run, layer)[:, neuron]
@@ -66,7 +66,8 @@ class Neuron(View):
             "pieces": run.pieces,
             "weights": np.minimum(np.abs(fires / usual), 1),
             "notes": [minus(f"fires {value:.2f}") for value in fires],
-            "caption": f"How strongly neuron {neuron} of layer {layer} fires at each token of your text",
+            "caption": f"How strongly neuron {neuron} of layer {layer} fires at each token (100%: its mean "
+            "at the words we searched for)",
         }
 
     @sentences
@@ -156,8 +157,8 @@ class WordNeurons(Neuron, GuessFirst):
             return ""
         word = quote(scene.typed[0])
         return (
-            f"Take all neurons that fire at least twice as strongly at {word} as anywhere else in the first text. What "
-            f"share of them fires most strongly at {word} in yours, too?"
+            f"Take all neurons that fire at least twice as strongly at {word} as at any other token of our sentences. "
+            f"What share of them still fires most strongly at {word} in the text above?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -168,11 +169,12 @@ class WordNeurons(Neuron, GuessFirst):
         if not scene.is_known:
             return ""
         (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
-        config = scene.run.model.config
+        config, held = scene.run.model.config, int((scene.tested[0] > 1).sum())
         return (
-            f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons; the best fires "
-            f"{detectors[0].contrast:.1f} times as strongly at {word} as elsewhere. Control: for as many tokens drawn "
-            f"at random, the best of all reaches {by_chance:.1f} times."
+            f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons, and {held} of them still "
+            f"do. In our sentences, the best fires {detectors[0].contrast:.1f} times as strongly at {word} as at any "
+            f"other token. Control: for random tokens instead of {word}, the best neuron reaches only {by_chance:.1f} "
+            "times."
         )
 
     # --- the search ---
@@ -215,9 +217,9 @@ class WordNeurons(Neuron, GuessFirst):
         searched = [detector.contrast for detector in detectors]
         return {
             "values": np.maximum(np.stack([searched, contrasts])[:, :n], 0),
-            "row_labels": ["first text", "your text"],
+            "row_labels": ["our sentences", "text above"],
             "col_labels": [f"L{layer}·{neuron}" for layer, neuron, *_ in detectors[:n]],
             "selected": selected(scene.cell, 2, n),
             "caption": f"How many times as strongly a neuron fires at {quote(scene.typed[0])} as at any other token: "
-            f"the {n} best of the search. Click one to see it read your text",
+            f"the {n} best of the search. Click one to see it read the text",
         }

@@ -9,6 +9,7 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Model, Trace
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked, replace
@@ -128,11 +129,8 @@ class LogitTakenApart(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        total = sum(value for _, value in scene.terms)
-        return [
-            f"All parts sum to {total:.4f}; the model's own logit is {scene.run.logits.max():.4f}. The "
-            "final norm divides by a number that comes from the whole stream: it is taken as it was in this run."
-        ]
+        (_, average), *_ = scene.terms
+        return [minus(f"The average token's logit is {average:.2f}, so the lead is {lead(scene.run):.2f}.")]
 
 
 def logit_asked(trace: Trace) -> str:
@@ -140,8 +138,8 @@ def logit_asked(trace: Trace) -> str:
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
     return (
-        f"Only the lead of {isolated(piece)} over the average token matters: its logit is {lead(trace):.2f} higher. "
-        "How much of this lead do all FFNs together add, directly?"
+        f"The logit of {isolated(piece)} is {lead(trace):.2f} above that of the average token. How much of this lead "
+        "do all FFNs together add, directly?"
     )
 
 
@@ -157,4 +155,4 @@ def ffns_elsewhere(model: Model) -> str:
         run = model.trace(text)
         ffns = experiments.direct_logit_attribution(run, int(run.logits.argmax()), against="mean").ffn.sum()
         parts.append(f"{100 * ffns / lead(run):.0f}% of the lead after “{text}”")
-    return f"They add {' and '.join(parts)}."
+    return f"How much they add depends on the text: {' and '.join(parts)}."

@@ -13,10 +13,11 @@ from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, he
 from llmviz.experiments.probabilities import probability
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "next, patched", "next, another head patched"
+COLUMNS = "own", "own, patched", "twin's, patched", "twin's, random head"
 
 
 class TenCountries(GuessFirst):
@@ -33,12 +34,23 @@ class TenCountries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            "For how many of the ten countries does patching this one head bring out the next country's capital, with "
-            "more than half of its usual probability?"
+            "For how many of the ten countries does patching this one head bring out the twin's capital, with more "
+            "than half of its usual probability?"
         )
 
     def answer(self, scene: Scene) -> int:
-        return int(brought_out(scene.values)[0])
+        return int(brought_out(scene.values)[:, 0].sum())
+
+    def explanation(self, scene: Scene) -> str:
+        """Name the countries for which it fails."""
+        if not scene.is_known:
+            return ""
+        names, capitals = [*CAPITALS], [*CAPITALS.values()]
+        failed = [
+            f"{names[at]} ({percent(scene.values[at, 2])} for “{capitals[(at + 1) % len(names)]}”)"
+            for at in np.flatnonzero(~brought_out(scene.values)[:, 0])
+        ]
+        return f"It fails for {' and '.join(failed)}." if failed else "It works for all of them."
 
     @job()
     def countries(self, scene: Scene) -> Iterator[tuple[float, list]]:
@@ -65,10 +77,10 @@ class TenCountries(GuessFirst):
         kind="prob",
         numbers="always",
         row_axis="capital of",
-        col_axis="own capital, or the next country's",
+        col_axis="its own capital, or its twin's",
         blank="not measured yet",
-        caption="Probability (in %) of a country's own capital and of the next one's, with the head patched from the "
-        f"next country's run. Another head: the strongest of {N_RANDOM} random ones",
+        caption="Probability (in %) of a country's own capital and of its twin's, unpatched and with one head patched. "
+        f"Random head: the strongest of {N_RANDOM}",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}
@@ -77,10 +89,11 @@ class TenCountries(GuessFirst):
     def message(self, scene: Scene) -> list[str]:
         heads = [head for _, head in scene.outcome]
         layer, head = heads[0]
-        n, (patched, random) = len(heads), brought_out(scene.values)
-        same = f"For {heads.count(heads[0])} of {n} countries, the head is layer {layer}, head {head}."
+        n, (patched, random) = len(heads), brought_out(scene.values).sum(axis=0)
         return [
-            f"{same} Patched, it brings out the next country's capital for {patched}, and a random head for {random}."
+            f"In {heads.count(heads[0])} of {n} texts, layer {layer}, head {head} adds most to the answer.",
+            f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
+            f"random heads, in {random}.",
         ]
 
 
@@ -94,5 +107,5 @@ def measured(pair: Pair) -> tuple[list[float], tuple[int, int]]:
 
 
 def brought_out(values: np.ndarray) -> np.ndarray:
-    """Return [2]: for how many countries the head, and a random one, brings out more than half of the next one's."""
-    return (values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)).sum(axis=0)
+    """Return [countries, 2]: whether the head, and a random one, brings out more than half of the next one's."""
+    return values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)

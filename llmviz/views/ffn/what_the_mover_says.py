@@ -85,5 +85,6 @@ class WhatTheMoverSays(OfFact):
             "labels": labels,
             "values": np.stack(values),
             "limit": max(FULL, float(np.max(np.abs(values)))),
-            "caption": "The tokens that each would push up most if it attended to that token only (logits)",
+            "caption": "The tokens that each head would push up most if it attended to one token only (logits). "
+            "Control: another head of its layer",
         }

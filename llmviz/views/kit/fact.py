@@ -89,7 +89,10 @@ class Fact(View):
             return [problem]
         probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
         both = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
-        return [*(f"With {subject}, {answer} has {share}." for subject, answer, share in both), no_fact(pair)]
+        return [
+            *(f"With {subject}, {answer} gets {share}." for subject, answer, share in both),
+            no_fact(pair),
+        ]
 
 
 def subject_of(trace: Trace, chosen: int | None) -> int:

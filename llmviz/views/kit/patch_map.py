@@ -154,13 +154,22 @@ class PatchMap(OfFact, GuessFirst):
         return int((carries[:, scene.run.subject] if scene.what == "vectors" else carries).sum())
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known or scene.what != "vectors" or scene.control:
+        if not scene.is_known or scene.control:
             return ""
+        if scene.what != "vectors":
+            others = scene.known("patched")[1][..., 1][~scene.carries]
+            if len(others) in (0, scene.carries.size):
+                return ""
+            return (
+                f"The other {WHAT[scene.what].several} are the control: with any of them, "
+                f"{named(scene.pair, scene.pair.answers)[1]} gets at most {percent(others.max())}."
+            )
         if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
             return ""
         return (
-            f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail: it is the only "
-            "difference between the two runs. So what counts is how long it works, and which token takes over."
+            f"Before other tokens have attended to {subjects(scene.run)[0]}, this patch can't fail, because that "
+            "vector is the only difference between the runs. So what counts is how long it works, and which token "
+            "takes over."
         )
 
     def put_right(self, before: State, state: State) -> State:
@@ -232,13 +241,9 @@ class PatchMap(OfFact, GuessFirst):
             return along(
                 scene.carries, [quote(piece.strip() or piece) for piece in pair.trace.pieces], theirs
             )
-        first, second = np.argsort(-values[..., 1], axis=None)[:2]
-        strongest = map(int, np.unravel_index(first, values.shape[:2]))
-        return [
-            f"The strongest patch is {self.place(scene, *strongest)}: {theirs} gets "
-            f"{percent(values[..., 1].flat[first])}. With the second strongest it gets "
-            f"{percent(values[..., 1].flat[second])}, and with the median {percent(np.median(values[..., 1]))}."
-        ]
+        strongest = map(int, np.unravel_index(values[..., 1].argmax(), values.shape[:2]))
+        place = self.place(scene, *strongest)
+        return [f"The strongest patch is {place}: {theirs} gets {percent(values[..., 1].max())}."]
 
     @explains("map")
     def number_of_cell(self, scene: Scene, layer: int, column: int) -> Explanation:

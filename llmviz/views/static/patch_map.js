@@ -73,7 +73,7 @@ export function render({ model, el }) {
     const half = model.get("half");
     const meaning =
       model.get("colored") === 1 && other > half * model.get("usual")
-        ? "This cell carries which answer it is."
+        ? "This patch decides the answer."
         : own > half * base()[0]
           ? `${first} stays.`
           : model.get("colored") === 0
