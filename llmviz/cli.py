@@ -107,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_number_of("seconds", 3600),
-        default=30,
+        default=20,
         help="how long a core computes for each page, beyond what it opens with and the first answer of each card; "
-        "the longer, the more of what its controls show is in the page (default: 30)",
+        "the longer, the more of what its controls show is in the page (default: 20)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(

@@ -128,7 +128,7 @@ def trace_with_a_long_column(tiny_model):
 def no_pauses(monkeypatch):
     """What runs in the background of a view never waits."""
     sleep = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: sleep(0))
+    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: sleep(0))
 
 
 @pytest.fixture

@@ -139,9 +139,7 @@ class Example(View):
 
     @part(lambda _: TokenStrip([], caption="Its weights"))
     def weights(self, scene):
-        weights = scene.result("weigh")
-        if weights is None:
-            return None
+        weights = scene.known("weigh")
         selected = scene.selected if scene.selected in range(len(weights)) else None
         return {"pieces": scene.run.pieces[: len(weights)], "weights": weights, "selected": selected}
 
@@ -151,16 +149,10 @@ class Example(View):
         operands = [("scale", scene.scale), ("token", scene.run.tokens[place])]
         return Explanation("a weight", "of nothing", operands, "scale * (token % 7 + 1) / 14", weights[place])
 
-    @part(Sentences)
+    @sentences
     def sum(self, scene):
-        numbers = scene.result("add")
-        if numbers is None:
-            return None
-        return {
-            "sentences": [
-                f"{len(numbers)} numbers: {sum(numbers):.3f}{'' if scene.status('add') == 'done' else ' …'}"
-            ]
-        }
+        numbers = scene.known("add")
+        return [f"{len(numbers)} numbers: {sum(numbers):.3f}{'' if scene.status('add') == 'done' else ' …'}"]
 
     @part(Sentences)
     def chosen(self, scene):

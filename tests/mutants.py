@@ -108,8 +108,8 @@ MUTANTS = {
     # Pages, code, text form, and the end
     "a page starts somewhere": (
         VIEW,
-        "states = {self.state: None}",
-        "states = {}",
+        "(self.state, *self.slices())",
+        "self.slices()",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
@@ -156,14 +156,14 @@ MUTANTS = {
     ),
     "patch map: the question reads the state before": (
         MAP,
-        "WHAT[scene.what]\n        n_layers",
-        "WHAT[self.state.what]\n        n_layers",
+        "scene.run, WHAT[scene.what]",
+        "scene.run, WHAT[self.state.what]",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "does it matter: the table reads the state before": (
         MATTER,
-        "[0][HEADS.index(scene.which)]",
-        "[0][HEADS.index(self.state.which)]",
+        "[HEADS.index(scene.which)]",
+        "[HEADS.index(self.state.which)]",
     ),
     "why there: the page's selection is ignored": (
         WHY,

@@ -1186,17 +1186,15 @@ def test_repetition_is_what_is_in_a_run_of_four_that_came_before():
 def test_a_circle_gains_by_the_turns_before_the_last(tiny_model):
     assert np.isnan(experiments.gain_from_copies(tiny_model, as_written(1, 2, 3, 4, 5, prompt=(7,))))
     turn = (5, 6, 7, 8, 9)
-    found = experiments.gain_from_copies(tiny_model, as_written(10, *turn, *turn, *turn, 11, prompt=(3, 4)))
-    whole, alone = (3, 4, 10, *turn, *turn, *turn), (3, 4, *turn)
-    gains = [
-        ops.softmax(tiny_model.trace(whole[:at_whole]).logits)[token]
-        - ops.softmax(tiny_model.trace(alone[:at_alone]).logits)[token]
-        for token, at_whole, at_alone in (
-            (8, 16, 5),
-            (9, 17, 6),
-        )  # those that end a run of four in the last turn
-    ]
-    assert found == pytest.approx(np.mean(gains), abs=1e-6)
+    written = as_written(10, *turn, *turn, *turn, 11, prompt=(3, 4))
+
+    def prob(token, *before):
+        return ops.softmax(tiny_model.trace((3, 4, *before)).logits)[token]
+
+    before = (10, *turn, *turn)
+    # Those that end a run of four in the last turn.
+    gains = [prob(turn[i], *before, *turn[:i]) - prob(turn[i], *turn[:i]) for i in (3, 4)]
+    assert experiments.gain_from_copies(tiny_model, written) == pytest.approx(np.mean(gains), abs=1e-6)
 
 
 def test_a_message_is_found_where_it_begins(tiny_model, monkeypatch):
@@ -1216,20 +1214,6 @@ def test_the_answer_s_probability_at_each_temperature(tiny_model):
     assert found[0] == (logits.argmax() == token) == experiments.is_right(tiny_model, TEXT, "a")
     assert found[1] == pytest.approx(powers[token] / powers.sum(), rel=1e-4)
     assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
-
-
-def test_the_surprise_of_a_text_after_itself_and_after_another(tiny_model):
-    own, other = "A dog  ran", "The\ncat sat"
-    after = [
-        np.mean(
-            experiments.token_surprise(tiny_model.trace(text))[
-                -len(tiny_model.tokenizer.encode(". A dog ran")) :
-            ]
-        )
-        for text in ("A dog ran. A dog ran", "The cat sat. A dog ran")
-    ]
-    more = probabilities.surprise_after_itself(tiny_model, (own, other))
-    assert more == pytest.approx(after[0] - after[1])
 
 
 # --- rounding and small models ---

@@ -119,7 +119,7 @@ MAY_KNOW = {
     "experiments.patch_map": {
         *("edits", "model", "experiments.facts", "experiments.patching", "experiments.probabilities"),
     },
-    "experiments.score_parts": {"ops", "edits", "model", "position"},
+    "experiments.score_parts": {"ops", "edits", "model", "position", "reuse"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {
@@ -190,13 +190,19 @@ MAY_KNOW = {
         *("classroom.lessons", "claims.cases", "page.write"),
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
-    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is views.page_table
+    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is page.table
+    "page.table": {f"views.kit.{name}" for name in ("lifetime", "picture", "put", "text_box", "view")},
     "page.write": {"page.note"},
     "page.note": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
+# Outside views: Voilà is configured by traitlets, and a page's table asks the widgets what they show.
+ASKS_WIDGETS = {
+    "classroom.server": {"traitlets"},
+    "page.table": {"ipywidgets"},
+}
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, how results are kept, the names of the package itself (Edits), and the two ends: how text becomes pieces, and
 # logits probabilities.
@@ -279,8 +285,7 @@ def test_every_module_outside_views_is_held_by_the_rule():
 @pytest.mark.parametrize("name", MAY_KNOW)
 def test_maths_knows_only_what_it_may(name):
     assert ours(f"llmviz.{name}") <= MAY_KNOW[name]
-    configured = {"traitlets"} if name == "classroom.server" else set()  # as Voilà is
-    assert not foreign(f"llmviz.{name}") & set(SHOWN_WITH) - configured
+    assert not foreign(f"llmviz.{name}") & set(SHOWN_WITH) - ASKS_WIDGETS.get(name, set())
 
 
 def test_only_model_composes():

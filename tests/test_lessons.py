@@ -649,7 +649,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "Write 30 more",
             "Step",
             "Back",
-            "T → 0",
+            "T = 0",
             "T = 2",
             "heads patched",
         ),

@@ -27,7 +27,7 @@ from llmviz.views.kit.predict import GuessCard as _Card
 def _tell(card):
     card.change(guess=None, committed=True)
     told = (card.question, card.verdict)
-    card.ask_again()
+    card.change(committed=False, guess=None)
     return told
 _told = globals().get("_told", {})
 _told |= {c.model_id: _tell(c) for c in list(_w.widgets.widget._instances.values())

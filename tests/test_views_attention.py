@@ -15,6 +15,7 @@ from llmviz.views.attention.does_it_matter import HEADS
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.view import Refused
 
 CAT = "The cat that I saw yesterday was sleeping"
 
@@ -29,11 +30,11 @@ def cat(model):
 
 def test_the_grid_writes_numbers_and_largest_weights():
     numbers = np.array([[0.25, np.nan], [0.5, 1.0], [0, 0.125]], np.float32)
-    grid = HeadGrid(numbers, selected=[1, 1], chosen=[(0, 0)], measure="share")
+    grid = HeadGrid(values=numbers[..., None, None], selected=[1, 1], chosen=[(0, 0)], measure="share")
     rows = [line.split() for line in grid.text().splitlines()]
     assert rows[1:4] == [["0", "1", "2"], ["head", "0", "25", "50", "0"], ["head", "1", "–", "100", "12"]]
     assert re.search(holding("L1·H1", "100%", "L0·H0"), grid.summary)
-    assert "largest" in HeadGrid(np.ones((1, 1, 2, 2))).text()
+    assert "largest" in HeadGrid(values=np.ones((1, 1, 2, 2))).text()
 
 
 # --- one head by hand ---
@@ -232,7 +233,7 @@ def test_one_token_has_no_other_key(tiny_model):
 
 def test_the_curves_of_induction_are_runs_with_heads_off(tiny_model, nothing_measured):
     view = pictures.Induction(tiny_model, n=8, off=2)
-    curves, (_, scores, heads, probs) = view.parts["curves"], scene(view).known("copy")
+    curves, (scores, heads, probs) = view.parts["curves"], scene(view).known("copy")
     tokens = experiments.random_tokens(tiny_model, 8, 0) * 2
     assert heads == experiments.strongest_heads(scores, 2)
     for curve, off in ((curves.values[0], []), (curves.values[2], heads)):
@@ -310,22 +311,21 @@ def test_each_line_is_its_own_run(tiny_model, nothing_measured):
     np.testing.assert_allclose(pair.here[0], expected, rtol=1e-4)
 
 
-def test_another_row_or_reader_takes_the_results_away_and_keeps_the_writer(two_heads):
+def test_another_row_takes_the_results_away_and_keeps_the_writer_that_was_clicked(two_heads):
     grid, pair = two_heads.parts["grid"], two_heads.parts["pair"]
     two_heads.parts["each_off"].click()
-    writer, before = scene(two_heads).writing, pair.totals.copy()
+    writer = scene(two_heads).writing
     grid.selected = [2, 3]  # a later head is no writer
     assert tuple(grid.selected) == scene(two_heads).writing == writer
-    two_heads.parts["new_row"].click()
-    assert scene(two_heads).writing == writer
+    grid.selected = [0, int(writer == (0, 0))]
+    clicked, before = scene(two_heads).writing, pair.totals.copy()
+    assert clicked == tuple(grid.selected) != writer
+    two_heads.controls["seed"].value += 1
+    assert scene(two_heads).writing == clicked
     assert not np.array_equal(before, pair.totals)
     assert grid.layout.display == "none"
-    reader = next(head for head in scene(two_heads).readers_scores if head != READER)
-    two_heads.parts["readers"].value = reader
-    assert scene(two_heads).writing == (writer if writer[0] < reader[0] else None)
 
 
-def test_a_reader_in_the_first_layer_has_no_writer(tiny_model):
-    view = pictures.TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))
-    assert scene(view).writing is None
-    assert view.parts["each_off"].disabled
+def test_a_reader_in_the_first_layer_is_refused(tiny_model):
+    with pytest.raises(Refused):
+        pictures.TwoHeads(tiny_model, n=N, reader=(0, 1), writer=(1, 1))

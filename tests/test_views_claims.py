@@ -71,7 +71,7 @@ def test_the_numbers_word_the_verdict_and_answer_the_guess(tiny_model, three):
     assert results(view) == [f"{said}: {n} of 10 numbers" for said, n in counts]
     assert (card.answer, 2 in numbers(card.verdict)) == (1, True)
     assert numbers(repr(view.parts["message"])) == [3, 3, 1, 1, 1]
-    card.ask_again()
+    card.change(committed=False, guess=None)
     assert rows(view) == before
 
 

@@ -31,7 +31,6 @@ from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.sent import values_of_picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 
@@ -356,7 +355,7 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    possible = values_of_picture(view.parts[name], trait) if trait != "asked" else []
+                    possible = [*view.parts[name].page_values().get(trait, ())]
                     value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
                     view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 
@@ -470,8 +469,8 @@ class Unreadable(dict):
 def test_drawing_reads_no_widget_and_is_the_same_each_time(view):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
-    for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, view.scene(view.state))
+    for name in (*view._parts, *view._looks):
+        traits = view.draw(name, view.scene(view.state))
         assert differing(traits or {"hidden": True}, first[name]) == [], name
 
 

@@ -13,7 +13,7 @@ from llmviz.experiments.facts import CAPITALS
 from llmviz.experiments.patch_map import same_answer
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.ten_countries import brought_out
-from llmviz.views.kit.fact import NO_FACT, subject_of
+from llmviz.views.kit.fact import NO_FACT
 from llmviz.views.kit.patch_map import WHAT, along, spans
 from llmviz.views.kit.text_box import STORY
 
@@ -178,7 +178,6 @@ def test_the_fact_follows_text_subject_and_word(fact, prompt):
         assert repr(fact.parts["answers"])
 
 
-@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("text", "subject"),
     [
@@ -189,13 +188,8 @@ def test_the_fact_follows_text_subject_and_word(fact, prompt):
     ],
 )
 def test_the_subject_is_a_name_if_there_is_any(text, subject):
-    words = [text.split()[0], *(f" {word}" for word in text.split()[1:])]
-
-    class Run:
-        pieces = tokens = words
-
-    assert subject_of(Run, None) == subject
-    assert subject_of(Run, 0) == 0
+    first, *others = text.split()
+    assert facts.subject_of([first, *(f" {word}" for word in others)]) == subject
 
 
 @pytest.mark.parametrize("why", ["no twin", "same answer"])

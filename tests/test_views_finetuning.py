@@ -113,7 +113,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
         other.parts["begin"].click()
         assert (one.busy, other.busy) == (False, True)
         assert one.parts["card"].verdict
-        other.parts["card"].ask_again()
+        other.parts["card"].change(committed=False, guess=None)
         assert not other.busy
         differences.BeforeAfter(one)
         one.parts["train"].click()

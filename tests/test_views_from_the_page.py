@@ -13,7 +13,7 @@ from llmviz.views.kit.picture import Explorer
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
     "Arcs": lambda kind, model: kind([], np.zeros((0, 0))),
-    "HeadGrid": lambda kind, model: kind(np.zeros((0, 0))),
+    "HeadGrid": lambda kind, model: kind(values=np.zeros((0, 0, 1, 1))),
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
@@ -41,7 +41,6 @@ def send_nonsense(picture):
     for name in {*picture._by_page, "asked"} & set(picture.keys):
         for value in HOSTILE:
             picture.set_state({name: value})
-            picture.headline()
     repr(picture)
 
 
@@ -75,15 +74,15 @@ class BothByPage(HeadGrid):
         {"selected": [0]},
         {"selected": [0, 0, 0]},
         {"selected": [float("nan"), 0]},
-        {"chosen": [[0, 0], [0, 0]]},
+        {"chosen": [[0]]},
         {"chosen": [[0, 0]] * 100_000},
         {"asked": [-1, 0]},
         {"values": [[1.0]]},
-        {"selected": [2, 1], "chosen": [[9, 9]]},  # a wrong value keeps the others out
+        {"selected": [2, 1], "chosen": [[9]]},  # a wrong value keeps the others out
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(wrong):
-    grid = BothByPage(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = BothByPage(values=np.zeros((3, 2, 1, 1)), selected=[1, 1], chosen=[[2, 0]])
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state(wrong)
@@ -115,7 +114,7 @@ def test_a_place_a_picture_has_not_is_not_explained():
 
 
 def test_an_error_in_our_own_handler_is_not_swallowed():
-    grid = HeadGrid(np.zeros((3, 2)))
+    grid = HeadGrid(values=np.zeros((3, 2, 1, 1)))
     grid.observe(lambda _: 1 / 0, "selected")
     with pytest.raises(ZeroDivisionError):
         grid.set_state({"selected": [1, 0]})

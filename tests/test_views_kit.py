@@ -280,7 +280,7 @@ def test_an_array_given_can_change_without_the_picture():
 def test_any_text_can_be_shown_and_sent(labels):
     for picture in of_all_kinds(labels):
         assert sent(picture)
-        assert picture.text()
+        assert repr(picture)
         assert picture.summary
 
 
@@ -543,7 +543,7 @@ def test_a_number_for_people(said, text):
     ],
 )
 def test_every_point_is_said(plot, words):
-    assert [" ".join(line.split()) for line in LinePlot(waiting="later", **plot).text().splitlines()] == words
+    assert [" ".join(line.split()) for line in repr(LinePlot(waiting="later", **plot)).splitlines()] == words
 
 
 def test_the_summary_says_ends_and_highest_point_or_the_selected_one():

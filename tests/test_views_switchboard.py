@@ -107,7 +107,7 @@ def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
     card.change(guess=3, committed=True)
     assert board.state.off_parts == ("rope",)
     if again == "guess again":
-        card.ask_again()
+        card.change(committed=False, guess=None)
     elif again == "another text":
         board.source.box.value = "Another text"
     else:

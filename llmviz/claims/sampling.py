@@ -17,11 +17,11 @@ from llmviz.claims.cases import (
     UNSEEN_QUESTIONS,
     UNSEEN_TEXTS,
 )
-from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
+from llmviz.claims.claim import YES, Bounds, Claim, Range, above, below, remembered, section
 from llmviz.claims.the_loop import probability_outside
 from llmviz.experiments import answers
 from llmviz.experiments.answers import CAPITALS, SUMS, is_right
-from llmviz.experiments.probabilities import moved_by_order, surprise_after_itself
+from llmviz.experiments.probabilities import moved_by_order
 from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
@@ -100,11 +100,6 @@ def runs(texts: dict[str, str], *seeds: int) -> dict[str, tuple[str, int]]:
     return {f"{name}, seed {seed}": (texts[name], seed) for name, seed in product(texts, seeds)}
 
 
-def before_others(texts: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return each text with the next one."""
-    return {names[0]: tuple(texts[name] for name in names) for names in following(texts).values()}
-
-
 UNSEEN_RUNS = runs(UNSEEN_TEXTS, 1)
 on_texts = partial(Claim, over="texts", cases=TWENTY, unseen=UNSEEN_TEXTS)
 on_questions = partial(
@@ -115,6 +110,23 @@ on_questions = partial(
 )
 kept_on_texts = partial(on_texts, unit="tokens")
 on_runs = partial(Claim, over="runs", unseen=UNSEEN_RUNS)
+
+
+def less_repetition(temperature: str, what: str, worded: Range, unseen: Range) -> Claim:
+    """Return the claim on what a temperature leaves of the repetition; the ranges are of its mean in %."""
+    return Claim(
+        f"On average, temperature {temperature} leaves {what} of the repetition of greedy text.",
+        f"The same at temperature {temperature}, with one to five seeds: the mean of all texts.",
+        mean_repetition,
+        Bounds(within=worded, control=Bounds(within=(22, 28))),
+        control=("temperature 0", partial(mean_repetition, greedy=True)),
+        over="temperatures",
+        cases={temperature: (float(temperature), runs(TWENTY, *range(1, 6)))},
+        unseen={f"{temperature}, unseen": (float(temperature), UNSEEN_RUNS)},
+        unseen_bounds=Bounds(within=unseen, control=Bounds(within=(50, 57))),
+    )
+
+
 MANY_OR_ONE = Bounds(lowest=(1, 1), highest=above(60))
 MIN_P_KEEPS = replace(MANY_OR_ONE, at={SAME: (6, 6)})
 GREEDY_REPEATS = Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5))
@@ -123,7 +135,7 @@ CLAIMS = (
     *section(
         "Temperature and filters",
         few_when_cold=kept_on_texts(
-            "At temperature 0.5, a few dozen tokens at most hold 90% of the probability. At 1, it can take a thousand.",
+            "At temperature 0.5, a few dozen tokens usually hold 90% of the probability. At 1, it can take a thousand.",
             "Count the likeliest tokens that hold 90%, at temperature 0.5.",
             partial(n_left, steps=(COLD, TOP_P)),
             Bounds(within=below(60), control=Bounds(within=below(1300), highest=above(1000))),
@@ -146,7 +158,7 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=above(50), count=30, control=Bounds(within=below(65))),
         ),
         top_p_when_hot=kept_on_texts(
-            "After temperature 2, top-p 0.9 keeps thousands of tokens, and min-p 0.1 a few hundred at most.",
+            "After temperature 2, top-p 0.9 usually keeps thousands of tokens, and min-p 0.1 far fewer.",
             "Count them.",
             partial(n_left, steps=(HOT, TOP_P)),
             Bounds(within=(3000, 23000), control=Bounds(within=below(500))),
@@ -159,17 +171,11 @@ CLAIMS = (
             Bounds(within=below(1e-3), control=Bounds(within=above(10))),
             control=("top-p and temperature", partial(moved_by_order, step=TOP_P, other=HOT)),
         ),
-        above_zero=on_texts(
-            "Logits have no zero of their own: almost none, half or all of them may be above zero.",
-            "Count the logits above zero.",
-            lambda model, text: 100 * float((model.trace(text).logits > 0).mean()),
-            Bounds(supports=above(50), count=10, lowest=below(2.5), highest=above(99.5)),
-        ),
     ),
     *section(
         "Sure, or right?",
         capitals=Claim(
-            "At temperature 0, the next token is the right capital for some countries, but for many it isn't.",
+            "At temperature 0, the next token is the right capital for 27 of 46 countries.",
             "Compare the likeliest token with the right one.",
             lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=16),
@@ -179,7 +185,7 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=YES, count=11),
         ),
         sums=Claim(
-            "It gets three of 36 sums right, but far more with something in front.",
+            "The likeliest token is right after three of 36 sums, but after far more with something in front.",
             "Put a space, *So*, *Q:* or a new line in front of each sum, and count those that are right.",
             right_sums,
             Bounds(within=(24, 36), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
@@ -189,9 +195,17 @@ CLAIMS = (
             unseen=UNSEEN_IN_FRONT,
             unit="sums",
         ),
+        a_space_comes_next=Claim(
+            "The space at the end of a sum is no trick: without it, the likeliest token is a space.",
+            "Compare the likeliest token after each sum without its last space with a space.",
+            lambda model, text: is_right(model, text.rstrip(), " "),
+            Bounds(supports=YES),
+            over="sums",
+            cases=dict(zip(SUMS, SUMS)),
+        ),
         second_number=Claim(
-            "In these sums, with nothing in front, the second number decides: after each *… + 1 =*, it answers 2.",
-            "Is the likeliest token 2 where 1 is added, else the same as with 1 in place of the first number?",
+            "With nothing in front, the first number doesn't matter: whatever you add 1 to, the answer is 2.",
+            "Is the answer 2 where 1 is added, and else the one that the model gives to 1 + the same number?",
             answers.second_number_decides,
             Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
             control=("with a space in front", partial(answers.second_number_decides, before=" ")),
@@ -199,7 +213,7 @@ CLAIMS = (
             cases=dict(zip(SUMS, SUMS)),
         ),
         cold_takes_from_the_right=Claim(
-            "Where another token is the likeliest, a low temperature usually takes from the right one.",
+            "Where another token is the likeliest, a low temperature usually makes the right one even less likely.",
             "Divide the right token's probability at temperature 0.2 by that at 1.",
             answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
@@ -212,14 +226,14 @@ CLAIMS = (
     *section(
         "The loop",
         first_choices=on_runs(
-            "At temperature 1, usually fewer than half of the tokens are the likeliest in their place.",
-            "Write 40 tokens after each text, with one to three seeds, and count those that are the likeliest.",
+            "At temperature 1, usually fewer than half of the tokens were the likeliest when they were drawn.",
+            "Write 40 tokens after each text, with one to three seeds, and count those that were the likeliest.",
             lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
             cases=runs(TWENTY, 1, 2, 3),
         ),
         drawn_repeats=on_runs(
-            "At temperature 1, it is rare that a quarter or more of a text is repetition. At temperature 0, it isn't.",
+            "At temperature 1, it is rare that a quarter or more of a text is repetition.",
             "Write 40 tokens with one to ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
             Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
@@ -227,35 +241,22 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=above(25), count=1, control=Bounds(supports=above(25), count=25)),
             cases=runs(TWENTY, *range(1, 11)),
         ),
-        warmer_repeats_less=Claim(
-            "On average, temperature 0.5 leaves about half of the repetition, and 0.3 most of it.",
-            "The same at 0.3 and 0.5, with one to five seeds: the mean of all texts.",
-            mean_repetition,
-            Bounds(at={"0.3": (22, 26), "0.5": (12, 16)}, control=Bounds(within=(22, 28))),
-            control=("temperature 0", partial(mean_repetition, greedy=True)),
-            over="temperatures",
-            unseen_bounds=Bounds(
-                at={"0.3, unseen": (40, 48), "0.5, unseen": (24, 29)}, control=Bounds(within=(50, 57))
-            ),
-            cases={name: (float(name), runs(TWENTY, *range(1, 6))) for name in ("0.3", "0.5")},
-            unseen={"0.3, unseen": (0.3, UNSEEN_RUNS), "0.5, unseen": (0.5, UNSEEN_RUNS)},
+        greedy_repeats=on_texts(
+            "In greedy text, that isn't rare.",
+            "The same at temperature 0.",
+            lambda model, text: repetition(model, (text, 1), temperature=0),
+            Bounds(supports=above(25), count=8, highest=(77, 78.5)),
+            unseen_bounds=Bounds(supports=above(25), count=25),
         ),
+        most_left=less_repetition("0.3", "most", (22, 26), (40, 48)),
+        half_left=less_repetition("0.5", "about half", (12, 16), (24, 29)),
         copies_add=on_texts(
-            "A repetition usually feeds itself: without its earlier turns, its tokens are less likely.",
-            "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
+            "A repetition usually feeds itself: after its earlier turns, its tokens are likelier.",
+            "Write 80 tokens greedily. Read the last repetition where it is, and straight after the text.",
             lambda model, text: 100 * experiments.gain_from_copies(model, continuation(model, text, 0, 1)),
             Bounds(supports=above(10), count=15, of=17, at={SAME: below(0)}),
             unseen_bounds=Bounds(supports=above(10), count=30, of=31),
             unit="percentage points",
-        ),
-        expected_after_itself=on_texts(
-            "A text after itself surprises less than after another text, but not one word ten times.",
-            "Read it after itself, and after the next text, and subtract the mean surprise.",
-            surprise_after_itself,
-            Bounds(supports=below(0), count=14, exceptions=(SAME,)),
-            cases=before_others(TEXTS),
-            unseen=before_others(UNSEEN_TEXTS),
-            unit="bits a token",
         ),
     ),
     *section(

@@ -256,7 +256,7 @@ LESSONS = {
                         Option("The second one is better", "The model learns nothing from what it writes."),
                     ),
                     2,
-                    ("06_sampling", "Turn by turn"),
+                    ("06_sampling", "How does a text grow?"),
                     "tests/test_lessons.py::test_a_seed_decides",
                 ),
             ),

@@ -29,11 +29,14 @@ from .attention_behaviours import (
     attention_from,
     even_previous_token_score,
     head_behaviours,
+    head_pattern,
     overview,
     previous_token_scores,
+    query_row,
     random_heads,
     relative_change,
     strongest_heads,
+    switched,
 )
 from .attribution import (
     direct_logit_attribution,
@@ -48,8 +51,11 @@ from .attribution import (
 from .cost import cached_bytes, measure_cost
 from .induction import (
     ablate_each_earlier_head,
+    compose_each,
     conditions,
+    copying,
     copying_by_pass,
+    effects_of_earlier_heads,
     induction_score_of,
     induction_scores,
     measure_composition,
@@ -125,5 +131,6 @@ from .writing import (
     logits_after,
     tokens_to_message,
     write,
+    write_edited,
     write_on,
 )

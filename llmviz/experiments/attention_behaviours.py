@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -103,6 +104,44 @@ def overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
         drawn = attention.without_first_token(pattern) if hide_first else pattern
         maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
     return Overview(maps, step, scores)
+
+
+def head_pattern(
+    trace: Trace, layer: int, head: int, *, hide_first: bool = False
+) -> Float[np.ndarray, "seq kv_seq"]:
+    """Return one head's weights, NaN where masked; hide_first: as for `overview`."""
+    pattern = trace.blocks[layer].patterns(slice(head, head + 1))[0]
+    if hide_first:
+        pattern = attention.without_first_token(pattern)
+    future = attention.future_mask(*pattern.shape) & trace.edits.causal_mask
+    return np.where(future, np.float32(np.nan), pattern)
+
+
+def switched(trace: Trace, layer: int, *, score_scale: bool, causal_mask: bool) -> Trace:
+    """Return a run with one layer's attention computed without the scale or the mask, and all else unchanged."""
+    edits = replace(trace.edits, score_scale=score_scale, causal_mask=causal_mask)
+    blocks = (*trace.blocks[:layer], replace(trace.blocks[layer], edits=edits), *trace.blocks[layer + 1 :])
+    return replace(trace, edits=edits, blocks=blocks)
+
+
+class QueryRow(NamedTuple):
+    """What one query does in one head, a number for each key."""
+
+    raw: Float[np.ndarray, " kv_seq"]  # q · k, neither divided nor masked
+    scores: Float[np.ndarray, " kv_seq"]  # −∞ where masked
+    weights: Float[np.ndarray, " kv_seq"]  # NaN where masked
+
+
+def query_row(trace: Trace, layer: int, head: int, query: int) -> QueryRow:
+    """Return what one query does in one head."""
+    block, kv_head = trace.blocks[layer], trace.model.config.kv_head_of(head)
+    raw = attention.attention_scores(block.q[head, query][None, None], block.k[kv_head][None], scale=False)[
+        0, 0
+    ]
+    attended = block.attention_at(query)
+    unseen = (0, len(trace.tokens) - attended.scores.shape[2])
+    scores = np.pad(attended.scores[head, 0], unseen, constant_values=-np.inf)
+    return QueryRow(raw, scores, np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan))
 
 
 def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:

@@ -74,6 +74,27 @@ def direct_logit_attribution(
     return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
 
 
+def lead(trace: Trace) -> float:
+    """Measure how far the highest logit after a text is above the mean of all."""
+    return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
+
+
+def logit_terms(trace: Trace) -> list[tuple[tuple[str, ...], float]]:
+    """Return all that adds up to the highest logit after a text, each after the names of the parts that it is in.
+
+    What a part adds to all tokens on average is a term of its own. ValueError as for `direct_logit_attribution`.
+    """
+    answer = int(trace.logits.argmax())
+    whole = direct_logit_attribution(trace, answer, against="mean")
+    heads = np.ndenumerate(head_attribution(trace, answer, against="mean"))
+    return [
+        (("average of all tokens",), float(trace.logits.mean(dtype=np.float64))),
+        (("embedding",), whole.embedding),
+        *((("attention", f"attention {i}", f"layer {i}, head {j}"), float(v)) for (i, j), v in heads),
+        *((("FFNs", f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
+    ]
+
+
 def head_contribution(
     trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
 ) -> Float[np.ndarray, " d_model"]:

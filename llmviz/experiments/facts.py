@@ -16,9 +16,16 @@ from llmviz.experiments.ablation import ablate, knockout_attention
 from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.attention_behaviours import random_heads
 from llmviz.experiments.attribution import ov_logits
-from llmviz.experiments.patching import Pair, fact_mover_head, pair_of, patch_component, patch_residual
-from llmviz.experiments.probabilities import probability
-from llmviz.model import Model
+from llmviz.experiments.patching import (
+    Pair,
+    fact_mover_head,
+    head_outputs,
+    pair_of,
+    patch_component,
+    patch_heads,
+    patch_residual,
+)
+from llmviz.model import Model, Trace
 
 N_RANDOM = 10  # heads, as a control
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
@@ -52,6 +59,27 @@ def checked_pair(pair: Pair | None) -> Pair:
             f"there is no fact to follow in this pair ({problem}): choose another subject or another word for its twin"
         )
     return pair
+
+
+def subject_of(pieces: Sequence[str]) -> int:
+    """Return the position of the last name before the last token, or of the last token but one."""
+    words = [piece.strip() for piece in pieces[:-1]]
+    names = [at for at, word in enumerate(words) if at and word[1:] and word.istitle()]
+    return names[-1] if names else max(0, len(pieces) - 2)
+
+
+def twin_with(trace: Trace, word: str, subject: int) -> Pair | None:
+    """Return the pair whose twin has a typed word at the subject; None where that is the last token.
+
+    ValueError if the word is not one token.
+    """
+    if subject == len(trace.tokens) - 1:
+        return None
+    space, word = " " * trace.pieces[subject].startswith(" "), word.strip()
+    tokens = trace.model.tokenizer.encode(space + word) if word else []
+    if len(tokens) != 1:
+        raise ValueError(f"the twin's word must be one token; “{word}” is {len(tokens)}")
+    return pair_of(trace.model, trace.tokens, tokens[0], subject)
 
 
 def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
@@ -140,8 +168,7 @@ def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
     """Return the probability of both answers with edits, in % of what each has in its own text."""
-    usual = [probability(*both) for both in zip((pair.trace, pair.twin), pair.answers)]
-    return 100 * pair.answer_probs(edits).astype(float) / usual
+    return 100 * pair.answer_probs(edits).astype(float) / pair.usual_probs()
 
 
 def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | None = None) -> np.ndarray:
@@ -188,3 +215,33 @@ def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> floa
     edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
+
+
+def change_heads(
+    pair: Pair, sets: Sequence[Sequence[tuple[int, int]]], n_draws: int
+) -> Iterator[tuple[float, Float[np.ndarray, "n_sets 5 2"] | None]]:
+    """Change sets of heads at the last token; yield the share that is done, and at last both answers' probabilities.
+
+    Five rows for each set: nothing changed, the heads off, the heads patched from the twin's run, and the means of
+    draws of as many random heads, off and patched; none of them is in the first set.
+    """
+    z = head_outputs(pair.twin)
+    values = np.tile(pair.answer_probs(), (len(sets), 5, 1))
+    for i, heads in enumerate(sets):
+        draws = [random_heads(z.shape[:2], len(heads), sets[0], seed) for seed in range(n_draws)]
+        for row, given in ((1, 0 * z), (2, z)):
+            own, *random = (pair.answer_probs(patch_heads(given, chosen)) for chosen in (heads, *draws))
+            values[i, row], values[i, row + 2] = own, np.mean(random, axis=0)
+            yield (2 * i + row) / (2 * len(sets) + 1), None
+    yield 1.0, values
+
+
+def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:
+    """Patch the `fact_mover_head` at the last token; return four probabilities, and the head.
+
+    The own answer's, unpatched and patched; the twin's, patched, and with the strongest of ten random heads patched.
+    """
+    head = fact_mover_head(pair)
+    _, _, (patched,), random = head_tests(pair, head)
+    strongest = max(float(pair.answer_probs(edits)[1]) for edits in random)
+    return [float(pair.usual_probs()[0]), *map(float, pair.answer_probs(patched)), strongest], head

@@ -52,6 +52,25 @@ def without_heads(
         yield token_probs(trace.model.trace(trace.tokens, Edits(head=dict.fromkeys(off, 0))))
 
 
+def copying(
+    trace: Trace, n_off: int, seeds: Sequence[int]
+) -> Iterator[
+    tuple[float, tuple[Float[np.ndarray, "n_layers n_heads"], list[Head], list[np.ndarray]] | None]
+]:
+    """Measure how a row is copied without its strongest heads; yield the share that is done, and what is known.
+
+    That is, at first and at last, all induction scores, the `n_off` strongest heads, and the `token_probs` of the whole
+    model; at last those of `without_heads` as well.
+    """
+    scores, whole = induction_scores(trace), token_probs(trace)
+    heads, others = strongest_heads(scores, n_off), []
+    yield 0.1, (scores, heads, [whole])
+    for right in without_heads(trace, heads, seeds) if heads else ():
+        others.append(right)
+        yield (1 + len(others)) / (len(seeds) + 2), None
+    yield 1.0, (scores, heads, [whole, *others])
+
+
 def random_tokens(model: Model, n: int, seed: int) -> list[int]:
     """Draw n different tokens, none of the very rare and none of the special ones."""
     n_vocab = model.config.n_vocab
@@ -150,6 +169,41 @@ def ablate_each_earlier_head(trace: Trace, reader: Head) -> Iterator[tuple[int, 
     yield from ablate_each_head(
         short, trace.tokens, lambda run: induction_score_of(run, reader), before=reader[0]
     )
+
+
+def effects_of_earlier_heads(
+    trace: Trace, reader: Head
+) -> Iterator[tuple[float, Float[np.ndarray, "n_layers n_heads"] | None]]:
+    """Switch off each earlier head in turn: yield the share that is done and, after each layer, the effects so far.
+
+    They are the changes of the reader's score; NaN where one is not known yet, and for the later heads.
+    """
+    config, before = trace.model.config, induction_score_of(trace, reader)
+    effects = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
+    for done, (layer, head, score) in enumerate(ablate_each_earlier_head(trace, reader), 1):
+        effects[layer, head] = score - before
+        is_last = head == config.n_heads - 1  # of its layer
+        yield done / (reader[0] * config.n_heads), effects.copy() if is_last else None
+
+
+def compose_each(
+    trace: Trace, writer: Head, reader: Head, others: Sequence[Head]
+) -> Iterator[
+    tuple[float, tuple[Float[np.ndarray, "n_conditions 2"], Float[np.ndarray, "n_conditions 4 n_pairs"]]]
+]:
+    """Measure each of `conditions` in turn; yield the share that is done, and two tables, NaN where not known yet.
+
+    The first has the reader's score and the mean probability of the right next token. The second has, for each pair of
+    tokens, what the writer writes, what the reader reads, the probability, and what the writer reads in the second A.
+    """
+    runs = conditions(trace, writer, reader, others).values()
+    totals = np.full((len(runs), 2), np.nan, np.float32)
+    here = np.full((len(runs), 4, len(trace.tokens) // 2 - 1), np.nan, np.float32)
+    for i, edits in enumerate(runs):
+        both = measure_composition(trace, edits, writer, reader)
+        totals[i] = both.score, both.right.mean()
+        here[i] = both.written, both.read, both.right, both.written_late
+        yield (i + 1) / len(runs), (totals.copy(), here.copy())
 
 
 def strongest_readers(trace: Trace, writer: Head, n: int) -> list[Head]:

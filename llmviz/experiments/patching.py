@@ -36,6 +36,11 @@ class Pair:
         """The likeliest next token of each."""
         return [int(run.logits.argmax()) for run in (self.trace, self.twin)]
 
+    def usual_probs(self) -> Float[np.ndarray, "2"]:
+        """Return the probability of both answers, each in its own run."""
+        both = zip((self.trace, self.twin), self.answers)
+        return np.array([ops.softmax(run.logits)[answer] for run, answer in both])
+
     def answer_probs(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
         """Return the probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
         model, tokens = self.trace.model, self.trace.tokens

@@ -112,11 +112,3 @@ def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> 
     trace = model.trace(text)
     after = likeliest_after(trace, edits)
     return after is None or after[0] != int(trace.logits.argmax())
-
-
-def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
-    """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
-    own, other = (" ".join(text.split()) for text in texts)
-    n = len(model.tokenizer.encode(f". {own}"))
-    after = [mean_surprise(model.trace(f"{before}. {own}"), last=n) for before in (own, other)]
-    return after[0] - after[1]

@@ -13,6 +13,7 @@ from llmviz import ops
 from llmviz.edits import Edits, index_of
 from llmviz.model import Trace
 from llmviz.position import rotate, rotation_angles
+from llmviz.reuse import kept_with
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,3 +82,23 @@ def weights_at_mean(
     scores = np.tile(block.attention_at(query).scores[head, 0, : query + 1], (len(x), 1))
     scores[:, key] = k @ block.q[head, query] / np.sqrt(config.d_head)
     return ops.softmax(scores)[:, key]
+
+
+def largest_key(weights: Float[np.ndarray, " kv_seq"]) -> int:
+    """Return the key with the largest weight, the first token left out where there is another."""
+    return int(weights[1:].argmax()) + 1 if len(weights) > 1 else 0
+
+
+def other_key(weights: Float[np.ndarray, " kv_seq"], key: int) -> int:
+    """Return a key to compare with: the one with the median weight, the first token left out where it can be."""
+    others = [i for i in range(len(weights)) if i != key]
+    others = others[others[0] == 0 and len(others) > 1 :]
+    return sorted(others, key=lambda i: weights[i])[len(others) // 2]
+
+
+@kept_with()  # A card asks for it twice: for its answer, and for what it says of it.
+def largest_part(trace: Trace, layer: int, head: int) -> tuple[int, str]:
+    """Return the key with the largest weight for the last token, and the part of its stream that adds most to it."""
+    key = largest_key(trace.blocks[layer].attention_at(-1).pattern[head, 0])
+    parts = score_parts(trace, layer, head)
+    return key, parts.names[parts.beyond(key).sum(axis=0).argmax()]

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from llmviz import ops, sampling
-from llmviz.model import Model, Step, Trace
+from llmviz.model import Edits, Model, Step, Trace
 from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
@@ -35,6 +35,20 @@ def write_on(
             yield step
         if not past_end or len(tokens) == before:
             return
+
+
+def write_edited(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, tuple[list[int], str]]]:
+    """Write n tokens with edits after a text, always the likeliest.
+
+    Yields the share that is done, the tokens so far, and why there are no more where the numbers overflow.
+    """
+    tokens: list[int] = []
+    try:
+        for step in run.model.generate(run.tokens, n, Sampler(temperature=0), edits=edits):
+            tokens.append(step.token)
+            yield len(tokens) / n, ([*tokens], "")
+    except FloatingPointError as error:
+        yield 1.0, (tokens, str(error))
 
 
 @kept_with(most=400)  # 80 MB of the default model's

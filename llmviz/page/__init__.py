@@ -1,11 +1,12 @@
 """A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
-The notebook runs in a kernel of its own; there `llmviz.views.page_table` computes what its views show in many states.
+The notebook runs in a kernel of its own; there `llmviz.page.table` computes what its views show in many states.
 The file holds the cells, that table, packed, and scripts that look up in it what each control changes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
@@ -39,6 +41,24 @@ class Built:
     table: dict
 
 
+@contextlib.contextmanager
+def kernel_for(notebook: Path) -> Iterator[BlockingKernelClient]:
+    """Yield the client of a kernel that begins for a notebook's page. Raises CannotBuild where it does not answer."""
+    manager = KernelManager(kernel_name="python3")
+    env = os.environ | {where.VARIABLE: "page"}
+    manager.start_kernel(cwd=str(notebook.parent), env=env, stderr=subprocess.DEVNULL)  # what it logs
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=CELL_PATIENCE)
+        yield client
+    except (TimeoutError, RuntimeError) as error:
+        raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Built:
     """Run a notebook, and make the table of its views.
 
@@ -49,45 +69,39 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
         node = nbformat.read(notebook, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError) as error:
         raise CannotBuild(f"{notebook} cannot be read as a notebook: {error}") from None
+    with kernel_for(notebook) as client:
+        return build_in(client, node, notebook.name, seconds, progress)
+
+
+def build_in(
+    client: BlockingKernelClient,
+    node: nbformat.NotebookNode,
+    name: str,
+    seconds: float,
+    progress: Callable[[float], object],
+) -> Built:
+    """Build a page as `build` does, in a kernel in which nothing has run."""
     code = [cell for cell in node.cells if cell.cell_type == "code"]
-    manager = KernelManager(kernel_name="python3")
-    env = os.environ | {where.VARIABLE: "page"}
-    manager.start_kernel(cwd=str(notebook.parent), env=env, stderr=subprocess.DEVNULL)  # what it logs
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=CELL_PATIENCE)
-        for done, cell in enumerate(code):
-            progress(RUNS * done / len(code))
-            cell.outputs = _run(client, cell.source)
-            if failed := [output for output in cell.outputs if output.output_type == "error"]:
-                raise CannotBuild(
-                    f"a cell of {notebook.name} fails with {failed[0].ename}: {failed[0].evalue}\n{cell.source}"
-                )
-        shown = [
-            output.data[VIEW]["model_id"]
-            for cell in code
-            for output in cell.outputs
-            if VIEW in output.get("data", {})
-        ]
-        _compute(client, "from llmviz.views import page_table\nawait page_table.settle()")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "table.json"
-            texts = node.metadata.get("llmviz", {}).get("texts", [])
-            _compute(
-                client,
-                f"page_table.write({str(path)!r}, {shown!r}, {[*texts]!r}, {seconds})",
-                lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
-            )
-            table = json.loads(path.read_text("utf-8"))
-        for cell in code:  # A bar that showed how far something was is no longer there.
-            cell.outputs = [o for o in cell.outputs if _is_there(o, table)]
-        return Built(node, table)
-    except (TimeoutError, RuntimeError) as error:
-        raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    for done, cell in enumerate(code):
+        progress(RUNS * done / len(code))
+        cell.outputs = _run(client, cell.source)
+        if failed := [output for output in cell.outputs if output.output_type == "error"]:
+            error = f"{failed[0].ename}: {failed[0].evalue}"
+            raise CannotBuild(f"a cell of {name} fails with {error}\n{cell.source}")
+    outputs = [output for cell in code for output in cell.outputs]
+    shown = [output.data[VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
+    ask(client, "from llmviz.page import table\nawait table.settle()")
+    with tempfile.TemporaryDirectory() as folder:
+        path, texts = Path(folder) / "table.json", [*node.metadata.get("llmviz", {}).get("texts", [])]
+        ask(
+            client,
+            f"page = table.write({str(path)!r}, {shown!r}, {texts!r}, {seconds})",
+            lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
+        )
+        table = json.loads(path.read_text("utf-8"))
+    for cell in code:  # A bar that showed how far something was is no longer there.
+        cell.outputs = [output for output in cell.outputs if _is_there(output, table)]
+    return Built(node, table)
 
 
 def _is_there(output: nbformat.NotebookNode, table: dict) -> bool:
@@ -113,7 +127,7 @@ def _run(client, source: str) -> list[nbformat.NotebookNode]:
     return outputs
 
 
-def _compute(client, source: str, report: Callable[[str], object] = print) -> None:
+def ask(client, source: str, report: Callable[[str], object] = print) -> None:
     """Run something of ours in the kernel; an error in it is one here."""
 
     def take(message: dict) -> None:

@@ -7,6 +7,7 @@ const NOT_HELD = "This page has no result for that choice. The full version does
 const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
 const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
 const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;
+const NO_JSON = /^\{"\$python"/; // how a value begins that an address cannot hold
 const QUANTITIES = /^(guess|settings|step|tip)$/; // traits of pictures for which the nearest number will do
 
 /** The leaf of a state, and of the number of what was sent; undefined where the page doesn't hold it. */
@@ -208,10 +209,11 @@ class Page {
     model.limits = isFull ? { reason: FULL, holds: () => false } : this.limits(model);
     model.emit("limits");
   }
-  /** A card that is open, and whose experiment took too long for the page. */
+  /** A card that is open and stays so: its experiment took too long for the page, or needs one that did. */
   hasNoAnswer(model) {
     const isOpen = model.get("committed") === false && (model.get("guess") ?? null) === null;
-    return isOpen && this.events.has(`${model.id} committed`) && !this.held(model.id, "committed", true);
+    const event = isOpen && this.events.get(`${model.id} committed`);
+    return Boolean(event) && !this.exactly(event, true)?.changed.size;
   }
   limits(model) {
     if (NO_CONTROL.test(model.kind)) return {};
@@ -231,7 +233,9 @@ class Page {
   // ---- the address ----
 
   write() {
-    const differs = Object.entries(this.state).filter(([f, n]) => n !== this.table.state[f] && this.values[n] !== "");
+    const differs = Object.entries(this.state).filter(
+      ([f, n]) => n !== this.table.state[f] && !NO_JSON.test(this.values[n]),
+    );
     const texts = Object.fromEntries(differs.map(([field, number]) => [field, this.values[number]]));
     const hash = differs.length ? `#state=${encodeURIComponent(JSON.stringify(texts))}` : "";
     if (!hash && !location.hash.startsWith("#state=")) return;

@@ -16,8 +16,9 @@ import numpy as np
 from jaxtyping import Float
 
 import llmviz
+from llmviz.edits import Edits
 from llmviz.model import Model, Trace
-from llmviz.sampling import STEPS, Sampler, chain
+from llmviz.sampling import chain
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import quote
 
@@ -54,19 +55,13 @@ class Explanation:
         return "\n".join([shown["title"], shown["formula"], *rows, f"{shown['line']} = {shown['result']}"])
 
 
-def as_edited(of_formula: Explanation, trace: Trace, layer: int, name: str, source: str) -> Explanation:
-    """Return an explanation that reads the number from the trace (`source`), where the run's edits change this array.
-
-    What the formula gives is then only what the edits were given.
-    """
-    if (layer, name) not in trace.edits.functions:
-        return of_formula
-    value = [Operand("value", of_formula.result, source)]
-    return replace(of_formula, formula="as this run's edits leave it", operands=value, line="value")
-
-
 def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
-    """Explain a number of a run. An operand that is a text is the expression that gives it (see `value_of`)."""
+    """Explain a number of a run. An operand that is a text is the expression that gives it (see `value_of`).
+
+    ValueError for a run with edits, apart from those that leave out the mask or the division by √d_head.
+    """
+    if replace(trace.edits, causal_mask=True, score_scale=True) != Edits():
+        raise ValueError("the numbers of a run with edits are not explained")
     rows = [
         Operand(name, value_of(trace, value), value) if isinstance(value, str) else Operand(name, value)
         for name, value in operands.items()
@@ -98,8 +93,6 @@ def short(value: Any) -> str:
         return _number(value)
     if array.ndim > 1:
         return f"{' × '.join(f'{n:,}' for n in array.shape)} numbers"
-    if array.dtype == bool:
-        return f"{int(array.sum()):,} of {array.size:,} are True"
     first = ", ".join(map(_number, array[:4] if array.size == 4 else array[:3]))
     return f"[{first}]" if array.size <= 4 else f"[{first}, …], {array.size:,} numbers"
 
@@ -121,8 +114,8 @@ def embedding(model: Model, token: int, dimension: int) -> Explanation:
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
-    source = f"trace.blocks[{layer}].attention.scores[{head}, {row}, {col}]"
-    result, block = value_of(trace, source), f"trace.blocks[{layer}]"
+    block = f"trace.blocks[{layer}]"
+    result = value_of(trace, f"{block}.attention.scores[{head}, {row}, {col}]")
     if trace.edits.causal_mask and col > row:
         formula = "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0"
         line = "np.where(col > row, -np.inf, 0)"
@@ -135,8 +128,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
     if trace.edits.score_scale:
         formula, line = "score = q · k / √d_head", "q @ k / np.sqrt(d_head)"
         operands["d_head"] = "model.config.d_head"
-    explanation = explained(trace, title, formula, line, result, **operands)
-    return as_edited(explanation, trace, layer, "scores", source)
+    return explained(trace, title, formula, line, result, **operands)
 
 
 def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: str = "") -> Explanation:
@@ -145,24 +137,20 @@ def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: s
     block: the expression that gives the layer, if it is not the trace's own.
     """
     attention = f"{block or f'trace.blocks[{layer}]'}.attention"
-    source = f"{attention}.pattern[{head}, {row}, {col}]"
-    explanation = explained(
+    return explained(
         trace,
         f"Attention weight from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
         "pattern = softmax(scores): e to the power of each score in this row, divided by their sum",
         "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
-        value_of(trace, source),
+        value_of(trace, f"{attention}.pattern[{head}, {row}, {col}]"),
         scores=f"{attention}.scores[{head}, {row}]",
         col=int(col),
     )
-    return as_edited(explanation, trace, layer, "pattern", source)
 
 
 def logit(trace: Trace, token: int) -> Explanation:
     """How well the last token's final vector fits one token of the vocabulary."""
-    x = "trace.blocks[-1].resid_post[-1]"
-    if trace.edits.norm:
-        x = f"llmviz.ops.rms_norm({x}, model.weights.final_norm, eps=model.config.norm_eps)"
+    x = "llmviz.ops.rms_norm(trace.blocks[-1].resid_post[-1], model.weights.final_norm, eps=model.config.norm_eps)"
     name = _named(token, trace.model.tokenizer.pieces([int(token)])[0])
     title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
     formula = "logit = the last token's final vector · the token's column of W_U"
@@ -176,46 +164,24 @@ def prob(
     *,
     piece: str,
     source: str = "trace.logits",
-    **options: float | None,
+    steps: Sequence[tuple[str, float]] = (("temperature", 1.0),),
 ) -> Explanation:
-    """The probability that the sampler draws `token`. Filters only choose which tokens share the whole.
+    """The probability that `token` is drawn after some steps of `sampling.chain`.
 
-    source: the expression that gives the logits. options: those of `Sampler`.
+    source: the expression that gives the logits.
     """
-    sampler = Sampler(**options)
-    probs = sampler.probs(logits)
-    title = f"Probability of {'' if sampler == Sampler() else 'drawing '}{_named(token, piece)}"
+    title, result = f"Probability of {_named(token, piece)}", chain(logits, steps)[-1].probs[token]
     operands = [Operand("logits", logits, source), Operand("token", int(token))]
-    if sampler.temperature == 0:
-        formula = "at temperature 0, the token with the largest logit has a probability of 1"
-        return Explanation(title, formula, operands, "float(token == logits.argmax())", probs[token])
-    operands.append(Operand("temperature", sampler.temperature))
-    given = {name: value for name, value in options.items() if name != "temperature" and value is not None}
-    formula, z = "softmax(logits / temperature)", "np.exp((logits - logits.max()) / temperature)"
-    if not given:
-        formula = f"probability = {formula}, over the whole vocabulary"
-        return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", probs[token])
-    filters = ", ".join(f"{name} = {value:g}" for name, value in given.items())
-    formula += f" over the tokens that the filters keep ({filters}), and 0 for all others"
-    operands.append(Operand("kept", probs > 0))
-    title += "" if probs[token] else ": filtered out"
-    return Explanation(title, formula, operands, f"{z}[token] * kept[token] / {z}[kept].sum()", probs[token])
-
-
-def prob_after(
-    logits: Float[np.ndarray, " n_vocab"], token: int, steps: Sequence[tuple[str, float]], *, piece: str
-) -> Explanation:
-    """The probability of `token` after steps of `sampling.chain` in any order."""
-    if [name for name, _ in steps] == [name for name in STEPS if name in dict(steps)]:
-        return prob(logits, token, piece=piece, **dict(steps))
-    order = " → ".join(f"{name} {value:g}" for name, value in steps)
-    return Explanation(
-        f"Probability of drawing {_named(token, piece)}",
-        f"softmax of the logits, then in this order: {order}",
-        [Operand("logits", logits, "trace.logits"), Operand("token", token)],
-        f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]",
-        chain(logits, steps)[-1].probs[token],
-    )
+    (name, setting), *others = steps
+    if name == "temperature" and setting and not others:
+        operands.append(Operand("temperature", setting))
+        formula = "probability = softmax(logits / temperature), over the whole vocabulary"
+        z = "np.exp((logits - logits.max()) / temperature)"
+        return Explanation(title, formula, operands, f"{z}[token] / {z}.sum()", result)
+    order = " → ".join(f"{name} = {setting:g}" for name, setting in steps)
+    formula = f"softmax of the logits, then in this order: {order}"
+    line = f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]"
+    return Explanation(title, formula, operands, line, result)
 
 
 def _named(token: int, piece: str) -> str:

@@ -1,63 +1,55 @@
-"""In sampled states, a page without a kernel shows what a kernel shows that runs the notebook anew."""
+"""In sampled states, a page without a kernel shows what a kernel shows, and nothing on it is dead."""
 
 import base64
 import contextlib
 import json
-import os
 import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import numpy as np
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.blocking import BlockingKernelClient
 
-from llmviz import page, where
+from llmviz import page
 
-# The kernel's views in the order of the page's, each brought into the page's state; nothing goes on by itself there.
+# The kernel's views, of which `page` is the table, are brought into a page's state; nothing goes on by itself there.
 KERNEL = """
-import asyncio, json
-from llmviz.views import page_table
+import json
 from llmviz.views.kit.state_fields import replace as _replace
 from llmviz.views.kit.view import View as _View, frozen as _frozen
 
-await page_table.settle()
-_page = page_table.PageTable({shown!r}, [])  # It begins what a page finds done.
-await page_table.settle(600)
-for _table in _page.tables:
-    type(_table.view).by_itself = _View.by_itself
-
-def _names(table):
-    return [name for name, widget in table.widgets.items() if widget.model_id in _page.reachable]
+for _of_view in page.tables:
+    type(_of_view.view).by_itself = _View.by_itself
 
 async def _show(states):
     done = [
-        {{*table.begun}} & {{name for name, is_hidden in zip(_names(table), hidden) if is_hidden}}
-        for table, (*_, hidden) in zip(_page.tables, states)
+        {*of_view.begun} & {name for name, is_hidden in zip(of_view.widgets, hidden) if is_hidden}
+        for of_view, (*_, hidden) in zip(page.tables, states)
     ]  # A page hides the button of a job that is done there.
-    for table, (values, guess, _) in zip(_page.tables, states):
-        view = table.view
+    for of_view, (values, guess, _) in zip(page.tables, states):
+        view = of_view.view
         view.layout.display = ""  # What is behind an open card would not follow.
-        values = {{name: _frozen(value) for name, value in values.items()}}
+        values = {name: _frozen(value) for name, value in values.items()}
         if guess is not None:
             values["answered"] = _replace(view.scene(view.state).answer, guess=guess[0])
         elif "answered" in vars(view.state):
             values["answered"] = None
-        view.become(view.State(**{{**vars(view.state), **values}}))
-    for table, jobs in zip(_page.tables, done):
+        view.become(view.State(**{**vars(view.state), **values}))
+    for of_view, jobs in zip(page.tables, done):
         for job in jobs:
-            if table.view._measured(job, table.view.state).status != "done":
-                table.view.parts[job].click()
-    await page_table.settle(600)
+            if of_view.view._measured(job, of_view.view.state).status != "done":
+                of_view.view.parts[job].click()
+    await table.settle(600)
     shown = [
-        {{
-            name: table.widgets[name].get_state()
-            | {{"hidden": table.widgets[name].layout.display == "none" or name in jobs}}
-            for name in _names(table)
-        }}
-        for table, jobs in zip(_page.tables, done)
+        {
+            name: widget.get_state() | {"hidden": widget.layout.display == "none" or name in jobs}
+            for name, widget in of_view.widgets.items()
+        }
+        for of_view, jobs in zip(page.tables, done)
     ]
-    print(page_table.encoded(shown))
+    print(table.encoded(shown))
 """
 # What each part and control of each view shows now, and the state in which it does.
 PAGE = """
@@ -98,42 +90,6 @@ window.send = (id, trait, value) => {
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
 
-class Kernel:
-    """A kernel in which a notebook has run as for a page."""
-
-    def __init__(self, notebook: Path):
-        env = os.environ | {where.VARIABLE: "page"}
-        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(notebook.parent), env=env)
-        cells = json.loads(notebook.read_text("utf-8"))["cells"]
-        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        shown = [widget for source in sources for widget in self._run(source)[1]]
-        self._run(KERNEL.format(shown=shown))
-
-    def _run(self, source: str) -> tuple[str, list[str]]:
-        """Return what it prints, and the widgets that it shows."""
-        printed, shown = [], []
-
-        def take(message: dict) -> None:
-            content = message["content"]
-            assert message["msg_type"] != "error", f"{content['ename']}: {content['evalue']}"
-            if message["msg_type"] == "stream" and content["name"] == "stdout":
-                printed.append(content["text"])
-            view = content.get("data", {})
-            if isinstance(view, dict) and page.VIEW in view:
-                shown.append(view[page.VIEW]["model_id"])
-
-        self.client.execute_interactive(source, output_hook=take, timeout=1500, allow_stdin=False)
-        return "".join(printed), shown
-
-    def show(self, states: list) -> list[dict]:
-        """Bring all views into these states; return what each shows, by its widgets' names."""
-        return json.loads(self._run(f"await _show(json.loads({json.dumps(states)!r}))")[0])
-
-    def close(self) -> None:
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-
 def states_of(table: dict, state: dict, shown: list) -> list:
     """Return for each view its fields' values, the guess in a list if its card is answered, and what is hidden."""
     states = []
@@ -143,7 +99,7 @@ def states_of(table: dict, state: dict, shown: list) -> list:
             for field, value in state.items()
             if field.startswith(f"{number}.")
         }
-        answered = fields.pop("answered", "null") == ""  # It is no JSON.
+        answered = fields.pop("answered", "null").startswith('{"$python"')
         values = {name: json.loads(text) for name, text in fields.items()}
         hidden = [bool(traits["hidden"]) for traits in shown[number]]
         states.append((values, [shown[number][0]["guess"]] if answered else None, hidden))
@@ -203,26 +159,26 @@ def show_all(place) -> int:
 
 
 @contextlib.contextmanager
-def kernel_of(notebook: Path) -> Iterator[Kernel]:
-    kernel = Kernel(notebook)
-    try:
-        yield kernel
-    finally:
-        kernel.close()
+def new_kernel(notebook: Path) -> Iterator[BlockingKernelClient]:
+    """Yield the client of a kernel in which a notebook has run as for a page, and `page` is its table."""
+    with page.kernel_for(notebook) as client:
+        page.build_in(client, nbformat.read(notebook, 4), notebook.name, 0, lambda _share: None)
+        yield client
 
 
-def compare(one, built: page.Built, notebook: Path, n: int, seed: int = 1) -> int:
-    """Hold an open page to a kernel in `n` states; return how many different ones there were."""
+def compare(one, built: page.Built, client: BlockingKernelClient, n: int, seed: int = 1) -> int:
+    """Hold an open page to the kernel of `page` in `n` states; return how many different ones there were."""
     rng, states = random.Random(seed), set()
     one.evaluate(f"() => {{ {PAGE} }}")
-    with kernel_of(notebook) as kernel:
-        for _ in range(n):
-            seen = one.evaluate("seen()")
-            in_kernel = kernel.show(states_of(built.table, seen["state"], seen["shown"]))
-            found = differences(seen["shown"], in_kernel)
-            assert found == [], (seen["state"], found)
-            states.add(json.dumps(seen["state"]))
-            go_on(one, rng)
+    page.ask(client, KERNEL)
+    for _ in range(n):
+        seen, printed = one.evaluate("seen()"), []
+        wanted = json.dumps(states_of(built.table, seen["state"], seen["shown"]))
+        page.ask(client, f"await _show(json.loads({wanted!r}))", printed.append)
+        found = differences(seen["shown"], json.loads("".join(printed)))
+        assert found == [], (seen["state"], found)
+        states.add(json.dumps(seen["state"]))
+        go_on(one, rng)
     return len(states)
 
 
@@ -274,7 +230,7 @@ def move(control) -> None:
             values = control.locator("option:enabled").evaluate_all("all => all.map((one) => one.value)")
             control.select_option(values[-1])
         case "number":
-            control.press("ArrowUp")
+            control.fill(control.get_attribute("max"))  # of the values that the page holds
             control.press("Enter")
         case "checkbox" | "BUTTON":
             control.click()

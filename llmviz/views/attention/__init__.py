@@ -1,4 +1,5 @@
 """Pictures of stage 4: one head taken apart, all heads at once, and experiments that switch heads off."""
+# ruff: noqa: F401  What is imported here is what a notebook calls by `pictures`.
 
 from llmviz.views.attention.by_hand import HeadByHand
 from llmviz.views.attention.cost import Cost
@@ -14,20 +15,3 @@ from llmviz.views.attention.why_there import (
     score_explanation,
     score_question,
 )
-
-__all__ = [
-    "KINDS",
-    "Cost",
-    "DoesItMatter",
-    "HeadByHand",
-    "HeadExplorer",
-    "Induction",
-    "NounPair",
-    "NumberMap",
-    "Sink",
-    "TwoHeads",
-    "WhyThere",
-    "kind_of_largest_part",
-    "score_explanation",
-    "score_question",
-]

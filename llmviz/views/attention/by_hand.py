@@ -6,43 +6,75 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import traitlets
 
-from llmviz import attention
-from llmviz.model import AttentionTrace, BlockTrace, Trace
+from llmviz import experiments
+from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
-from llmviz.views.attention.heads import head_name
-from llmviz.views.attention.score_steps import ScoreSteps
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import clip_position, head, layer, position, replace, selection, tick
+from llmviz.views.kit.state_fields import clip_position, head, layer, position, selection, tick
+from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
-from llmviz.views.provenance import Explanation, as_edited, explained
+from llmviz.views.provenance import Explanation, explained
 
 N_VALUES = 4  # keys whose values have a line of their own
 
 
+class ScoreSteps(OfRows):
+    """One query's row, step by step: q·k, divided by √d_head, e to its power, weight. One line a key.
+
+    raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled`: was raw divided by √`d_head`?
+    A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
+    """
+
+    _static, _rows = "score_steps", ("pieces",)
+
+    pieces = Pieces()
+    raw = Floats(ndim=(1,), limit=MAX_TOKENS)
+    scores = Floats(ndim=(1,), limit=MAX_TOKENS)
+    exps = Floats(ndim=(1,), limit=MAX_TOKENS)
+    weights = Floats(ndim=(1,), limit=MAX_TOKENS)
+    scaled = traitlets.Bool(True).tag(sync=True)
+    d_head = traitlets.Int(0).tag(sync=True)
+
+    def text(self) -> str:
+        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "weight"]]
+        for i, piece in enumerate(self.pieces):
+            if np.isnan(self.weights[i]):
+                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "0", "–"])
+            else:
+                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", f"{self.exps[i]:.3g}"]
+                rows.append([visible(piece), *shown, percent(self.weights[i])])
+        return lines(rows)
+
+    def headline(self) -> str:
+        if not self.pieces or np.isnan(self.weights).all():
+            return "no scores yet"
+        best = int(np.nanargmax(self.weights))
+        masked = int(np.isnan(self.weights).sum())
+        weight, piece = percent(self.weights[best]), visible(self.pieces[best])
+        summary = f"{len(self.pieces)} keys; the largest weight, {weight}, to {piece}"
+        return summary + (f"; {masked} later tokens masked" if masked else "")
+
+
 class Row(NamedTuple):
-    """What one query does in one head: a number for each key, −∞ or NaN where it is masked."""
+    """What one query does in one head."""
 
     trace: Trace  # with the layer's attention as the switches have it; what it reads stays as it was
     block: str  # the expression that gives this layer
-    layer: int
-    head: int
     kv_head: int
-    query: int
     key: int
     attended: AttentionTrace  # this query, all heads, and the keys that it sees
-    raw: np.ndarray
+    raw: np.ndarray  # and scores and weights, a number for each key: see `experiments.query_row`
     scores: np.ndarray
     weights: np.ndarray
     top: list[int]  # the keys with the largest weights
     others: list[int]  # and all others with any
-
-    def sources_of_q_and_k(self, key: int) -> dict[str, str]:
-        block = f"trace.blocks[{self.layer}]"
-        return {"q": f"{block}.q[{self.head}, {self.query}]", "k": f"{block}.k[{self.kv_head}, {key}]"}
 
 
 class HeadByHand(View):
@@ -65,42 +97,33 @@ class HeadByHand(View):
 
     @shared
     def row(self, scene: Scene) -> Row:
-        trace, layer, head, query, n = scene.run, scene.layer, scene.head, scene.query, len(scene.run.tokens)
-        block, source = trace.blocks[layer], f"trace.blocks[{layer}]"
+        trace, layer, head, query = scene.run, scene.layer, scene.head, scene.query
+        source = f"trace.blocks[{layer}]"
+        switches = {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask}
         if scene.no_scale or scene.no_mask:
-            switched = {"score_scale": not scene.no_scale, "causal_mask": not scene.no_mask}
-            edits = replace(trace.edits, **switched)
-            block = replace(block, edits=edits)
-            trace = replace(
-                trace, edits=edits, blocks=(*trace.blocks[:layer], block, *trace.blocks[layer + 1 :])
-            )
-            names = ", ".join(f"{name}={value}" for name, value in switched.items())
+            trace = experiments.switched(trace, layer, **switches)
+            names = ", ".join(f"{name}={value}" for name, value in switches.items())
             source = f"dataclasses.replace({source}, edits=dataclasses.replace(trace.edits, {names}))"
-        attended = block.attention_at(query)
-        unseen = (0, n - attended.scores.shape[2])
-        scores = np.pad(attended.scores[head, 0], unseen, constant_values=-np.inf)
-        weights = np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan)
+        raw, scores, weights = experiments.query_row(trace, layer, head, query)
         order = [int(i) for i in np.argsort(-np.nan_to_num(weights), kind="stable") if weights[i] > 0]
-        key = int(np.nanargmax(weights)) if scene.key is None else clip_position(scene.key, n)
-        kv_head, raw = trace.model.config.kv_head_of(head), raw_scores(block, head, query)
+        key = int(np.nanargmax(weights)) if scene.key is None else clip_position(scene.key, len(weights))
+        kv_head, attended = trace.model.config.kv_head_of(head), trace.blocks[layer].attention_at(query)
         top, others = order[:N_VALUES], order[N_VALUES:]
-        return Row(
-            trace, source, layer, head, kv_head, query, key, attended, raw, scores, weights, top, others
-        )
+        return Row(trace, source, kv_head, key, attended, raw, scores, weights, top, others)
 
     @part(TokenStrip, [], quantity="attention weight", caption="From which token? (the query)")
     def strip(self, scene: Scene) -> dict:
         run, row = scene.run, scene.row
-        return {"pieces": run.pieces, "ids": run.tokens, "weights": row.weights, "selected": row.query}
+        return {"pieces": run.pieces, "ids": run.tokens, "weights": row.weights, "selected": scene.query}
 
     @part(VectorPicture, np.zeros((3, 1)), index_name="number", labels=["query q", "key k", "q × k"])
     def products(self, scene: Scene) -> dict:
         row, pieces = scene.row, scene.run.pieces
-        block = scene.run.blocks[row.layer]
-        q, k = block.q[row.head, row.query], block.k[row.kv_head, row.key]
+        block = scene.run.blocks[scene.layer]
+        q, k = block.q[scene.head, scene.query], block.k[row.kv_head, row.key]
         return {
             "values": np.stack([q, k, q * k]),
-            "caption": f"1 · {head_name(row.layer, row.head)}: {isolated(pieces[row.query])} asks (q), "
+            "caption": f"1 · {head_name(scene.layer, scene.head)}: {isolated(pieces[scene.query])} asks (q), "
             f"{isolated(pieces[row.key])} offers (k). Their {len(q)} products add up to q · k",
         }
 
@@ -127,7 +150,7 @@ class HeadByHand(View):
             "weights": row.weights,
             "scaled": row.trace.edits.score_scale,
             "selected": row.key,
-            "caption": f"2 · From products to weights: {isolated(pieces[row.query])} and every key",
+            "caption": f"2 · From products to weights: {isolated(pieces[scene.query])} and every key",
         }
 
     @part(
@@ -138,19 +161,19 @@ class HeadByHand(View):
     )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights
-        v = scene.run.blocks[row.layer].v[row.kv_head]
+        v = scene.run.blocks[scene.layer].v[row.kv_head]
         labels = [f"{percent(w[i])} × {visible(scene.run.pieces[i])}" for i in row.top]
         lines = [w[i] * v[i] for i in row.top]
         if row.others:
             labels.append(f"{percent(w[row.others].sum())} × {len(row.others)} others")
             lines.append(w[row.others] @ v[row.others])
-        return {"values": np.stack([*lines, row.attended.z[row.head, 0]]), "labels": [*labels, "sum: z"]}
+        return {"values": np.stack([*lines, row.attended.z[scene.head, 0]]), "labels": [*labels, "sum: z"]}
 
     @part(VectorPicture, [0.0], caption="4 · z times W_O, added to the residual stream of the query")
     def stream(self, scene: Scene) -> dict:
-        row, W_O = scene.row, scene.run.model.weights.layers[scene.row.layer].W_O
-        adds = row.attended.z[row.head, 0] @ W_O[row.head]
-        before = scene.run.blocks[row.layer].resid_pre[row.query]
+        row, W_O = scene.row, scene.run.model.weights.layers[scene.layer].W_O
+        adds = row.attended.z[scene.head, 0] @ W_O[scene.head]
+        before = scene.run.blocks[scene.layer].resid_pre[scene.query]
         labels = ["stream before", "this head adds", f"all {len(W_O)} heads add"]
         return {"values": np.stack([before, adds, row.attended.out[0]]), "labels": labels}
 
@@ -168,44 +191,44 @@ class HeadByHand(View):
     def explain_product(self, scene: Scene, which: int, i: int) -> Explanation:
         row, run = scene.row, scene.run
         if which == 0:
-            return turned_number(run, row.layer, row.head, row.query, "q", i)
+            return turned_number(run, scene.layer, scene.head, scene.query, "q", i)
         if which == 1:
-            return turned_number(run, row.layer, row.kv_head, row.key, "k", i)
+            return turned_number(run, scene.layer, row.kv_head, row.key, "k", i)
         title = f"Product {i} of {run.model.config.d_head}"
         formula = "each number of q times the same number of k; q · k is the sum of all these products"
-        q_and_k = row.sources_of_q_and_k(row.key)
+        q_and_k = _q_and_k(scene, row.key)
         return explained(run, title, formula, "(q * k)[i]", scene.shown["values"][2, i], **q_and_k, i=i)
 
     @explains("steps")
     def explain_step(self, scene: Scene, key: int, step: int) -> Explanation:
         row, run = scene.row, scene.run
-        at = row.trace, row.layer, row.head, row.query, key
+        at = row.trace, scene.layer, scene.head, scene.query, key
         score = provenance.score(*at)
         if step == 3:
             return provenance.pattern(*at, block=row.block)
-        if step == 1 or (row.trace.edits.causal_mask and key > row.query):
+        if step == 1 or (row.trace.edits.causal_mask and key > scene.query):
             return score
         if step == 0:
             title, formula = (
                 score.title.replace("Score", "Product"),
                 "q · k: the products of their numbers, added up",
             )
-            return explained(run, title, formula, "q @ k", row.raw[key], **row.sources_of_q_and_k(key))
+            return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
         title = f"e to the power of the score of {isolated(run.pieces[key])}"
         formula = "e^(score − largest): always positive; taking off the largest first changes no weight"
         line, scores = (
             "np.exp(scores - scores.max())[key]",
-            f"{row.block}.attention.scores[{row.head}, {row.query}]",
+            f"{row.block}.attention.scores[{scene.head}, {scene.query}]",
         )
         return explained(run, title, formula, line, scene.shown["exps"][key], scores=scores, key=key)
 
     @explains("values")
     def explain_value(self, scene: Scene, which: int, i: int) -> Explanation:
         row, run, result = scene.row, scene.run, scene.shown["values"][which, i]
-        at = f"[{row.head}, {row.query}"
+        at = f"[{scene.head}, {scene.query}"
         operands = {
             "pattern": f"{row.block}.attention.pattern{at}]",
-            "v": f"trace.blocks[{row.layer}].v[{row.kv_head}]",
+            "v": f"trace.blocks[{scene.layer}].v[{row.kv_head}]",
             "i": i,
         }
         if which < len(row.top):
@@ -219,50 +242,43 @@ class HeadByHand(View):
             formula, line = "the sum of weight × value over the other keys", "pattern[others] @ v[others, i]"
             return explained(run, title, formula, line, result, **operands, others=np.array(row.others))
         formula = "z = the sum over all keys of weight × value"
-        of_z = explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
-        return as_edited(of_z, row.trace, row.layer, "z", f"{row.block}.attention.z{at}, {i}]")
+        return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
 
     @explains("stream")
     def explain_stream(self, scene: Scene, which: int, i: int) -> Explanation:
         row, run, result = scene.row, scene.run, scene.shown["values"][which, i]
-        W_O, z = f"model.weights.layers[{row.layer}].W_O", f"{row.block}.attention.z"
+        W_O, z = f"model.weights.layers[{scene.layer}].W_O", f"{row.block}.attention.z"
         if which == 0:
-            title = (
-                f"Dimension {i} of the stream of {isolated(run.pieces[row.query])} before layer {row.layer}"
-            )
+            title = f"Dimension {i} of the stream of {isolated(run.pieces[scene.query])} before layer {scene.layer}"
             formula = "the embedding, plus everything that the layers before have added"
-            x = f"trace.blocks[{row.layer}].resid_pre[{row.query}]"
+            x = f"trace.blocks[{scene.layer}].resid_pre[{scene.query}]"
             return explained(run, title, formula, "x[i]", result, x=x, i=i)
         if which == 1:
-            title = f"What {head_name(row.layer, row.head)} adds to dimension {i}"
+            title = f"What {head_name(scene.layer, scene.head)} adds to dimension {i}"
             formula = "z · W_O: the head's z times its own output matrix"
-            sources = {"z": f"{z}[{row.head}, {row.query}]", "W_O": f"{W_O}[{row.head}]"}
+            sources = {"z": f"{z}[{scene.head}, {scene.query}]", "W_O": f"{W_O}[{scene.head}]"}
             return explained(run, title, formula, "z @ W_O[:, i]", result, **sources, i=i)
-        title = f"What layer {row.layer}'s attention adds to dimension {i}"
+        title = f"What layer {scene.layer}'s attention adds to dimension {i}"
         formula, line = "the sum over the heads of z · W_O", "np.einsum('hd,hdm->m', z, W_O)[i]"
-        of_out = explained(run, title, formula, line, result, z=f"{z}[:, {row.query}]", W_O=W_O, i=i)
-        out = f"{row.block}.attention.out[{row.query}, {i}]"
-        return as_edited(of_out, row.trace, row.layer, "attention_out", out)
+        return explained(run, title, formula, line, result, z=f"{z}[:, {scene.query}]", W_O=W_O, i=i)
 
 
-def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
-    """q · k of one head and query with every key [kv_seq], neither divided nor masked."""
-    kv_head = block.config.kv_head_of(head)
-    q, k = block.q[head : head + 1, query : query + 1], block.k[kv_head : kv_head + 1]
-    return attention.attention_scores(q, k, scale=False)[0, 0]
+def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
+    """Return the expressions that give the query and a key."""
+    block = f"trace.blocks[{scene.layer}]"
+    return {"q": f"{block}.q[{scene.head}, {scene.query}]", "k": f"{block}.k[{scene.row.kv_head}, {key}]"}
 
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
     """Where one number of a query ("q") or of a key ("k") comes from: the stream, a column of weights, RoPE's turn."""
-    edits, name, first = trace.edits, {"q": "query", "k": "key"}[letter], i - i % 2
-    turns = (at * edits.position_scale + edits.position_shift) * edits.rope
+    name, first = {"q": "query", "k": "key"}[letter], i - i % 2
     turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
     formula = f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE"
     sources = {
         "x": provenance.read_by(trace, layer, at, "attention"),
         "W": f"model.weights.layers[{layer}].W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
-        "angle": f"{turns:g} * model.config.rope_base ** (-{first} / model.config.d_head)",
+        "angle": f"{at} * model.config.rope_base ** (-{first} / model.config.d_head)",
     }
     result = getattr(trace.blocks[layer], letter)[head, at, i]
     return explained(trace, title, formula, f"x @ W @ {turned}", result, **sources)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import experiments
-from llmviz.views.attention.heads import head_name
+from llmviz.experiments import facts
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
@@ -71,12 +72,10 @@ class DoesItMatter(OfFact, GuessFirst):
         )
 
     def answer(self, scene: Scene) -> float:
-        return 100 * scene.known("change")[0][0, 1, 1]
+        return 100 * scene.known("change")[0, 1, 1]
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
-        values = scene.known("change")[0][0]
+        values = scene.known("change")[0]
         patched, random = percent(values[2, 1]), percent(values[3, 1])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
@@ -95,27 +94,9 @@ class DoesItMatter(OfFact, GuessFirst):
         return scene.heads[which - 1 : which] if which else scene.heads
 
     @job()
-    def change(self, scene: Scene) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
-        """Measure the probability of both answers.
-
-        Results: [4, 5, 2], a table for each of `HEADS` with a row for each of `ROWS`; and both answers if no head may
-        attend to the noun.
-        """
-        pair, shape = scene.pair, scene.weights.shape
-        twins = experiments.head_outputs(pair.twin)
-        values = np.tile(pair.answer_probs(), (len(HEADS), len(ROWS), 1))
-        for i, heads in enumerate([scene.heads, *([head] for head in scene.heads)]):
-            draws = [
-                experiments.random_heads(shape, len(heads), scene.heads, seed) for seed in range(N_DRAWS)
-            ]
-            for row, z in ((1, 0 * twins), (2, twins)):
-                own, *random = (
-                    pair.answer_probs(experiments.patch_heads(z, chosen)) for chosen in (heads, *draws)
-                )
-                values[i, row], values[i, row + 2] = own, np.mean(random, axis=0)
-                yield (2 * i + row) / (2 * len(HEADS) + 1), None
-        every_head = [*np.ndindex(*shape)]
-        yield 1.0, (values, pair.answer_probs(experiments.knockout_attention(every_head, [pair.subject])))
+    def change(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
+        """Measure the probability of both answers: a table for each of `HEADS` with a row for each of `ROWS`."""
+        return facts.change_heads(scene.pair, [scene.heads, *([head] for head in scene.heads)], N_DRAWS)
 
     @part(
         *(HeatMap, np.zeros((5, 2)), ROWS, [""] * 2),
@@ -127,7 +108,7 @@ class DoesItMatter(OfFact, GuessFirst):
     def table(self, scene: Scene) -> dict:
         last = quote(scene.pair.trace.pieces[-1].strip())
         return {
-            "values": scene.known("change")[0][HEADS.index(scene.which)],
+            "values": scene.known("change")[HEADS.index(scene.which)],
             "col_labels": named(scene.pair, scene.pair.answers),
             "caption": f"Probability of the next token, with {', '.join(head_name(*head) for head in scene.chosen)} "
             f"changed at {last}, or as many random heads (mean of {N_DRAWS} draws)",
@@ -135,7 +116,8 @@ class DoesItMatter(OfFact, GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair, (_, unseen) = scene.pair, scene.known("change")
+        pair, every_head = scene.pair, [*np.ndindex(*scene.weights.shape)]
+        unseen = pair.answer_probs(experiments.knockout_attention(every_head, [pair.subject]))
         noun = isolated(pair.trace.pieces[pair.subject])
         shares = [f"{head_name(*head)} {percent(scene.weights[head])}" for head in scene.chosen]
         answers = [f"{name} gets {percent(p)}" for name, p in zip(named(pair, pair.answers), unseen)]

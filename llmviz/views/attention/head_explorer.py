@@ -9,8 +9,7 @@ import numpy as np
 from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid
-from llmviz.views.attention.heads import head_name, head_pattern
+from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid, head_name
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
@@ -42,15 +41,11 @@ def shown_weight(
     if not hide_first:
         return weight
     if key == 0:
-        formula = "hidden here; the other weights are scaled up to sum to 100%"
-        return Explanation(f"{weight.title}: hidden", formula, [], "np.nan", np.nan)
-    title, formula = (
-        f"{weight.title}, with the first token hidden",
-        "weight / the sum of all weights but the first",
-    )
+        raise ValueError("the first token is hidden")
+    title = f"{weight.title}, with the first token hidden"
+    formula, line = "weight / the sum of all weights but the first", "pattern[key] / pattern[1:].sum()"
     pattern = f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"
-    result = head_pattern(trace, layer, head, hide_first=True)[query, key]
-    line = "pattern[key] / pattern[1:].sum()"
+    result = experiments.head_pattern(trace, layer, head, hide_first=True)[query, key]
     return provenance.explained(trace, title, formula, line, result, pattern=pattern, key=key)
 
 
@@ -92,7 +87,7 @@ class HeadExplorer(View):
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
-        return head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
+        return experiments.head_pattern(scene.run, *scene.drawn, hide_first=scene.hide_first)
 
     @shared
     def cell(self, scene: Scene) -> list[int]:
@@ -124,8 +119,8 @@ class HeadExplorer(View):
             "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
         }
 
-    @explains("map")
-    def explain(self, scene: Scene, query: int, key: int) -> Explanation:
+    @explains("map", "arcs")
+    def explain(self, scene: Scene, _part: str, query: int, key: int) -> Explanation:
         return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
 
     @part(lambda _: wide(Arcs([], np.zeros((0, 0))), 560))
@@ -133,10 +128,6 @@ class HeadExplorer(View):
         pieces, name = scene.run.pieces, head_name(*scene.drawn) + HIDDEN * scene.hide_first
         caption = f"Attention weights of {isolated(pieces[scene.query])} in {name}"
         return {"pieces": pieces, "weights": scene.weights, "selected": scene.query, "caption": caption}
-
-    @explains("arcs")
-    def explain_arc(self, scene: Scene, query: int, key: int) -> Explanation:
-        return self.explain(scene, query, key)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

@@ -1,20 +1,39 @@
-"""All heads at once, a small map or a number each."""
+"""A head's name and weights, how a view holds one, and a picture of all heads at once."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import traitlets
 
 from llmviz.model import Config
-from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
+from llmviz.views.kit.picture import Floats, Picture, Text, cells, has_place, lines
+from llmviz.views.kit.state_fields import picked
 
 MAP_SIZE = 32  # cells along one side of a small map
 
 
+def head_name(layer: int, head: int) -> str:
+    """ "L13·H8"."""
+    return f"L{layer}·H{head}"
+
+
+def picked_head(**others: Any) -> Any:
+    """Declare a head of the model that a view is of, its layer first, that pictures set, or None; see `picked`."""
+    return picked(
+        None,
+        lambda head, view: (
+            head is None or head in np.ndindex(view.run.config.n_layers, view.run.config.n_heads)
+        ),
+        "a layer and a head, or None",
+        **others,
+    )
+
+
 class HeadGrid(Picture):
-    """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head, or [n_layers, n_heads], numbers.
+    """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head; a map of one cell is a number.
 
     Columns are layers, rows heads; heads that share keys and values (`group` of them) are neighbours. `kind` and
     `limit` fix the colours as in `HeatMap`, `measure` names the numbers. Of `scores` [k, n_layers, n_heads], those of
@@ -22,8 +41,7 @@ class HeadGrid(Picture):
     and head). `chosen` ones are dashed. Enter or a click asks `provenance(layer, head)`.
     """
 
-    _static = "head_grid"
-    _data = ("values", "selected", "chosen")
+    _static, _stage = "head_grid", "attention"
 
     values = Floats(ndim=(4,))
     group = traitlets.Int(1).tag(sync=True)
@@ -36,13 +54,11 @@ class HeadGrid(Picture):
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
 
-    def __init__(self, values: np.ndarray, **traits):
-        super().__init__(values=four_axes(values), **{"stage": "attention", **traits})
+    def page_values(self) -> dict:
+        return {"selected": cells(self.values)}
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
-        if self.values is None or not self.values.size:
-            return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
         what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
         rows = [
@@ -56,8 +72,6 @@ class HeadGrid(Picture):
 
     def headline(self) -> str:
         """How many heads, which is selected and which are chosen."""
-        if self.values is None or not self.values.size:
-            return "no heads yet"
         n_layers, n_heads = self.values.shape[:2]
         parts = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
@@ -67,26 +81,15 @@ class HeadGrid(Picture):
             parts.append("chosen: " + ", ".join(head_name(*head) for head in self.chosen[:20]))
         return "; ".join(parts)
 
-    @traitlets.validate("selected", "chosen")
-    def _heads_that_exist(self, proposal):
-        value, several = proposal["value"], proposal["trait"].name == "chosen"
-        for head in value if several else [value]:
-            waiting = not several and head == [0, 0]  # the first head is selected before there are any
-            if not waiting and not has_place(self.values, head):
-                shape = None if self.values is None else self.values.shape[:2]
-                raise traitlets.TraitError(f"a head is [layer, head] within {shape}, not {head}")
-        if several and len(set(map(tuple, value))) < len(value):
-            raise traitlets.TraitError("a head is chosen once")
-        return value
+    @traitlets.validate("selected")
+    def _a_head(self, proposal):
+        head = proposal["value"]
+        if head != [0, 0] and not has_place(self.values, head):  # The first is selected before there are any.
+            raise traitlets.TraitError(f"selected is the layer and the number of a head, not {head}")
+        return head
 
 
 def empty_grid(config: Config, **options) -> HeadGrid:
     """The grid of a model's heads, one number each, that waits for the numbers."""
-    shape, group = (config.n_layers, config.n_heads), config.n_heads // config.n_kv_heads
-    return HeadGrid(np.zeros(shape), group=group, **options)
-
-
-def four_axes(values: np.ndarray) -> np.ndarray:
-    """[n_layers, n_heads] as maps of one cell each; [n_layers, n_heads, rows, cols] unchanged."""
-    values = np.asarray(values, np.float32)
-    return values[:, :, None, None] if values.ndim == 2 else values
+    values, group = np.zeros((config.n_layers, config.n_heads, 1, 1)), config.n_heads // config.n_kv_heads
+    return HeadGrid(values=values, group=group, **options)

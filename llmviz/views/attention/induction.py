@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import attention, experiments
-from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import picked_head
+from llmviz.views.attention.head_grid import empty_grid, picked_head
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import number
@@ -34,21 +33,15 @@ class Induction(View):
 
     @job("n", "off", "seed")
     def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Run the row: its pieces, all induction scores, the strongest heads, and the right next tokens' probabilities:
-        unchanged, with random heads off in N_DRAWS draws, and with the strongest off."""
-        trace = scene.run.trace(experiments.random_tokens(scene.run, scene.n, scene.seed) * 2)
-        scores = experiments.induction_scores(trace)
-        heads, probs = experiments.strongest_heads(scores, scene.off), [experiments.token_probs(trace)]
-        yield 0.1, (trace.pieces, scores, heads, probs)
+        """Measure `experiments.copying`, with N_DRAWS draws of random heads."""
+        row = experiments.random_tokens(scene.run, scene.n, scene.seed)
         seeds = range(N_DRAWS * scene.seed, N_DRAWS * (scene.seed + 1))
-        for right in experiments.without_heads(trace, heads, seeds) if heads else ():
-            probs = [*probs, right]
-            yield len(probs) / (N_DRAWS + 2), None
-        yield 1.0, (trace.pieces, scores, heads, probs)
+        return experiments.copying(scene.run.trace(row * 2), scene.off, seeds)
 
     @part(LinePlot, unit="share", y_max=1.0, x_axis="position of the token")
     def curves(self, scene: Scene) -> dict:
-        pieces, _, heads, (whole, *others) = scene.known("copy")
+        _, heads, (whole, *others) = scene.known("copy")
+        row = experiments.random_tokens(scene.run, scene.n, scene.seed)
         lines = {"the whole model": whole}
         if others:
             random = f"{len(heads)} random heads off (median of {N_DRAWS} draws)"
@@ -58,14 +51,14 @@ class Induction(View):
             "x": np.arange(1, 2 * scene.n),
             "values": np.stack([*lines.values()]),
             "names": [*lines],
-            "x_pieces": pieces[1:],
+            "x_pieces": scene.run.tokenizer.pieces(row * 2)[1:],
             "marks": [[scene.n, "second pass"]],
             "caption": "Probability of the right next token",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        _, _, heads, probs = scene.known("copy")
+        _, heads, probs = scene.known("copy")
         (first, whole), *passes = map(experiments.copying_by_pass, probs)
         lines = [
             f"Right next token, mean probability: first pass {percent(first)}, second pass {percent(whole)}."
@@ -81,9 +74,9 @@ class Induction(View):
 
     @part(lambda view: empty_grid(view.run.config, measure="induction score"))
     def grid(self, scene: Scene) -> dict:
-        _, scores, heads, _ = scene.known("copy")
+        scores, heads, _ = scene.known("copy")
         return {
-            "values": four_axes(scores),
+            "values": scores[..., None, None],
             "selected": [*(scene.head or [*heads, (0, 0)][0])],
             "chosen": [[*head] for head in heads],
             "caption": f"Induction score: {attention.BEHAVIOURS['induction']}. Dashed: the heads switched off",

@@ -9,37 +9,32 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.model import Config, Trace
-from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import head_name, picked_head
-from llmviz.views.kit.controls import choice
+from llmviz.model import Trace
+from llmviz.views.attention.head_grid import empty_grid, head_name, picked_head
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import (
     clip_position,
     fixed,
-    has_changed,
     is_index,
     picked,
-    replace,
     seed,
     selection,
 )
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, job, on, part, press, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
-N_READERS = 8  # induction heads to choose from
 N_DRAWS = 3  # of a random head
-# How each of `experiments.conditions` is named, and drawn by `HeadPair`.
-CONDITIONS = {
-    "": ("unchanged", ""),
-    "writer": ("{writer} off", "writer"),
-    "k": ("only its path into the keys cut", "k"),
-    "q": ("only its path into the queries cut", "q"),
-    "v": ("only its path into the values cut", "v"),
-    "others": ("a random head off (mean of {n_others} draws)", "other"),
-}
+# How each of `experiments.conditions` is named, in their order, and what `HeadPair` cuts.
+CONDITIONS = [
+    ("unchanged", ""),
+    ("{writer} off", "writer"),
+    ("only its path into the keys cut", "k"),
+    ("only its path into the queries cut", "q"),
+    ("only its path into the values cut", "v"),
+    ("a random head off (mean of {n_others} draws)", "other"),
+]
 
 
 class HeadPair(Picture):
@@ -54,7 +49,6 @@ class HeadPair(Picture):
     """
 
     _static = "head_pair"
-    _data = ("pieces", "names", "totals", "here", "selected")
 
     pieces = Pieces()
     writer = Text("")
@@ -64,6 +58,9 @@ class HeadPair(Picture):
     totals = Floats(ndim=(2,))
     here = Floats(ndim=(2,))
     selected = traitlets.Int(0).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": range(len(self.names))}
 
     def text(self) -> str:
         """A line a condition: score and probability over the row, then what the drawing shows."""
@@ -95,14 +92,10 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
-def _nearest(head: tuple[int, int], config: Config) -> tuple[int, int]:
-    return clip_position(head[0], config.n_layers), clip_position(head[1], config.n_heads)
-
-
 class TwoHeads(View):
     """Which head does a copying head depend on, and how do the two work together?
 
-    A row of random tokens comes twice; the reader (`reader`) is an induction head, which looks from a token in the
+    A row of random tokens comes twice; the reader is an induction head, which looks from a token in the
     second pass to the one that followed it in the first. Each head of the layers before it is switched off on its own.
     A click on one in the grid makes it the writer, and the diagram shows what happens to the reader when the writer, or
     one path from it into the reader, is switched off. When a head reads in its *keys* what an earlier head wrote, that
@@ -118,12 +111,16 @@ class TwoHeads(View):
         seed: int = seed(0)
         reader: tuple[int, int] = picked(
             (18, 6),
-            lambda head, _: isinstance(head, tuple) and len(head) == 2 and all(map(is_index, head)),
-            "a layer and a head",
-            of=("readers", "value"),
-            means=lambda head, view: _nearest(head, view.run.config),
+            lambda head, _: (
+                isinstance(head, tuple) and [*map(is_index, head)] == [True, True] and head[0] > 0
+            ),
+            "a layer from 1 and a head",
+            means=lambda head, view: tuple(
+                map(clip_position, head, (view.run.config.n_layers, view.run.config.n_heads))
+            ),
+            outlives_text=True,
         )
-        writer: tuple[int, int] | None = picked_head()  # None: the head that the reader needs most
+        writer: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the one it needs most
         token: int | None = selection("strip")
         condition: int = picked(
             0,
@@ -134,24 +131,9 @@ class TwoHeads(View):
         )
 
     arrangement = (
-        *(("readers", "seed", "new_row"), "strip", "about_row"),
+        *("seed", "strip", "about_row"),
         *(("each_off", "progress"), "grid", "about_heads", "pair"),
     )
-
-    # --- events ---
-
-    @press("new row")
-    def new_row(self, state: State) -> State:
-        return replace(state, seed=(state.seed + 1) % 2**31)
-
-    @on("grid", "selected")
-    def pick_writer(self, state: State, head: list[int]) -> State:
-        return replace(state, writer=tuple(head)) if head[0] < self.scene(state).reader[0] else state
-
-    def put_right(self, before: State, state: State) -> State:
-        if not has_changed(before, state, "seed", "reader"):
-            return state
-        return replace(state, writer=self.scene(before).writing, token=None)
 
     # --- the row and the two heads ---
 
@@ -172,11 +154,9 @@ class TwoHeads(View):
         return typical if scene.token is None else min(max(1, scene.token), scene.n - 1)
 
     @shared
-    def readers_scores(self, scene: Scene) -> dict[tuple[int, int], float]:
-        """Return the induction scores of the copying heads to choose from."""
-        scores = experiments.induction_scores(scene.row)
-        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reader])
-        return {head: float(scores[head]) for head in heads}
+    def score(self, scene: Scene) -> float:
+        """Return the induction score of the reader."""
+        return experiments.induction_score_of(scene.row, scene.reader)
 
     @shared
     def writing(self, scene: Scene) -> tuple[int, int] | None:
@@ -185,50 +165,27 @@ class TwoHeads(View):
         is_known = scene.status("each_off") == "done"
         return experiments.strongest_heads(-scene.result("each_off"), 1)[0] if is_known else None
 
+    @shared
+    def others(self, scene: Scene) -> list[tuple[int, int]]:
+        """Return random heads, as a control."""
+        shape = scene.reader[0], scene.run.config.n_heads
+        return experiments.random_heads(shape, N_DRAWS, [scene.writing], scene.seed) or [scene.writing]
+
     # --- jobs ---
 
-    @job(
-        *("n", "seed", "reader"),
-        start="Switch off every earlier head, one at a time",
-        when=lambda _, scene: scene.reader[0] > 0,
-    )
+    @job("n", "seed", "reader", start="Switch off every earlier head, one at a time")
     def each_off(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Measure how the reader's induction score changes: [n_layers, n_heads], NaN where it is not known."""
-        config, before = scene.run.config, scene.readers_scores[scene.reader]
-        effect = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
-        runs = experiments.ablate_each_earlier_head(scene.row, scene.reader)
-        for done, (layer, head, score) in enumerate(runs, 1):
-            effect[layer, head] = score - before
-            is_last = head == config.n_heads - 1  # of its layer
-            yield done / (scene.reader[0] * config.n_heads), effect.copy() if is_last else None
+        return experiments.effects_of_earlier_heads(scene.row, scene.reader)
 
     def needs(self, state: State) -> str | None:
         return "paths" if self.scene(state).writing else None
 
     @job("n", "seed", "reader", "writer")
     def paths(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
-        """Measure each condition: their names, `totals` and `here` of `HeadPair`, the latter for each token."""
-        writer, reader = scene.writing, scene.reader
-        shape = reader[0], scene.run.config.n_heads
-        others = experiments.random_heads(shape, N_DRAWS, [writer], scene.seed) or [writer]
-        conditions = experiments.conditions(scene.row, writer, reader, others)
-        values = {"writer": head_name(*writer), "n_others": len(others)}
-        names = [CONDITIONS[condition][0].format(**values) for condition in conditions]
-        totals = np.full((len(names), 2), np.nan, np.float32)
-        here = np.full((len(names), 4, scene.n - 1), np.nan, np.float32)
-        for i, runs in enumerate(conditions.values()):
-            both = experiments.measure_composition(scene.row, runs, writer, reader)
-            totals[i] = both.score, both.right.mean()
-            here[i] = both.written, both.read, both.right, both.written_late
-            yield (i + 1) / len(names), (names, totals.copy(), here.copy())
+        """Measure `totals` and `here` of `HeadPair`, the latter for each token."""
+        return experiments.compose_each(scene.row, scene.writing, scene.reader, scene.others)
 
     # --- parts ---
-
-    @part(lambda _: choice([], None, "Copying head", "min(430px, 98%)"))
-    def readers(self, scene: Scene) -> dict:
-        scores = scene.readers_scores.items()
-        options = tuple((f"{head_name(*head)}, induction score {percent(v)}", head) for head, v in scores)
-        return {"options": options, "value": scene.reader}
 
     @part(
         *(TokenStrip, []),
@@ -254,21 +211,19 @@ class TwoHeads(View):
     )
     def grid(self, scene: Scene) -> dict:
         return {
-            "values": four_axes(scene.known("each_off")),
+            "values": scene.known("each_off")[..., None, None],
             "selected": [*(scene.writing or scene.reader)],
             "chosen": [[*scene.reader]],
             "caption": f"How {head_name(*scene.reader)}'s induction score "
-            f"({percent(scene.readers_scores[scene.reader])}) changes when this one head is off; blank: not tried "
+            f"({percent(scene.score)}) changes when this one head is off; blank: not tried "
             "yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
         }
 
     @sentences
     def about_heads(self, scene: Scene) -> list[str]:
-        if scene.reader[0] == 0:
-            return ["No layer comes before this head's."]
         if scene.status("each_off") != "done":
             return []
-        effect, before = scene.result("each_off"), scene.readers_scores[scene.reader]
+        effect, before = scene.result("each_off"), scene.score
         worst, *next_worst = experiments.strongest_heads(-effect, 3)
         others = np.abs(effect)
         others[worst] = np.nan
@@ -283,17 +238,17 @@ class TwoHeads(View):
         ]
 
     @part(HeadPair)
-    def pair(self, scene: Scene) -> dict | None:
+    def pair(self, scene: Scene) -> dict:
         if scene.writing is None:
-            return None
-        (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
+            raise NothingToShow
+        (totals, here), cuts = scene.known("paths"), [cut for _, cut in CONDITIONS]
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
         # The name of what is cut is said when it is cut, no sooner.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
         hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"
         return {
             "pieces": [pieces[scene.at - 1], pieces[scene.at], pieces[scene.at - 2]],
-            "names": names,
+            "names": [name.format(writer=writer, n_others=len(scene.others)) for name, _ in CONDITIONS],
             "cuts": cuts,
             "totals": totals,
             "here": here[:, :, scene.at - 1],

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmviz.experiments.score_parts import ScoreParts, score_parts, weights_at_mean
+from llmviz.experiments.score_parts import (
+    ScoreParts,
+    largest_key,
+    largest_part,
+    other_key,
+    score_parts,
+    weights_at_mean,
+)
 from llmviz.model import Trace
-from llmviz.reuse import kept_with
-from llmviz.views.attention.heads import head_name
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, quote
 from llmviz.views.kit.signed_bars import SignedBars
@@ -40,7 +46,7 @@ class WhyThere(View):
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
-        return weights_of_last(scene.run, scene.layer, scene.head)
+        return scene.run.blocks[scene.layer].attention_at(-1).pattern[scene.head, 0]
 
     @shared
     def chosen(self, scene: Scene) -> int:
@@ -112,39 +118,14 @@ def _rows(names: list[str], values: np.ndarray, by: np.ndarray) -> dict[str, flo
     return {**rows, f"{len(values) - len(rows)} others": total - sum(rows.values()), "all together": total}
 
 
-def weights_of_last(trace: Trace, layer: int, head: int) -> np.ndarray:
-    """Return the attention of the last token in one head: [kv_seq]."""
-    return trace.blocks[layer].attention_at(-1).pattern[head, 0]
-
-
-def largest_key(weights: np.ndarray) -> int:
-    """Return the key with the largest weight, the first token left out where there is another."""
-    return int(weights[1:].argmax()) + 1 if len(weights) > 1 else 0
-
-
-def other_key(weights: np.ndarray, key: int) -> int:
-    """Return a key to compare with: the one with the median weight, the first token left out where it can be."""
-    others = [i for i in range(len(weights)) if i != key]
-    others = others[others[0] == 0 and len(others) > 1 :]
-    return sorted(others, key=lambda i: weights[i])[len(others) // 2]
-
-
 def score_question(trace: Trace, layer: int, head: int) -> str:
     """Return the question that the picture answers."""
-    key = largest_key(weights_of_last(trace, layer, head))
+    key, _ = largest_part(trace, layer, head)
     last, there = quote(trace.pieces[-1]), quote(trace.pieces[key])
     return (
         f"In {head_name(layer, head)}, {last} attends most to {there}, the first token aside. Which part of the stream "
         "there raises that score most?"
     )
-
-
-@kept_with()  # A card asks for it twice: for its answer, and for what it says of it.
-def largest_part(trace: Trace, layer: int, head: int) -> tuple[int, str]:
-    """Return the key with the largest weight, and the part of its stream that raises the score most."""
-    key = largest_key(weights_of_last(trace, layer, head))
-    parts = score_parts(trace, layer, head)
-    return key, parts.names[parts.beyond(key).sum(axis=0).argmax()]
 
 
 def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:

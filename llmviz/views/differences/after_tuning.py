@@ -18,7 +18,7 @@ from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.state_fields import line, number
 from llmviz.views.kit.text_box import Reading, read
-from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this page."
@@ -36,11 +36,10 @@ class AfterTuning(View):
     def inputs(self) -> Hashable:
         return self.run.tuned and ref(self.run.tuned)
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        return scene.run.tuned is not None or part_ in ("message", *self.jobs, "progress")
-
     @shared
-    def tuned(self, scene: Scene) -> FineTuned | None:
+    def tuned(self, scene: Scene) -> FineTuned:
+        if scene.run.tuned is None:
+            raise NothingToShow(FIRST)
         return scene.run.tuned
 
     @shared
@@ -78,9 +77,7 @@ class BeforeAfter(AfterTuning):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.tuned is None:
-            return [FIRST]
-        return [scene.reading.message if scene.question else ""]
+        return [scene.reading.message if scene.tuned and scene.question else ""]
 
     @part(Table, "question", "before", "after", "nearest taught answer (words to change)")
     def table(self, scene: Scene) -> dict:
@@ -105,6 +102,8 @@ class BeforeAfter(AfterTuning):
 
     @sentences
     def findings(self, scene: Scene) -> list[str]:
+        if scene.run.tuned is None:
+            return []
         taught, untaught = [answer for _, answer in scene.tuned.examples], scene.tuned.answers.items()
         near = sum(fine_tuning.is_nearly(after, taught) for _, (_, after) in untaught)
         about = sum(fine_tuning.is_about(after, question) for question, (_, after) in untaught)
@@ -213,14 +212,11 @@ class Amount(AfterTuning):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.tuned is None:
-            return [FIRST]
-        if scene.status("write") != "done":
+        if scene.tuned and scene.status("write") != "done":
             return [scene.reading.message or "Writing, always the likeliest token …"]
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
         return [scene.reading.message or usual]
 
     @part(Table, "", "what it writes")
-    def table(self, scene: Scene) -> dict | None:
-        texts = scene.result("write")
-        return texts and {"sections": {"": [*texts.items()]}}
+    def table(self, scene: Scene) -> dict:
+        return {"sections": {"": [*scene.known("write").items()]}}

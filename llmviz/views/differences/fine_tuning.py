@@ -15,7 +15,7 @@ from llmviz.experiments.fine_tuned import FineTuned, fine_tune
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
 from llmviz.views.differences.example_table import MOST, ExampleTable
-from llmviz.views.differences.one_training import OneTraining
+from llmviz.views.differences.one_training import TRAINED_WITHIN, OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import as_sentence
@@ -82,6 +82,11 @@ class FineTuning(OneTraining, GuessFirst):
 
     def inputs(self) -> Hashable:
         return super().inputs(), self.steps
+
+    def before_a_page(self) -> None:
+        """Let what follows a page's fine-tuning find it done."""
+        self.do_job("train", self.state, TRAINED_WITHIN)
+        self.catch_up()
 
     @shared
     def lesson(self, scene: Scene) -> Lesson:

@@ -7,6 +7,8 @@ from weakref import ref
 
 from llmviz.views.kit.view import View
 
+TRAINED_WITHIN = 150  # seconds of computing for a training that a page without a kernel should find done
+
 
 class OneTraining(View):
     """A view whose job is a training: it stops where another one of the page begins, or where its cell runs again."""

@@ -140,7 +140,6 @@ class ModelSizes(Picture):
     """
 
     _static = "model_sizes"
-    _data = ("names", "counts", "machine", "selected")
 
     names = Labels()
     counts = traitlets.List(traitlets.Float()).tag(sync=True)
@@ -148,6 +147,9 @@ class ModelSizes(Picture):
     machine = traitlets.Float(0.0).tag(sync=True)
     machine_name = Text("this machine")
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(len(self.names))]}
 
     def text(self) -> str:
         rows = [["model", "parameters", *(f"{bits:g} bits" for bits in self.bits)]]
@@ -165,6 +167,9 @@ def in_bytes(n: float) -> str:
     return f"{n / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
+MACHINES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1_024, 2_048)  # GB, on a page
+
+
 class Memory(View):
     """The published models and this one, on one scale of memory, beside the memory of a machine."""
 
@@ -175,6 +180,7 @@ class Memory(View):
             lambda value, _: type(value) in (int, float) and 0.001 <= value <= 100_000,
             "a number from 0.001 to 100,000",
             control=lambda value, _: number_box(value, "Memory in GB", 0.001, 100_000),
+            on_page=lambda _: MACHINES,
         )
 
     arrangement = ("gigabytes", "message", "sizes")

@@ -20,7 +20,7 @@ from llmviz.reuse import kept_with
 from llmviz.texts.own import LONGEST, OwnText, read_own
 from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
-from llmviz.views.differences.one_training import OneTraining
+from llmviz.views.differences.one_training import TRAINED_WITHIN, OneTraining
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.controls import row, text_area
 from llmviz.views.kit.line_plot import LinePlot
@@ -159,6 +159,8 @@ class Pretraining(OneTraining):
     def before_a_page(self) -> None:
         """Let a page without a kernel show a training that was done when it was built."""
         self._happen(Pretraining.train)
+        if self.state.lesson:
+            self.do_job("learn", self.state, TRAINED_WITHIN)
         done = "This training was done when the page was built."
         self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
 

@@ -42,8 +42,6 @@ class AnalogyCount(GuessFirst):
         return 100 * score.right / score.asked
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         score = scene.outcome[ASKED]
         wrong, added, untouched = (n / score.asked for n in (score.wrong, score.added, score.untouched))
         return (

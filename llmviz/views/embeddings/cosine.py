@@ -29,7 +29,6 @@ class CosineHistogram(Picture):
     """
 
     _static, _stage = "cosine_histogram", "embeddings"
-    _data = ("counts", "value", "label", "caption")
 
     edges = traitlets.List(traitlets.Float(), EDGES.tolist()).tag(sync=True)
     counts = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -18,7 +18,6 @@ class FlatMap(OfRows):
     """
 
     _static, _stage, _rows = "flat_map", "embeddings", ("pieces",)
-    _data = ("pieces", "places", "caption")
 
     pieces = Pieces()
     places = Floats(ndim=(2,))

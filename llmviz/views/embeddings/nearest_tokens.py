@@ -23,7 +23,6 @@ class NearestTokens(OfRows):
     """
 
     _static, _stage, _rows = "nearest_tokens", "embeddings", ("ids",)
-    _data = ("pieces", "cosines", "ids", "marked", "band")
 
     pieces = Pieces()
     cosines = Floats(ndim=(1,))

@@ -28,7 +28,6 @@ class TwoArrows(Picture):
 
     _static, _stage = "two_arrows", "embeddings"
     _by_page = ("tip",)
-    _data = ("names", "real", "tip", "rows")
 
     names = Pieces()
     real = Floats(ndim=(2,))

@@ -1,4 +1,5 @@
 """Pictures of stage 5: one token through one FFN, neurons that fire at a word, a logit's parts, and a fact's way."""
+# ruff: noqa: F401  What is imported here is what a notebook calls by `pictures`.
 
 from llmviz.views.ffn.by_hand import FFNByHand, asked_at, written_below_zero
 from llmviz.views.ffn.detectors import (
@@ -13,22 +14,3 @@ from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
 from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.patch_map import PatchMap, TokenMap
-
-__all__ = [
-    "UNSEEN",
-    "ArticleNeuron",
-    "FFNByHand",
-    "Fact",
-    "LogitTakenApart",
-    "PatchMap",
-    "TenCountries",
-    "TokenMap",
-    "WhatTheMoverSays",
-    "WordNeurons",
-    "asked_at",
-    "asked_of_articles",
-    "contrast_of_articles",
-    "ffns_elsewhere",
-    "logit_asked",
-    "written_below_zero",
-]

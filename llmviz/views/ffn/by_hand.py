@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import traitlets
 
 from llmviz import ops
 from llmviz.experiments.neurons import gates_below_zero
 from llmviz.model import FFNTrace, Trace
-from llmviz.views.ffn.silu_curve import SiluCurve
+from llmviz.views.kit.picture import MOST_ON_PAGE, Floats, Picture, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
-from llmviz.views.provenance import Explanation, as_edited, explained, read_by, value_of
+from llmviz.views.provenance import Explanation, explained, read_by, value_of
 
 LONGEST = 60  # characters of the text in a question
 
@@ -44,6 +46,36 @@ def written_below_zero(trace: Trace, layer: int) -> str:
     )
 
 
+class SiluCurve(Picture):
+    """The curve of silu and on it one token's neurons: `values` [4, d_ff] are gate, up, silu(gate) and hidden.
+
+    A click selects a neuron (`selected`), the arrow keys go to the next gate value.
+    """
+
+    _static = "silu_curve"
+
+    values = Floats(ndim=(2,))
+    curve = Floats(ndim=(2,))  # x and silu(x)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(min(self.values.shape[-1], MOST_ON_PAGE))]}
+
+    def text(self) -> str:
+        head = ["neuron", "gate", "up", "silu(gate)", "hidden"]
+        return lines(
+            [head, *([str(i), *(f"{v:.3g}" for v in column)] for i, column in enumerate(self.values.T))]
+        )
+
+    def headline(self) -> str:
+        gate, hidden = self.values[0], self.values[3]
+        i = int(np.abs(hidden).argmax())
+        return (
+            f"{gate.size} neurons on the curve of silu; {(gate < 0).sum()} gates are below zero; "
+            f"the strongest is neuron {i} with {hidden[i]:.3g}"
+        )
+
+
 class FFNByHand(View):
     """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
 
@@ -59,6 +91,12 @@ class FFNByHand(View):
             "the number of a neuron, or None",
             outlives_text=True,
         )
+
+    def slices(self) -> Iterator[State]:
+        """Yield each token and every second layer first: a page has no room for all layers of all tokens."""
+        yield from self.along("token")
+        yield from [*self.along("layer")][1::2]
+        yield from super().slices()
 
     @on("curve", "inner", "selected")
     def pick_neuron(self, state: State, neuron: int | None) -> State:
@@ -131,8 +169,7 @@ class FFNByHand(View):
             )
         title, silu = f"Neuron {i} of layer {layer}", "gate / (1 + np.exp(-gate)) * up"
         sources = {name: f"{ffn}.{name}[{at}, {i}]" for name in ("gate", "up")}
-        of_neuron = explained(run, title, "silu(gate) × up", silu, result, **sources)
-        return as_edited(of_neuron, run, layer, "hidden", f"{ffn}.hidden[{at}, {i}]")
+        return explained(run, title, "silu(gate) × up", silu, result, **sources)
 
     @explains("written")
     def explain_written(self, scene: Scene, line: int, i: int) -> Explanation:
@@ -148,8 +185,6 @@ class FFNByHand(View):
             title, formula = f"Number {i} of what the FFN adds", "each neuron times its weight, added up"
             column = f"model.weights.layers[{layer}].W_down[:, {i}]"
             sources = {"hidden": f"trace.blocks[{layer}].ffn.hidden[{at}]", "column": column}
-            of_added = explained(run, title, formula, "hidden @ column", result, **sources)
-            return as_edited(of_added, run, layer, "ffn_out", added)
-        sources = {"before": before, "added": added} if run.edits.residual else {"added": added}
-        formula = " + ".join(sources)
-        return explained(run, f"Number {i} of the stream afterwards", formula, formula, result, **sources)
+            return explained(run, title, formula, "hidden @ column", result, **sources)
+        title, line = f"Number {i} of the stream afterwards", "before + added"
+        return explained(run, title, line, line, result, before=before, added=added)

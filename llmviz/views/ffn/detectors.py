@@ -49,14 +49,12 @@ def article_neuron(model: Model) -> Detector:
 
 
 class Neuron(View):
-    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there."""
+    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there.
+
+    A subclass says which: its `detector` is shared.
+    """
 
     stage = "ffn"
-
-    @shared
-    def detector(self, scene: Scene) -> Detector:
-        """Return the neuron that is shown."""
-        raise NotImplementedError
 
     @part(TokenStrip, [], quantity="strength")
     def strip(self, scene: Scene) -> dict:
@@ -141,10 +139,6 @@ class WordNeurons(Neuron, GuessFirst):
             return f"Your text must have {quote(words[0])} in it, after its first token."
         return ""
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Another text leaves the search as it is, but it may not have the word in it."""
-        return super().is_shown(part_, scene) and (part_ in ("card", "refusal") or not self.problem(scene))
-
     @shared
     def at(self, scene: Scene) -> np.ndarray:
         """Return at which tokens of the reader's text her word is."""
@@ -166,8 +160,6 @@ class WordNeurons(Neuron, GuessFirst):
         return 100 * float((contrasts > 1).mean())
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
         config, held = scene.run.model.config, int((scene.tested[0] > 1).sum())
         return (
@@ -190,6 +182,10 @@ class WordNeurons(Neuron, GuessFirst):
     @shared
     def tested(self, scene: Scene) -> tuple[np.ndarray, list[Detector]]:
         """Return the contrast of each neuron on the reader's text, and the neurons."""
+        if self.problem(
+            scene
+        ):  # Another text leaves the search as it is, but it may not have the word in it.
+            raise NothingToShow
         detectors = scene.known("searched").detectors
         if not detectors:
             raise NothingToShow(f"No neuron fires twice as strongly at {quote(scene.typed[0])}.")

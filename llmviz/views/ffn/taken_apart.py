@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import traitlets
 
 from llmviz import experiments
+from llmviz.experiments.attribution import lead, logit_terms
 from llmviz.model import Model, Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
@@ -28,7 +28,6 @@ class SumBar(OfRows):
     """
 
     _static = "sum_bar"
-    _data = ("values", "labels")
 
     labels = Labels()
     values = Floats(ndim=(1,))
@@ -38,8 +37,6 @@ class SumBar(OfRows):
 
     def text(self) -> str:
         """Return a line a term, indented."""
-        if self.values is None:
-            return "nothing yet"
         rows = zip(self.levels, self.labels, self.values)
         return lines([["  " * level + visible_label(label), f"{v:+.2f}"] for level, label, v in rows])
 
@@ -84,21 +81,10 @@ class LogitTakenApart(View):
     @shared
     def terms(self, scene: Scene) -> list[tuple[tuple[str, ...], float]]:
         """Return all terms of the sum, each after the names of the parts that it is in and its own."""
-        run, answer = scene.run, int(scene.run.logits.argmax())
         try:
-            whole = experiments.direct_logit_attribution(run, answer, against="mean")
+            return [((LOGIT, *names), value) for names, value in logit_terms(scene.run)]
         except ValueError as error:  # with edits that break the sum
             raise NothingToShow(str(error)) from None
-        heads = np.ndenumerate(experiments.head_attribution(run, answer, against="mean"))
-        return [
-            ((LOGIT, "average of all tokens"), float(run.logits.mean(dtype=np.float64))),
-            ((LOGIT, "embedding"), whole.embedding),
-            *(
-                ((LOGIT, ATTENTION, f"{ATTENTION} {i}", f"layer {i}, head {j}"), float(v))
-                for (i, j), v in heads
-            ),
-            *(((LOGIT, FFNS, f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
-        ]
 
     @shared
     def bars(self, scene: Scene) -> dict[str, list]:
@@ -141,11 +127,6 @@ def logit_asked(trace: Trace) -> str:
         f"The logit of {isolated(piece)} is {lead(trace):.2f} above that of the average token. How much of this lead "
         "do all FFNs together add, directly?"
     )
-
-
-def lead(trace: Trace) -> float:
-    """Return how far the highest logit is above the mean of all."""
-    return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
 
 
 def ffns_elsewhere(model: Model) -> str:

@@ -8,16 +8,14 @@ from itertools import islice
 
 import numpy as np
 
-from llmviz.experiments import Pair, fact_mover_head
-from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, head_tests
-from llmviz.experiments.probabilities import probability
+from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, mover_patched
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "twin's, patched", "twin's, random head"
+COLUMNS = "own", "own, patched", "twin's", "control"
 
 
 class TenCountries(GuessFirst):
@@ -58,7 +56,7 @@ class TenCountries(GuessFirst):
         known = scene.result("countries") or []
         yield len(known) / len(CAPITALS), known
         for pair in islice(capital_pairs(scene.run), len(known), None):
-            known = [*known, measured(pair)]
+            known = [*known, mover_patched(pair)]
             yield len(known) / len(CAPITALS), known
 
     @shared
@@ -79,8 +77,8 @@ class TenCountries(GuessFirst):
         row_axis="capital of",
         col_axis="its own capital, or its twin's",
         blank="not measured yet",
-        caption="Probability (in %) of a country's own capital and of its twin's, unpatched and with one head patched. "
-        f"Random head: the strongest of {N_RANDOM}",
+        caption="Probability (in %) of a country's own capital, and of its twin's with one head patched. "
+        f"Control: its twin's with the strongest of {N_RANDOM} random heads patched",
     )
     def table(self, scene: Scene) -> dict:
         return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}
@@ -95,15 +93,6 @@ class TenCountries(GuessFirst):
             f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
             f"random heads, in {random}.",
         ]
-
-
-def measured(pair: Pair) -> tuple[list[float], tuple[int, int]]:
-    """Return a country's row of the table, and its head (layer, head)."""
-    head = fact_mover_head(pair)
-    _, _, (patched,), random = head_tests(pair, head)
-    strongest = max(float(pair.answer_probs(edits)[1]) for edits in random)
-    usual = probability(pair.trace, pair.answers[0])
-    return [usual, *map(float, pair.answer_probs(patched)), strongest], head
 
 
 def brought_out(values: np.ndarray) -> np.ndarray:

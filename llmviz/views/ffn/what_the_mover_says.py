@@ -8,7 +8,7 @@ import numpy as np
 
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.facts import rank_of_answer
-from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
+from llmviz.views.kit.fact import OfFact, named, subjects
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.signed_bars import SignedBars
@@ -35,9 +35,6 @@ class WhatTheMoverSays(OfFact):
         at: int | None = selection(
             "strip", lambda view: range(len(view.run.trace.tokens)) if view.run else ()
         )
-
-    def is_shown(self, part: str, scene: Scene) -> bool:
-        return not no_fact(scene.run)
 
     @shared
     def head(self, scene: Scene) -> tuple[int, int]:
@@ -70,7 +67,7 @@ class WhatTheMoverSays(OfFact):
     @part(SignedBars)
     def pushed(self, scene: Scene) -> dict:
         pair, (layer, head), at = scene.pair, scene.head, scene.place
-        others = random_heads((1, self.model.config.n_heads), 1, [(0, head)], seed=layer)
+        others = random_heads((1, pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
         panels = [(pair.trace, head, ""), (pair.twin, head, ", in the twin")]
         panels += [(pair.trace, other, "") for _, other in others]
         titles, labels, values = [], [], []

@@ -23,7 +23,6 @@ class Arcs(OfTokens):
     """
 
     _static, _stage = "arcs", "attention"
-    _data = ("pieces", "weights", "selected", "threshold")
 
     weights = Floats(ndim=(2,), limit=MAX_TOKENS)
     threshold = traitlets.Float(0.02).tag(sync=True)
@@ -33,15 +32,11 @@ class Arcs(OfTokens):
 
     def text(self) -> str:
         """Return a line a token: what it attends to, strongest first, and how much is below the threshold."""
-        if not self.pieces:
-            return "no tokens yet"
         rows = range(len(self.pieces)) if self.selected is None else [self.selected]
         return "\n".join(self._line(row) for row in rows)
 
     def headline(self) -> str:
         """Return what the selected token attends to; without one, how many tokens there are."""
-        if not self.pieces:
-            return "no tokens yet"
         if self.selected is not None:
             return self._line(self.selected)
         return f"Arcs between {len(self.pieces)} tokens. Select a token to hear what it attends to"

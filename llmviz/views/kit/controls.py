@@ -52,12 +52,10 @@ def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
     return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
-def text_box(
-    value: str, label: str, width: str = "min(500px, 98%)", hint: str = "\u200b", *, live: bool = True
-) -> ipywidgets.Text:
-    """A line to type in; live: it follows every key, else Enter. hint: shown while it is empty."""
+def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bool = True) -> ipywidgets.Text:
+    """A line to type in; live: it follows every key, else Enter."""
     look = {"style": NAMED, "layout": {"width": width}}
-    return ipywidgets.Text(value, description=label, placeholder=hint, continuous_update=live, **look)
+    return ipywidgets.Text(value, description=label, placeholder="\u200b", continuous_update=live, **look)
 
 
 def text_area(value: str, label: str) -> ipywidgets.Textarea:

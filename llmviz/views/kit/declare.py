@@ -18,8 +18,8 @@ def part(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
-    The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
-    the part keeps what it shows; otherwise it is hidden. Asking for a result that is not `known` has the same effect.
+    The method returns the widget's traits. `NothingToShow` hides the part; asking for a result that is not `known` does
+    so as well, but while the job is at work, the part keeps what it shows.
     """
 
     def made(view: Any) -> ipywidgets.Widget:
@@ -29,17 +29,8 @@ def part(
         return make(*arguments, **wears | traits)
 
     def mark(draw: Callable) -> Callable:
-        @functools.wraps(draw)
-        def drawn(view: Any, scene: Scene) -> dict | None:
-            try:
-                return draw(view, scene)
-            except NotMeasured:
-                return None
-            except NothingToShow:
-                return {"hidden": True}
-
-        drawn.make = made
-        return drawn
+        draw.make = made
+        return draw
 
     return mark
 
@@ -64,19 +55,19 @@ def parts(
     return mark
 
 
-def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
+def sentences(say: Callable[[Any, Scene], Sequence[str]]) -> Callable[[Any, Scene], dict]:
     """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
 
     @part(controls.Sentences)
     @functools.wraps(say)
-    def draw(view: Any, scene: Scene) -> dict | None:
+    def draw(view: Any, scene: Scene) -> dict:
         try:
             lines = say(view, scene)
         except NotMeasured:
-            return None
+            raise
         except NothingToShow as reason:
             lines = [str(reason)]
-        return None if lines is None else {"sentences": [line for line in lines if line]}
+        return {"sentences": [line for line in lines if line], "hidden": not any(lines)}
 
     return draw
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from llmviz import ops
-from llmviz.model import Edits, Trace
-from llmviz.sampling import Sampler
+from llmviz.model import Edits
 from llmviz.views.kit.next_token_bars import bars_part
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.view import NothingToShow, Scene, View, shared
-
-Written = tuple[list[int], str]  # tokens, and why there are no more where the numbers overflow
 
 
 class EditedRun(View):
@@ -57,14 +52,3 @@ class EditedRun(View):
 def stopped(name: str, problem: str) -> str:
     """Say what was changed, and why the model cannot run so."""
     return f"{name}. {problem[:1].upper()}{problem[1:]}."
-
-
-def write(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, Written]]:
-    """Let the model write n tokens, always the likeliest; yield the share that is done, and what is written so far."""
-    tokens: list[int] = []
-    try:
-        for step in run.model.generate(run.tokens, n, Sampler(temperature=0), edits=edits):
-            tokens.append(step.token)
-            yield len(tokens) / n, ([*tokens], "")
-    except FloatingPointError as error:
-        yield 1.0, (tokens, str(error))

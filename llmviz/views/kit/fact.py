@@ -9,13 +9,11 @@ from weakref import ref
 import ipywidgets
 import traitlets
 
-from llmviz.experiments import Pair, pair_of
-from llmviz.experiments.facts import why_no_fact
-from llmviz.experiments.probabilities import probability
-from llmviz.model import Model, Trace
+from llmviz.experiments import Pair
+from llmviz.experiments.facts import subject_of, twin_with, why_no_fact
 from llmviz.views.kit import controls
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.pieces import as_sentence, quote
 from llmviz.views.kit.state_fields import clip_position, line, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
@@ -75,49 +73,29 @@ class Fact(View):
     @shared
     def paired(self, scene: Scene) -> tuple[Pair | None, str]:
         """Return the pair, or None and why there is none."""
-        return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
+        try:
+            pair = twin_with(scene.run, scene.word, scene.at)
+        except ValueError as error:
+            return None, as_sentence(error)
+        return pair, no_fact(pair)
+
+    @shared
+    def at(self, scene: Scene) -> int:
+        """Return the position of the subject."""
+        run, chosen = scene.run, scene.subject
+        return subject_of(run.pieces) if chosen is None else clip_position(chosen, len(run.tokens))
 
     @part(TokenStrip, [], caption="Click the subject: the word that the twin changes")
     def strip(self, scene: Scene) -> dict:
-        run = scene.run
-        return {"pieces": run.pieces, "selected": subject_of(run, scene.subject)}
+        return {"pieces": scene.run.pieces, "selected": scene.at}
 
     @sentences
     def answers(self, scene: Scene) -> list[str]:
         pair, problem = scene.paired
         if pair is None:
             return [problem]
-        probs = [probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)]
-        both = zip(subjects(pair), named(pair, pair.answers), map(percent, probs))
-        return [
-            *(f"With {subject}, {answer} gets {share}." for subject, answer, share in both),
-            no_fact(pair),
-        ]
-
-
-def subject_of(trace: Trace, chosen: int | None) -> int:
-    """Return a position in a text: the one chosen, the last name before the last token, or the last token but one."""
-    if chosen is None:
-        words = [piece.strip() for piece in trace.pieces[:-1]]
-        chosen = next(
-            (at for at in range(len(words) - 1, 0, -1) if words[at][1:] and words[at].istitle()), -2
-        )
-    return clip_position(chosen, len(trace.tokens))
-
-
-def twin(trace: Trace, subject: int, word: str) -> tuple[Pair | None, str]:
-    """Return the pair with a typed word in the subject's place, or None and why there is none."""
-    model = trace.model
-    if subject == len(trace.tokens) - 1:
-        return None, NO_FACT["no twin"]
-    spaced = trace.pieces[subject].startswith(" ")
-    try:
-        tokens = model.tokenizer.encode(f"{' ' if spaced else ''}{word.strip()}") if word.strip() else []
-    except ValueError as error:
-        return None, str(error)
-    if len(tokens) != 1:
-        return None, f"The twin's word must be one token; {quote(word)} is {len(tokens)}."
-    return pair_of(model, trace.tokens, tokens[0], subject), ""
+        both = zip(subjects(pair), named(pair, pair.answers), map(percent, pair.usual_probs()))
+        return [*(f"With {subject}, {answer} gets {share}." for subject, answer, share in both), problem]
 
 
 class OfFact(View):
@@ -125,30 +103,17 @@ class OfFact(View):
 
     stage = "ffn"
 
-    @property
-    def model(self) -> Model:
-        """The model of both runs."""
-        return self.run.trace.model if self.run else self.source.source.language_model
-
     def inputs(self) -> Hashable:
         pair = self.run
         if pair is None:
             return None
         return ref(pair.trace.model), tuple(pair.trace.tokens), pair.subject, tuple(pair.twin.tokens)
 
-    def problem(self, scene: Scene) -> str:
-        return no_fact(scene.run)
-
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        if part_ == "refusal":
-            return not isinstance(self.source, Fact)  # whose line says it
-        return super().is_shown(part_, scene)
-
     @shared
     def pair(self, scene: Scene) -> Pair:
-        """Return the two runs, where there is a fact to follow."""
-        if problem := no_fact(scene.run):
-            raise NothingToShow(problem)
+        """Return the two runs, where there is a fact to follow; else the line of the `Fact` says why."""
+        if no_fact(scene.run):
+            raise NothingToShow
         return scene.run
 
 

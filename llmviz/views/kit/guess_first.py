@@ -75,7 +75,7 @@ class GuessFirst(View):
         raise NotImplementedError
 
     def explanation(self, scene: Scene) -> str:
-        """Return what is said with the answer, whatever the guess was."""
+        """Return what is said with the answer, whatever the guess was, once the experiment is done."""
         return self.explain
 
     def problem(self, scene: Scene) -> str:
@@ -98,26 +98,35 @@ class GuessFirst(View):
         """Say whether the card is committed, and the experiment done."""
         return scene.committed and (not self.experiment or scene.status(self.experiment) == "done")
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        if not self._is_drawn(part_) or part_ in ("card", "refusal", *self.at_once) or scene.is_known:
-            return True
-        return part_ in self.as_it_comes and scene.committed and scene.outcome is not None
+    def draw(self, name: str, scene: Scene) -> dict | None:
+        is_shown = not self._is_drawn(name) or name in ("card", "refusal", *self.at_once) or scene.is_known
+        if is_shown or (name in self.as_it_comes and scene.committed and scene.outcome is not None):
+            return super().draw(name, scene)
+        return None
 
     def needs(self, state: Any) -> str | None:
-        begins = state.committed and self.experiment and not self.problem(self.scene(state))
+        begins = state.committed and self.experiment and self._can_be_asked(self.scene(state))
         return self.experiment if begins else None
+
+    def _can_be_asked(self, scene: Scene) -> bool:
+        return bool(scene.asked.question) and not self.problem(scene)
 
     def put_right(self, before: Any, state: Any) -> Any:
         """Open the card where another question is asked, and where the guess or the experiment cannot be."""
         opened = before.committed and not state.committed
-        if opened and self.experiment and self.scene(before).status(self.experiment) == "stopped":
-            # The next guess starts it again.
-            self._measurements.set(self.key(self.experiment, before), status="new")
         if opened or self._asked_about(before) != self._asked_about(state):
             return replace(state, guess=None, committed=False)
         scene = self.scene(state)
-        can_be = bool(scene.asked.question) and scene.asked.allows(state.guess) and not self.problem(scene)
+        can_be = scene.asked.allows(state.guess) and self._can_be_asked(scene)
         return replace(state, committed=state.committed and can_be)
+
+    def _show(self, state: Any) -> None:
+        before = self.state
+        super()._show(state)
+        if self.experiment and before.committed and not state.committed:
+            key = self.key(self.experiment, before)
+            if self._measurements.of(key).status == "stopped":  # The next guess starts it again.
+                self._measurements.set(key, status="new")
 
     def slices(self) -> Iterator[Any]:
         """Yield the answered card first, which a page should hold before anything else."""
@@ -130,16 +139,15 @@ class GuessFirst(View):
 
     @part(lambda view: GuessCard(stage=view.stage))
     def card(self, scene: Scene) -> dict:
-        answer = self.answer(scene) if scene.is_known else None
-        drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
+        answer, explain = (self.answer(scene), self.explanation(scene)) if scene.is_known else (None, "")
+        drawn = scene.asked.card(scene.guess, scene.committed, answer, explain)
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
             drawn["verdict"] = scene.of_job(self.experiment, "problem") or STOPPED
         return {**drawn, "hidden": not scene.asked.question}
 
     @sentences
-    def refusal(self, scene: Scene) -> list[str] | None:
-        problem = self.problem(scene)
-        return [problem] if problem else None
+    def refusal(self, scene: Scene) -> list[str]:
+        return [self.problem(scene)]
 
 
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:

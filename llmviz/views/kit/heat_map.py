@@ -33,7 +33,6 @@ class HeatMap(Scaled, OfCells):
     """
 
     _static, _stage = "heat_map", "attention"
-    _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
 
     values = Floats(ndim=(2,), limit=MAX_TOKENS)
     row_axis = Text("from (query)")
@@ -69,8 +68,6 @@ class HeatMap(Scaled, OfCells):
 
     def text(self) -> str:
         """Return the grid as text: one line a row, a dash for a blank cell."""
-        if self.values is None or not self.values.size:
-            return "no numbers yet"
         head = f"rows: {self.row_axis}, columns: {self.col_axis}" + (", in %" if self._shares else "")
         numbers = (self.values * (100 if self._shares else 1)).tolist()
         cols = [visible_label(label) for label in self.col_labels]
@@ -79,8 +76,6 @@ class HeatMap(Scaled, OfCells):
 
     def headline(self) -> str:
         """Return its size, its largest cell, and how many are blank."""
-        if self.values is None or not self.values.size:
-            return "no numbers yet"
         blank, (rows, cols) = np.isnan(self.values), self.values.shape
         facts = [f"Heat map: {rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}"]
         if not blank.all():

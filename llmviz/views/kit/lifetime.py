@@ -43,8 +43,8 @@ class Closable(traitlets.HasTraits):
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """Let another view be pale while it does not show what is typed here. Without a box nothing is typed."""
 
-    def page_values(self) -> dict[str, list]:
-        """Return what a page without a kernel may send: values by trait, where they are not plain indices."""
+    def page_values(self) -> dict:
+        """Return what a page without a kernel may send of a picture now: the values of each trait that it may set."""
         return {}
 
     def needs_kernel(self) -> Sequence[ipywidgets.Widget]:

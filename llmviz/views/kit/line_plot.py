@@ -24,7 +24,6 @@ class LinePlot(OfRows):
 
     _static = "line_plot"
     _rows = ("x", "values", "names", "labels")
-    _data = (*_rows, "selected")
 
     x = Floats(ndim=(1,))
     values = Floats(ndim=(2,))
@@ -52,18 +51,18 @@ class LinePlot(OfRows):
         n = len(self.labels) if self.labels else 0 if self.x is None else len(self.x)
         return n if self.values is not None and self.values.shape == (len(self.names), n) else 0
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.n_points
+
     def text(self) -> str:
         """Return a line a point; of more than 64 points every one near the start, then fewer and fewer."""
-        if not self.n_points:
-            return self.waiting
         rows = [[self.x_axis, *self.names]]
         rows += [[self._place(i), *map(self._number, self.values[:, i])] for i in _thinned(self.n_points)]
         return lines(rows)
 
     def headline(self) -> str:
         """Return the numbers at the selected point, or where each line starts, ends, and is highest."""
-        if not self.n_points:
-            return self.waiting
         if self.selected is not None:
             column = self.values[:, self.selected]
             numbers = ", ".join(f"{name} {self._number(value)}" for name, value in zip(self.names, column))

@@ -29,7 +29,6 @@ class NextTokenBars(OfRows):
     """
 
     _static, _stage, _rows = "next_token_bars", "sampling", ("ids",)
-    _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
 
     pieces = Pieces()
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -66,7 +65,7 @@ class NextTokenBars(OfRows):
         return "; ".join(filter(None, [f"Likeliest next tokens: {', '.join(best)}", self._others()]))
 
     def _others(self) -> str:
-        return f"{percent(self.rest)} for the other {self.n_rest:,} tokens" if self.n_rest else ""
+        return f"{percent(self.rest)} for {self.n_rest:,} other tokens" if self.n_rest else ""
 
     @traitlets.observe("selected", "ids")
     def _choose(self, _change):
@@ -103,7 +102,7 @@ def next_tokens(
         "probs": shown,
         "before": outline,
         "rest": max(0.0, float(probs.sum() - shown.sum())),
-        "n_rest": probs.size - len(ids),
+        "n_rest": int(np.count_nonzero(probs) - np.count_nonzero(shown)),
         "axis_max": next((end for end in _AXES if largest <= end), 1.0),
         "selected": ids.index(chosen) if chosen in ids else None,
     }

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import replace as replace_field
 from typing import NamedTuple
 
 import numpy as np
 import traitlets
 
-from llmviz.experiments import Pair
 from llmviz.experiments.facts import HALF
-from llmviz.experiments.patch_map import patch_cell, patch_map, same_answer
-from llmviz.experiments.probabilities import probability
+from llmviz.experiments.patch_map import patch_map, same_answer
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
@@ -22,26 +19,36 @@ from llmviz.views.kit.picture import Floats, Labels, OfCells, Pieces, Text, line
 from llmviz.views.kit.pieces import quote, visible, visible_label
 from llmviz.views.kit.predict import Asked
 from llmviz.views.kit.state_fields import choice, has_changed, replace, tick
-from llmviz.views.kit.view import Scene, explains, job, part, sentences, shared
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 
 class What(NamedTuple):
-    """What a map patches: its name in `patch_cell`, and the words for one cell, several, and a cell's place."""
+    """What a map patches: its name in `patch_cell`, and the words for one cell, each, what is counted, and a place."""
 
     part: str
     singular: str
-    several: str
+    each: str
+    counted: str
     place: str  # {layer} and {column} are filled in
 
 
 WHAT = {
-    "vectors": What("resid_pre", "one vector", "vectors", "the vector of “{column}” before layer {layer}"),
-    "attention": What(
-        "attention_out", "what attention adds", "places", "what attention adds at “{column}” in layer {layer}"
+    "vectors": What(
+        *("resid_pre", "one vector", "the vector of {own}", "layers"),
+        "the vector of “{column}” before layer {layer}",
     ),
-    "FFN": What("ffn_out", "what the FFN adds", "places", "what the FFN adds at “{column}” in layer {layer}"),
-    "single heads": What("z", "one head", "heads", "layer {layer}, head {column}, at the last token"),
+    "attention": What(
+        *("attention_out", "what attention adds", "what attention adds at each token,", "places"),
+        "what attention adds at “{column}” in layer {layer}",
+    ),
+    "FFN": What(
+        *("ffn_out", "what the FFN adds", "what the FFN adds at each token,", "places"),
+        "what the FFN adds at “{column}” in layer {layer}",
+    ),
+    "single heads": What(
+        *("z", "one head", "each head, at the last token,", "heads"),
+        "layer {layer}, head {column}, at the last token",
+    ),
 }
 
 
@@ -56,7 +63,6 @@ class PatchGrid(OfCells):
     """
 
     _static = "patch_map"
-    _data = ("values", "answers", "colored", "col_labels", "selected", "source")
 
     values = Floats(ndim=(3,))
     col_labels = Labels()
@@ -71,8 +77,6 @@ class PatchGrid(OfCells):
 
     def text(self) -> str:
         """Both probabilities of every cell, in %, one table each; the last layer first."""
-        if self.values is None or not self.values.size:
-            return "nothing patched yet"
         blocks = []
         for i, answer in enumerate(self.answers):
             rows = [
@@ -88,8 +92,6 @@ class PatchGrid(OfCells):
 
     def headline(self) -> str:
         """What is drawn, and what the selected cell brings out."""
-        if self.values is None or not self.values.size:
-            return "nothing patched yet"
         n_layers, n = self.values.shape[:2]
         size = f"{n_layers} layers of {n} cells, each patched on its own from {self.source}"
         if self.selected is None:
@@ -126,42 +128,33 @@ class PatchMap(OfFact, GuessFirst):
     def asked(self, scene: Scene) -> Asked:
         if no_fact(scene.run):
             return Asked("")
-        pair, what = scene.run, WHAT[scene.what]
-        n_layers, n_heads = (getattr(self.model.config, name) for name in ("n_layers", "n_heads"))
+        pair, what, config = scene.run, WHAT[scene.what], scene.run.trace.model.config
         answer, (own, _) = named(pair, pair.answers)[not scene.control], subjects(pair)
         source = "a text with the same answer" if scene.control else "the twin's run"
-        gets = "keep" if scene.control else "get"
         if scene.what == "vectors":
-            return Asked(
-                f"We patch the vector of {own} from {source}, before one layer at a time. For how many of the "
-                f"{n_layers} layers does {answer} {gets} more than half of its usual probability?",
-                unit="layers", low=0, high=n_layers, whole=True,
-            )  # fmt: skip
-        columns = n_heads if scene.what == "single heads" else len(pair.trace.tokens)
-        patched = (
-            "each head, at the last token,"
-            if scene.what == "single heads"
-            else f"{what.singular} at each token,"
+            n, one_by_one = config.n_layers, "before one layer at a time. For"
+        else:
+            columns = config.n_heads if scene.what == "single heads" else len(pair.trace.tokens)
+            n, one_by_one = config.n_layers * columns, "one at a time. With"
+        question = (
+            f"We patch {what.each.format(own=own)} from {source}, {one_by_one} how many of the {n} {what.counted} does "
+            f"{answer} {'keep' if scene.control else 'get'} more than half of its usual probability?"
         )
-        return Asked(
-            f"We patch {patched} from {source}, one at a time. With how many of the {n_layers * columns} "
-            f"{what.several} does {answer} {gets} more than half of its usual probability?",
-            unit=what.several, low=0, high=n_layers * columns, whole=True,
-        )  # fmt: skip
+        return Asked(question, unit=what.counted, low=0, high=n, whole=True)
 
     def answer(self, scene: Scene) -> int:
         carries = scene.carries
         return int((carries[:, scene.run.subject] if scene.what == "vectors" else carries).sum())
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known or scene.control:
+        if scene.control:
             return ""
         if scene.what != "vectors":
             others = scene.known("patched")[1][..., 1][~scene.carries]
             if len(others) in (0, scene.carries.size):
                 return ""
             return (
-                f"The other {WHAT[scene.what].several} are the control: with any of them, "
+                f"The other {WHAT[scene.what].counted} are the control: with any of them, "
                 f"{named(scene.pair, scene.pair.answers)[1]} gets at most {percent(others.max())}."
             )
         if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
@@ -195,7 +188,7 @@ class PatchMap(OfFact, GuessFirst):
         It is the twin's answer; with the control, the reader's.
         """
         colored = int(not scene.control)
-        return scene.known("patched")[1][..., colored] > HALF * usual(scene.run, colored)
+        return scene.known("patched")[1][..., colored] > HALF * scene.run.usual_probs()[colored]
 
     def place(self, scene: Scene, layer: int, column: int) -> str:
         """Return the name of a cell."""
@@ -220,7 +213,7 @@ class PatchMap(OfFact, GuessFirst):
             "answers": pair.trace.model.tokenizer.pieces(pair.answers),
             "colored": colored,
             "base": pair.answer_probs(),
-            "usual": usual(pair, colored),
+            "usual": float(pair.usual_probs()[colored]),
             "place": what.place,
             "source": giver,
             "caption": f"How likely {answer} is if {what.singular} comes from {giver}. Click a cell to see the patch",
@@ -245,34 +238,11 @@ class PatchMap(OfFact, GuessFirst):
         place = self.place(scene, *strongest)
         return [f"The strongest patch is {place}: {theirs} gets {percent(values[..., 1].max())}."]
 
-    @explains("map")
-    def number_of_cell(self, scene: Scene, layer: int, column: int) -> Explanation:
-        """Return where a cell's number is from."""
-        pair, (source, _) = scene.pair, scene.known("patched")
-        edits = patch_cell(
-            replace_field(pair, twin=pair.trace.model.trace(source)), WHAT[scene.what].part, layer, column
-        )
-        colored = int(not scene.control)
-        result, token = pair.answer_probs(edits)[colored], pair.answers[colored]
-        logits = pair.trace.model.trace(pair.trace.tokens, edits).logits
-        return Explanation(
-            f"Probability of {named(pair, [token])[0]}, with {self.place(scene, layer, column)} patched",
-            "softmax of the logits of the run with this one edit",
-            [Operand("logits", logits, "model.trace(tokens, edits).logits"), Operand("token", token)],
-            "llmviz.ops.softmax(logits)[token]",
-            result,
-        )
-
 
 class TokenMap(PatchMap):
     """The map of tokens only: single heads would answer the question about them before it is asked."""
 
     offered = "vectors", "attention", "FFN"
-
-
-def usual(pair: Pair, answer: int) -> float:
-    """Return the probability of the own answer (0) or the twin's (1) in its own run."""
-    return probability((pair.trace, pair.twin)[answer], pair.answers[answer])
 
 
 def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:

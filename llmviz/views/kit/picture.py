@@ -24,6 +24,7 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
 PAGE_LIMIT = 50_000  # characters of what the page sends of a picture at once
+MOST_ON_PAGE = 512  # rows that can be selected on a page without a kernel; 64 of cells, each way
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -210,8 +211,8 @@ class Picture(Closable, anywidget.AnyWidget):
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
+    waiting: str = "nothing yet"  # the text form of one that is empty
     _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
-    _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
     def __init__(self, **traits):
@@ -219,8 +220,8 @@ class Picture(Closable, anywidget.AnyWidget):
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        if self._data:
-            self.observe(self._say_again, list(self._data))
+        # What a kind of picture adds to all pictures is what the summary is of; some name what the caption says.
+        self.observe(self._say_again, ["caption", *own.keys() - Picture.class_traits().keys()])
         self.observe(self.explain_again, "asked")
         self._say_again()
 
@@ -253,6 +254,12 @@ class Picture(Closable, anywidget.AnyWidget):
                 self._changing = False
             self._say_again()
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to draw yet; then neither `text` nor `headline` is asked."""
+        values = getattr(self, "values", 1)
+        return values is None or not np.size(values)
+
     def text(self) -> str:
         """Every number of the picture as plain text."""
         raise NotImplementedError
@@ -265,7 +272,7 @@ class Picture(Closable, anywidget.AnyWidget):
     def __repr__(self) -> str:
         if self.comm is None:
             return CLOSED
-        text = self.text()
+        text = self.waiting if self.is_empty else self.text()
         if len(text) <= PLAIN_LIMIT:
             return text
         return text[:PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n… and more: print(picture.text()) shows all of it"
@@ -276,7 +283,7 @@ class Picture(Closable, anywidget.AnyWidget):
     def _say_again(self, _change=None) -> None:
         if self._changing:
             return
-        self.summary = self.headline()
+        self.summary = self.waiting if self.is_empty else self.headline()
         if self.asked is not None:  # an open explanation must not go on telling old numbers
             self.explain_again()
 
@@ -316,6 +323,9 @@ class OfRows(Picture):
         rows = getattr(self, self._rows[0])
         return 0 if rows is None else len(rows)
 
+    def page_values(self) -> dict:
+        return {"selected": [None, *range(int(min(self.n_rows, MOST_ON_PAGE)))]}
+
     @traitlets.validate("selected")
     def _a_row(self, proposal):
         value = proposal["value"]
@@ -335,6 +345,9 @@ class OfCells(Picture):
     row_labels = Labels()
     col_labels = Labels()
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": [None, *cells(self.values)]}
 
     @traitlets.validate("selected")
     def _a_cell(self, proposal):
@@ -433,3 +446,8 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
 def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
     """Whether `place` lies within the first axes of an array; in none, and in an empty one, nothing does."""
     return values is not None and all(0 <= i < n for i, n in zip(place, values.shape))
+
+
+def cells(values: np.ndarray | None) -> list[list[int]]:
+    """Return the places of an array in its first two axes that can be selected on a page without a kernel."""
+    return [] if values is None else [[*place] for place in np.ndindex(*np.minimum(values.shape[:2], 64))]

@@ -35,7 +35,6 @@ class PipelineMap(Picture):
 
     _static = "pipeline_map"
     _by_page = ("picked",)
-    _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)
     picked = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)
@@ -45,6 +44,9 @@ class PipelineMap(Picture):
     bracket = traitlets.Unicode().tag(sync=True)
     # stage, or "loop" → file in this notebook's folder
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"picked": [*STAGES, None]}
 
     def __init__(
         self,

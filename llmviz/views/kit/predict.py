@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 from weakref import ref
 
@@ -20,12 +19,12 @@ from llmviz.model import Trace
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text
-from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
-Value = int | float | str | np.number | np.bool_
-Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
+# Of options the text or the index, or all indices that are tied, the best first.
+Answer = float | np.number | np.bool_ | str | tuple[float, ...]
 EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
 MOST_GUESSES = 200  # that a page holds of one card
 ROUND_NUMBERS = [*range(20), *(n * 10**k for k in range(5) for n in (20, 25, 30, 40, 50, 60, 80, 100, 150))]
@@ -37,7 +36,6 @@ class GuessCard(Picture):
 
     _static = "predict"
     _by_page = ("guess", "committed")
-    _data = ("question", "options", "guess", "committed", "answer_text")
 
     question = Text()
     options = traitlets.List(traitlets.Unicode(), None, allow_none=True).tag(sync=True)
@@ -56,14 +54,7 @@ class GuessCard(Picture):
     verdict = Text()
     explained = Text()
 
-    @traitlets.validate("guess")
-    def _an_option(self, proposal):
-        guess = proposal["value"]
-        if None not in (guess, self.options) and guess not in range(len(self.options)):
-            raise traitlets.TraitError(f"there is no option number {guess}")
-        return guess
-
-    def page_values(self) -> dict[str, list]:
+    def page_values(self) -> dict:
         """Return the options, or what a reader who types or pulls the slider is likely to say."""
         low, high = self.low, self.high
         if self.options is not None:
@@ -75,11 +66,7 @@ class GuessCard(Picture):
         else:
             hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
             values = sorted(hundred | {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)})
-        return {"guess": [float(value) for value in values]}
-
-    def ask_again(self) -> None:
-        """Go back to the open question."""
-        self.change(committed=False, guess=None)
+        return {"guess": [float(value) for value in values], "committed": [False, True]}
 
     def text(self) -> str:
         rows = [self.question]
@@ -118,56 +105,37 @@ class Asked:
         low, high = (-np.inf if self.low is None else self.low), (np.inf if self.high is None else self.high)
         return bool(np.isfinite(guess)) and low <= guess <= high and not (self.whole and guess % 1)
 
-    def card(
-        self,
-        guess: float | None,
-        committed: bool,
-        answer: Answer | Callable[[], Answer] | None,
-        explain: str = "",
-    ) -> dict:
-        """Draw a `GuessCard`; `answer` is None while it is computed. The verdict says so if there is no answer."""
+    def card(self, guess: float | None, committed: bool, answer: Answer | None, explain: str = "") -> dict:
+        """Draw a `GuessCard`; `answer` is None while it is computed."""
         options = None if self.options is None else [*self.options]
         drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
         if not committed or answer is None:
             return drawn
-        try:
-            right = self.settled(answer() if callable(answer) else answer)
-            return {**drawn, **self._compared(guess, right), "explained": explain}
-        except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            return {**drawn, "verdict": _no_answer(error)}
+        return {**drawn, **self._compared(guess, self.settled(answer)), "explained": explain}
 
-    def settled(self, answer: Answer | None) -> tuple[float, ...] | str:
-        """Return the number, or the indices of the right options; a text that isn't an option is returned unchanged."""
-        if answer is None:
-            raise ValueError("the card was given none")
+    def settled(self, answer: Answer) -> tuple[float, ...]:
+        """Return the number, or the indices of the right options; ValueError for anything else."""
         answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
             return tuple(map(float, answers))
-        if not isinstance(answers[0], Real | np.number | np.bool_):
-            text = clean(str(answer))
-            return (self.options.index(text),) if text in self.options else text
-        for index in map(int, answers):
-            if index not in range(len(self.options)):
-                raise ValueError(f"there is no option number {index}")
-        return tuple(map(int, answers))
+        indices = {name: i for i, option in enumerate(self.options) for name in (i, option)}
+        given = [clean(each) if isinstance(each, str) else each for each in answers]
+        if any(each not in indices for each in given):
+            raise ValueError(f"{quote(str(answer))} is none of the options")
+        return tuple(indices[each] for each in given)
 
-    def _compared(self, guess: float | None, answer: tuple[float, ...] | str) -> dict:
-        value = None if isinstance(answer, str) else guess if guess in answer else answer[0]
+    def _compared(self, guess: float | None, answer: tuple[float, ...]) -> dict:
+        value = guess if guess in answer else answer[0]
         if self.options is None:
             text = amount(value, self.unit)
             verdict = f"The answer is {text}." if guess is None else how_far(guess, value, self.unit)
         else:
-            said = None if guess is None else self.options[int(guess)]
-            right = text = answer if isinstance(answer, str) else self.options[int(value)]
-            verdict = _which(said, right, value is not None)
-            if value is not None and len(answer) > 1:
-                text = " and ".join(f"“{self.options[i]}”" for i in answer)
+            said, text = (None if i is None else self.options[int(i)] for i in (guess, value))
+            verdict = _which(said, text)
+            if len(answer) > 1:
+                text = " and ".join(f"“{self.options[int(i)]}”" for i in answer)
                 verdict = f"{f'You guessed “{said}”. ' if said else ''}It's a tie between {text}."
-        return {
-            "answer": value if value is not None and np.isfinite(value) else None,
-            "answer_text": text,
-            "verdict": verdict,
-        }
+        return {"answer": value if np.isfinite(value) else None, "answer_text": text, "verdict": verdict}
 
 
 @dataclass(frozen=True)
@@ -177,7 +145,7 @@ class Answered:
     asked: Asked
     about: object  # as `_identity` returns it
     guess: float | None = None
-    answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
+    answer: tuple[float, ...] = ()  # as `Asked.settled` returns it
     explain: str = ""
     problem: str = ""  # why there is no answer
 
@@ -185,9 +153,8 @@ class Answered:
 class Predict(View):
     """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
 
-    options: texts to choose from; `answer` is then the index or the text of one (a text that isn't among them
-    is shown unchanged), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
-    `low` to `high` where both are given.
+    options: texts to choose from; `answer` is then the index or the text of one, or a tuple of indices that are tied.
+    None: the guess and the answer are numbers, on a line from `low` to `high` where both are given.
     answer: the value, or a function that computes it, which is called now: what the page does to names later changes
     no answer. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
     about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
@@ -202,12 +169,7 @@ class Predict(View):
     class State:
         """The guess on an open card, or what the reader has answered."""
 
-        guess: float | None = picked(
-            None,
-            lambda guess, view: guess is None or view.can_be_typed(guess),
-            "a finite number, the index of an option, or None",
-            of=("card", "guess"),
-        )
+        guess: float | None = guess()
         answered: Answered | None = picked(
             None,
             lambda done, _: done is None or (isinstance(done, Answered) and done.asked.allows(done.guess)),
@@ -274,11 +236,6 @@ class Predict(View):
         follows = callable(self._question) or callable(self._options)
         return replace(state, guess=None) if follows or state.answered else state
 
-    def can_be_typed(self, guess: Any) -> bool:
-        """Say whether an open card can hold this: one of the options, or any number, as 1 is on the way to 12."""
-        options = self.scene(self.state).asked.options
-        return _is_finite(guess) and (options is None or guess in range(len(options)))
-
     @on("card", "committed")
     def commit(self, state: State, committed: bool) -> State:
         if not committed or state.answered:
@@ -293,7 +250,8 @@ class Predict(View):
         if answered is None:
             return scene.asked.card(scene.guess, False, None)
         if answered.problem:
-            verdict = {"verdict": _no_answer(answered.problem)}
+            problem = answered.problem.removesuffix(".")
+            verdict = {"verdict": f"Couldn't compute the answer: {problem}."}
             return answered.asked.card(answered.guess, True, None) | verdict
         explain = answered.explain
         if answered.about != _identity(self if scene.run is None else scene.run):
@@ -306,7 +264,7 @@ class Predict(View):
 
 
 def _identity(run: object) -> object:
-    """Return what a run is about, without keeping it: its tokens and edits; of what is no run, the object."""
+    """Return what a run is about, without keeping it: its tokens and edits; of anything else, the object."""
     return ((*run.tokens,), run.edits) if isinstance(run, Trace) else ref(run)
 
 
@@ -340,15 +298,9 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
     return f"{sentence}."
 
 
-def _which(guess: str | None, answer: str, listed: bool) -> str:
+def _which(guess: str | None, answer: str) -> str:
     if guess is None:
         return f"The answer is “{answer}”."
-    if not listed:
-        return f"You guessed “{guess}”. It's none of the options: it's “{answer}”."
     if guess == answer:
         return f"You guessed “{guess}”, and that's right."
     return f"You guessed “{guess}”. The answer is “{answer}”."
-
-
-def _no_answer(problem: object) -> str:
-    return f"Couldn't compute the answer: {str(problem).removesuffix('.')}."

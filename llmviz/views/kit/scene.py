@@ -13,7 +13,7 @@ class NothingToShow(Exception):
 
 
 class NotMeasured(NothingToShow):
-    """A result that is not there yet: a part that reads it returns None."""
+    """A result that is not there yet: a part that reads it keeps what it shows while the job is at work."""
 
 
 class Scene:

@@ -17,7 +17,6 @@ class SignedBars(Picture):
     """
 
     _static = "signed_bars"
-    _data = ("titles", "labels", "values")
     _by_page = ()
 
     titles = traitlets.List(Text()).tag(sync=True)
@@ -28,8 +27,6 @@ class SignedBars(Picture):
 
     def text(self) -> str:
         """One line a bar, panel after panel."""
-        if self.values is None:
-            return "nothing yet"
         n, panels = self.values.shape[1], []
         for i, (title, values) in enumerate(zip(self.titles, self.values)):
             labels = map(visible_label, self.labels[i * n : (i + 1) * n])

@@ -16,7 +16,7 @@ from llmviz.views.kit.picture import CLOSED, STATIC
 from llmviz.views.kit.pieces import as_sentence, clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
-from llmviz.views.kit.view import Scene, View, part
+from llmviz.views.kit.view import Scene, View, part, sentences
 from llmviz.where import where
 
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")  # for pictures that need a long text
@@ -50,12 +50,6 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
 def most_tokens(model: Model) -> int:
     """Return how many tokens a text can have, to be run and drawn."""
     return min(MAX_TOKENS, model.config.n_ctx)
-
-
-def status(sentence: str) -> str:
-    """A sentence as HTML that is read aloud when it changes; whatever it quotes stays text."""
-    style = "min-height:1.5em;font-size:16px;line-height:1.5"  # keeps its place while it is empty
-    return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
 class Freshness(anywidget.AnyWidget):
@@ -136,10 +130,9 @@ class Prompt(View):
             else ipywidgets.Text(continuous_update=False, **look)
         )
 
-    @part(lambda _: ipywidgets.HTML())
-    def message(self, scene: Scene) -> dict:
-        sentence = self.reading(scene.text).message
-        return {"value": status(sentence) if sentence else ""}
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        return [self.reading(scene.text).message]
 
     def __repr__(self) -> str:
         if self.comm is None:

@@ -29,6 +29,10 @@ class OfTokens(OfRows):
     def __init__(self, pieces: Sequence[str], *, ids: Sequence | np.ndarray | None = None, **traits):
         super().__init__(pieces=pieces, ids=None if ids is None else [int(i) for i in ids], **traits)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.pieces
+
     @traitlets.observe("pieces")
     def _drop_what_does_not_fit(self, _change):
         self._let_go()
@@ -60,7 +64,6 @@ class TokenStrip(OfTokens):
     """
 
     _static = "token_strip"
-    _data = ("pieces", "ids", "weights", "notes")
 
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     highlight = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -83,8 +86,6 @@ class TokenStrip(OfTokens):
 
     def text(self) -> str:
         """One line a token: its position, piece, id, weight and note."""
-        if not self.pieces:
-            return "no tokens yet"
         rows = []
         for i, piece in enumerate(self.pieces):
             row = [f"{i}  {visible(piece)}"]
@@ -99,8 +100,6 @@ class TokenStrip(OfTokens):
 
     def headline(self) -> str:
         """How many tokens, and the first of them."""
-        if not self.pieces:
-            return "no tokens yet"
         shown = " ".join(visible(piece) for piece in self.pieces[:64])
         more = f" … and {len(self.pieces) - 64} more" if len(self.pieces) > 64 else ""
         return f"{len(self.pieces)} tokens: {shown}{more}"

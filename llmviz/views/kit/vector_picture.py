@@ -21,7 +21,6 @@ class VectorPicture(Scaled, OfRows):
     """
 
     _static, _stage, _rows = "vector_picture", "embeddings", ("values",)
-    _data = ("values", "labels", "index_name")
 
     values = Floats(ndim=(1, 2))
     labels = Labels()
@@ -35,8 +34,6 @@ class VectorPicture(Scaled, OfRows):
 
     def text(self) -> str:
         """Return every number, ten a line, each line led by the index of its first."""
-        if not self.n_rows:
-            return "no numbers yet"
         out = []
         for name, vector in self._named():
             starts = range(0, len(vector), 10)
@@ -48,8 +45,6 @@ class VectorPicture(Scaled, OfRows):
 
     def headline(self) -> str:
         """Return how many numbers each vector has, and the one furthest from zero."""
-        if not self.n_rows:
-            return "no numbers yet"
         facts = []
         for name, vector in self._named()[:8]:
             fact = f"{len(vector)} blank"

@@ -175,13 +175,6 @@ class View(Working):
 
         return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Say whether there is anything for a part to show; else it is hidden, and not drawn, as where it returns None.
-
-        The bar, and the button of a job that begins by itself, are shown while there is work.
-        """
-        return True
-
     def fitted(self, state: Any) -> Any:
         """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
         lasting = {
@@ -288,11 +281,13 @@ class View(Working):
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
 
     def draw(self, name: str, scene: Scene) -> dict | None:
-        """Return what a part shows, or a control apart from its value; None where a part is hidden or waits."""
-        if name in self._looks:
-            return self._looks[name](self, scene)
-        shows_work = name == "progress" or (name in self.jobs and not self.jobs[name].start)
-        return self._parts[name](self, scene) if shows_work or self.is_shown(name, scene) else None
+        """Return what a part shows, or a control apart from its value; None where a part waits for a result."""
+        try:
+            return (self._looks | self._parts)[name](self, scene)
+        except NotMeasured:
+            return None
+        except NothingToShow:
+            return {"hidden": True}
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
         """Compute what parts share, or return what is known where nothing that it has read has changed."""
@@ -363,12 +358,7 @@ class View(Working):
 
     def states(self) -> list[Any]:
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
-        states = {self.state: None}
-        for state in self.slices():
-            if len(states) == MOST_STATES:
-                break
-            states[state] = None
-        return [*states]
+        return [*dict.fromkeys((self.state, *self.slices()))][:MOST_STATES]
 
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.

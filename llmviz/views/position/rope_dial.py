@@ -19,7 +19,6 @@ class RopeDial(OfRows):
 
     _static, _rows = "rope_dial", ("q_hands",)
     _by_page = ("selected", "step")
-    _data = ("q_hands", "k_hands", "parts", "step", "q_name", "k_name", "q_position", "k_position")
 
     q_hands = Floats(ndim=(2,))
     k_hands = Floats(ndim=(2,))
@@ -33,6 +32,9 @@ class RopeDial(OfRows):
     k_name = Pieces()
     q_position = traitlets.Int(0).tag(sync=True)
     k_position = traitlets.Int(0).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return super().page_values() | {"step": range(0 if self.turns is None else len(self.turns))}
 
     @traitlets.validate("step")
     def _a_step(self, proposal):

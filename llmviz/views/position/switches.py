@@ -10,7 +10,7 @@ import numpy as np
 from llmviz import experiments, ops
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.controls import toggles
-from llmviz.views.kit.edited_run import EditedRun, Written, write
+from llmviz.views.kit.edited_run import EditedRun
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
@@ -140,10 +140,10 @@ class PositionSwitches(EditedRun):
         start=f"Write {N_WRITTEN} tokens",
         tooltip="Continue your text twice, always with the likeliest token",
     )
-    def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, Written]]]:
-        written: dict[str, Written] = {}
+    def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, tuple]]]:
+        written: dict[str, tuple] = {}  # tokens, and why there are no more
         for done, (name, edits) in enumerate({"unchanged": Edits(), "changed": scene.edits[1]}.items()):
-            for share, so_far in write(scene.run, edits, N_WRITTEN):
+            for share, so_far in experiments.write_edited(scene.run, edits, N_WRITTEN):
                 written = written | {name: so_far}
                 yield (done + share) / 2, written
 

@@ -44,7 +44,6 @@ class SamplerCards(Picture):
 
     _static = "sampler_cards"
     _by_page = ("order", "on", "settings")
-    _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
@@ -57,10 +56,14 @@ class SamplerCards(Picture):
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides orders: each setting in turn, along its line."""
+    def page_values(self) -> dict:
+        """Return all orders, any cards, and each setting in turn, along its line."""
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
-        return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
+        return {
+            "order": [*map(list, permutations(STEPS))],
+            "on": [[*names] for k in range(len(STEPS) + 1) for names in combinations(STEPS, k)],
+            "settings": [{**self.settings, name: v} for name, line in lines.items() for v in line],
+        }
 
     def text(self) -> str:
         rows = [["step", "setting", "keeps", "cuts"]]
@@ -96,7 +99,12 @@ class SamplerChain(View):
     arrangement = ("presets", "cards", "bars")
 
     def slices(self) -> Iterator[State]:
-        """Yield all orders of the cards with any of them on, and each setting along its line."""
+        """Yield all orders of the cards with any of them on, and each setting along its line.
+
+        First come the orders of those that are on now, and the presets: they are tried first.
+        """
+        yield from (replace(self.state, order=order) for order in permutations(STEPS))
+        yield from (self.choose(self.state, name) for name in PRESETS)
         for n, order in product(range(len(STEPS) + 1), permutations(STEPS)):
             yield from (replace(self.state, order=order, on=on) for on in combinations(STEPS, n))
         yield from self.along(*STEPS)
@@ -156,7 +164,9 @@ class SamplerChain(View):
             "n_vocab": scene.run.model.config.n_vocab,
         }
 
-    @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")
+    @bars_part(
+        "What is left to draw from, after the last card", n=15, before_label="the model’s own probability"
+    )
     def bars(self, scene: Scene) -> dict:
         return {
             "probs": scene.left[-1].probs,
@@ -167,4 +177,5 @@ class SamplerChain(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
+        steps = scene.steps or [("temperature", 1.0)]
+        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)

@@ -108,7 +108,7 @@ class Writing(SideBySide):
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(self.controls["seed"], self.progress), self.columns("temperature")]
+        return [self.controls["seed"], self.progress, self.columns("temperature")]
 
     @shared
     def prompts(self, scene: Scene) -> dict[str, list[int]]:
@@ -212,7 +212,7 @@ class ChatEnd(SideBySide):
         return f"The program stopped after {n}: {why}."
 
 
-AFTER_THE_END = ("another answer", "a message, as if it came from you", "something else")
+AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
 
 
 @kept_with()

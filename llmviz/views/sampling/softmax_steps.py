@@ -9,7 +9,7 @@ from llmviz import ops
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
+from llmviz.views.kit.picture import Floats, Picture, Pieces, cells, lines
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.provenance import Explanation
 
@@ -22,7 +22,6 @@ class SoftmaxSteps(Picture):
     """
 
     _static, _stage = "softmax_steps", "sampling"
-    _data = ("pieces", "ranks", "values", "power_sum")
 
     pieces = Pieces()
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -30,6 +29,9 @@ class SoftmaxSteps(Picture):
     power_sum = traitlets.Float(1.0).tag(sync=True)
     n_vocab = traitlets.Int(1).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return {"selected": [None, *cells(self.values)]}
 
     def text(self) -> str:
         if self.values is None:

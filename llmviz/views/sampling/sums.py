@@ -9,6 +9,7 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
 
 ONE_DIGIT = range(1, 9)
+RIGHT = 9  # the first column of the right half, after a gap
 
 
 def sums(model: Model) -> HeatMap:
@@ -16,9 +17,9 @@ def sums(model: Model) -> HeatMap:
 
     Its colour is the probability of the right token.
     """
-    values, written = np.full((8, 16), np.nan), [[""] * 16 for _ in ONE_DIGIT]
+    values, written = np.full((8, 17), np.nan), [[""] * 17 for _ in ONE_DIGIT]
     for text, right in SUMS.items():
-        for left, before in ((0, ""), (8, " ")):
+        for left, before in ((0, ""), (RIGHT, " ")):
             row, col = int(text[0]) - 1, left + int(text[4]) - 1
             logits, (token,) = model.trace(before + text).logits, model.tokenizer.encode(right)
             likeliest = int(logits.argmax())
@@ -28,22 +29,23 @@ def sums(model: Model) -> HeatMap:
     return HeatMap(
         values,
         ONE_DIGIT,
-        [*ONE_DIGIT, *ONE_DIGIT],
+        [*ONE_DIGIT, "│", *ONE_DIGIT],
         cell_text=written,
         numbers="always",
         kind="prob",
-        blank="the result has two digits",
+        blank="no sum here",
         row_axis="first number",
-        col_axis="second number; on the right, with a space in front",
+        col_axis="second number (left: the sums; right: with a space in front)",
         quantity="probability of the right digit",
         stage="sampling",
-        caption="The likeliest token after each sum; ✓ is right",
+        caption="The likeliest token after each sum, on the right with a space in front; ✓ is right",
     )
 
 
 def n_right(grid: HeatMap) -> tuple[int, int]:
     """Count the sums whose likeliest token is right, without and with a space in front."""
     plain, spaced = (
-        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8]) for left in (0, 8)
+        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8])
+        for left in (0, RIGHT)
     )
     return plain, spaced

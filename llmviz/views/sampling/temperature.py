@@ -34,7 +34,7 @@ class TemperatureExplorer(View):
         temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         chosen: int | None = chosen_token("bars")
 
-    to_0 = jump("T → 0", 0.0)
+    to_0 = jump("T = 0", 0.0)
     to_half = jump("T = 0.5", 0.5)
     to_1 = jump("T = 1", 1.0)
     to_2 = jump("T = 2", 2.0)
@@ -64,4 +64,6 @@ class TemperatureExplorer(View):
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
         token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob(scene.run.logits, token, temperature=scene.temperature, piece=piece)
+        return provenance.prob(
+            scene.run.logits, token, piece=piece, steps=[("temperature", scene.temperature)]
+        )

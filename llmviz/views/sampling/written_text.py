@@ -81,7 +81,8 @@ class WrittenText(Picture):
 
     The first `n_prompt` pieces are the reader's. For each place after them there are `n_rivals` rivals (flat lists,
     place after place): their pieces, `own` and `odds` (−1: no such rival), and which of them is there (`picked`, −1 for
-    a last place that is still open). `again` are the places of repeated runs; `marked` get a dashed border.
+    a last place that is still open). `again` are the places of repeated runs; `marked` get a ✓ where it
+    `chooses`, a dashed border elsewhere.
     A click, the arrow keys or Python select a place; a click also asks where its probability is from. Where it
     `chooses`, a rival that is clicked (or taken by Enter) is sent as `choice`, [place, number of the rival]; elsewhere
     that asks where the rival's probability is from.
@@ -89,7 +90,6 @@ class WrittenText(Picture):
 
     _static = "written_text"
     _by_page = ("selected", "choice")
-    _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()
     n_prompt = traitlets.Int(0).tag(sync=True)
@@ -108,10 +108,10 @@ class WrittenText(Picture):
     chooses = traitlets.Bool(False).tag(sync=True)
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
-        """Return what the page can send, besides indices: each rival at each place."""
+    def page_values(self) -> dict:
         n_places = len(self.picked) if self.chooses else 0
-        return {"choice": [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]}
+        rivals = [[self.n_prompt + i, j] for i in range(n_places) for j in range(self.n_rivals)]
+        return {"selected": [None, *range(len(self.pieces))], "choice": [None, *rivals]}
 
     def text(self) -> str:
         """The prompt; then one line a written token: its place, its piece, its note."""
@@ -155,10 +155,11 @@ def explain_place(
     if i < 0:
         raise ValueError("the reader wrote this token")
     before, token = [*prompt, *(place.token for place in places[:i])], places[i].rivals[rival]
+    settings = asdict(places[i].sampler).items()
     return provenance.prob(
         model.trace(before).logits,
         token,
         piece=model.tokenizer.pieces([token])[0],
         source=f"model.trace({before}).logits",
-        **asdict(places[i].sampler),
+        steps=[(name, setting) for name, setting in settings if setting is not None],
     )

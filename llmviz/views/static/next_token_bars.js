@@ -29,7 +29,7 @@ export function render({ model, el }) {
       row.ghost.style.width = before ? `${100 * clamp(was / full)}%` : "0";
       row.ghost.hidden = !before;
       setText(row.value, percent(p));
-      row.value.style.left = `${100 * clamp(Math.max(p, was) / full)}%`;
+      row.value.style.left = `${100 * clamp(p / full)}%`;
     });
     if (full !== ticks) {
       ticks = full;
@@ -41,7 +41,7 @@ export function render({ model, el }) {
     }
     const [rest, n] = [model.get("rest"), model.get("n_rest")];
     view.setLegend(
-      n > 0 && `${percent(rest)} for the other ${count(n)} tokens`,
+      n > 0 && `${percent(rest)} for ${count(n)} other tokens`,
       before && `outline: ${model.get("before_label")}`,
       ...markLegend(model.get("pieces")),
     );

@@ -5,7 +5,7 @@ import { clamp, count, floats, frame, h, percent, pointIn, s } from "./kit.js";
 const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
-  top_p: { name: "top-p", says: "until they hold p", low: 0.01, high: 1, step: 0.01, digits: 2 },
+  top_p: { name: "top-p", says: "until together they reach p", low: 0.01, high: 1, step: 0.01, digits: 2 },
   min_p: { name: "min-p", says: "at least p × the likeliest", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
@@ -167,7 +167,7 @@ export function render({ model, el }) {
       card.says.textContent = !told
         ? "off"
         : name === "temperature"
-          ? `${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits unsure`
+          ? `entropy: ${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits`
           : `keeps ${count(told.kept)} ${told.kept === 1 ? "token" : "tokens"}`;
       card.cuts.textContent = !told
         ? ""

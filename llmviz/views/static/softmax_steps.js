@@ -22,7 +22,7 @@ export function render({ model, el }) {
   const table = keyed("grid", "lv-table", "three steps for some tokens");
   view.body.append(table);
   const HEADS = [
-    ["1  logit", "normed vector · the token’s row"],
+    ["1  logit", "normed vector × the token’s row"],
     ["2  power", "e to the (logit − largest)"],
     ["3  probability", "power ÷ sum of all powers"],
   ];
@@ -43,11 +43,7 @@ export function render({ model, el }) {
     const logits = pieces.map((_, row) => at(row, 0));
     const [low, high] = [Math.min(0, ...logits), Math.max(0, ...logits)];
     const most = [high - low || 1, 1, Math.max(...pieces.map((_, row) => at(row, 2)))];
-    const text = [
-      (v) => minus(v.toFixed(1)),
-      (v) => (v >= 0.001 ? v.toFixed(3) : v ? minus(v.toExponential(1)) : "0"),
-      percent,
-    ];
+    const text = [(v) => minus(v.toFixed(1)), (v) => (v >= 0.001 ? v.toFixed(3) : v ? "< 0.001" : "0"), percent];
     const bar = (row, col) => {
       const v = at(row, col);
       const from = col ? 0 : (Math.min(v, 0) - low) / most[0];
@@ -100,6 +96,6 @@ export function render({ model, el }) {
         ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}`
         : "",
     );
-    view.setLegend("click a number: where it comes from", ...markLegend(pieces));
+    view.setLegend("click a number for its rank", ...markLegend(pieces));
   });
 }

@@ -100,8 +100,8 @@ export function render({ model, el }) {
           ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter"
           : ""
         : chooses
-          ? `Click a token to put it in the place of ${quoted(pieces[place])}`
-          : `The likeliest tokens in the place of ${quoted(pieces[place])}`;
+          ? `Click a token to put it there instead of ${quoted(pieces[place])}`
+          : `The likeliest tokens at the position of ${quoted(pieces[place])}`;
     const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
     rows.replaceChildren(
       ...shown.map((j) => {
@@ -121,7 +121,7 @@ export function render({ model, el }) {
             h("span", { class: "lv-bar", style: `width:${(100 * p) / full}%` }),
             h(
               "span",
-              { class: "lv-value", style: `left:${(100 * Math.max(p, was)) / full}%` },
+              { class: "lv-value", style: `left:${(100 * p) / full}%` },
               percent(p),
               j === picked[i] ? " ◂ taken" : "",
             ),
@@ -130,7 +130,7 @@ export function render({ model, el }) {
       }),
     );
     const notes = model.get("notes");
-    view.note(...(picked[i] < 0 ? [] : [quoted(pieces[place]), `place ${place + 1}`, notes[i]]));
+    view.note(...(picked[i] < 0 ? [] : [quoted(pieces[place]), `position ${place + 1}`, notes[i]]));
   }
 
   let drawn = {};
@@ -159,7 +159,7 @@ export function render({ model, el }) {
     chips.forEach((node, i) => {
       shadeChip(node, weights?.data[i], scale);
       node.classList.toggle("lv-again", again.has(i));
-      node.classList.toggle("lv-highlight", marked.has(i));
+      node.classList.toggle(model.get("chooses") ? "lv-likeliest" : "lv-highlight", marked.has(i));
     });
     selectChip(list, chips, chips.length ? current() : -1);
     told = null;

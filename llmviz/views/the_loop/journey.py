@@ -126,14 +126,13 @@ class Film(Picture):
 
     _static = "journey"
     _by_page = ("turn",)
-    _data = ("numbers",)
 
     numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)
     next_numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)
     # How many tokens the page has added; it asks for the next turn.
     turn = traitlets.Int(0, min=0, max=MOST_TURNS).tag(sync=True)
 
-    def page_values(self) -> dict[str, list]:
+    def page_values(self) -> dict:
         """Return what the page can send, one turn after the other: as many as a page without a kernel holds."""
         return {"turn": [1, 2, 3, 4]}
 

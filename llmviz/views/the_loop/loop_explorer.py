@@ -97,7 +97,7 @@ class LoopExplorer(Turns):
         return provenance.prob(
             run.logits,
             token,
-            temperature=scene.temperature,
+            steps=[("temperature", scene.temperature)],
             piece=scene.shown["pieces"][row],
             source=f"model.trace({run.tokens}).logits" if scene.written else "trace.logits",
         )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import ipywidgets
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments import likeliest_after, probability_moved
+from llmviz.experiments import likeliest_after, probability_moved, write_edited
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
-from llmviz.views.kit.edited_run import EditedRun, Written, stopped, write
+from llmviz.views.kit.edited_run import EditedRun, stopped
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
@@ -127,7 +127,6 @@ class Switches(Picture):
 
     _static = "switches"
     _by_page = ("off_parts", "off_cells")
-    _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)
     n_layers = traitlets.Int().tag(sync=True)
@@ -144,6 +143,12 @@ class Switches(Picture):
             stage="attention",
             **traits,
         )
+
+    def page_values(self) -> dict:
+        """Return any parts, and none of the cells or one of them: all pairs would be too many."""
+        cells = product(range(self.n_heads + 2), range(self.n_layers))
+        parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
+        return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
 
     def text(self) -> str:
         return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
@@ -234,11 +239,12 @@ class Switchboard(EditedRun):
             f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
         )
         asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
+        if not scene.committed:
+            return asked.card(scene.guess, False, None)
         explain = ""
-        if scene.committed:
-            with contextlib.suppress(FloatingPointError):
-                explain = explanation(run, off)
-        return asked.card(scene.guess, scene.committed, lambda: outcome(run, off.edits), explain)
+        with contextlib.suppress(FloatingPointError):
+            explain = explanation(run, off)
+        return asked.card(scene.guess, True, outcome(run, off.edits), explain)
 
     # --- the model as it is switched ---
 
@@ -269,12 +275,14 @@ class Switchboard(EditedRun):
     # --- what is written, token by token ---
 
     @job()
-    def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write(scene.run, Edits(), N_WRITTEN)
+    def write_before(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        return write_edited(scene.run, Edits(), N_WRITTEN)
 
     @job("off_parts", "off_cells")
-    def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        yield from write(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+    def write_after(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
+        yield from (
+            write_edited(scene.run, scene.off.edits, N_WRITTEN) if scene.off.names() else [(1.0, ([], ""))]
+        )
 
     @parts(
         {

@@ -20,7 +20,6 @@ class CountBars(OfRows):
     """
 
     _static = "count_bars"
-    _data = ("labels", "counts", "before", "notes")
 
     labels = Labels()
     counts = traitlets.List(traitlets.Int(min=0)).tag(sync=True)

@@ -60,8 +60,6 @@ class LettersExplorer(GuessFirst):
 
     def explanation(self, scene: Scene) -> str:
         """Compare all kinds of questions with the best constant answer, and say what that means."""
-        if not scene.is_known:
-            return ""
         n, about = len(WORDS), scene.outcome[self.about]
         beats = {kind: scene.outcome[kind].right > scene.outcome[kind].n_best for kind in self.kinds}
         constant = f"Always saying “{about.best}” would be right for {about.n_best}"

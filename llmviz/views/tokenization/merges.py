@@ -39,10 +39,12 @@ class Steps(Picture):
     """A picture of steps: a slider, a play button and the arrow keys move `step`, which other `sentences` set back."""
 
     _by_page = ("step",)
-    _data = ("sentences",)
 
     step = traitlets.Int(0).tag(sync=True)
     sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step, the first is 0
+
+    def page_values(self) -> dict:
+        return {"step": range(len(self.sentences))}
 
     @traitlets.validate("step")
     def _a_step(self, proposal):
@@ -195,6 +197,9 @@ class Training(Steps):
     n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
     # A learned token marked in the text; None: the newest.
     chosen = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def page_values(self) -> dict:
+        return super().page_values() | {"chosen": [None, *range(len(self.tokens))]}
 
     @traitlets.observe("sentences")
     def _mark_the_newest(self, _change) -> None:

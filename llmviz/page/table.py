@@ -1,0 +1,445 @@
+"""What a page without a kernel holds: a table of its views' states, made by calling the pure methods of each view.
+
+What a part shows, where an event leads, and whatever else a view says depends on the fields of the state that it reads,
+and on nothing else. So it is computed once for their values, and holds in each state that has these (`Rules`). A page
+looks up what holds in the state it is in (`replay.js`). What no rule says, it does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import heapq
+import json
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from llmviz.views.kit.lifetime import living
+from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.put import put
+from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.view import Refused, View
+
+PATIENCE = 60  # seconds of computing for a job of what a view opens with, or shows after the first press
+MOST_CHARACTERS = 1_500_000  # of the values that one view adds
+BY_ITSELF, PRESSED = (
+    "",
+    ("click", "committed"),
+)  # instead of a trait: without the reader; traits that a press sets
+# What a widget shows besides its state, or only a kernel could say.
+LEFT_OUT = {
+    *[
+        "layout",
+        "style",
+        "tabbable",
+        "tooltip",
+        "comm",
+        "children",
+        "asked",
+        "explanation",
+        "explains",
+        "keys",
+    ]
+}
+
+Numbered = dict[str, int]  # fields of a page's state, each with the number of its value
+
+
+class Texts(dict[str, int]):
+    """Texts, each with its number, in the order in which they came."""
+
+    n_characters = 0
+
+    def number(self, text: str) -> int:
+        """Return the number of a text."""
+        if text not in self:
+            self[text] = len(self)
+            self.n_characters += len(text)
+        return self[text]
+
+
+class Rules(dict[tuple[str, ...], dict[tuple[int | None, ...], Any]]):
+    """What holds for which values of which fields: {fields: {numbers of their values: what holds}}."""
+
+    def find(self, state: Numbered) -> Any:
+        """Return what holds in a state; None where no rule says it."""
+        matches = (rows.get(tuple(map(state.get, names))) for names, rows in self.items())
+        return next((holds for holds in matches if holds is not None), None)
+
+    def add(self, read: Numbered, holds: Any) -> Any:
+        """Say what holds for these values."""
+        self.setdefault((*read,), {})[(*read.values(),)] = holds
+        return holds
+
+    def written(self) -> list:
+        """Return the rules as a page takes them."""
+        return [
+            [names, {",".join(map(str, numbers)): holds for numbers, holds in rows.items()}]
+            for names, rows in self.items()
+        ]
+
+
+@functools.cache
+def noting(kind: type) -> type:
+    """Return a kind of state that notes in `read` which fields are read, and in `is_set` which ones an event sets.
+
+    An event sets all fields of a state that it makes new, as `dataclasses.replace` does.
+    """
+    names = [field.name for field in fields(kind)]
+
+    class Noted(kind):
+        read, is_set = {}, frozenset(names)
+
+        def __eq__(self, other: Any) -> bool:
+            return isinstance(other, kind) and all(getattr(self, n) == getattr(other, n) for n in names)
+
+        __hash__ = kind.__hash__
+
+        def __getattribute__(self, name: str) -> Any:
+            own = super().__getattribute__
+            if name in names and name not in own("is_set"):
+                own("read")[name] = own(name)
+            return own(name)
+
+        def __replace__(self, **changes: Any) -> Noted:
+            made = Noted(**{name: vars(self)[name] for name in names} | changes)
+            vars(made).update(read=self.read, is_set=self.is_set | changes.keys())
+            return made
+
+    return Noted
+
+
+def noted(state: Any, compute: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
+    """Return what is computed from a state, and the fields that were read, with their values."""
+    at, read = noting(type(state))(**vars(state)), {}
+    vars(at).update(read=read, is_set=frozenset())
+    return compute(at), dict(sorted(read.items()))
+
+
+def set_by(after: Any) -> dict[str, Any]:
+    """Return the fields that an event has set, with their values: all of them where it made a new state."""
+    is_set = getattr(after, "is_set", vars(after))
+    return {name: value for name, value in vars(after).items() if name in is_set}
+
+
+def encoded(value: Any) -> str:
+    """Return a value as JSON, as it is sent to a page: bytes as {"$bytes": base64}, and what is no JSON by its name."""
+    return json.dumps(value, default=_named, ensure_ascii=False, separators=(",", ":"))
+
+
+def _named(value: Any) -> dict:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"$bytes": base64.b64encode(value).decode()}
+    return {"$python": repr(value)}
+
+
+def canonical(value: Any) -> Any:
+    """Return a value as JavaScript writes it: lists for tuples, and 1 for 1.0."""
+    if isinstance(value, list | tuple):
+        return [*map(canonical, value)]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def is_list(widget: ipywidgets.Widget) -> bool:
+    """Say whether a page sends which of a widget's options is chosen, and not its value."""
+    return "index" in widget.keys
+
+
+class ViewTable:
+    """The rules of one view: what each part shows, and where each event leads."""
+
+    def __init__(self, page: PageTable, view: View, number: int):
+        self.page, self.view, self.number = page, view, number
+        self.start, self.widgets = view.state, view.parts | view.controls
+        self.full = {widget.model_id for widget in view.needs_kernel()}
+        # What the reader starts with a button has been done on a page, where there was time for it.
+        self.begun = [
+            n for n, job in view.jobs.items() if job.start and view.parts[n].model_id not in self.full
+        ]
+        self.full |= {view.parts[name].model_id for name in self.begun}
+        self.shown = {name: Rules() for name in self.widgets}
+        self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
+        self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
+        self.runs: list[Any] = []  # that it hands on
+        self.is_whole = True
+        self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
+        self._too_slow: set[Hashable] = set()
+        self._sent: dict[tuple[str, int], dict[str, list]] = {}  # what can be sent, by what a widget shows
+        self._sets: dict[int, dict[str, Any]] = {}  # what an event sets, by its number
+
+    def numbered(self, values: dict[str, Any]) -> Numbered:
+        """Return fields of the view's state as fields of the page's."""
+        return {f"{self.number}.{name}": self.page.number(value) for name, value in values.items()}
+
+    def fill(self, seconds: float) -> float:
+        """Add what holds with each run of the view that this one follows; return the seconds that it took.
+
+        Of a view that follows several, a page holds what it shows with the first run of each.
+        """
+        sources, spent = self.page.sources(self.view), 0.0
+        if not all(source.runs for source in sources):  # One took too long to hand on anything.
+            return spent
+        self.view.layout.display = ""  # Behind an open card it would not follow.
+        n_runs = len(sources[0].runs) if len(sources) == 1 else 1
+        for run in range(n_runs):
+            for source in sources:
+                source.view.trace = source.runs[run]
+            if not run:
+                self.view.become(self.start)
+            context = {f"{source.number}:run": run for source in sources}
+            spent += self._explore(context, (seconds - spent) / (n_runs - run))
+        self.view.become(self.start)  # What it has handed on last belongs to another state.
+        for table in (*sources, self):
+            if table.runs:
+                table.view.trace = table.runs[0]
+        return spent
+
+    def _explore(self, context: Numbered, seconds: float) -> float:
+        """Add what holds in the states that the page holds of this view, as far as there is time.
+
+        context: what the view depends on apart from its state. Returns the seconds of computing, apart from what a
+        reader sees first: what the view opens with, what one press leads to, and what follows by itself.
+        """
+        view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
+        most = values.n_characters + MOST_CHARACTERS
+        self.fits.add(context, self.page.writes.number(json.dumps(self.numbered(vars(opening)))))
+        todo: list[tuple[int, int, Any]] = []
+        queued: set[tuple[bool, Any]] = set()
+        explored: set[Any] = set()
+
+        def add(state: Any, is_first: bool) -> None:
+            if (is_first, state) not in queued:
+                queued.add((is_first, state))
+                turn = 0 if is_first else 1 + bool(view.needed(state))  # What takes a job comes last.
+                heapq.heappush(todo, (turn, len(queued), state))
+
+        add(opening, True)
+        for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
+            add(state, False)
+        while todo:
+            turn, _, state = heapq.heappop(todo)
+            if turn and (spent > seconds or values.n_characters > most):
+                self.is_whole = False
+                break
+            if state in explored:
+                continue
+            explored.add(state)
+            began = time.process_time()
+            if self._are_measured(state, seconds - spent if turn else PATIENCE):
+                for after, trait in self._one_state(state, context):
+                    add(after, trait == BY_ITSELF or (state == opening and trait in PRESSED))
+            else:
+                self.is_whole = False
+            spent += (time.process_time() - began) * bool(turn)
+        return spent
+
+    def _are_measured(self, state: Any, seconds: float) -> bool:
+        """Do the jobs of a state, one after the other; say whether those that it needs are done."""
+        view, done = self.view, {}
+        # Which ones there are may depend on the results before.
+        while waiting := [name for name in self._jobs(state) if name not in done]:
+            key = view.key(name := waiting[0], state)
+            done[name] = key not in self._too_slow and view.do_job(name, state, seconds)
+            if not done[name]:
+                self._too_slow.add(key)  # It is not tried again.
+        return all(done[name] for name in view.needed(state))
+
+    def _jobs(self, state: Any) -> list[str]:
+        """Return the jobs that a state needs, and those that a button could start."""
+        scene = self.view.scene(state)
+        buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in self.begun}
+        can_begin = [name for name, b in buttons.items() if not (b.get("disabled") or b.get("hidden"))]
+        return [*self.view.needed(state), *can_begin]
+
+    def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
+        """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
+        view, full = self.view, context | self.numbered(vars(state))
+
+        def rule(rules: Rules, compute: Callable, holds: Callable, sent: Numbered) -> Any:
+            if (known := rules.find(full | sent)) is not None:
+                return known
+            value, read = noted(state, compute)
+            return rules.add(context | self.numbered(read) | sent, holds(value))
+
+        def led_to(writes: int) -> Any:
+            return view.State(**vars(state) | self._sets[writes])
+
+        if (known := self.by_itself.find(full)) is None:
+            (after, pause), read = noted(state, self._next)
+            writes = self._writes(state, after)
+            # A state is held only where the page holds what follows from it by itself.
+            key = context | self.numbered(read) if led_to(writes) == state else full
+            known = self.by_itself.add(key, [writes, pause])
+        yield led_to(known[0]), BY_ITSELF
+        for name in self.widgets:
+            shows, number = functools.partial(self._traits, name), functools.partial(self._as_drawn, name)
+            drawn = rule(self.shown[name], shows, number, {})
+            for trait, sent in self._sent[name, drawn].items():
+                for numbered, value in sent:
+                    after = functools.partial(self._after, name, trait, value)
+                    writes = functools.partial(self._writes, state)
+                    yield led_to(rule(self.events[name, trait], after, writes, numbered)), trait
+        if any(view is source for other in self.page.views for source in other.sources):
+            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(), {})
+
+    def _after(self, name: str, trait: str, value: tuple, state: Any) -> Any:
+        if name in self.view.parts and is_list(self.widgets[name]):
+            self._traits(name, state)  # Which option an index means depends on what is read for it.
+        return self.view.after(state, self.view.events[name, trait], *value)
+
+    def _next(self, state: Any) -> tuple[Any, float]:
+        event = self.view.by_itself(state)
+        return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
+
+    def _traits(self, name: str, state: Any) -> dict:
+        scene = self.view.scene(state)
+        if name in self.view.controls:
+            return self.view.control_shows(name, scene)
+        if name in self.begun and scene.status(name) == "done":
+            return {"hidden": True}
+        return self.view.draw(name, scene) or {"hidden": True}
+
+    def _as_drawn(self, name: str, traits: dict) -> int:
+        """Return the number of what a widget shows, as it would send it; keep what the page can send then."""
+        widget, shown = self._drawn_on[name], {"hidden": self.page.number(bool(traits.get("hidden")))}
+        if widget is not self.widgets[name]:  # else it is a view of its own
+            put(widget, traits)
+            for trait, value in widget.get_state().items():
+                if trait == "_options_labels" or not (trait in LEFT_OUT or trait.startswith("_")):
+                    shown[trait] = self.page.values.number(encoded(value))
+        number = self.page.drawn.number(json.dumps(shown))
+        is_dead = traits.get("hidden") or getattr(widget, "disabled", False)
+        sent = [] if is_dead else [trait for of, trait in self.events if of == name]
+        self._sent[name, number] = {trait: self._values(name, trait) for trait in sent}
+        return number
+
+    def _values(self, name: str, trait: str) -> list[tuple[Numbered, tuple]]:
+        """Return what the page can send of a widget, as a field of its state and as the event takes it."""
+        widget = self._drawn_on[name]
+        if trait == "click":
+            return [({}, ())]
+        if is_list(widget):
+            values = [option[1] if isinstance(option, tuple) else option for option in widget.options]
+            return [({"in": self.page.number(i)}, (value,)) for i, value in enumerate(values)]
+        if isinstance(widget, Picture):
+            values = widget.page_values().get(trait, ())
+        else:
+            values = self.view.values_on_page(name) or [widget.value]
+        return [({"in": self.page.number(value)}, (value,)) for value in values]
+
+    def _writes(self, state: Any, after: Any) -> int:
+        """Return the number of what an event sets; nothing where it leads to a state that cannot be."""
+        values = set_by(after)
+        try:
+            self.view.check(self.view.State(**vars(state) | values))
+        except Refused:
+            values = {}
+        number = self.page.writes.number(json.dumps(self.numbered(values)))
+        self._sets[number] = values
+        return number
+
+    def _run(self) -> int:
+        """Return the number of the run that the view now hands on."""
+        if not any(run is self.view.trace for run in self.runs):
+            self.runs.append(self.view.trace)
+        return next(number for number, run in enumerate(self.runs) if run is self.view.trace)
+
+    def written(self) -> dict:
+        """Return the rules as a page takes them."""
+        ids = {name: widget.model_id for name, widget in self.widgets.items()}
+        return {
+            "follows": [f"{source.number}:run" for source in self.page.sources(self.view)],
+            "fits": self.fits.written(),
+            "lasting": [
+                f"{self.number}.{name}" for name in vars(self.start) if self.view.outlives_text(name)
+            ],
+            "handed": self.handed.written(),
+            "widgets": {ids[name]: rules.written() for name, rules in self.shown.items()},
+            "events": {
+                f"{ids[name]} {'index' if is_list(self.widgets[name]) else trait}": rules.written()
+                for (name, trait), rules in self.events.items()
+            },
+            "by_itself": self.by_itself.written(),
+            "full": [*self.full],
+        }
+
+
+class PageTable:
+    """The rules of all views in a kernel, and the numbers of what they lead to."""
+
+    def __init__(self, shown: Sequence[str], texts: Sequence[str]):
+        self.values, self.drawn, self.writes = Texts(), Texts(), Texts()
+        self.views = [view for view in living() if isinstance(view, View)]
+        for view in self.views:
+            view.before_a_page()
+        box = next((view for view in self.views if isinstance(view, Prompt)), None)
+        self.texts = {box: texts}  # The notebook names them for its first text box.
+        self.start = ipywidgets.Widget.get_manager_state()["state"]
+        self.shown = [key for key in shown if key in self.start]
+        self.tables = [ViewTable(self, view, number) for number, view in enumerate(self.views)]
+
+    def fill(self, seconds: float, report: Callable[[float], object]) -> None:
+        """Compute the rules of all views; report the share that is done.
+
+        seconds: of computing, apart from what each view shows at first, and after the first answer.
+        """
+        for done, table in enumerate(self.tables):
+            seconds -= table.fill(max(0.0, seconds) / (len(self.tables) - done))
+            report((done + 1) / len(self.tables))
+
+    def sources(self, view: View) -> list[ViewTable]:
+        """Return the tables of the views that a view follows."""
+        return [table for source in view.sources for table in self.tables if table.view is source]
+
+    def number(self, value: Any) -> int:
+        """Return the number of a value that a state holds, or that a page sends."""
+        return self.values.number(encoded(canonical(value)))
+
+    def written(self) -> dict:
+        """Return all of it as a page takes it."""
+        state: Numbered = {}
+        for table in self.tables:
+            state |= table.numbered(vars(table.start)) | ({f"{table.number}:run": 0} if table.runs else {})
+        return {
+            "widgets": {key: self._widget(of_widget) for key, of_widget in self.start.items()},
+            "state": state,
+            "drawn": [*map(json.loads, self.drawn)],
+            "writes": [*map(json.loads, self.writes)],
+            "views": [table.written() for table in self.tables],
+            "shown": self.shown,
+            "left_out": sorted({type(table.view).__name__ for table in self.tables if not table.is_whole}),
+            "values": [*self.values],
+        }
+
+    def _widget(self, of_widget: dict) -> dict:
+        state = dict(of_widget["state"])
+        for buffer in of_widget.get("buffers", ()):
+            at, (*way, last) = state, buffer["path"]
+            for step in way:
+                at[step] = at = dict(at[step])
+            at[last] = {"$bytes": buffer["data"]}
+        if "explains" in state:
+            state["explains"] = False  # Only a kernel can say where each number is from.
+        state = {name: self.values.number(encoded(value)) for name, value in state.items()}
+        return {"kind": of_widget["model_name"], "state": state}
+
+
+async def settle(seconds: float = 60) -> None:
+    """Wait until nothing runs in the background any more."""
+    end = time.monotonic() + seconds
+    while any(view.is_working for view in living()) and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+
+
+def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> PageTable:
+    """Write the table of a page into a file, and print the share that is done meanwhile. Returns the table."""
+    page = PageTable(shown, texts)
+    page.fill(seconds, lambda share: print(share, flush=True))
+    Path(path).write_text(json.dumps(page.written()), "utf-8")
+    return page
