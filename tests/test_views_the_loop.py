@@ -1,11 +1,12 @@
 """The front page without a browser: its controls are moved by setting their traits."""
 
+import asyncio
 import html
 
 import numpy as np
 import pytest
 from messages import numbers
-from widget_tree import scene
+from widget_tree import scene, until
 
 from llmviz import Edits, Sampler, ops, views
 from llmviz.experiments import random_heads
@@ -155,6 +156,18 @@ def test_each_head_is_off_alone(page, tiny_model):
             assert marks[head][layer] == ("≠" if other else "")
             changed += other
     assert page.parts["card"].answer == changed
+
+
+def test_a_guess_after_a_stop_starts_it_again(page):
+    async def story():
+        page.parts["card"].committed = True
+        page.parts["each"].click()
+        assert scene(page).status("each") == "stopped"
+        page.parts["card"].change(committed=False, guess=None)
+        page.parts["card"].committed = True
+        await until(lambda: scene(page).is_known)
+
+    asyncio.run(story())
 
 
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
