@@ -623,6 +623,11 @@ def head_output(attempt: Callable) -> Verdict:
             z.append(sum(share * value for share, value in zip(shares[: mixed(i, len(v))], v)))
         return np.array(z)
 
+    def over_queries(q, k, v, axis=0):
+        scores = np.where(np.tri(len(q), dtype=bool), q @ k.T / math.sqrt(q.shape[1]), -np.inf)
+        powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        return powers / powers.sum(axis=0) @ v
+
     mistakes: Mistakes = {
         "Your tokens attend to later tokens, too. Mask the future before the softmax.": lambda q, k, v: head(
             q, k, v, seen=lambda i, n: n
@@ -643,6 +648,8 @@ def head_output(attempt: Callable) -> Verdict:
         ),
         "You swapped q and k. The scores are q @ k.T, with queries in rows.": lambda q, k, v: head(k, q, v),
         "You mix the keys. Mix the values: weights @ v.": lambda q, k, v: head(q, k, k),
+        "Each query's weights must add up to 1. Use axis=1.": [over_queries, partial(over_queries, axis=1)],
+        "Those are the values. Mix them: weights @ v.": lambda q, k, v: v,
     }
     return compare(attempt, cases, head, mistakes, "Right. That's a complete attention head.")
 
@@ -676,6 +683,9 @@ def induction_score(attempt: Callable) -> Verdict:
         "That's the sum over the queries. Take the mean.": lambda p, t: score(p, t, mean=False),
         "You used one earlier copy. A token can have several, so add up the weights after all of "
         "them.": lambda p, t: score(p, t, last_only=True),
+        "That's the mean of all weights. Take only those on tokens that followed earlier copies.": (
+            lambda p, t: p.mean()
+        ),
     }
     return compare(attempt, cases, score, mistakes, "Right. A head that did nothing else would get 1.")
 

@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz.ops import tells_shapes
+from llmviz.ops import tells_shapes, top
 
 
 @tells_shapes
@@ -101,9 +101,7 @@ def largest(
         raise ValueError(f"n must be from 1 to {len(cosines) - len(set(exclude))}, got {n}")
     cosines = cosines.copy()
     cosines[list(exclude)] = -np.inf
-    # the n largest first, then in order: sorting the whole vocabulary would take longer than all the cosines
-    candidates = np.flatnonzero(cosines >= np.partition(cosines, -n)[-n])
-    tokens = candidates[np.argsort(-cosines[candidates], kind="stable")[:n]]
+    tokens = top(cosines, n)
     return Neighbours(tokens.tolist(), cosines[tokens])
 
 

@@ -1,4 +1,4 @@
-"""The three small functions that every stage leans on, one way to multiply, and one to tell arrays that don't fit.
+"""The small functions that every stage leans on, one way to multiply, and one to tell arrays that don't fit.
 
 softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become shares that sum to one
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import numpy as np
-from jaxtyping import Float, jaxtyped
+from jaxtyping import Float, Int, jaxtyped
 
 COLUMNS = 192  # in one block of `gated`: 400 kB for 512 tokens stay in the processor's cache
 
@@ -57,6 +57,14 @@ def _misfit(given: dict) -> str | None:
 def unchanged(name: str, array: np.ndarray) -> np.ndarray:
     """Return the array: the edit that changes nothing (see `llmviz.edits`)."""
     return array
+
+
+def top(values: Float[np.ndarray, " n_vocab"], n: int) -> Int[np.ndarray, " n"]:
+    """Return the indices of the n largest values, or of all: the largest first, equal ones by index."""
+    n = min(n, len(values))
+    # The n largest first, then in order: sorting a whole vocabulary takes long.
+    candidates = np.flatnonzero(values >= np.partition(values, -n)[-n])
+    return candidates[np.argsort(-values[candidates], kind="stable")[:n]]
 
 
 def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:

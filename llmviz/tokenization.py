@@ -17,8 +17,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from functools import cache, cached_property
+from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -291,6 +291,25 @@ LEARNED_FROM = 500_000  # bytes of a longer text that a vocabulary is learned fr
 # A book without spaces is one word, and learning from that takes minutes.
 SHORT_WORDS = WORDS.replace("+", "{1,20}")
 END = "<|endoftext|>"
+
+
+def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
+    """Return for each byte but the last the number of the merge that joins it to the next one; 0 if none does."""
+
+    def borders(parts: Sequence[bytes]) -> set[int]:
+        return {*accumulate(map(len, parts[:-1]))}
+
+    @cache
+    def inside(word: str) -> list[int]:
+        parts = [bytes([byte]) for byte in word.encode()]
+        result = [0] * (len(parts) - 1)
+        for number, merge in enumerate(learned, 1):
+            before, parts = parts, merge_pair(parts, merge.pair)
+            for border in borders(before) - borders(parts):
+                result[border - 1] = number
+        return result
+
+    return [number for word in split_words(text) for number in (*inside(word), 0)][:-1]
 
 
 def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:

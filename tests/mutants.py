@@ -151,8 +151,8 @@ MUTANTS = {
     ),
     "writing: the bar stands nowhere": (
         WRITING,
-        'row(self.controls["seed"], self.progress)',
-        'self.controls["seed"]',
+        'self.controls["seed"], self.progress, ',
+        'self.controls["seed"], ',
     ),
     "patch map: the question reads the state before": (
         MAP,
@@ -160,11 +160,7 @@ MUTANTS = {
         "scene.run, WHAT[self.state.what]",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
-    "does it matter: the table reads the state before": (
-        MATTER,
-        "[HEADS.index(scene.which)]",
-        "[HEADS.index(self.state.which)]",
-    ),
+    "does it matter: the bar stands nowhere": (MATTER, '("progress",), "table"', '"table"'),
     "why there: the page's selection is ignored": (
         WHY,
         'selection("strip")',

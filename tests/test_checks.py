@@ -459,6 +459,12 @@ def test_attention_right_answers_pass(check, right):
         (checks.head_output, lambda q, k, v: head_by_numpy(q, k, np.eye(len(k))), 6),
         (checks.head_output, lambda q, k, v: head_by_numpy(k, q, v), 7),
         (checks.head_output, lambda q, k, v: head_by_numpy(q, k, k), 8),
+        (
+            checks.head_output,
+            lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T / q.shape[1] ** 0.5).T).T @ v,
+            9,
+        ),
+        (checks.head_output, lambda q, k, v: v, 10),
         (checks.induction_score, lambda p, t: induction_by_numpy(p, t, shift=0), 0),
         (
             checks.induction_score,
@@ -470,6 +476,7 @@ def test_attention_right_answers_pass(check, right):
             lambda p, t: induction_by_numpy(p, t, mean=lambda w, _: w.sum()),
             2,
         ),
+        (checks.induction_score, lambda p, t: p.mean(), 4),
         (checks.induction_score, lambda p, t: "high", None),
     ],
 )

@@ -72,7 +72,9 @@ MAY_KNOW = {
         "experiments.without_rope",
         "experiments.writing",
     },
-    "experiments.ablation": {"edits", "model", "experiments.probabilities"},
+    "experiments.ablation": {
+        *("edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
+    },
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
@@ -89,7 +91,7 @@ MAY_KNOW = {
         *("experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.journey": {"ops", "model", "position", "sampling"},
+    "experiments.journey": {"ops", "model", "position", "reuse", "sampling", "experiments.without_rope"},
     "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
@@ -132,15 +134,18 @@ MAY_KNOW = {
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
     "experiments.without_rope": {
-        *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
+        *("edits", "model", "position", "experiments.attention_behaviours", "experiments.induction"),
+        *("experiments.order", "experiments.probabilities"),
     },
+    "experiments.places": {"ops", "model", "reuse", "sampling", "experiments.writing"},
     "experiments.writing": {"ops", "model", "reuse", "sampling"},
     "experiments.learning": {
         *("edits", "model", "reuse", "sampling", "training", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.training_run": {
-        *("model", "sampling", "training", "experiments.learning", "experiments.text_statistics"),
+        *("model", "sampling", "texts", "training", "experiments", "experiments.learning"),
+        "experiments.text_statistics",
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
@@ -219,6 +224,7 @@ ANY_VIEW = {
     "sampling",
     "claims",
     "claims.cases",
+    "claims.claim",
     "claims.differences_series",
     "claims.stored",
 }

@@ -150,8 +150,7 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
     explained = [probs()[1], *alone, probs(hardest)[1], patched]
     assert {*rounded_to(1, explained)} | {round(shares[0])} <= {*numbers(told("attention", 1))}
 
-    before, after = probs(), probs(hardest)
-    shown = [probs(hardest, 0 * twin)[1], before[1], after[1], before[0], after[0], off]
+    shown = [probs(hardest, 0 * twin)[1], probs()[1], probs(hardest)[1], off]
     assert numbers(step(2, 29)) == rounded_to(1, shown)
     assert numbers(step(2, 33, ASK)) == rounded_to(0, shares)
     assert numbers(step(2, 33)) == [
@@ -641,7 +640,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
     notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
     for control in (
-        *("only the first", "only the second", "letters in a word"),
+        "letters in a word",
         *(
             "Show me",
             "Lock in my guess",
@@ -651,7 +650,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
             "Back",
             "T = 0",
             "T = 2",
-            "heads patched",
+            "patched",
         ),
         *("Heads off", "Guess again", "Example before it", "position (RoPE)", "FFN"),
     ):

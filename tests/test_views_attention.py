@@ -10,8 +10,8 @@ from widget_tree import said, scene
 
 from llmviz import Edits, experiments, ops
 from llmviz import attention as stage
+from llmviz.edits import put
 from llmviz.views import attention as pictures
-from llmviz.views.attention.does_it_matter import HEADS
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
@@ -167,15 +167,16 @@ def number(model):
 
 
 def test_each_row_is_a_run_with_heads_changed_at_the_last_token(number, model):
-    view = pictures.DoesItMatter(number, which=HEADS[1], committed=True)
+    view = pictures.DoesItMatter(number, committed=True)
     assert scene(view).heads[:2] == [(26, 0), (13, 8)]
     pair, table = number.trace, view.parts["table"]
+    assert view.parts["card"].answer == pytest.approx(100 * table.values[1, 0])
     z = pair.trace.blocks[26].attention.z.copy()
-    for row, given in ((1, 0), (2, pair.twin.blocks[26].attention.z[0, -1])):
+    for way, given in enumerate((0, pair.twin.blocks[26].attention.z[0, -1])):
         z[0, -1] = given
         run = model.trace(pair.trace.tokens, Edits(at={("z", 26): lambda _: z.copy()}))
-        wanted = ops.softmax(run.logits)[pair.answers]
-        np.testing.assert_allclose(table.values[row, :2], wanted, rtol=2e-3)
+        wanted = ops.softmax(run.logits)[pair.answers[1]]
+        np.testing.assert_allclose(table.values[2, way], wanted, rtol=2e-3)
 
     def hidden(pattern):
         pattern[:, -1, 1] = 0
@@ -185,11 +186,6 @@ def test_each_row_is_a_run_with_heads_changed_at_the_last_token(number, model):
     run = model.trace(pair.trace.tokens, Edits(at={("pattern", i): hidden for i in range(30)}))
     unseen = ops.softmax(run.logits)[pair.answers]
     assert re.search(holding(270, *map(percent, unseen)), said(view))
-    view.controls["which"].value = HEADS[2]
-    assert view.state.committed  # the same question
-    np.testing.assert_allclose(table.values[:, 1], table.values[0, 1], atol=0.002)
-    view.controls["which"].value = HEADS[0]
-    assert view.parts["card"].answer == pytest.approx(100 * table.values[1, 1])
 
 
 def test_the_noun_keeps_its_place_when_the_text_changes(tiny_model):
@@ -217,6 +213,11 @@ def test_one_score_is_opened(model):
         assert (sum(parts), total) == pytest.approx((above, above), abs=1e-3)
     assert pictures.KINDS[pictures.kind_of_largest_part(trace, 18, 6)] == pictures.KINDS[1]
     assert re.search("river.*attention 16.*seven", pictures.score_explanation(trace, 18, 6))
+    block = trace.blocks[16]
+    added = np.delete(block.resid_mid - block.resid_pre, 2, axis=0)
+    edits = Edits(at={("attention_out", 16): put(added.mean(axis=0), positions=2)})
+    in_a_run = trace.model.trace(trace.tokens, edits).blocks[18].attention.pattern[6, -1, 2]
+    assert percent(in_a_run) in said(view)
     view.parts["strip"].selected = 4
     assert bars.titles[0].startswith("Key \u2068“·guitar”")
 

@@ -8,17 +8,9 @@ from messages import numbers
 
 from llmviz import views
 from llmviz.claims import Bounds, Claim
-from llmviz.claims.claim import above
+from llmviz.claims.claim import FAILS, HOLDS, IN_PART, NO_BETTER, UNTRIED, above, verdict
 from llmviz.claims.differences_series import SERIES
-from llmviz.views.differences.claims_of_the_series import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    NO_BETTER,
-    UNTRIED,
-    ClaimsOfTheSeries,
-    verdict,
-)
+from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.table import Table
 
 

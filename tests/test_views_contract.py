@@ -553,8 +553,7 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
                 continue
             await settled(view)  # a picture that waits for a job shows what it showed before
             taken = []
-            by_page = isinstance(part, Picture) and part.has_trait("selected") and "selected" in part._by_page
-            places = values_of_picture(part, "selected") if by_page else []
+            places = part.page_values().get("selected", ()) if isinstance(part, Picture) else ()
             for place in [place for place in places if place is not None][:MOST_PLACES]:
                 before = view.state
                 part.set_state({"selected": place})

@@ -12,17 +12,20 @@ from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
+from llmviz.views.differences import after_tuning
 from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
 from llmviz.views.kit.text_box import read
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
+TEXTS = {"one": "a b c", "other": "the cat"}
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    """Two questions and five countries: a test is no measurement."""
+    """Two questions, two texts and five countries: a test is no measurement."""
     monkeypatch.setattr(pictures, "ASKED", ASKED)
+    monkeypatch.setattr(after_tuning, "ORDINARY", TEXTS)
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict(list(fine_tuning.CAPITALS.items())[:5]))
 
 
@@ -91,7 +94,7 @@ def test_a_table_that_cannot_be_taught_is_said(tuning, examples, says):
 
 
 def test_another_table_opens_the_question_and_leaves_what_was_trained(tuned):
-    cost, table = differences.Cost(tuned, {"a text": "abc"}, committed=True), differences.BeforeAfter(tuned)
+    cost, table = differences.Cost(tuned, committed=True), differences.BeforeAfter(tuned)
     before = repr(table.parts["table"]), said(cost)
     tuned.controls["examples"].value = (("z", "y x"),)
     assert not tuned.parts["card"].committed
@@ -131,7 +134,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
 
 
 def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
-    cost = differences.Cost(tuning, {"a text": "abc"})
+    cost = differences.Cost(tuning)
     assert repr(cost.parts["refusal"]) == FIRST
     for kind in (differences.BeforeAfter, differences.Amount):
         assert said(kind(tuning)) == FIRST
@@ -157,11 +160,10 @@ def test_before_and_after_side_by_side(tuned):
 
 @pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])
 def test_cost_counts_what_it_shows(tuned, begun):
-    texts = {"one": "a b c", "other": "the cat"}
-    view = differences.Cost(tuned, texts, begun=begun)
+    view = differences.Cost(tuned, begun=begun)
     view.parts["card"].committed = True
     for when, model in enumerate((tuned.run, tuned.trace.tuned.model)):
-        bits = [mean_surprise(model.trace(text)) for text in texts.values()]
+        bits = [mean_surprise(model.trace(text)) for text in TEXTS.values()]
         assert view.parts["ordinary"].values[when] == pytest.approx(bits)
         right = np.zeros(4)
         for country, city in fine_tuning.CAPITALS.items():

@@ -8,7 +8,8 @@ from typed_texts import BAD_TEXTS, KINDS
 
 from llmviz.experiments.journey import turn
 from llmviz.views import Journey, Prompt
-from llmviz.views.the_loop.journey import _marked, _visible, for_page
+from llmviz.views.kit.pieces import marked
+from llmviz.views.the_loop.journey import for_page
 
 TEXT = "the cat sat on the dog"
 
@@ -79,8 +80,7 @@ def test_forty_tokens_are_about_150_kB(model):
 
 
 def test_no_break_space_is_named():
-    assert _marked("\u00a0") == "\x01nbsp\x02"
-    assert _visible("\u00a0") == "no-break space"
+    assert marked("\u00a0") == "\x01nbsp\x02"
 
 
 def test_the_text_form_has_the_same_numbers(trace, numbers):

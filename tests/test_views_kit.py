@@ -13,10 +13,11 @@ from matplotlib.colors import to_hex
 from messages import holding, numbers
 from widget_tree import every_picture
 
+from llmviz import ops
 from llmviz.views import Arcs, HeatMap, LinePlot, NextTokenBars, PipelineMap, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
 from llmviz.views.kit.html_table import table
-from llmviz.views.kit.next_token_bars import next_tokens, top
+from llmviz.views.kit.next_token_bars import next_tokens
 from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import STATIC, Picture, script
 from llmviz.views.provenance import Explanation
@@ -137,8 +138,8 @@ def test_the_notebook_keeps_the_text_but_not_without_end():
 
 def test_top_is_by_probability_then_by_id():
     probs = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
-    assert top(probs, 4).tolist() == [1, 3, 4, 0]
-    assert top(probs, 99).tolist() == [1, 3, 4, 0, 2]
+    assert ops.top(probs, 4).tolist() == [1, 3, 4, 0]
+    assert ops.top(probs, 99).tolist() == [1, 3, 4, 0, 2]
 
 
 @pytest.mark.parametrize(

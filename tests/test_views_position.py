@@ -10,10 +10,10 @@ from traitlets import TraitError
 from widget_tree import said
 
 from llmviz import Edits, Sampler, experiments, ops, views
+from llmviz.experiments.order import NOTHING, positions_to_swap
 from llmviz.views import position as pictures
 from llmviz.views.kit.numbers import percent
 from llmviz.views.position.shuffled_head import cut
-from llmviz.views.position.swap import NOTHING, positions_to_swap
 from llmviz.views.position.switches import SETTINGS
 
 CAT = "The cat that I saw yesterday was sleeping"

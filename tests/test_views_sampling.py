@@ -11,13 +11,14 @@ from widget_tree import said, scene
 
 from llmviz import ops, sampling
 from llmviz.experiments.answers import SUMS, is_right
+from llmviz.experiments.places import place
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.view import Refused
 from llmviz.views.sampling.sampler_cards import PRESETS
-from llmviz.views.sampling.written_text import how_sure, place, written_text
+from llmviz.views.sampling.written_text import how_sure, note_of, written_text
 
 TEXT = "The capital of France is"
 
@@ -202,7 +203,7 @@ def test_repetition_is_marked_and_counted(tiny_model, trace):
     places = [place(tiny_model, trace.logits, Sampler(), token) for token in tokens]
     text = written_text(tiny_model, prompt, places)
     assert text["again"] == [5, 6, 7, 8, 9]
-    assert sum(note != place.note for note, place in zip(text["notes"], places, strict=True)) == 5
+    assert sum(note != note_of(place) for note, place in zip(text["notes"], places, strict=True)) == 5
     assert re.search(holding(7, "71%"), how_sure(prompt, places))
 
 
@@ -323,6 +324,8 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
 )
 def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
     text = "Yes.<|im_end|>" + "".join(f"<|im_start|>{role}\nwell<|im_end|>\n" for role in after)
-    monkeypatch.setattr("llmviz.experiments.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)]))
+    monkeypatch.setattr(
+        "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
+    )
     monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
     assert pictures.after_the_end(tiny_model.trace(TEXT)) == which

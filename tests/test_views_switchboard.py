@@ -8,7 +8,8 @@ from messages import numbers
 
 from llmviz import Edits, Sampler
 from llmviz.experiments import probability_moved
-from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, SwitchedOff
+from llmviz.experiments.probabilities import OUTCOMES
+from llmviz.views.the_loop.switchboard import N_WRITTEN, PARTS, Switchboard, SwitchedOff
 
 TEXT = "The capital of France is"
 NO_ROPE = "Switch off position (RoPE) in every layer"

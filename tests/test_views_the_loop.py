@@ -10,10 +10,10 @@ from widget_tree import scene, until
 
 from llmviz import Edits, Sampler, ops, views
 from llmviz.experiments import random_heads
+from llmviz.experiments.ablation import N_SETS
 from llmviz.position import rotate, rotation_angles
 from llmviz.views.kit.theme import STAGES
 from llmviz.views.the_loop import TEXTS
-from llmviz.views.the_loop.heads_off import N_SETS
 
 TEXT = "The best thing about a rainy day is"
 
@@ -171,7 +171,7 @@ def test_a_guess_after_a_stop_starts_it_again(page):
 
 
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):
-    monkeypatch.setattr("llmviz.views.the_loop.heads_off.SET_SIZES", (1, 2, 1000))
+    monkeypatch.setattr("llmviz.experiments.ablation.SET_SIZES", (1, 2, 1000))
     page = views.HeadsOff(tiny_model, TEXT)
     page.parts["card"].committed = True
     lines = enumerate(page.parts["map"].cell_text)

@@ -13,7 +13,7 @@ from llmviz.experiments.letters import ask, questions, tally
 from llmviz.views import tokenization as pictures
 from llmviz.views.tokenization import letters
 from llmviz.views.tokenization.languages import PUBLISHED, THIS_MODEL
-from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, merged_at, replay, trained
+from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, replay, trained
 from llmviz.views.tokenization.text_tokens import token_id
 
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
@@ -106,7 +106,7 @@ def test_the_pair_that_is_merged_first_is_among_those_to_choose_from(model, text
 @pytest.mark.parametrize("text", [RHYME, "aaaa aaa aa", "éé éé é", "abab", "Łódź 🍓🍓 Łódź\nthe the", ""])
 def test_the_borders_of_each_step_are_those_of_the_vocabulary_so_far(text):
     learned, data = tokenization.train_bpe(text, 30), text.encode()
-    joints, labels = merged_at(text, learned), {*trained(text)["labels"]}
+    joints, labels = tokenization.merged_at(text, learned), {*trained(text)["labels"]}
     for step in range(len(learned) + 1):
         cuts = [i + 1 for i, at in enumerate(joints) if not 0 < at <= step]
         drawn = [data[a:b] for a, b in pairwise([0, *cuts, len(data)])] if data else []
@@ -155,7 +155,7 @@ def test_the_step_stays_within_the_training_and_starts_again_with_another_text()
 
 def test_counts_as_text():
     picture = pictures.CountBars(
-        [" a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
+        labels=[" a b", "c"], counts=[1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
     )
     assert [line.split() for line in picture.text().splitlines()] == [
         ["·a", "b", "1,234", "x", "then:", "7"],

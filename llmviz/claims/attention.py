@@ -13,17 +13,20 @@ from llmviz.claims.cases import (
     AGREEMENT,
     COMMON_NOUNS,
     LONG,
+    MORE_TEXTS,
     NOUNS,
     OTHER_NOUNS,
     SUBJECT_FRAMES,
     TEXTS,
     UNSEEN_SUBJECT_FRAMES,
+    UNSEEN_TEXTS,
     WAKING,
 )  # fmt: skip
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import extra_surprise, minimal_pair, rank_correlation, sinks, weight_off_sinks
 from llmviz.experiments.facts import CAPITALS
-from llmviz.experiments.score_parts import score_parts, weights_at_mean
+from llmviz.experiments.patching import Pair, hold, patch_component, patch_heads
+from llmviz.experiments.score_parts import at_mean, score_parts, weights_at_mean
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
@@ -59,6 +62,10 @@ def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequ
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:
     """Measure the same if no head may attend to the noun, or to these tokens, from the last one."""
     return 100 * minimal_pair(model, *sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
+
+
+def attention_rank(model: Model, sentences: Sentences, *, head: Head) -> int:
+    return minimal_pair(model, *sentences).most_attending(270).index(head) + 1
 
 
 def lost_by_other_two(model: Model, sentences: Sentences) -> float:
@@ -103,6 +110,73 @@ def score_without_another(model: Model, seed: int) -> float:
     ablated = experiments.ablate_each_earlier_head(trace, READER)
     lowest = min(score for *head, score in ablated if (*head,) != WRITER)
     return 100 * lowest / experiments.induction_score_of(trace, READER)
+
+
+def with_both(edits: Edits, more: Edits) -> Edits:
+    return Edits(head={**edits.head, **more.head}, at={**edits.at, **more.at})
+
+
+def held_between(trace: Trace, part: str) -> Edits:
+    """Hold the parts that come after the writer and before the reader: "ffn_out" or "attention_out"."""
+    return hold(trace, part, range(WRITER[0] + (part == "attention_out"), READER[0]))
+
+
+def score_with_held(model: Model, seed: int, *, part: str) -> float:
+    """Switch the writer off and hold the parts up to the reader: what is left of its score, in %."""
+    trace = run_twice(model, seed)
+    run = model.trace(trace.tokens, with_both(Edits(head={WRITER: 0}), held_between(trace, part)))
+    return 100 * experiments.induction_score_of(run, READER) / experiments.induction_score_of(trace, READER)
+
+
+def gain_left(model: Model, tokens: Sequence[int]) -> float:
+    """Measure how much more likely the right token is in the second pass: what is left without the writer, in %.
+
+    NaN for fewer than ten tokens, and where the second pass is less than 10 percentage points better.
+    """
+    runs = [model.trace([*tokens] * 2, edits) for edits in (Edits(), Edits(head={WRITER: 0}))]
+    before, after = (np.subtract(*experiments.copying_by_pass(experiments.token_probs(run))) for run in runs)
+    return 100 * after / before if len(tokens) >= 10 and before < -0.1 else math.nan
+
+
+def gain_left_of_text(model: Model, text: str) -> float:
+    return gain_left(model, model.tokenizer.encode(text)[:40])
+
+
+def gain_left_of_random(model: Model, text: str) -> float:
+    """Measure the same of as many random tokens."""
+    n = len(model.tokenizer.encode(text)[:40])
+    return gain_left(model, experiments.random_tokens(model, n, seed=n)) if n >= 10 else math.nan
+
+
+def weight_on(trace: Trace, key: int, edits: Edits | None = None) -> float:
+    """Measure what the reader gives to a key from the last token, in %."""
+    run = trace.model.trace(trace.tokens, edits)
+    return 100 * float(run.blocks[READER[0]].attention_at(-1).pattern[READER[1], 0, key])
+
+
+def left_in_a_run(model: Model, seed: int, *, hold_ffns: bool) -> float:
+    """Run the row of `copied` with the key's attention 16 at the other keys' mean: what is left of its weight."""
+    tokens = experiments.random_tokens(model, 20, seed)
+    trace = model.trace([*tokens, *tokens[:5]])
+    edits = at_mean(trace, f"attention {WRITER[0]}", 5)
+    if hold_ffns:
+        edits = with_both(edits, held_between(trace, "ffn_out"))
+    return 100 * weight_on(trace, 5, edits) / weight_on(trace, 5)
+
+
+def weight_if_another_came_before(model: Model, seed: int, *, heads: Sequence[Head]) -> float:
+    """Let heads pass on at token 9 what they would after another token: its weight when that other one asks."""
+    *tokens, other = experiments.random_tokens(model, 21, seed)
+    twin = model.trace([*tokens[:8], other, *tokens[9:], other])
+    z = np.stack([block.attention_at(9).z[:, 0] for block in twin.blocks])
+    return weight_on(model.trace([*tokens, other]), 9, patch_heads(z, heads, position=9))
+
+
+def weight_if_another_asks(model: Model, seed: int, *, ffn: int) -> float:
+    """Give the last token, a new one, this FFN's output for the row's token 8: the weight on token 9."""
+    *tokens, other = experiments.random_tokens(model, 21, seed)
+    pair = Pair(model.trace([*tokens, other]), model.trace([*tokens, tokens[8]]), 20)
+    return weight_on(pair.trace, 9, patch_component(pair, "ffn_out", [ffn], 20))
 
 
 def weight_on_subject(model: Model, frame: str, noun: str) -> float:
@@ -182,13 +256,16 @@ on_plural = partial(Claim, over="plural nouns", cases=MANY)
 on_others = partial(Claim, over="sentences", cases=OTHERS)
 on_middling = partial(Claim, over="texts", cases=MIDDLING, unit="(correlation)")
 on_opened = partial(Claim, over="rows", cases={f"row {i}": i for i in range(40)}, unit="points")
+ROWS, UNSEEN_ROWS = ({f"row {i}": i for i in range(n, n + 20)} for n in (0, 20))
+on_twenty = partial(Claim, over="rows", cases=ROWS, unseen=UNSEEN_ROWS)
 on_rows = partial(Claim, over="rows", cases={f"row {i}": i for i in range(10)}, unit="% left")
 
 CLAIMS = (
     *section(
         "On what attention rests",
         early_and_late=on_texts(
-            "At token 8, most heads give the first token most of their attention; at token 512, fewer than 40% do.",
+            "At token 8, most heads give the first token most of their attention in nine of ten texts; at token 512, "
+            "fewer than 40% do.",
             "Count the heads that give it more than half, when token 8 attends.",
             lambda model, text: n_on_first(model, text)[7],
             Bounds(supports=above(135), count=9, lowest=below(10), control=Bounds(within=below(108))),
@@ -255,6 +332,16 @@ CLAIMS = (
             unit="%",
             over="sentences",
             cases={frame: frame for frame in (*SUBJECT_FRAMES, *UNSEEN_SUBJECT_FRAMES)},
+        ),
+        among_the_three=on_nouns(
+            "L26·H0 is usually among the three heads that attend most to the noun from the token before the verb.",
+            "Rank all heads by their attention weight there. Unseen: eleven other sentences.",
+            partial(attention_rank, head=SPEAKER),
+            Bounds(supports=(1, 3), count=(24, 30)),
+            control=("L13·H8", partial(attention_rank, head=LOOKER)),
+            unit="(rank)",
+            unseen=OTHERS,
+            unseen_bounds=Bounds(supports=(1, 3), count=(8, 11)),
         ),
         three_off=on_nouns(
             "Without the three heads that attend most to it, *was* keeps about half of its lead, *were* little.",
@@ -404,6 +491,26 @@ CLAIMS = (
             Bounds(within=above(90), control=Bounds(within=above(20))),
             control=("the path into its keys", partial(left, of="right", changes=[("k", WRITER)])),
         ),
+        ffns_make_up=on_twenty(
+            "When L16·H0 is off, FFNs 16 and 17 partly make up for it: hold both, and hardly any attention is left.",
+            "Switch L16·H0 off, and hold FFNs 16 and 17 at their usual outputs: what is left of L18·H6's attention?",
+            partial(score_with_held, part="ffn_out"),
+            Bounds(within=below(10), below_control=20, control=Bounds(within=above(10))),
+            control=("attention 17 held instead", partial(score_with_held, part="attention_out")),
+            unit="% left",
+        ),
+        repeated_texts=on_texts(
+            "In an ordinary text that comes twice, about half of the copying is left without L16·H0.",
+            "How much likelier is the right token in the second pass? Switch L16·H0 off: what is left of this gain? "
+            "(At most 40 tokens; texts with ten or more, and a gain of at least 10 percentage points.)",
+            gain_left_of_text,
+            Bounds(median=(40, 75), of=14, control=Bounds(median=below(15), of=16)),
+            control=("as many random tokens", gain_left_of_random),
+            unit="% left",
+            cases=TEXTS | MORE_TEXTS,
+            unseen=UNSEEN_TEXTS,
+            unseen_bounds=Bounds(median=(40, 75), of=31, control=Bounds(median=below(15), of=31)),
+        ),
         one_writer_many_readers=on_rows(
             "L16·H0 has other readers: the three strongest after L18·H6 lose most of that attention as well.",
             "Switch L16·H0 off: what is left of that attention, in the best of the three?",
@@ -437,7 +544,7 @@ CLAIMS = (
             Bounds(supports=above(0), count=(34, 40)),
         ),
         at_the_mean=on_opened(
-            "Without this part, hardly any of the attention is left.",
+            "If only this term of the key changes and all later parts stay fixed, hardly any of the attention is left.",
             "Give the key the other keys' mean of attention 16: what is left of its attention weight?",
             lambda model, seed: copied(model, seed).left[copied(model, seed).names.index("attention 16")],
             Bounds(within=below(30), median=below(5), control=Bounds(median=above(90))),
@@ -446,6 +553,33 @@ CLAIMS = (
                 lambda model, seed: np.median(copied(model, seed).without("attention 16").left),
             ),
             unit="% left",
+        ),
+        at_the_mean_in_a_run=on_twenty(
+            "In a real run, about half of the attention is left, because FFNs 16 and 17 make up for this part.",
+            "Put the same mean into a run: what is left of the attention weight?",
+            partial(left_in_a_run, hold_ffns=False),
+            Bounds(median=(25, 75), above_control=20, control=Bounds(within=below(30), median=below(5))),
+            control=("with these FFNs held at their usual outputs", partial(left_in_a_run, hold_ffns=True)),
+            unit="% left",
+        ),
+        writes_which_token=on_twenty(
+            "What L16·H0 writes at a token says which token came before.",
+            "Patch it there from a run in which another token came before, and let that other token ask: the weight "
+            "that L18·H6 gives.",
+            partial(weight_if_another_came_before, heads=(WRITER,)),
+            Bounds(median=(10, 60), above_control=20, control=Bounds(within=below(5))),
+            control=(
+                "L1·H2, L2·H1 and L11·H1 patched",
+                partial(weight_if_another_came_before, heads=PREVIOUS),
+            ),
+        ),
+        ffn_0_says_who_asks=on_twenty(
+            "FFN 0 at the query says which token is asking.",
+            "At the end of the row, give a new token FFN 0's output for a token of the row: the weight on what "
+            "followed that one.",
+            partial(weight_if_another_asks, ffn=0),
+            Bounds(median=above(50), count=(16, 20), supports=above(10), control=Bounds(within=below(5))),
+            control=("FFN 1", partial(weight_if_another_asks, ffn=1)),
         ),
         nothing_stands_out=Claim(
             "Not every head has such a part: for L26·H0, none adds as much.",

@@ -14,6 +14,8 @@ from llmviz.reuse import kept_with
 Range = tuple[float, float]  # lowest and highest, both included
 Measure = Callable[[Model, Any], float]  # of one case; NaN where this case cannot be asked of this model
 YES: Range = (1, 1)  # what supports a claim whose values are 1 for yes and 0 for no
+HOLDS, IN_PART, FAILS = "holds", "holds in part", "fails"
+NO_BETTER, UNTRIED = "no better than its control", "cannot be tried here"
 remembered = kept_with()  # for what claims share; never a trace, which would keep its model alive
 
 
@@ -242,6 +244,24 @@ class Claim:
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
         return f"median {noun}{middle}, from {first} to {last}"
+
+
+def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
+    """Return a verdict on a model, such as `HOLDS`, and the counts that it rests on.
+
+    A claim holds in nine of ten cases or more, and fails in one of ten or fewer, or where its control does as well.
+    """
+    n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
+    if not n:
+        return UNTRIED, "this model has no token for what would be asked"
+    verdict = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
+    counted = f"{n_support} of {n:,} {claim.over}"
+    if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
+        n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
+        counted += f" (control: {n_control} of {of:,})"
+        if verdict != FAILS and n_support / n <= n_control / of:
+            verdict = NO_BETTER
+    return verdict, counted
 
 
 def split(values: Mapping[str, float], names: Container[str]) -> tuple[dict[str, float], dict[str, float]]:

@@ -13,7 +13,7 @@
     neurons                which neurons write, which fire at one word, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     journey                one turn of the loop, for a picture of all stages
-    writing, answers       what the model writes, and which answers are right
+    writing, places, answers   what the model writes, place by place, and which answers are right
     letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning, fine_tuned   what training changes
@@ -35,6 +35,7 @@ from .attention_behaviours import (
     query_row,
     random_heads,
     relative_change,
+    sharpest_head,
     strongest_heads,
     switched,
 )

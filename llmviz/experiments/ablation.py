@@ -1,9 +1,20 @@
 """Switch parts off, one head at a time or one part at one token, and hide tokens from heads (attention knockout)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from jaxtyping import Bool, Float
 
 from llmviz.edits import Edits, knock_out, scale
+from llmviz.experiments.attention_behaviours import random_heads
+from llmviz.experiments.probabilities import likeliest_after
 from llmviz.model import Model, Trace
+
+SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
+HeadsOff = tuple[
+    Float[np.ndarray, "n_heads n_layers"], Bool[np.ndarray, "n_heads n_layers"], dict[int, list[bool]]
+]
 
 
 def ablate_each_head(
@@ -29,6 +40,36 @@ def measure_each_head(
     for layer in reversed(range(model.config.n_layers if before is None else before)):
         for head in range(model.config.n_heads):
             yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
+
+
+def each_head_off(trace: Trace) -> Iterator[tuple[float, HeadsOff | None]]:
+    """Switch each head off in turn, then several that changed nothing; yield the share that is done, and what is known.
+
+    Known are, as [n_heads, n_layers], the probability of the likeliest token without each head (NaN where the numbers
+    overflow, and where it is not measured yet), and whether another token is likelier. With the last ones comes how
+    often it changes without several of the heads that change nothing on their own: by how many they are, whether it
+    does for each set of them. The sets are random, and the last one has them all.
+    """
+    first, shape = int(trace.logits.argmax()), (trace.model.config.n_layers, trace.model.config.n_heads)
+    left, changes = np.full(shape[::-1], np.nan, np.float32), np.zeros(shape[::-1], bool)
+    # The last layer first: runs share the layers before.
+    last_first = product(reversed(range(shape[0])), range(shape[1]))
+    for done, (layer, head) in enumerate(last_first, start=1):
+        after = likeliest_after(trace, Edits(head={(layer, head): 0.0}))
+        changes[head, layer] = after is None or after[0] != first
+        if after is not None:
+            left[head, layer] = after[1]
+        yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
+    needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
+    n_others, together = left.size - len(needed), dict[int, list[bool]]()
+    for n in (*(n for n in SET_SIZES if n < n_others), n_others):
+        together[n] = []
+        for seed in range(N_SETS if n < n_others else 1):
+            heads = random_heads(shape, n, needed, seed)
+            after = likeliest_after(trace, Edits(head=dict.fromkeys(heads, 0.0)))
+            together[n].append(after is None or after[0] != first)
+            yield 0.99, None
+    yield 1.0, (left, changes, together)
 
 
 def ablate_each_block(

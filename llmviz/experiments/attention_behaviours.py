@@ -27,6 +27,13 @@ def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_he
     return weights
 
 
+def sharpest_head(trace: Trace) -> tuple[int, int]:
+    """Return (layer, head) of the last token's largest weight on another token than itself and the first."""
+    weights = attention_from(trace, -1)[:, :, 1:-1]
+    layer, head, *_ = np.unravel_index(weights.argmax(), weights.shape) if weights.size else (0, 0)
+    return int(layer), int(head)
+
+
 def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> float:
     """Measure the mean attention weight of some heads on a noun, less the largest on a word between, in points."""
     trace = model.trace(f"The {noun} that I saw yesterday was")

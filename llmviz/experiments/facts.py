@@ -219,21 +219,23 @@ def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> floa
 
 def change_heads(
     pair: Pair, sets: Sequence[Sequence[tuple[int, int]]], n_draws: int
-) -> Iterator[tuple[float, Float[np.ndarray, "n_sets 5 2"] | None]]:
-    """Change sets of heads at the last token; yield the share that is done, and at last both answers' probabilities.
+) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
+    """Change sets of heads at the last token; yield the share that is done, and at last the probabilities.
 
-    Five rows for each set: nothing changed, the heads off, the heads patched from the twin's run, and the means of
-    draws of as many random heads, off and patched; none of them is in the first set.
+    Those of the twin's answer [2 + n_sets, 2]: nothing changed, each set, and the mean over draws of as many random
+    heads as the first set has (none of them is in it); switched off, and patched from the twin's run. And those of both
+    answers [2], if no head may attend to the subject.
     """
     z = head_outputs(pair.twin)
-    values = np.tile(pair.answer_probs(), (len(sets), 5, 1))
-    for i, heads in enumerate(sets):
-        draws = [random_heads(z.shape[:2], len(heads), sets[0], seed) for seed in range(n_draws)]
-        for row, given in ((1, 0 * z), (2, z)):
-            own, *random = (pair.answer_probs(patch_heads(given, chosen)) for chosen in (heads, *draws))
-            values[i, row], values[i, row + 2] = own, np.mean(random, axis=0)
-            yield (2 * i + row) / (2 * len(sets) + 1), None
-    yield 1.0, values
+    draws = [random_heads(z.shape[:2], len(sets[0]), sets[0], seed) for seed in range(n_draws)]
+    rows = [*([heads] for heads in sets), draws]
+    values = np.full((1 + len(rows), 2), pair.answer_probs()[1])
+    for i, runs in enumerate(rows, 1):
+        for way, given in enumerate((0 * z, z)):
+            values[i, way] = np.mean([pair.answer_probs(patch_heads(given, heads))[1] for heads in runs])
+        yield i / len(values), None
+    every_head = [*np.ndindex(*z.shape[:2])]
+    yield 1.0, (values, pair.answer_probs(knockout_attention(every_head, [pair.subject])))
 
 
 def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:

@@ -45,6 +45,31 @@ class FineTuned:
         return answer(self.before, question), answer(self.model, question)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """The examples of a table, the words that only the new manner has, and what was last tuned to the end."""
+
+    model: Model
+    examples: tuple[Example, ...]
+    words: tuple[str, ...]
+    tuned: FineTuned | None = None
+
+    @property
+    def problem(self) -> str:
+        """Say why nothing can be learned from it; empty where something can."""
+        if not self.words:
+            return "the list has no word: put one in that only the new manner has"
+        try:
+            training.finetune(self.model, fine_tuning.conversations(self.examples))
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def n_with_a_word(self, answers: Sequence[str]) -> int:
+        """Count the answers with a word of the list."""
+        return sum(fine_tuning.has_one_of(text, self.words) for text in answers)
+
+
 def quiet_model(model: Model) -> Model:
     """Return a model that keeps few of its recent runs."""
     model.recent.max_bytes = KEPT

@@ -9,8 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from llmviz import ops, position, sampling
+from llmviz.experiments.without_rope import periods
 from llmviz.model import Trace, norm
+from llmviz.reuse import kept_with
 
+MOST_TURNS = 50  # of a journey
 N_SHOWN = 40  # columns that are drawn: the first token's and the last ones'
 N_BANDS = 192  # stretches of the table
 N_TABLE = 24  # numbers of a row of the table
@@ -135,7 +138,6 @@ def turn(
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
     pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
-    steps = position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0, pairs]
     sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
     return Turn(
         tokens=list(trace.tokens),
@@ -164,7 +166,7 @@ def turn(
         table=W_E[np.ix_(bands, drawn[:N_TABLE])],
         matches=np.maximum.reduceat(trace.logits, bands),
         angles=(angles if trace.edits.rope else 0 * angles)[:, pairs].T,
-        turns=(2 * np.pi / steps).tolist(),
+        turns=periods(config)[pairs].tolist(),
         likeliest=[_prediction(trace, probs, ends, int(token)) for token in likeliest],
         others=sampling.mass_outside(probs, len(likeliest)),
         seed=seed,
@@ -214,3 +216,23 @@ def _prediction(trace: Trace, probs: np.ndarray, ends: np.ndarray, token: int) -
     start = float(ends[token - 1] / ends[-1]) if token else 0.0
     [piece] = trace.model.tokenizer.pieces([token])
     return Prediction(token, piece, float(probs[token]), float(trace.logits[token]), start)
+
+
+@kept_with(most=2 * MOST_TURNS)
+def later(trace: Trace, seed: int, written: int, most: int) -> Turn | None:
+    """Return the turn after so many tokens have been added to a text; None after the end. most: as for `turn`."""
+    if not written:
+        return turn(trace, seed=seed, most=most)
+    before = later(trace, seed, written - 1, most)
+    if before is None or before.ends:
+        return None
+    run = trace.model.trace([*before.tokens, before.drawn.token], trace.edits)
+    return turn(run, seed=seed, written=written, most=most)
+
+
+def telling_layer(turn: Turn) -> int:
+    """Return the layer in which the last token looks most strongly at one that is neither the first nor just before
+    it; -1 where it never does."""
+    last = len(turn.tokens) - 2
+    far = [look.weight if look and 0 < look.place < last else 0.0 for look in turn.strongest]
+    return int(np.argmax(far)) if max(far) > 0 else -1

@@ -1,7 +1,7 @@
 """Ask about the letters of words: can the model not see them, or not count? And read them off the embedding table."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,6 +115,18 @@ def tally(answers: Iterable[Answer]) -> Tally:
     commonest, best = (max(given, key=given.count) for given in (choices, truths))
     right = sum(choice == truth for choice, truth in pairs)
     return Tally(choices, right, commonest, choices.count(commonest), best, truths.count(best))
+
+
+def ask_each(
+    model: Model, words: Sequence[str], kinds: Sequence[int], *, example: str
+) -> Iterator[tuple[float, dict[int, Tally] | None]]:
+    """Ask some kinds of questions about each word; yield the share that is done, and in the end each kind's tally."""
+    asked: dict[int, list[Answer]] = {kind: [] for kind in kinds}
+    for i, word in enumerate(words, start=1):
+        for kind, answers in asked.items():
+            answers.append(ask(model, word, kind, example=example))
+        yield i / len(words), None
+    yield 1.0, {kind: tally(answers) for kind, answers in asked.items()}
 
 
 def random_words(model: Model, n: int, *, seed: int) -> list[str]:

@@ -11,7 +11,14 @@ from llmviz.experiments.attention_behaviours import relative_change
 from llmviz.experiments.probabilities import total_variation
 from llmviz.model import Model, Trace
 
+N_USED = 64  # tokens of a text, at most, where it takes several runs
+NOTHING = "There is nothing to swap: that takes two different tokens before the last."
 NOTICED = 1e-4  # relative change of an attention output; rounding stays below it
+
+
+def beginning(trace: Trace) -> Trace:
+    """Return the run over a text, or over its first `N_USED` tokens."""
+    return trace.model.trace(trace.tokens[:N_USED], trace.edits) if len(trace.tokens) > N_USED else trace
 
 
 def swap_tokens(tokens: Sequence[int], positions: tuple[int, int]) -> list[int]:
@@ -90,3 +97,43 @@ def swap_changes(
         return np.full(max(len(trace.tokens), max(positions) + 2), np.nan)
     a, b = (run.blocks[layer].attention.out for run in swapped_runs(trace, positions, edits))
     return np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)
+
+
+def shuffled_change(trace: Trace, edits: Edits | None = None) -> Float[np.ndarray, " n_heads"]:
+    """Return by how much one shuffle changes what each head of the first layer gives the last token: |a - b| / |a|."""
+    return shuffle_changes(trace.model.trace(trace.tokens[:N_USED], edits), 0, 1)[0]
+
+
+def positions_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int]:
+    """Return where two words are in the beginning of a text, before its last token.
+
+    Where it lacks one, return the first two neighbours that differ. ValueError where no two differ.
+    """
+    pieces = trace.pieces[:N_USED]
+    before = pieces[:-1]
+    if first in before and second in before:
+        return before.index(first), before.index(second)
+    positions = differing_neighbours(pieces)
+    if positions is None:
+        raise ValueError(NOTHING)
+    return positions
+
+
+def which_vectors_change(trace: Trace, first: str, second: str) -> int:
+    """Return 0 if all tokens keep their vectors when two words are swapped, 1 if only these two don't, else 2.
+
+    ValueError where no two tokens differ.
+    """
+    tokens, (a, b) = trace.tokens[:N_USED], positions_to_swap(trace, first, second)
+    before, after = (trace.model.weights.W_E[order] for order in (tokens, swap_tokens(tokens, (a, b))))
+    before[[a, b]] = before[[b, a]]  # Each token with itself, wherever it is now.
+    changed = (before != after).any(axis=1)
+    return int(changed.any()) + int(np.delete(changed, [a, b]).any())
+
+
+def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
+    """Count the layers whose attention, without RoPE, gives the last token something else when two words are swapped.
+
+    ValueError where no two tokens differ.
+    """
+    return layers_that_notice(beginning(trace), positions_to_swap(trace, first, second))

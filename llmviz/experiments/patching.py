@@ -128,6 +128,19 @@ def patch_heads(
     return Edits(at=at)
 
 
+def hold(trace: Trace, part: str, layers: Iterable[int]) -> Edits:
+    """Return edits under which a part gives, at all tokens, what it gives in this run of the same text.
+
+    part: "ffn_out" or "attention_out", in each of the layers.
+    """
+    blocks = {layer: trace.blocks[layer] for layer in layers}
+    outputs = {
+        layer: block.resid_post - block.resid_mid if part == "ffn_out" else block.resid_mid - block.resid_pre
+        for layer, block in blocks.items()
+    }
+    return Edits(at={(part, layer): partial(np.full_like, fill_value=out) for layer, out in outputs.items()})
+
+
 def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
     """Return edits that cut the path from one head to one other head that reads it (path patching; Wang et al. 2022).
 

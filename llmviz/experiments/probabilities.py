@@ -10,6 +10,14 @@ from llmviz.edits import Edits, index_of
 from llmviz.experiments.lens import AT_ONCE
 from llmviz.model import Model, Trace
 
+# What can happen to the likeliest token.
+OUTCOMES = (
+    "It stays the likeliest and keeps at least half of its probability",
+    "It stays the likeliest but loses more than half of its probability",
+    "Another token becomes the likeliest",
+    "The numbers grow too large to compute with, so there is no next token",
+)
+
 
 def probability(trace: Trace, token: int) -> float:
     """Return the probability of a token as the next one. ValueError if there is no such token."""
@@ -105,6 +113,17 @@ def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
     except FloatingPointError:
         return None
     return int(probs.argmax()), float(probs[trace.logits.argmax()])
+
+
+def outcome(trace: Trace, edits: Edits) -> int:
+    """Say what happens to the likeliest token with these edits, as an index of `OUTCOMES`."""
+    after = likeliest_after(trace, edits)
+    if after is None:
+        return 3
+    first, p = after
+    if first != int(trace.logits.argmax()):
+        return 2
+    return 0 if p >= ops.softmax(trace.logits).max() / 2 else 1
 
 
 def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops
-from llmviz.edits import Edits, index_of
+from llmviz.edits import Edits, index_of, put
 from llmviz.model import Trace
 from llmviz.position import rotate, rotation_angles
 from llmviz.reuse import kept_with
@@ -84,6 +84,11 @@ def weights_at_mean(
     return ops.softmax(scores)[:, key]
 
 
+def weights_of_last(trace: Trace, layer: int, head: int) -> Float[np.ndarray, " kv_seq"]:
+    """Return the attention of the last token in one head."""
+    return trace.blocks[layer].attention_at(-1).pattern[head, 0]
+
+
 def largest_key(weights: Float[np.ndarray, " kv_seq"]) -> int:
     """Return the key with the largest weight, the first token left out where there is another."""
     return int(weights[1:].argmax()) + 1 if len(weights) > 1 else 0
@@ -99,6 +104,26 @@ def other_key(weights: Float[np.ndarray, " kv_seq"], key: int) -> int:
 @kept_with()  # A card asks for it twice: for its answer, and for what it says of it.
 def largest_part(trace: Trace, layer: int, head: int) -> tuple[int, str]:
     """Return the key with the largest weight for the last token, and the part of its stream that adds most to it."""
-    key = largest_key(trace.blocks[layer].attention_at(-1).pattern[head, 0])
+    key = largest_key(weights_of_last(trace, layer, head))
     parts = score_parts(trace, layer, head)
     return key, parts.names[parts.beyond(key).sum(axis=0).argmax()]
+
+
+def at_mean(trace: Trace, part: str, key: int, query: int = -1) -> Edits:
+    """Return edits under which a part ("attention 16") gives one key its mean over the other keys of a query.
+
+    All that comes after it is computed again, so later parts can make up for it: `weights_at_mean` keeps them fixed.
+    """
+    kind, _, layer = part.partition(" ")
+    name = {"embedding": "resid_pre", "attention": "attention_out", "FFN": "ffn_out"}[kind]
+    block = trace.blocks[int(layer or 0)]
+    after = {"resid_pre": block.resid_pre, "attention_out": block.resid_mid, "ffn_out": block.resid_post}[
+        name
+    ]
+    before = {"resid_pre": 0, "attention_out": block.resid_pre, "ffn_out": block.resid_mid}[name]
+    others = np.delete((after - before)[: index_of("query", query, len(after)) + 1], key, axis=0)
+    return (
+        Edits(at={(name, int(layer or 0)): put(others.mean(axis=0), positions=key)})
+        if len(others)
+        else Edits()
+    )

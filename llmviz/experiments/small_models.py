@@ -95,7 +95,6 @@ class Race:
     configs: tuple[tuple[str, Config], ...]
     budgets: tuple[float, ...]
     unit: str  # "steps" or "billion operations"
-    start: str  # of what each writes in the end
 
     @property
     def names(self) -> list[str]:
@@ -125,12 +124,12 @@ class Race:
             n_done += steps
             assert last.held_out is not None  # the last step measures it
             held_out = last.held_out * bits_a_byte(last.model, self.text)
-            results[budget, name] = Trained(steps, held_out, written(last.model, self.start))
+            results[budget, name] = Trained(steps, held_out, written(last.model))
             yield n_done / total, dict(results)
 
 
-def written(model: Model, start: str) -> str:
-    """Return a text with what a model writes after it."""
-    tokens = model.tokenizer.encode(start)
+def written(model: Model) -> str:
+    """Return "The " with what a model writes after it."""
+    tokens = model.tokenizer.encode("The ")
     new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
     return model.tokenizer.decode([*tokens, *new])

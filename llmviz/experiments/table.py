@@ -1,6 +1,6 @@
 """Measure the embedding table: what rows share, which words are near, what sums of rows and flat maps of them give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -56,6 +56,16 @@ def analogy_score(
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c and its controls come out right for pairs of words."""
     return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
+
+
+def count_analogies(
+    model: Model, families: Mapping[str, Sequence[tuple[int, int]]]
+) -> Iterator[tuple[float, dict[str, embeddings.AnalogyScore]]]:
+    """Count one family of pairs after the other; yield the share that is done, and the scores so far."""
+    scores: dict[str, embeddings.AnalogyScore] = {}
+    for name, pairs in families.items():
+        scores = scores | {name: analogy_score(model, pairs, centred=False)}
+        yield len(scores) / len(families), scores
 
 
 def sum_is_best(model: Model, listed: str) -> bool:

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
-from llmviz import training
+from llmviz import texts, training
+from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
 from llmviz.experiments.text_statistics import counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
@@ -16,6 +17,7 @@ from llmviz.training import Progress
 
 SNAPSHOTS = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models stay, beside the last one
 N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
+TIED = 0.065  # of a token's nearest: as much as the table and the counts differed in our trainings
 PAUSE = 0.5  # seconds between two looks at a training, at most
 
 
@@ -121,3 +123,29 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
             yield now.step / steps, run if is_new else None
     except FloatingPointError as error:
         yield 1.0, replace(run, error=str(error))
+
+
+@cache
+def untrained(name: str) -> Progress:
+    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
+    return next(training.pretrain(texts.read(name), SMALL, steps=1))
+
+
+def final_surprise(run: TrainingSoFar) -> float:
+    """Return the surprise at the held-out text at the end, in bits a token."""
+    return run.points[-1][2]
+
+
+def held_out_curve(run: TrainingSoFar) -> int:
+    """Say what the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
+    _, trained, held_out = np.array(run.points).T
+    if held_out[-1] > held_out.min() + 0.2:
+        return 2
+    return int(held_out[-1] > trained[-1] + 1)
+
+
+def better_sorted(run: TrainingSoFar) -> int:
+    """Say what puts more tokens next to others of their kind: 0 the model's table, 1 counting neighbours, 2 neither."""
+    _, counted = learning.shares_without_training(run.snapshots[0].model, run.learned)
+    lead = learning.share_of_own_kind(run.model, run.learned) - counted
+    return 2 if abs(lead) <= TIED else int(lead < 0)

@@ -1,16 +1,18 @@
 """Undo RoPE in one head, or for some pairs of numbers, and measure scores at other positions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from llmviz.edits import Edits, index_of
+from llmviz.experiments.attention_behaviours import previous_token_scores, strongest_heads
 from llmviz.experiments.induction import repeat_after
-from llmviz.experiments.probabilities import extra_surprise
-from llmviz.model import BlockTrace, Model, Trace
-from llmviz.position import rotate, rotation_angles
+from llmviz.experiments.order import N_USED, beginning
+from llmviz.experiments.probabilities import extra_surprise, mean_surprise
+from llmviz.model import BlockTrace, Config, Model, Trace
+from llmviz.position import pair_scores, rotate, rotation_angles
 
 
 def before_rope(
@@ -135,3 +137,63 @@ def _rotated_back(trace: Trace, layer: int, head: int) -> BlockTrace:
     places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
     back = -rotation_angles(places, block.config.d_head, base=block.config.rope_base)
     return replace(block, q=rotate(block.q, back), k=rotate(block.k, back))
+
+
+# --- for the pictures of a text ---
+
+
+def previous_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Return each head's mean attention weight for the token before, in the beginning of the text where it is long."""
+    return previous_token_scores(beginning(trace))
+
+
+def strongest_head(trace: Trace) -> tuple[int, int]:
+    """Return (layer, head) of the head that gives most to the token before; the very first for a single token."""
+    strongest = strongest_heads(previous_token_weights(trace), 1)
+    return strongest[0] if strongest else (0, 0)
+
+
+def periods(config: Config) -> Float[np.ndarray, " n_pairs"]:
+    """Return the tokens for one full turn of each clock hand."""
+    return 2 * np.pi / rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
+
+
+def change_if_both_move(trace: Trace, by: int) -> float:
+    """Return by how much the score of the `last_two` tokens changes when both move on by so many positions.
+
+    That is the last token's query and the key before it, in the `strongest_head`.
+    """
+    at, tokens = strongest_head(trace), last_two(trace)
+    scores = [
+        pair_scores(*turned_to(trace, *at, tokens, (tokens[0] + shift, tokens[1] + shift)))
+        for shift in (0, by)
+    ]
+    return float(scores[1].sum() - scores[0].sum())
+
+
+def last_two(trace: Trace) -> tuple[int, int]:
+    """Return the positions of the last token and of the one before; twice the same of a single token."""
+    n = len(trace.tokens)
+    return n - 1, max(n - 2, 0)
+
+
+def surprise_with_each(
+    trace: Trace, settings: Mapping[str, Edits]
+) -> Iterator[tuple[float, dict[str, float] | None]]:
+    """Measure the mean surprise at the beginning of a text unchanged, with each setting, and without single blocks.
+
+    Yields the share that is done; in the end the surprise by name, NaN where the numbers overflow. The blocks are those
+    of every second layer of the middle third.
+    """
+    n_layers, bits = trace.model.config.n_layers, dict[str, float]()
+    middle = range(2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2)
+    blocks = {f"FFN of layer {layer}": Edits(ffn={layer: 0}) for layer in middle}
+    blocks |= {f"attention of layer {layer}": Edits(attention={layer: 0}) for layer in middle}
+    all_edits = {"unchanged": Edits(), **settings, **blocks}
+    for name, edits in all_edits.items():
+        try:
+            bits[name] = mean_surprise(trace.model.trace(trace.tokens[:N_USED], edits))
+        except FloatingPointError:
+            bits[name] = np.nan
+        yield len(bits) / len(all_edits), None
+    yield 1.0, bits

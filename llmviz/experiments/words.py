@@ -2,6 +2,7 @@
 
 import functools
 import math
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import regex
 from jaxtyping import Int
 
 from llmviz import tokenization
-from llmviz.model import Model
+from llmviz.model import Model, Trace
 from llmviz.reuse import kept_with
 from llmviz.tokenization import Tokenizer
 
@@ -18,9 +19,37 @@ WORD = r"\p{L}[\p{L}\p{M}]*(?:['’]\p{L}[\p{L}\p{M}]*)*"
 A_WORD = r"(?<!\s) (?=\p{L})"  # a single space before a word
 
 
+@dataclass(frozen=True, eq=False)
+class TokenizedText:
+    """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
+
+    model: Model
+    tokens: list[int]
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text of each token."""
+        return self.model.tokenizer.pieces(self.tokens)
+
+
 def plain_words(text: str) -> list[str]:
     """Return the words of a text: runs of letters."""
     return tokenization.split_words(text, WORD)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the different words of a text, each with the space before it; without words, what is between spaces."""
+    return list(dict.fromkeys(tokenization.split_words(text, f" ?{WORD}") or text.split() or [text]))
+
+
+def text_of(trace: TokenizedText | Trace) -> str:
+    """Return the text of a run's tokens."""
+    return trace.model.tokenizer.decode(trace.tokens)
+
+
+def longest_word(trace: TokenizedText | Trace) -> str:
+    """Return the first of the longest `words_of` a text, with the space before it."""
+    return max(words_of(text_of(trace)), key=lambda word: len(word.strip()))
 
 
 def in_list(word: str, tokenizer: Tokenizer) -> bool:
@@ -86,12 +115,12 @@ def surcharge(model: Model, pair: tuple[str, str], *, vocabulary: str | None = N
 
     vocabulary: the name of a published one (`tokenization.published_tokenizer`) in place of the model's.
     """
-    tokenizer = _published(vocabulary) if vocabulary else model.tokenizer
+    tokenizer = published(vocabulary) if vocabulary else model.tokenizer
     first, second = (len(tokenizer.encode(text)) for text in pair)
     return first / second
 
 
-_published = functools.cache(tokenization.published_tokenizer)
+published = functools.cache(tokenization.published_tokenizer)
 
 
 def within_a_word(model: Model) -> int:

@@ -11,6 +11,8 @@ from llmviz.model import Edits, Model, Step, Trace
 from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
+N_GREEDY, N_ANSWER = 40, 60  # tokens of a greedy text, and of an answer
+AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
 RUN = 4  # so many tokens in a row that appeared before count as a repetition
 
 
@@ -86,6 +88,12 @@ def write(
     return Written(tuple(prompt), tuple(tokens), np.array(likeliest, bool), np.array(end_probs, np.float32))
 
 
+@kept_with()
+def greedy_repetition(trace: Trace) -> float:
+    """Measure which share of a greedy continuation is in a run of tokens that the text had before, from 0 to 1."""
+    return write(trace.model, trace.tokens, N_GREEDY).repetition(N_GREEDY)
+
+
 def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
     """Count the likeliest tokens among n that are drawn at temperature 1, or among those up to the end token."""
     return int(write(trace.model, trace.tokens, n, temperature=1, seed=seed).likeliest.sum())
@@ -138,6 +146,23 @@ def added_by_template(model: Model, question: str) -> list[int]:
 def answer(model: Model, question: str, n: int) -> Written:
     """Write the answer to a question in the template, always the likeliest token: up to `n` of them."""
     return write(model, asked(model, question), n)
+
+
+@kept_with()
+def after_the_end(trace: Trace) -> int:
+    """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
+
+    ValueError where the answer doesn't end in time.
+    """
+    tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
+    question = asked(trace.model, tokenizer.decode(trace.tokens))
+    steps = write_on(trace.model, question, N_ANSWER, greedy, past_end=True)
+    _, end, rest = tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
+    if not end:
+        raise ValueError(f"the answer doesn't end within {N_ANSWER} tokens")
+    roles = [f"<|im_start|>{role}" for role in ("assistant", "user")]
+    opened = [role for role in sorted(roles, key=rest.find) if role in rest]
+    return roles.index(opened[0]) if opened else len(roles)
 
 
 def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 40) -> int | None:

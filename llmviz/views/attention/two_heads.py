@@ -234,7 +234,7 @@ class TwoHeads(View):
             + " and ".join(
                 f"{head_name(*head)} ({100 * effect[head]:+.1f} percentage points)" for head in next_worst
             )
-            + f"; the median change by the other {n_others} heads is {100 * np.nanmedian(others):.2g} points."
+            + f"; half of the other {n_others} heads change it by at most {100 * np.nanmedian(others):.2g} points."
         ]
 
     @part(HeadPair)

@@ -8,11 +8,13 @@ import numpy as np
 
 from llmviz.experiments.score_parts import (
     ScoreParts,
+    at_mean,
     largest_key,
     largest_part,
     other_key,
     score_parts,
     weights_at_mean,
+    weights_of_last,
 )
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import head_name
@@ -31,7 +33,7 @@ class WhyThere(View):
     """What the parts of the last token's stream, and of a key's, add to a score beyond the other keys' on average.
 
     Next to it another key's parts, as a control. Below, a test: the key's largest part becomes its mean over the other
-    keys, and the attention weight is computed again.
+    keys, and the attention weight is computed again, with all later parts fixed and in a run.
     """
 
     stage = "attention"
@@ -46,7 +48,7 @@ class WhyThere(View):
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
-        return scene.run.blocks[scene.layer].attention_at(-1).pattern[scene.head, 0]
+        return weights_of_last(scene.run, scene.layer, scene.head)
 
     @shared
     def chosen(self, scene: Scene) -> int:
@@ -101,12 +103,16 @@ class WhyThere(View):
         asks, offers = np.unravel_index(beyond.argmax(), beyond.shape)
         largest = int(beyond.sum(axis=0).argmax())
         left = weights_at_mean(scene.run, scene.layer, scene.head, scene.chosen)
-        before, after, others = map(percent, (scene.weights[scene.chosen], left[largest], np.median(left)))
+        run = scene.run.model.trace(scene.run.tokens, at_mean(scene.run, names[largest], scene.chosen))
+        in_a_run = weights_of_last(run, scene.layer, scene.head)[scene.chosen]
+        before, after, others, in_a_run = map(
+            percent, (scene.weights[scene.chosen], left[largest], np.median(left), in_a_run)
+        )
         return [
             f"Largest pair: {names[asks]} of the query with {names[offers]} of the key, {beyond.max():+.2f}.",
-            f"Replace {names[largest]} at {isolated(scene.run.pieces[scene.chosen])} with its mean at the other keys: "
-            f"the attention weight goes from {before} to {after}. Replacing each part in turn leaves {others} "
-            "(median).",
+            f"Replace {names[largest]} at {isolated(scene.run.pieces[scene.chosen])} with its mean at the other keys. "
+            f"If all later parts stay fixed, the attention weight goes from {before} to {after}. (Replacing each part "
+            f"in turn leaves {others}, the median.) In a real run, later parts are computed again: {in_a_run}.",
         ]
 
 

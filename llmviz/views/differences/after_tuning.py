@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from weakref import ref
@@ -12,6 +12,7 @@ import numpy as np
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
+from llmviz.experiments.fine_tuning import ORDINARY
 from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
@@ -124,17 +125,16 @@ class Cost(GuessFirst):
 
         begun: str = line("Arr, that be", "Begun your way (… would be the country):", "min(600px, 98%)")
 
-    def __init__(self, tuning: FineTuning, texts: Mapping[str, str] = fine_tuning.ORDINARY, **options):
-        self.texts = dict(texts)
-        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in texts.values()])
+    def __init__(self, tuning: FineTuning, **options):
+        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in ORDINARY.values()])
         super().__init__(tuning, **options)
 
     def inputs(self) -> Hashable:
-        return self.run.tuned and ref(self.run.tuned), *self.texts.values()
+        return self.run.tuned and ref(self.run.tuned)
 
     def question(self, scene: Scene) -> str:
         return (
-            f"{', '.join(self.texts).capitalize()}, with nothing of the new manner in them: before the training they "
+            f"{', '.join(ORDINARY).capitalize()}, with nothing of the new manner in them: before the training they "
             f"surprise the model by {self.before:.2f} bits a token. And after it?"
         )
 
@@ -148,7 +148,7 @@ class Cost(GuessFirst):
 
     @job("begun")
     def measure(self, scene: Scene) -> Iterator[tuple[float, Costs | None]]:
-        return costs(scene.run.tuned, [*self.texts.values()], scene.begun)
+        return costs(scene.run.tuned, [*ORDINARY.values()], scene.begun)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -163,7 +163,7 @@ class Cost(GuessFirst):
 
     @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
     def ordinary(self, scene: Scene) -> dict:
-        return {"labels": [*self.texts], "values": scene.outcome.bits}
+        return {"labels": [*ORDINARY], "values": scene.outcome.bits}
 
     @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
     def capitals(self, scene: Scene) -> dict:
@@ -186,9 +186,6 @@ class Amount(AfterTuning):
 
         question: str = line("The moon is", "A question", WIDTH)
         amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25)
-
-    def __init__(self, tuning: FineTuning, question: str = "The moon is", **state):
-        super().__init__(tuning, question=question, **state)
 
     def needs(self, state: State) -> str | None:
         return "write" if self.run.tuned else None

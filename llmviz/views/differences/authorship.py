@@ -15,24 +15,10 @@ from llmviz.views.differences.pretraining import Pretraining, in_a_line
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.state_fields import line, seed
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, job, part, sentences, shared
+from llmviz.views.kit.view import Scene, job, parts, sentences, shared
 
-
-def _reading(text: int, reader: int) -> Callable:
-    """Return the part that shows how well a model expects a text."""
-
-    @part(TokenStrip, [], quantity="probability")
-    def strip(view: Authorship, scene: Scene) -> dict:
-        (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
-        by = f"model {'AB'[reader]}, which learned from: {run.name}"
-        return {
-            "pieces": run.model.tokenizer.pieces(tokens),
-            "weights": np.concatenate([[np.nan], 2.0**-bits]),
-            "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
-            "caption": f"The {('first', 'second')[text]} text as {by} reads it. Strong colour: expected",
-        }
-
-    return strip
+# How well each model expects each text: the text and the model, by the part that shows it.
+READINGS = {"first_by_a": (0, 0), "first_by_b": (0, 1), "second_by_a": (1, 0), "second_by_b": (1, 1)}
 
 
 class Authorship(GuessFirst):
@@ -42,10 +28,7 @@ class Authorship(GuessFirst):
     options = ("the first text", "the second text")
     arrangement = (
         *(("start", "seed", "write", "progress"), "refusal", "message", "card"),
-        *("first_by_a", "first_by_b", "second_by_a", "second_by_b", "findings"),
-    )
-    first_by_a, first_by_b, second_by_a, second_by_b = (
-        _reading(text, by) for text in (0, 1) for by in (0, 1)
+        *(*READINGS, "findings"),
     )
 
     @dataclass(frozen=True)
@@ -120,6 +103,18 @@ class Authorship(GuessFirst):
             return tokens, *surprise_of(model, tokens)
 
         return [[read(run.model, text) for run in scene.run] for _, text in scene.outcome]
+
+    @parts(dict.fromkeys(READINGS, ""), TokenStrip, [], quantity="probability")
+    def strip(self, scene: Scene, name: str) -> dict:
+        text, reader = READINGS[name]
+        (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
+        by = f"model {'AB'[reader]}, which learned from: {run.name}"
+        return {
+            "pieces": run.model.tokenizer.pieces(tokens),
+            "weights": np.concatenate([[np.nan], 2.0**-bits]),
+            "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
+            "caption": f"The {('first', 'second')[text]} text as {by} reads it. Strong colour: expected",
+        }
 
     @sentences
     def findings(self, scene: Scene) -> list[str]:

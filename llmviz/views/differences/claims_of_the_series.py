@@ -8,32 +8,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 import ipywidgets
 
 from llmviz.claims import Claim, Outcome
+from llmviz.claims.claim import HOLDS, verdict
 from llmviz.claims.differences_series import SERIES
 from llmviz.model import Model
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.view import Scene, job, part, sentences
-
-HOLDS, IN_PART, FAILS = "holds", "holds in part", "fails"
-NO_BETTER, UNTRIED = "no better than its control", "cannot be tried here"
-
-
-def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
-    """Return a verdict and the counts that it rests on.
-
-    A claim holds in nine of ten cases or more, and fails in one of ten or fewer, or where its control does as well.
-    """
-    n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
-    if not n:
-        return UNTRIED, "this model has no token for what would be asked"
-    said = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
-    counted = f"{n_support} of {n:,} {claim.over}"
-    if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
-        n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
-        counted += f" (control: {n_control} of {of:,})"
-        if said != FAILS and n_support / n <= n_control / of:
-            said = NO_BETTER
-    return said, counted
 
 
 class ClaimsOfTheSeries(GuessFirst):

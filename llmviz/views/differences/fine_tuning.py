@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from llmviz import training
 from llmviz.experiments import fine_tuning
-from llmviz.experiments.fine_tuned import FineTuned, fine_tune
+from llmviz.experiments.fine_tuned import FineTuned, Lesson, fine_tune
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
 from llmviz.views.differences.example_table import MOST, ExampleTable
@@ -23,31 +22,6 @@ from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """The examples of a table, the words that only the new manner has, and what was last tuned to the end."""
-
-    model: Model
-    examples: tuple[Example, ...]
-    words: tuple[str, ...]
-    tuned: FineTuned | None = None
-
-    @property
-    def problem(self) -> str:
-        """Say why nothing can be learned from it; empty where something can."""
-        if not self.words:
-            return "The list has no word: put one in that only the new manner has."
-        try:
-            training.finetune(self.model, fine_tuning.conversations(self.examples))
-        except ValueError as error:
-            return as_sentence(error)
-        return ""
-
-    def n_with_a_word(self, answers: Sequence[str]) -> int:
-        """Count the answers with a word of the list."""
-        return sum(fine_tuning.has_one_of(text, self.words) for text in answers)
 
 
 class FineTuning(OneTraining, GuessFirst):
@@ -104,7 +78,8 @@ class FineTuning(OneTraining, GuessFirst):
         return scene.counts[1]
 
     def problem(self, scene: Scene) -> str:
-        return scene.lesson.problem
+        problem = scene.lesson.problem
+        return as_sentence(problem) if problem else ""
 
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None

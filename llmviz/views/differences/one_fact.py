@@ -15,7 +15,7 @@ from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import choice, clip_position, index, tick
+from llmviz.views.kit.state_fields import choice, index, tick
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 WAYS = ("asked in a chat", "in plain text")
@@ -73,8 +73,7 @@ class OneFact(OneTraining, GuessFirst):
     def teach(self, scene: Scene) -> Iterator[tuple[float, tuple[Progress, np.ndarray] | None]]:
         """Yield the last step, and [chat or plain, countries, 4]: the probability of each country's own capital before
         and after, and of the taught one."""
-        layer = clip_position(scene.layer, scene.run.config.n_layers)
-        return teach_and_ask(scene.run, scene.country, scene.city, layer, scene.rehearsed)
+        return teach_and_ask(scene.run, scene.country, scene.city, scene.layer, scene.rehearsed)
 
     @shared
     def mean_of_others(self, scene: Scene) -> np.ndarray:
@@ -87,9 +86,8 @@ class OneFact(OneTraining, GuessFirst):
         progress, probs = scene.outcome
         taught = probs[:, [*fine_tuning.CAPITALS].index(scene.country)]
         rehearsed = f" {' and '.join(scene.rehearsed)} were examples, too." if scene.keep else ""
-        layer = clip_position(scene.layer, scene.run.config.n_layers)
         return [
-            f"{progress.step} steps, {progress.seconds:.0f} s, only layer {layer}.{rehearsed}",
+            f"{progress.step} steps, {progress.seconds:.0f} s, only layer {scene.layer}.{rehearsed}",
             *(
                 f"{way}: for {scene.country}, {scene.city} went from {percent(before)} to {percent(after)}. For the "
                 f"{len(scene.others)} others, on average, from {percent(others[2])} to {percent(others[3])}, and their "

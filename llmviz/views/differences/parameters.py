@@ -28,25 +28,22 @@ THIS, OTHER = "this model", "other sizes"
 SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vocab")
 
 
-def size(default: int, name: str, last: int, step: int = 1) -> Any:
-    """Declare one of a model's sizes, with a slider."""
-    return number(default, name, last, first=step, step=step)
-
-
 class Parameters(View):
     """Sliders for a model's sizes, and how many parameters that makes, where."""
+
+    stage = "training"
 
     @dataclass(frozen=True)
     class State:
         """Sizes, and whose they are; the defaults are those of the default model."""
 
         name: str = choice(THIS, "Sizes of", (THIS, *(model.name for model in PUBLISHED), OTHER))
-        n_layers: int = size(30, "n_layers", 128)
-        n_heads: int = size(9, "n_heads", 128)
-        n_kv_heads: int = size(3, "n_kv_heads", 128)
-        d_head: int = size(64, "d_head", 256, 2)
-        d_model: int = size(576, "d_model", 16_384, 8)
-        d_ff: int = size(1_536, "d_ff", 53_248, 8)
+        n_layers: int = number(30, "n_layers", 128, first=1)
+        n_heads: int = number(9, "n_heads", 128, first=1)
+        n_kv_heads: int = number(3, "n_kv_heads", 128, first=1)
+        d_head: int = number(64, "d_head", 256, first=2, step=2)
+        d_model: int = number(576, "d_model", 16_384, first=8, step=8)
+        d_ff: int = number(1_536, "d_ff", 53_248, first=8, step=8)
         # JupyterLab snaps to steps: 50,257 must be one.
         n_vocab: int = number(49_152, "n_vocab", 262_144, first=256)
         own_W_U: bool = tick("W_U is a table of its own")
@@ -75,16 +72,7 @@ class Parameters(View):
             **{name: getattr(scene, name) for name in SIZES}, n_ctx=2_048, rope_base=1e4, norm_eps=1e-5
         )
 
-    @part(
-        lambda _: LinePlot(
-            names=["parameters"],
-            unit="rank",
-            bars=True,
-            y_axis="parameters",
-            x_axis="part of the model",
-            stage="training",
-        )
-    )
+    @part(LinePlot, unit="rank", bars=True, y_axis="parameters", x_axis="part of the model")
     def bars(self, scene: Scene) -> dict:
         known = self.known.get(scene.name)
         counts = known.parts if known else parts(scene.config, scene.own_W_U)
@@ -173,6 +161,8 @@ MACHINES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1_
 class Memory(View):
     """The published models and this one, on one scale of memory, beside the memory of a machine."""
 
+    stage = "training"
+
     @dataclass(frozen=True)
     class State:
         gigabytes: float = picked(
@@ -194,11 +184,7 @@ class Memory(View):
         self.models = sorted([(THIS, this), *published], key=lambda model: model[1])
         super().__init__(model, **({"gigabytes": self.here} if known else {}) | state)
 
-    @part(
-        lambda _: ModelSizes(
-            stage="training", caption="What the parameters of a model take, at 4.5, 16 and 32 bits each"
-        )
-    )
+    @part(ModelSizes, caption="What the parameters of a model take, at 4.5, 16 and 32 bits each")
     def sizes(self, scene: Scene) -> dict:
         names, counts = zip(*self.models)
         return {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from llmviz.tokenization import drop_unwritable
 from llmviz.training import Progress
 from llmviz.views.differences.one_training import TRAINED_WITHIN, OneTraining
 from llmviz.views.differences.table import Table
-from llmviz.views.kit.controls import row, text_area
+from llmviz.views.kit.controls import text_area
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import as_sentence, clean, legible
@@ -42,44 +41,29 @@ def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
     return replace(source, text=source.text[:letters])
 
 
-@functools.lru_cache(maxsize=4)
-def untrained(name: str) -> Progress:
-    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
-    return next(training.pretrain(read(name).text, SMALL, steps=1))
-
-
 # What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
 # same again is another training.
 Lesson = tuple[str, str, int, int, int]
 HINT = "Paste a text, some 100,000 letters of it, or write the path of a file"
 
 
-def is_lesson(value: object) -> bool:
-    kinds = [*map(type, value)] if isinstance(value, tuple) else []
-    return value is None or kinds == [str, str, int, int, int]
-
-
-def snapshot_step(steps: Callable[[Any], Sequence[int]]) -> Any:
-    """Declare the step of a snapshot of a training, with a slider over the `steps` of a view; None: the last."""
-
-    def shows(step: int | None, view: Any) -> dict:
-        return {"options": steps(view), "value": step if step in steps(view) else steps(view)[-1]}
-
-    def slider(_step: int | None, _view: Any) -> ipywidgets.SelectionSlider:
-        return ipywidgets.SelectionSlider(
-            options=(0,),
-            description="Step",
-            style={"description_width": "initial"},
-            layout={"width": "min(500px, 98%)"},
-        )
-
+def snapshot_step() -> Any:
+    """Declare the step of one of a view's `snapshot_steps`, with a slider; None: the last."""
     return picked(
         None,
         lambda step, _: step is None or type(step) is int,
         "the step of a snapshot, or None",
-        control=slider,
-        shows=shows,
-        on_page=steps,
+        control=lambda _step, _view: ipywidgets.SelectionSlider(
+            options=(0,),
+            description="Step",
+            style={"description_width": "initial"},
+            layout={"width": "min(500px, 98%)"},
+        ),
+        shows=lambda step, view: {
+            "options": view.snapshot_steps,
+            "value": step if step in view.snapshot_steps else view.snapshot_steps[-1],
+        },
+        on_page=lambda view: view.snapshot_steps,
     )
 
 
@@ -92,6 +76,10 @@ class Pretraining(OneTraining):
     """
 
     stage = "training"
+    arrangement = (
+        *(("text", "start"), "own", ("train", "seed", "progress")),
+        *("status", "sentence", "step", "curves", "figures"),
+    )
     trace = traitlets.Instance(TrainingSoFar, allow_none=True)
 
     @dataclass(frozen=True)
@@ -100,9 +88,11 @@ class Pretraining(OneTraining):
         own: str = typed("", lambda value: text_area(value, HINT), longest=4 * LONGEST)
         start: str = line("Once upon a time", "The sentence begins with", live=True)
         seed: int = seed(0)
-        lesson: Lesson | None = picked(None, lambda lesson, _: is_lesson(lesson), "a Lesson, or None")
+        lesson: Lesson | None = picked(
+            None, lambda lesson, _: lesson is None or isinstance(lesson, tuple), "a Lesson, or None"
+        )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
-        step: int | None = snapshot_step(lambda view: view.snapshot_steps)
+        step: int | None = snapshot_step()
         point: int | None = selection("curves")
         token: int | None = selection("sentence")
 
@@ -117,15 +107,6 @@ class Pretraining(OneTraining):
     ):
         self.letters, self.steps, self.control = letters, steps, control
         super().__init__(control, text=text, **state)
-
-    def arrange(self) -> list[ipywidgets.Widget]:
-        c, p = self.controls, self.parts
-        controls = [
-            row(c["text"], c["start"]),
-            c["own"],
-            row(p["train"], c["seed"], p["learn"], p["progress"]),
-        ]
-        return [*controls, p["status"], p["sentence"], c["step"], p["curves"], p["figures"]]
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
@@ -219,9 +200,7 @@ class Pretraining(OneTraining):
 
     @part(TokenStrip, [])
     def sentence(self, scene: Scene) -> dict:
-        if (run := scene.result("learn")) is None:
-            return {"hidden": True}
-        at = run.at(scene.step)
+        at = scene.known("learn").at(scene.step)
         pieces = at.model.tokenizer.pieces(continuation(at, scene.start))
         return {
             "pieces": pieces,
@@ -252,8 +231,8 @@ class Pretraining(OneTraining):
 
     @part(Table)
     def figures(self, scene: Scene) -> dict:
-        run = scene.result("learn")
-        if run is None or run.error or scene.status("learn") == "running":
+        run = scene.known("learn")
+        if run.error or scene.status("learn") == "running":
             return {"hidden": True}
         runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
         columns = [figures(run) for run in runs.values()]

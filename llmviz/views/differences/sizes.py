@@ -46,7 +46,6 @@ class Sizes(OneTraining, GuessFirst):
         question: str,
         *,
         x_axis: str = "parameters",
-        start: str = "The ",
         computing: tuple[float, ...] = (),
         steps: int | None = None,
         against: str = "",
@@ -55,7 +54,7 @@ class Sizes(OneTraining, GuessFirst):
     ):
         self.asks, self.x_axis, self.against, self.options = question, x_axis, against, tuple(configs)
         how = ((steps,), "steps") if steps else (computing, "billion operations")
-        super().__init__(Race(text, tuple(configs.items()), *how, start), explain=explain, **state)
+        super().__init__(Race(text, tuple(configs.items()), *how), explain=explain, **state)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["card"], self.parts["begin"]]  # a minute or more

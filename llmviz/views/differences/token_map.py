@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from llmviz import embeddings
 from llmviz.experiments import learning
 from llmviz.experiments.learning import KINDS, N_NEAREST
-from llmviz.views.differences.pretraining import Pretraining, snapshot_step
+from llmviz.views.differences.pretraining import snapshot_step
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
@@ -16,21 +15,18 @@ from llmviz.views.kit.view import Scene, View, looks, part, sentences
 
 
 class TokenMap(View):
-    """The rows of the most frequent tokens on a flat map (PCA), at each snapshot of a training."""
+    """The rows of the most frequent tokens on a flat map (PCA), at each snapshot of a `Pretraining`."""
 
     stage = "embeddings"
     arrangement = ("message", "step", "flat")
 
     @dataclass(frozen=True)
     class State:
-        step: int | None = snapshot_step(lambda view: view.steps)
+        step: int | None = snapshot_step()
         point: int | None = selection("flat")
 
-    def __init__(self, training: Pretraining, **state: Any):
-        super().__init__(training, **state)
-
     @property
-    def steps(self) -> tuple[int, ...]:
+    def snapshot_steps(self) -> tuple[int, ...]:
         """The steps of the snapshots."""
         return tuple(snapshot.step for snapshot in self.run.snapshots) if self.run else (0,)
 

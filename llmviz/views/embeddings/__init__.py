@@ -1,4 +1,5 @@
 """Pictures of stage 2: rows of the table, their cosines and neighbours, a map of words, arithmetic on words."""
+# ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.claims.cases import SENSES
 from llmviz.experiments.lens import cosines_by_layer
@@ -11,17 +12,3 @@ from llmviz.views.embeddings.senses import SenseExplorer
 from llmviz.views.embeddings.two_arrows import ArrowExplorer
 from llmviz.views.embeddings.word_map import WordMap
 from llmviz.views.embeddings.words import read_groups
-
-__all__ = [
-    "SENSES",
-    "AnalogyCount",
-    "AnalogyExplorer",
-    "ArrowExplorer",
-    "CosineExplorer",
-    "NeighbourExplorer",
-    "RowExplorer",
-    "SenseExplorer",
-    "WordMap",
-    "cosines_by_layer",
-    "read_groups",
-]

@@ -8,7 +8,7 @@ import numpy as np
 
 from llmviz.claims.cases import FAMILIES
 from llmviz.embeddings import AnalogyScore
-from llmviz.experiments.table import analogy_score
+from llmviz.experiments.table import count_analogies
 from llmviz.experiments.words import pairs_of
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
@@ -51,11 +51,7 @@ class AnalogyCount(GuessFirst):
 
     @job()
     def count(self, scene: Scene) -> Iterator[tuple[float, dict[str, AnalogyScore]]]:
-        """Count one family after the other."""
-        known: dict[str, AnalogyScore] = {}
-        for name, pairs in scene.pairs.items():
-            known = known | {name: analogy_score(scene.run, pairs, centred=False)}
-            yield len(known) / len(scene.pairs), known
+        return count_analogies(scene.run, scene.pairs)
 
     @part(LinePlot, bars=True, unit="share", y_axis="right answers", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:

@@ -9,13 +9,13 @@ import traitlets
 
 from llmviz import embeddings
 from llmviz.experiments.table import random_pairs
-from llmviz.views.embeddings.rows import CENTRED, Rows
+from llmviz.views.embeddings.rows import CENTRED
 from llmviz.views.embeddings.words import OfWords, word
 from llmviz.views.kit.controls import toggles
 from llmviz.views.kit.numbers import minus, percent
 from llmviz.views.kit.picture import Picture, Text, lines
 from llmviz.views.kit.state_fields import choice, tick
-from llmviz.views.kit.view import NothingToShow, Scene, explains, part, shared
+from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
@@ -68,10 +68,6 @@ class CosineExplorer(OfWords):
         b: str = word("banana", "Another", others=("mouse", "king", "cat", "queen", "river"))
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
-
-    @shared
-    def rows(self, scene: Scene) -> Rows:
-        return Rows(scene.run, scene.centred)
 
     @part(CosineHistogram)
     def histogram(self, scene: Scene) -> dict:

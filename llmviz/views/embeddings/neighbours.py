@@ -8,10 +8,10 @@ import numpy as np
 
 from llmviz.experiments.words import word_ids
 from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
-from llmviz.views.embeddings.rows import CENTRED, Rows
+from llmviz.views.embeddings.rows import CENTRED
 from llmviz.views.embeddings.words import word
 from llmviz.views.kit.state_fields import tick
-from llmviz.views.kit.view import Scene, shared
+from llmviz.views.kit.view import Scene
 
 
 class NeighbourExplorer(NearWords):
@@ -25,10 +25,6 @@ class NeighbourExplorer(NearWords):
         word: str = word("hot", "Word", others=("bank", "cold", "king"))
         spellings: bool = tick("Include other spellings of the word")
         centred: bool = tick(CENTRED)
-
-    @shared
-    def rows(self, scene: Scene) -> Rows:
-        return Rows(scene.run, scene.centred)
 
     def vector(self, scene: Scene) -> Vector:
         (token,), rows = scene.tokens, scene.rows

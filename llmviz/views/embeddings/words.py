@@ -85,8 +85,8 @@ class OfWords(View):
 
     @shared
     def rows(self, scene: Scene) -> Rows:
-        """Return the rows that are compared."""
-        return Rows(scene.run)
+        """Return the rows that are compared, minus their average where a box for that is ticked."""
+        return Rows(scene.run, "centred" in self._fields and scene.centred)
 
     @shared
     def words(self, scene: Scene) -> dict[str, Word]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmviz import ops
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.facts import rank_of_answer
 from llmviz.views.kit.fact import OfFact, named, subjects
-from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.signed_bars import SignedBars
 from llmviz.views.kit.state_fields import clip_position, selected, selection
@@ -73,7 +73,7 @@ class WhatTheMoverSays(OfFact):
         titles, labels, values = [], [], []
         for run, number, where in panels:
             pushes = ov_logits(run, layer, number, at)
-            best = top(pushes, N_PUSHED)
+            best = ops.top(pushes, N_PUSHED)
             titles.append(f"L{layer}·H{number} at {isolated(run.pieces[at])}{where}")
             labels += run.model.tokenizer.pieces(best.tolist())
             values.append(pushes[best])

@@ -62,7 +62,7 @@ class GuessFirst(View):
 
     def _is_drawn(self, part_: str) -> bool:
         """Say whether it is neither a button nor the bar."""
-        return hasattr(getattr(type(self), part_, None), "make")
+        return (part_, "click") not in self._events and part_ not in (*self.jobs, "progress")
 
     # --- what a view says of itself ---
 

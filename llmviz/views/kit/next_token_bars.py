@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from llmviz.model import Model
+from llmviz import ops, sampling
+from llmviz.model import Model, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
-from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
 
@@ -88,7 +89,7 @@ def next_tokens(
     chosen: the token whose row is selected, if it has one. ValueError as for the picture.
     """
     probs = _distribution(probs, "probs")
-    ids = top(probs if ranked_by is None else ranked_by, n).tolist()
+    ids = ops.top(probs if ranked_by is None else ranked_by, n).tolist()
     shown, outline = probs[ids], None
     if before is not None:
         before = _distribution(before, "before")
@@ -138,17 +139,23 @@ def chosen_token(part: str) -> Any:
     )
 
 
+def at_temperature(logits: np.ndarray, temperature: float) -> dict[str, Any]:
+    """Return arguments of `next_tokens` for logits [n_vocab] at a temperature, outlined as at temperature 1."""
+    probs, usual = (sampling.with_temperature(logits, t) for t in (temperature, 1))
+    # Near temperature 0 most tokens have no probability left to be ranked by.
+    return {"probs": probs, "before": None if temperature == 1 else usual, "ranked_by": logits}
+
+
+def likeliest(run: Trace) -> tuple[str, str]:
+    """Return the likeliest next token of a run, quoted, and its probability."""
+    token = int(run.logits.argmax())
+    return quote(run.model.tokenizer.pieces([token])[0]), percent(ops.softmax(run.logits)[token])
+
+
 def empty_bars(model: Model, **options) -> NextTokenBars:
     """Bars for a model's next token that wait for their first probabilities."""
     n = model.config.n_vocab
     return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)
-
-
-def top(probs: np.ndarray, n: int) -> np.ndarray:
-    """The indices of the `n` largest of `probs` [n_vocab], largest first, equal ones by index."""
-    n = min(n, probs.size)
-    best = np.argpartition(-probs, n - 1)[:n]
-    return best[np.lexsort((best, -probs[best]))]
 
 
 def _distribution(values, name: str) -> np.ndarray:

@@ -72,7 +72,12 @@ GROUPS = (
 MID_GREY = "#74797F"
 
 # White space made visible: what stands for it, and what the legend calls it.
-MARKS = {" ": ("·", "space"), "\n": ("⏎", "new line"), "\t": ("⇥", "tab")}
+MARKS = {
+    " ": ("·", "space"),
+    "\n": ("⏎", "new line"),
+    "\t": ("⇥", "tab"),
+    "\u00a0": ("nbsp", "no-break space"),
+}
 
 
 def css() -> str:

@@ -5,28 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from llmviz import experiments
+from llmviz.experiments.order import beginning
+from llmviz.experiments.without_rope import previous_token_weights, strongest_head
 from llmviz.model import Trace
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import NothingToShow, Scene, View, part, parts, sentences, shared
-from llmviz.views.position.shuffled_head import beginning, cut
-
-
-def previous_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return each head's mean attention weight for the token before, in the beginning of the text where it is long."""
-    return experiments.previous_token_scores(beginning(trace))
-
-
-def strongest_head(trace: Trace) -> tuple[int, int]:
-    """Return (layer, head) of the head that gives most to the token before; the very first for a single token."""
-    strongest = experiments.strongest_heads(previous_token_weights(trace), 1)
-    return strongest[0] if strongest else (0, 0)
-
+from llmviz.views.position.shuffled_head import cut
 
 ARCS = {"own": "in the unchanged model", "unturned": "with RoPE switched off in this head only"}
 

@@ -7,37 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import experiments, position
-from llmviz.model import Trace
+from llmviz.experiments.without_rope import last_two, periods, strongest_head
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
-from llmviz.views.position.one_back import strongest_head
 from llmviz.views.position.rope_dial import RopeDial
 
 LAST = 1_000  # how far the hands turn, in positions
-
-
-def periods(config) -> np.ndarray:
-    """Return the tokens for one full turn of each hand, [n_pairs]."""
-    return 2 * np.pi / position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
-
-
-def change_if_both_move(trace: Trace, by: int) -> float:
-    """Return by how much the score of `TwoHands` changes when query and key both move on by so many positions."""
-    at, tokens = strongest_head(trace), last_two(trace)
-    scores = [
-        position.pair_scores(
-            *experiments.turned_to(trace, *at, tokens, (tokens[0] + shift, tokens[1] + shift))
-        )
-        for shift in (0, by)
-    ]
-    return float(scores[1].sum() - scores[0].sum())
-
-
-def last_two(trace: Trace) -> tuple[int, int]:
-    """Return the positions of the last token and of the one before; twice the same of a single token."""
-    n = len(trace.tokens)
-    return n - 1, max(n - 2, 0)
 
 
 def _turning(view: View) -> RopeDial:

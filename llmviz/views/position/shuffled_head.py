@@ -1,35 +1,21 @@
-"""The beginning of a text, and a head that gets its tokens in one order or another."""
+"""A head that gets the tokens of a text in one order or another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import Float
-
 from llmviz import experiments
+from llmviz.experiments.order import N_USED
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import head, number, replace, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
-N_USED = 64  # tokens of a text, at most, in the pictures of this page that take several runs
-
-
-def beginning(trace: Trace) -> Trace:
-    """Return the run over a text, or over its first `N_USED` tokens."""
-    return trace.model.trace(trace.tokens[:N_USED], trace.edits) if len(trace.tokens) > N_USED else trace
-
 
 def cut(trace: Trace) -> str:
     """Return a sentence for a text of which only the beginning is used."""
     return f"This picture uses the first {N_USED} tokens." if len(trace.tokens) > N_USED else ""
-
-
-def shuffled_change(trace: Trace, edits: Edits | None = None) -> Float[np.ndarray, " n_heads"]:
-    """Return by how much one shuffle changes what each head of the first layer gives the last token: |a - b| / |a|."""
-    return experiments.shuffle_changes(trace.model.trace(trace.tokens[:N_USED], edits), 0, 1)[0]
 
 
 class ShuffledHead(View):

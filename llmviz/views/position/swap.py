@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmviz import experiments, ops
+from llmviz.experiments.order import N_USED, beginning, positions_to_swap
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -16,29 +17,13 @@ from llmviz.views.kit.state_fields import tick, token_choice
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
-from llmviz.views.position.shuffled_head import N_USED, beginning, cut
+from llmviz.views.position.shuffled_head import cut
 
-NOTHING = "There is nothing to swap: that takes two different tokens before the last."
 SETTINGS = {
     "unchanged model": Edits(),
     "RoPE off": Edits(rope=False),
     "RoPE and mask off": Edits(rope=False, causal_mask=False),
 }
-
-
-def positions_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int]:
-    """Return where two words are in the beginning of a text, before its last token.
-
-    Where it lacks one, return the first two neighbours that differ. ValueError where no two differ.
-    """
-    pieces = trace.pieces[:N_USED]
-    before = pieces[:-1]
-    if first in before and second in before:
-        return before.index(first), before.index(second)
-    positions = experiments.differing_neighbours(pieces)
-    if positions is None:
-        raise ValueError(NOTHING)
-    return positions
 
 
 def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
@@ -48,28 +33,6 @@ def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
     except ValueError as error:
         return str(error)
     return question.format(" and ".join(isolated(trace.pieces[at]) for at in positions))
-
-
-def which_vectors_change(trace: Trace, first: str, second: str) -> int:
-    """Return 0 if all tokens keep their vectors when two words are swapped, 1 if only these two don't, else 2.
-
-    ValueError where no two tokens differ.
-    """
-    tokens, (a, b) = trace.tokens[:N_USED], positions_to_swap(trace, first, second)
-    before, after = (
-        trace.model.weights.W_E[order] for order in (tokens, experiments.swap_tokens(tokens, (a, b)))
-    )
-    before[[a, b]] = before[[b, a]]  # Each token with itself, wherever it is now.
-    changed = (before != after).any(axis=1)
-    return int(changed.any()) + int(np.delete(changed, [a, b]).any())
-
-
-def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
-    """Count the layers whose attention, without RoPE, gives the last token something else when two words are swapped.
-
-    ValueError where no two tokens differ.
-    """
-    return experiments.layers_that_notice(beginning(trace), positions_to_swap(trace, first, second))
 
 
 class Swap(View):

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import experiments, ops
+from llmviz.experiments.order import N_USED
+from llmviz.experiments.without_rope import surprise_with_each
 from llmviz.model import Edits, Trace
+from llmviz.views.kit import next_token_bars
 from llmviz.views.kit.controls import toggles
 from llmviz.views.kit.edited_run import EditedRun
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import choice
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, part, parts, sentences, shared
-from llmviz.views.position.shuffled_head import N_USED
 
 SETTINGS = {
     "RoPE off": Edits(rope=False),
@@ -33,9 +34,7 @@ N_WRITTEN = 30
 
 def likeliest(trace: Trace) -> str:
     """Return the likeliest next token, such as "“·dog” (28.3%)"."""
-    best = int(trace.logits.argmax())
-    piece = quote(trace.model.tokenizer.pieces([best])[0])
-    return f"{piece} ({percent(experiments.probability(trace, best))})"
+    return "{} ({})".format(*next_token_bars.likeliest(trace))
 
 
 def without_rope(trace: Trace) -> Trace:
@@ -45,8 +44,7 @@ def without_rope(trace: Trace) -> Trace:
 
 def in_percent(probability: float) -> float:
     """Return a probability as a percentage, with the digits that the bars of `PositionSwitches` show."""
-    value = 100 * probability
-    return float(f"{value:.1f}" if value >= 0.0995 else f"{value:.2g}")
+    return float(percent(probability).strip("<% "))
 
 
 class PositionSwitches(EditedRun):
@@ -83,20 +81,7 @@ class PositionSwitches(EditedRun):
 
     @job()
     def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
-        """Yield the mean surprise with each setting, and with single blocks off, by name."""
-        n_layers, bits = scene.run.model.config.n_layers, {}
-        # Every second layer of the middle third.
-        middle = range(2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2)
-        blocks = {f"FFN of layer {layer}": Edits(ffn={layer: 0}) for layer in middle}
-        blocks |= {f"attention of layer {layer}": Edits(attention={layer: 0}) for layer in middle}
-        for name, edits in ({"unchanged": Edits()} | SETTINGS | blocks).items():
-            try:
-                run = scene.run.model.trace(scene.run.tokens[:N_USED], edits)
-                bits[name] = experiments.mean_surprise(run)
-            except FloatingPointError:
-                bits[name] = np.nan
-            yield len(bits) / (1 + len(SETTINGS | blocks)), None
-        yield 1.0, bits
+        return surprise_with_each(scene.run, SETTINGS)
 
     @part(LinePlot, x_axis="", y_axis="surprise (bits per token)", bars=True, unit="bits")
     def surprise(self, scene: Scene) -> dict:
@@ -150,9 +135,8 @@ class PositionSwitches(EditedRun):
     @parts({"unchanged": "", "changed": ""}, TokenStrip, [])
     def strip(self, scene: Scene, name: str) -> dict:
         tokens, problem = scene.known("write").get(name, ([], ""))
-        caption = {"unchanged": "Written by the unchanged model", "changed": f"Written with {scene.setting}"}[
-            name
-        ]
+        by = f"with {scene.setting}" if name == "changed" else "by the unchanged model"
+        caption = f"Written {by}"
         return {
             "pieces": scene.run.model.tokenizer.pieces(tokens),
             "caption": f"{caption}: {problem}" if problem else caption,

@@ -15,7 +15,7 @@ from llmviz import ops, sampling
 from llmviz.sampling import STEPS, Filtered
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token, top
+from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, lines
 from llmviz.views.kit.state_fields import number, replace, several
@@ -141,7 +141,7 @@ class SamplerChain(View):
 
     @part(SamplerCards, caption="The sampler, card by card")
     def cards(self, scene: Scene) -> dict:
-        likeliest = top(scene.left[0].probs, N_SHAPE)
+        likeliest = ops.top(scene.left[0].probs, N_SHAPE)
         cards = {
             "order": [*scene.order],
             "on": [*scene.on],

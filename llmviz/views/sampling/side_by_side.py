@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 import ipywidgets
 
 from llmviz import experiments
-from llmviz.model import Model, Trace
-from llmviz.reuse import kept_with
+from llmviz.experiments.places import Place, Written, write_both
+from llmviz.experiments.writing import N_ANSWER, N_GREEDY
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.state_fields import fixed, number, seed, tick
 from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.written_text import (
-    Place,
-    WrittenText,
-    explain_place,
-    how_sure,
-    place,
-    written_text,
-)
-
-Written = tuple[tuple[Place, ...], tuple[Place, ...]]  # after each of two prompts
-
-
-def write_both(
-    model: Model,
-    prompts: Collection,
-    samplers: Collection[Sampler],
-    n: int,
-    *,
-    odds: Sampler | None = None,
-    **options,
-) -> Iterator[tuple[float, Written]]:
-    """Write n tokens after each prompt, in turn, none after an empty one; yield the share that is done, and the places.
-
-    odds: the sampler whose odds are shown for the rivals; None: the one that writes. options: see `write_on`.
-    """
-    texts = [
-        experiments.write_on(model, prompt, n, sampler, **options) if prompt else iter(())
-        for prompt, sampler in zip(prompts, samplers)
-    ]
-    written: Written = ((), ())
-    for i, steps in enumerate(zip_longest(*texts), start=1):
-        written = tuple(
-            (*places, place(model, step.logits, odds or sampler, step.token, n_rivals=6)) if step else places
-            for places, step, sampler in zip(written, steps, samplers)
-        )
-        yield i / n, written
-    yield 1.0, written
+from llmviz.views.sampling.written_text import WrittenText, explain_place, how_sure, written_text
 
 
 def most_written(default: int) -> Any:
@@ -102,7 +65,7 @@ class Writing(SideBySide):
 
     @dataclass(frozen=True)
     class State:
-        n: int = most_written(40)
+        n: int = most_written(N_GREEDY)
         seed: int = seed()
         left_temperature: float = number(0.0, "Temperature", 2.0, step=0.05)
         right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
@@ -131,13 +94,6 @@ class Writing(SideBySide):
         return how_sure(scene.prompts[side], scene.written[side])
 
 
-@kept_with()
-def greedy_repetition(run: Trace) -> float:
-    """Measure which share of a greedy continuation is in a run of tokens that the text had before, from 0 to 1."""
-    n = Writing.State().n
-    return experiments.write(run.model, run.tokens, n).repetition(n)
-
-
 class ChatEnd(SideBySide):
     """A question with and without the chat template: what is written, and the end token's probability at each place.
 
@@ -146,7 +102,7 @@ class ChatEnd(SideBySide):
 
     @dataclass(frozen=True)
     class State:
-        n: int = most_written(60)
+        n: int = most_written(N_ANSWER)
         past: bool = tick("Go on after the end token")
 
     def arrange(self) -> list[ipywidgets.Widget]:
@@ -155,7 +111,8 @@ class ChatEnd(SideBySide):
     @shared
     def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
         """Return the question in the template, the places of what the template adds, and why there is none."""
-        model, text = scene.run.model, question(scene.run)
+        model = scene.run.model
+        text = model.tokenizer.decode(scene.run.tokens)
         try:
             tokens, added = experiments.asked(model, text), experiments.added_by_template(model, text)
         except ValueError as error:  # a model of another kind
@@ -210,26 +167,3 @@ class ChatEnd(SideBySide):
             return f"{n}, {ends} of them end tokens."
         why = "the last one is the end token" if ends else "that's its limit, and no end token came"
         return f"The program stopped after {n}: {why}."
-
-
-AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
-
-
-@kept_with()
-def after_the_end(run: Trace) -> int:
-    """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
-
-    ValueError where the answer doesn't end in time.
-    """
-    model, n, greedy = run.model, ChatEnd.State().n, Sampler(temperature=0)
-    steps = experiments.write_on(model, experiments.asked(model, question(run)), n, greedy, past_end=True)
-    _, end, rest = model.tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
-    if not end:
-        raise ValueError(f"the answer doesn't end within {n} tokens")
-    roles = [f"<|im_start|>{role}" for role in ("assistant", "user")]
-    opened = [role for role in sorted(roles, key=rest.find) if role in rest]
-    return roles.index(opened[0]) if opened else len(roles)
-
-
-def question(run: Trace) -> str:
-    return run.model.tokenizer.decode(run.tokens)

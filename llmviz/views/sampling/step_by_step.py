@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmviz.experiments.places import Place, place_after
 from llmviz.views.kit.state_fields import has_changed, picked, replace, selection
 from llmviz.views.kit.turns import AT_ONCE, Turns, ids
 from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.written_text import (
-    Place,
-    WrittenText,
-    explain_place,
-    how_sure,
-    place_after,
-    written_text,
-)
+from llmviz.views.sampling.written_text import WrittenText, explain_place, how_sure, written_text
 
 FIRST_TURNS = 10  # after a new text, by themselves
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import sampling
-from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token
+from llmviz.views.kit.next_token_bars import at_temperature, bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import number, replace
 from llmviz.views.kit.view import Scene, View, explains, press, sentences, shared
@@ -57,9 +56,7 @@ class TemperatureExplorer(View):
 
     @bars_part("What comes next? The 15 likeliest tokens", n=15, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:
-        logits = scene.run.logits  # near temperature 0 many probabilities are 0: the order stays
-        before = None if scene.temperature == 1 else Sampler().probs(logits)
-        return {"probs": scene.probs, "before": before, "ranked_by": logits}
+        return at_temperature(scene.run.logits, scene.temperature)
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:

@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import traitlets
 
-from llmviz import ops, sampling
-from llmviz.experiments.writing import RUN, logits_after
-from llmviz.model import Model, Trace
-from llmviz.reuse import kept_with
-from llmviz.sampling import Sampler
+from llmviz.experiments.places import Place, repeats
+from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text
 from llmviz.views.kit.pieces import visible
 from llmviz.views.provenance import Explanation
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
-    """One place of a text that is being written: what is there, and what else could be."""
-
-    token: int | None  # None: still open
-    rivals: list[int]  # the likeliest tokens, and `token` in any case
-    own: np.ndarray  # their probabilities, as the model gives them
-    odds: np.ndarray  # and those with which they are drawn
-    sampler: Sampler  # what makes the odds
-    end: float  # the model's probability that the text ends here
-
-    @property
-    def picked(self) -> int:
-        """Return which of the rivals is there; −1 while the place is open."""
-        return -1 if self.token is None else self.rivals.index(self.token)
-
-    @property
-    def note(self) -> str:
-        """Say how likely the token was for the model, and how likely to be drawn where that differs."""
-        own, odds = percent(self.own[self.picked]), percent(self.odds[self.picked])
-        return f"the model’s own probability: {own}" + (f", drawn with: {odds}" if odds != own else "")
-
-
-def place(
-    model: Model, logits: np.ndarray, sampler: Sampler, token: int | None = None, *, n_rivals: int = 8
-) -> Place:
-    """Return a place from the model's logits [n_vocab] there."""
-    own, odds = ops.softmax(logits), sampler.probs(logits)
-    rivals = top(own, n_rivals).tolist()
-    if token is not None and token not in rivals:
-        rivals[-1] = token
-    return Place(token, rivals, own[rivals], odds[rivals], sampler, float(own[model.tokenizer.eos_token]))
-
-
-@kept_with(most=1_000)
-def place_after(trace: Trace, tokens: tuple[int, ...], temperature: float, token: int | None = None) -> Place:
-    """Return the place after a text and these tokens, and keep it with the run over the text."""
-    return place(trace.model, logits_after(trace, tokens), Sampler(temperature), token)
-
-
-def repeats(prompt: Sequence[int], written: Sequence[Place]) -> np.ndarray:
-    """Return which of the written tokens are in a repetition, of the prompt or of each other."""
-    again = sampling.repeated([*prompt, *(place.token for place in written)], run=RUN)
-    return np.asarray(again[len(prompt) :], bool)
+def note_of(place: Place) -> str:
+    """Say how likely the token was for the model, and how likely to be drawn where that differs."""
+    own, odds = percent(place.own[place.picked]), percent(place.odds[place.picked])
+    return f"the model’s own probability: {own}" + (f", drawn with: {odds}" if odds != own else "")
 
 
 def how_sure(prompt: Sequence[int], written: Sequence[Place]) -> str:
@@ -131,7 +87,7 @@ def written_text(model: Model, prompt: Sequence[int], places: Sequence[Place]) -
     """Return the traits of a `WrittenText`: a prompt, and the places after it; the last may be open."""
     written = [place for place in places if place.token is not None]
     again = repeats(prompt, written)
-    notes = [f"{place.note} · part of a repetition" if a else place.note for place, a in zip(written, again)]
+    notes = [note_of(place) + " · part of a repetition" * bool(a) for place, a in zip(written, again)]
     nothing = np.zeros(0)
     return {
         "n_prompt": len(prompt),

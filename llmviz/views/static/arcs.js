@@ -46,8 +46,13 @@ export function render({ model, el }) {
 
   const at = (from, to) => weights.data[from * weights.shape[1] + to];
   const current = () => model.get("selected") ?? -1;
+  const named = (i) => {
+    const pieces = model.get("pieces");
+    const repeated = pieces.indexOf(pieces[i]) !== pieces.lastIndexOf(pieces[i]);
+    return quoted(pieces[i]) + (repeated ? ` (${i})` : "");
+  };
   const sentence = ({ from, to, weight }) =>
-    `from ${quoted(model.get("pieces")[from])} to ${quoted(model.get("pieces")[to])} · attention weight ${percent(weight)}`;
+    `from ${named(from)} to ${named(to)} · attention weight ${percent(weight)}`;
   const tell = (arc = cursor) => {
     if (arc) return view.note(sentence(arc));
     const from = current();
@@ -58,7 +63,7 @@ export function render({ model, el }) {
       .filter((a) => a.from === from)
       .slice(0, 4);
     view.note(
-      `${quoted(model.get("pieces")[from])} attends to ${best.map((a) => `${quoted(model.get("pieces")[a.to])} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
+      `${named(from)} attends to ${best.map((a) => `${named(a.to)} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
     );
   };
   const select = (index) => {

@@ -237,10 +237,9 @@ function legendAt(data, moment, layout, theme) {
         `: ${share(data.restShares[layer])} of the attention goes to pale columns (attention sinks: they attract much of it)`,
       );
   }
-  if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))
-    say(h("b", {}, "nbsp"), ": a no-break space");
   if (scene === 6) say("tokens are in the order of the table, so the likeliest may be anywhere");
   if (moment.t < 7 || scene === 6) nodes.push(...markLegend([...data.pieces, data.drawn.piece]));
+  else if (scene === 4 || scene === 5) nodes.push(...markLegend(data.guesses.map(([piece]) => piece)));
   return nodes;
 }
 

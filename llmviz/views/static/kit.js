@@ -59,7 +59,7 @@ export const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; //
 
 /** "· space   ⏎ new line", for the marks that occur in these pieces. */
 export function markLegend(pieces) {
-  const found = new Set(pieces.join("").match(/\x01[^\x02]\x02/g) ?? []);
+  const found = new Set(pieces.join("").match(/\x01[^\x02]+\x02/g) ?? []);
   return Object.entries(KIT.marks)
     .filter(([mark]) => found.has(`\x01${mark}\x02`))
     .map(([mark, name]) => h("span", {}, h("b", { class: "lv-piece" }, mark), ` ${name}`));

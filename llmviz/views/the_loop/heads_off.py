@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from llmviz import experiments, ops
-from llmviz.model import Edits, Model, Trace
+from llmviz import ops
+from llmviz.experiments.ablation import N_SETS, each_head_off
+from llmviz.model import Model
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.next_token_bars import likeliest
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, job, part, sentences
-
-SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
 
 
 class HeadsOff(GuessFirst):
@@ -34,7 +32,6 @@ class HeadsOff(GuessFirst):
         cell: tuple[int, int] | None = selection("map")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
-        self.config = model.config
         self.high = model.config.n_layers * model.config.n_heads
         super().__init__(as_prompt(model, text), **state)
 
@@ -47,38 +44,13 @@ class HeadsOff(GuessFirst):
 
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and whether it changes.
-
-        With the last ones comes how often it changes without several of the heads that change nothing on their own: by
-        how many they are, whether it does for each set of them. The sets are random, and the last one has them all.
-        """
-        first, config = int(scene.run.logits.argmax()), self.config
-        left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
-        changes = np.zeros(left.shape, bool)
-        # The last first: runs share the layers before.
-        last_first = product(reversed(range(config.n_layers)), range(config.n_heads))
-        for done, (layer, head) in enumerate(last_first, start=1):
-            after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
-            changes[head, layer] = after is None or after[0] != first
-            if after is not None:
-                left[head, layer] = after[1]
-            yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
-        needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
-        n_others, together = left.size - len(needed), {}
-        for n in (*(n for n in SET_SIZES if n < n_others), n_others):
-            together[n] = []
-            for seed in range(N_SETS if n < n_others else 1):
-                heads = experiments.random_heads(left.T.shape, n, needed, seed)
-                after = experiments.likeliest_after(scene.run, Edits(head=dict.fromkeys(heads, 0.0)))
-                together[n].append(after is None or after[0] != first)
-                yield 0.99, None
-        yield 1.0, (left, changes, together)
+        return each_head_off(scene.run)
 
     # --- parts ---
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (left, changes, together), (piece, whole) = scene.outcome, _first(scene.run)
+        (left, changes, together), (piece, whole) = scene.outcome, likeliest(scene.run)
         n = changes.size - int(changes.sum())
         if n < 2 or not together:
             return []
@@ -99,21 +71,21 @@ class HeadsOff(GuessFirst):
         ]
 
     @part(
-        lambda view: HeatMap(
-            np.full((view.config.n_heads, view.config.n_layers), np.nan),
-            [f"head {head}" for head in range(view.config.n_heads)],
-            [str(layer) for layer in range(view.config.n_layers)],
-            kind="prob",
-            row_axis="",
-            col_axis="layer of the head that is switched off",
-            blank="not measured",
-            stage="attention",
-        )
+        HeatMap,
+        [[0.0]],
+        [""],
+        kind="prob",
+        row_axis="",
+        col_axis="layer of the head that is switched off",
+        blank="not measured",
     )
     def map(self, scene: Scene) -> dict:
-        (left, changes, _), (piece, whole) = scene.outcome, _first(scene.run)
+        (left, changes, _), (piece, whole) = scene.outcome, likeliest(scene.run)
+        n_heads, n_layers = left.shape
         return {
             "values": left,
+            "row_labels": [f"head {head}" for head in range(n_heads)],
+            "col_labels": range(n_layers),
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
             # The same from the first cell to the last: an unchanged probability is in the middle.
@@ -121,9 +93,3 @@ class HeadsOff(GuessFirst):
             "caption": f"Probability of {piece} with one head switched off (unchanged model: {whole}). "
             "≠: another token is likelier",
         }
-
-
-def _first(run: Trace) -> tuple[str, str]:
-    """Return the likeliest next token, quoted, and its probability."""
-    first = int(run.logits.argmax())
-    return quote(run.model.tokenizer.pieces([first])[0]), percent(ops.softmax(run.logits)[first])

@@ -10,32 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 import traitlets
 
-from llmviz.experiments.journey import Look, Prediction, Turn, full_colour, turn
-from llmviz.model import Model, Trace, load
-from llmviz.reuse import kept_with
-from llmviz.views.kit.numbers import percent
+from llmviz.experiments.journey import (
+    MOST_TURNS,
+    Look,
+    Prediction,
+    Turn,
+    full_colour,
+    later,
+    telling_layer,
+)
+from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.pieces import marked, quote, visible
 from llmviz.views.kit.state_fields import fixed, picked
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, part
-
-MOST_TURNS = 50
-
-# The one blank that has a name people know instead of a number.
-BLANK = "‹U+00A0›"
-
-
-def _marked(piece: str) -> str:
-    return marked(piece).replace(BLANK, "nbsp")
-
-
-def _visible(piece: str) -> str:
-    return visible(piece).replace(BLANK, "no-break space")
-
-
-def _quote(piece: str) -> str:
-    return quote(piece).replace(BLANK, "no-break space")
 
 
 def _bytes(array: np.ndarray, kind: type) -> dict:
@@ -52,7 +41,7 @@ def _shares(array: np.ndarray) -> dict:
 
 
 def _named(what: Look | Prediction) -> dict:
-    return {**vars(what), "piece": _marked(what.piece)}
+    return {**vars(what), "piece": marked(what.piece)}
 
 
 def for_page(turn: Turn) -> dict:
@@ -71,7 +60,7 @@ def for_page(turn: Turn) -> dict:
         **{name: getattr(turn, name).tolist() for name in as_lists},
         **{name: _bytes(getattr(turn, name), np.float32) for name in floats},
         "tokens": [turn.tokens[i] for i in turn.shown],
-        "pieces": [_marked(turn.pieces[i]) for i in turn.shown],
+        "pieces": [marked(turn.pieces[i]) for i in turn.shown],
         "n": len(turn.tokens),
         "streams": _signed(turn.streams, turn.scales[:, None, None]),
         "long": _bytes(turn.long, np.uint8),
@@ -83,7 +72,7 @@ def for_page(turn: Turn) -> dict:
         "strongest": [look and _named(look) for look in turn.strongest],
         "neurons": _bytes(turn.neurons, np.uint16),
         "pushes": _shares(turn.pushes / highest),
-        "guesses": [[_marked(piece), p] for piece, p in turn.depths],
+        "guesses": [[marked(piece), p] for piece, p in turn.depths],
         "final": _signed(turn.final, full_colour(turn.final)),
         "table": _signed(turn.table, full_colour(turn.table)),
         "likeliest": [_named(prediction) for prediction in turn.likeliest],
@@ -91,27 +80,6 @@ def for_page(turn: Turn) -> dict:
         "drawn": _named(turn.drawn),
         "telling": telling_layer(turn),
     }
-
-
-def telling_layer(turn: Turn) -> int:
-    """Return the layer in which the last token looks most strongly at one that is neither the first nor just before
-    it; -1 where it never does."""
-    last = len(turn.tokens) - 2
-    far = [look.weight if look and 0 < look.place < last else 0.0 for look in turn.strongest]
-    return int(np.argmax(far)) if max(far) > 0 else -1
-
-
-@kept_with(most=2 * MOST_TURNS)
-def later(trace: Trace, seed: int, written: int) -> Turn | None:
-    """Return the turn after so many tokens have been added to a text; None after the end."""
-    most = most_tokens(trace.model)
-    if not written:
-        return turn(trace, seed=seed, most=most)
-    before = later(trace, seed, written - 1)
-    if before is None or before.ends:
-        return None
-    run = trace.model.trace([*before.tokens, before.drawn.token], trace.edits)
-    return turn(run, seed=seed, written=written, most=most)
 
 
 def _sent(turn: Turn | None, _picture: Film) -> dict | None:
@@ -140,33 +108,30 @@ class Film(Picture):
         n = self.numbers
         if n is None:
             return ""
-        return f"A film of {_count(len(n.tokens))} on the way through {n.sizes['n_layers']} layers; its numbers follow."
+        n_tokens, n_layers = amount(len(n.tokens), "tokens"), n.sizes["n_layers"]
+        return f"A film of {n_tokens} on the way through {n_layers} layers; its numbers follow."
 
     def text(self) -> str:
         n = self.numbers
         if n is None:
             return "no journey yet"
-        pieces = ", ".join(f"{_visible(piece)} {token}" for piece, token in zip(n.pieces, n.tokens))
+        pieces = ", ".join(f"{visible(piece)} {token}" for piece, token in zip(n.pieces, n.tokens))
         head = ("layer", "likeliest next", "probability", "largest weight of the last token (*)")
         depths = (
-            (layer, _visible(piece), percent(p), _in_words(look))
+            (layer, visible(piece), percent(p), _in_words(look))
             for layer, ((piece, p), look) in enumerate(zip(n.depths, n.strongest))
         )
-        likeliest = lines((_visible(token.piece), percent(token.prob)) for token in n.likeliest)
+        likeliest = lines((visible(token.piece), percent(token.prob)) for token in n.likeliest)
         return (
-            f"{_count(len(n.tokens))}, each with its id:\n{pieces}\n\n{lines([head, *depths])}\n(*) not counting "
-            "itself and attention sinks, whose columns are far longer than the others\n\n"
+            f"{amount(len(n.tokens), 'tokens')}, each with its id:\n{pieces}\n\n{lines([head, *depths])}\n"
+            "(*) not counting itself and attention sinks, whose columns are far longer than the others\n\n"
             f"likeliest next tokens:\n{likeliest}\nall others: {percent(n.others)}\n\n"
-            f"the random number {n.random:.4f} (seed {n.seed}) picks {_quote(n.drawn.piece)}, {percent(n.drawn.prob)}"
+            f"the random number {n.random:.4f} (seed {n.seed}) picks {quote(n.drawn.piece)}, {percent(n.drawn.prob)}"
         )
 
 
 class Journey(View):
-    """The film of a text's way through the model, turn after turn.
-
-    text: a text, a `Trace`, or any view with a `trace` (such as `Prompt`), which it then follows. `model` is asked for
-    only where `text` is a text.
-    """
+    """The film of a text's way through the model, turn after turn."""
 
     stage = "sampling"
     copies_as_code = False
@@ -182,18 +147,17 @@ class Journey(View):
             on_page=lambda _: range(5),
         )
 
-    def __init__(self, text: str | Trace | traitlets.HasTraits, *, model: Model | None = None, **state):
-        super().__init__((model or load()).trace(text) if isinstance(text, str) else text, **state)
-
     @part(Film)
     def film(self, scene: Scene) -> dict:
-        following = later(scene.run, scene.seed, scene.turn) if scene.turn else None
-        return {"numbers": later(scene.run, scene.seed, 0), "next_numbers": following, "turn": scene.turn}
+        first, following = (
+            later(scene.run, scene.seed, written, most_tokens(scene.run.model)) for written in (0, scene.turn)
+        )
+        return {
+            "numbers": first,
+            "next_numbers": following if scene.turn else None,
+            "turn": scene.turn,
+        }
 
 
 def _in_words(look: Look | None) -> str:
-    return "none" if look is None else f"{_quote(look.piece)}, head {look.head}, {percent(look.weight)}"
-
-
-def _count(n: int) -> str:
-    return "1 token" if n == 1 else f"{n:,} tokens"
+    return "none" if look is None else f"{quote(look.piece)}, head {look.head}, {percent(look.weight)}"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ipywidgets
 import traitlets
 
 from llmviz.experiments import logits_after
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import row
-from llmviz.views.kit.next_token_bars import bars_part, chosen_token
+from llmviz.views.kit.next_token_bars import at_temperature, bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, as_prompt
@@ -29,6 +27,10 @@ class LoopExplorer(Turns):
     """
 
     trace = traitlets.Instance(Trace)
+    arrangement = (
+        ("temperature", ("pick", "write", "stop", "start_again"), "seed"),
+        *("message", "strip", "bars"),
+    )
 
     @dataclass(frozen=True)
     class State(Turns.State):
@@ -36,15 +38,6 @@ class LoopExplorer(Turns):
 
     def __init__(self, model: Model, text: str | Prompt, **state):
         super().__init__(as_prompt(model, text, live=True), **state)
-
-    def arrange(self) -> list[ipywidgets.Widget]:
-        c, p = self.controls, self.parts
-        p["message"].layout.min_height = "26px"
-        buttons = row(*(p[name] for name in ("pick", "write", "stop", "start_again")), gap=0)
-        return [
-            row(c["temperature"], buttons, c["seed"]),
-            *(p[name] for name in ("message", "strip", "bars")),
-        ]
 
     # --- events ---
 
@@ -83,13 +76,7 @@ class LoopExplorer(Turns):
 
     @bars_part("Next-token probabilities: the 20 likeliest tokens", n=20, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:
-        logits = scene.as_it_stands.logits
-        return {
-            "probs": Sampler(temperature=scene.temperature).probs(logits),
-            "before": None if scene.temperature == 1 else Sampler().probs(logits),
-            # At a temperature near 0 most of the twenty have no probability left to be ranked by.
-            "ranked_by": logits,
-        }
+        return at_temperature(scene.as_it_stands.logits, scene.temperature)
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> provenance.Explanation:

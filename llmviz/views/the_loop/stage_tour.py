@@ -65,10 +65,7 @@ class StageTour(View):
 
     @shared
     def sharpest(self, scene: Scene) -> tuple[int, int]:
-        """Return layer and head of the last token's largest weight on another token than itself and the first."""
-        weights = experiments.attention_from(scene.run, -1)[:, :, 1:-1]
-        layer, head, *_ = np.unravel_index(weights.argmax(), weights.shape) if weights.size else (0, 0)
-        return int(layer), int(head)
+        return experiments.sharpest_head(scene.run)
 
     @part(
         lambda view: PipelineMap(

@@ -10,21 +10,20 @@ from itertools import combinations, product
 import ipywidgets
 import traitlets
 
-from llmviz import ops
-from llmviz.experiments import likeliest_after, probability_moved, write_edited
+from llmviz.experiments import probability_moved, write_edited
+from llmviz.experiments.probabilities import OUTCOMES, outcome
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.edited_run import EditedRun, stopped
-from llmviz.views.kit.next_token_bars import chosen_token
+from llmviz.views.kit.guess_first import GuessFirst
+from llmviz.views.kit.next_token_bars import chosen_token, likeliest
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Asked, GuessCard
-from llmviz.views.kit.state_fields import choice, picked, replace, several
+from llmviz.views.kit.state_fields import choice, replace, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
+from llmviz.views.kit.view import Scene, View, explains, job, on, part, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.the_loop import TEXTS
 
@@ -33,14 +32,6 @@ NO_EXPERIMENT = "Choose an experiment …"
 
 # The knobs of `Edits` that hold in every layer: a name for people, and what the part is for.
 PARTS = TEXTS["parts"]
-
-# What can happen to the likeliest token; the experiments' answers are computed.
-OUTCOMES = (
-    "It stays the likeliest and keeps at least half of its probability",
-    "It stays the likeliest but loses more than half of its probability",
-    "Another token becomes the likeliest",
-    "The numbers grow too large to compute with, so there is no next token",
-)
 
 Cell = tuple[int, int]  # row and layer of the grid
 
@@ -98,17 +89,6 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
     }
 
 
-def outcome(run: Trace, edits: Edits) -> int:
-    """Say what happens to the likeliest token with these edits, as an index of `OUTCOMES`."""
-    after = likeliest_after(run, edits)
-    if after is None:
-        return 3
-    first, p = after
-    if first != int(run.logits.argmax()):
-        return 2
-    return 0 if p >= ops.softmax(run.logits).max() / 2 else 1
-
-
 def explanation(run: Trace, off: SwitchedOff) -> str:
     """Say what the part of an experiment is for; of an FFN, how much probability it moves, and how much the first."""
     if off.parts:
@@ -154,24 +134,24 @@ class Switches(Picture):
         return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
 
 
-class Switchboard(EditedRun):
+class Switchboard(EditedRun, GuessFirst):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
     What is written takes always the likeliest token, so the only difference is what was switched off. text: what
-    is in the box at first, or a page's own `Prompt`.
+    is in the box at first, or a page's own `Prompt`. An experiment asks for a guess before it moves the switches.
     """
 
+    stage, options = "attention", OUTCOMES
+    at_once = ("switches", "message", "bars", "before", "after")
+    needs = View.needs  # What is written does not wait for a guess.
+
     @dataclass(frozen=True)
-    class State:
+    class State(GuessFirst.State):
         off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
         off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
         experiment: str = choice(
             NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(500px, 98%)"
         )
-        guess: float | None = picked(
-            None, lambda i, _: i is None or i in range(len(OUTCOMES)), "an outcome", of=("card", "guess")
-        )
-        committed: bool = picked(False, lambda value, _: isinstance(value, bool), "True or False")
         chosen: int | None = chosen_token("bars")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
@@ -184,7 +164,8 @@ class Switchboard(EditedRun):
         p["message"].layout.min_height = "26px"
         strips = ipywidgets.VBox([p["before"], p["after"], self.progress])
         above = row(self.controls["experiment"], p["everything_on"])
-        return [above, p["card"], p["message"], p["switches"], row(wide(p["bars"], 420), wide(strips, 420))]
+        below = row(wide(p["bars"], 420), wide(strips, 420))
+        return [above, *(p[name] for name in ("card", "refusal", "message", "switches")), below]
 
     def slices(self) -> Iterator[State]:
         """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
@@ -211,6 +192,7 @@ class Switchboard(EditedRun):
 
     def put_right(self, before: State, state: State) -> State:
         """Switch everything on where an answered card is opened again, so that nothing below gives its answer away."""
+        state = super().put_right(before, state)
         return self.everything_on(state) if before.committed and not state.committed else state
 
     def fitted(self, state: State) -> State:
@@ -224,27 +206,31 @@ class Switchboard(EditedRun):
 
     @on("card", "committed")
     def commit(self, state: State, committed: bool) -> State:
-        if not committed or state.experiment == NO_EXPERIMENT:
+        off = self.experiments.get(state.experiment)
+        if not (committed and off):
             return replace(state, committed=False)
-        off = self.experiments[state.experiment]
         return replace(state, committed=True, off_parts=off.parts, off_cells=off.cells)
 
-    @part(lambda _: GuessCard(stage="attention"))
-    def card(self, scene: Scene) -> dict:
+    def question(self, scene: Scene) -> str:
         if scene.experiment == NO_EXPERIMENT:
-            return {"hidden": True}
-        run, off = scene.run, self.experiments[scene.experiment]
-        first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
-        whole = (
-            f"The unchanged model's likeliest token is {first} ({percent(ops.softmax(run.logits).max())})."
-        )
-        asked = Asked(f"{scene.experiment}. {whole} What happens to {first}?", OUTCOMES)
-        if not scene.committed:
-            return asked.card(scene.guess, False, None)
-        explain = ""
+            return ""
+        first, whole = likeliest(scene.run)
+        unchanged = f"The unchanged model's likeliest token is {first} ({whole})."
+        return f"{scene.experiment}. {unchanged} What happens to {first}?"
+
+    @shared
+    def is_known(self, scene: Scene) -> bool:
+        return scene.committed and scene.experiment != NO_EXPERIMENT
+
+    def answer(self, scene: Scene) -> int:
+        return outcome(scene.run, self.experiments[scene.experiment].edits)
+
+    def explanation(self, scene: Scene) -> str:
+        if not scene.is_known:
+            return ""
         with contextlib.suppress(FloatingPointError):
-            explain = explanation(run, off)
-        return asked.card(scene.guess, True, outcome(run, off.edits), explain)
+            return explanation(scene.run, self.experiments[scene.experiment])
+        return ""
 
     # --- the model as it is switched ---
 
@@ -291,6 +277,7 @@ class Switchboard(EditedRun):
         },
         TokenStrip,
         [],
+        stage="tokenization",
     )
     def strip(self, scene: Scene, when: str) -> dict:
         tokens, _ = scene.result(f"write_{when}") or ([], "")

@@ -1,5 +1,7 @@
 """Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and what is counted of them."""
+# ruff: noqa: F401  What is imported here is what the package offers.
 
+from llmviz.experiments.words import longest_word
 from llmviz.views.tokenization.counts import (
     CountBars,
     about_capitals,
@@ -18,28 +20,4 @@ from llmviz.views.tokenization.merges import (
     most_frequent_pair,
 )
 from llmviz.views.tokenization.text_tokens import ChatExplorer, TextTokens, TokensPrompt, about_pieces
-from llmviz.views.tokenization.typed_text import longest_word, named, shown
-
-__all__ = [
-    "ChatExplorer",
-    "CountBars",
-    "LanguageExplorer",
-    "LettersExplorer",
-    "MergeExplorer",
-    "TextTokens",
-    "TokensPrompt",
-    "TrainingExplorer",
-    "about_capitals",
-    "about_first_merge",
-    "about_frequent_pairs",
-    "about_languages",
-    "about_pieces",
-    "capitals",
-    "capitals_question",
-    "first_merged",
-    "longest_word",
-    "most_frequent_pair",
-    "named",
-    "shown",
-    "spellings",
-]
+from llmviz.views.tokenization.typed_text import named, shown

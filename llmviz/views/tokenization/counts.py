@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import traitlets
 
+from llmviz.experiments.words import TokenizedText, longest_word
 from llmviz.model import Trace
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Labels, OfRows, lines
 from llmviz.views.kit.pieces import visible, visible_label
-from llmviz.views.tokenization.typed_text import TokenizedText, longest_word, many, named, shown
+from llmviz.views.tokenization.typed_text import named, shown
 
 
 class CountBars(OfRows):
@@ -27,9 +27,6 @@ class CountBars(OfRows):
     high = traitlets.Int(None, allow_none=True).tag(sync=True)
     before_label = traitlets.Unicode("before").tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
-
-    def __init__(self, labels: Sequence[str], counts: Sequence[int], *, notes: Sequence[str] = (), **traits):
-        super().__init__(labels=labels, counts=[int(n) for n in counts], notes=list(notes), **traits)
 
     def text(self) -> str:
         rows = []
@@ -58,7 +55,7 @@ def about_capitals(trace: TokenizedText | Trace) -> str:
         none = "This script has no capitals. " if any(map(str.isalpha, word)) else ""
         return f"{none}A missing space changes some or all of the ids."
     n = len(trace.model.tokenizer.encode(word.lower()))
-    small = f"In small letters, it takes {many(n, 'token')}."
+    small = f"In small letters, it takes {amount(n, 'tokens')}."
     return f"{small} A capital changes some or all of the ids, and so does a missing space."
 
 
@@ -72,8 +69,8 @@ def spellings(trace: TokenizedText | Trace) -> CountBars:
         cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
         notes.append(", ".join(cut[:3]) + (" …" if len(cut) > 3 else ""))
     return CountBars(
-        list(cuts),
-        [len(tokens) for tokens in cuts.values()],
+        labels=cuts,
+        counts=[len(tokens) for tokens in cuts.values()],
         notes=notes,
         caption="Number of tokens for each spelling, then the first three with their ids",
     )

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmviz import tokenization
+from llmviz.experiments.words import published
 from llmviz.tokenization import Tokenizer
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, part, parts, shared
 from llmviz.views.tokenization.counts import CountBars
-from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, many, typed
+from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, typed
 
 THIS_MODEL = "this model"
 PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k_base"}
 
 
-@functools.cache
-def published(name: str) -> Tokenizer:
-    """Return a published vocabulary, read once."""
-    return tokenization.published_tokenizer(PUBLISHED[name])
-
-
 def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
     """Return a published vocabulary, or the model's own."""
-    return own if name == THIS_MODEL else published(name)
+    return own if name == THIS_MODEL else published(PUBLISHED[name])
 
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
@@ -34,7 +28,7 @@ def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
     counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
     most, first = max(counts, key=counts.__getitem__), next(iter(counts))
     compared = " ".join(
-        f"In {language}, {many(n_bytes - n, 'merge')} turned {n_bytes} bytes into {many(n, 'token')}."
+        f"In {language}, {amount(n_bytes - n, 'merges')} turned {n_bytes} bytes into {amount(n, 'tokens')}."
         for language in dict.fromkeys((most, first))
         for n, n_bytes in [counts[language]]
     )
@@ -74,7 +68,7 @@ class LanguageExplorer(View):
         row = selected(scene.row, len(scene.texts))
         return len(scene.texts) - 1 if row is None else row
 
-    @part(CountBars, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
+    @part(CountBars, before_label=f"in the vocabulary of {THIS_MODEL}")
     def counts(self, scene: Scene) -> dict:
         texts, name = scene.texts, scene.vocabulary
         n, before = (
@@ -98,7 +92,7 @@ class LanguageExplorer(View):
         language, text = [*scene.texts.items()][scene.row_shown]
         tokenizer = vocabulary(name, scene.run)
         tokens, left_out = encoded(text, tokenizer)
-        size = f"{many(len(text), 'character')}, {many(len(text.encode(errors='replace')), 'byte')}"
+        size = f"{amount(len(text), 'characters')}, {amount(len(text.encode(errors='replace')), 'bytes')}"
         return chips(
-            tokens, tokenizer, f"{language}, {name}: {many(len(tokens), 'token')} ({size}).", left_out
+            tokens, tokenizer, f"{language}, {name}: {amount(len(tokens), 'tokens')} ({size}).", left_out
         )

@@ -10,7 +10,7 @@ from itertools import product
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
 from llmviz.experiments import letters
-from llmviz.experiments.letters import LIST_LENGTH, Answer, Tally, commonest_letter
+from llmviz.experiments.letters import LIST_LENGTH, Tally, commonest_letter
 from llmviz.model import Model
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.numbers import percent
@@ -92,15 +92,7 @@ class LettersExplorer(GuessFirst):
 
     @job()
     def ask_words(self, scene: Scene) -> Iterator[tuple[float, dict[int, Tally] | None]]:
-        """Yield what came out of each kind of question in the end."""
-        asked: dict[int, list[Answer]] = {kind: [] for kind in self.kinds}
-        for i, word in enumerate(WORDS, start=1):
-            for kind, answers in asked.items():
-                answers.append(letters.ask(self.run, word, kind, example=EXAMPLES[0]))
-            done = (
-                {kind: letters.tally(answers) for kind, answers in asked.items()} if i == len(WORDS) else None
-            )
-            yield i / len(WORDS), done
+        return letters.ask_each(self.run, WORDS, self.kinds, example=EXAMPLES[0])
 
     @shared
     def own_word(self, scene: Scene) -> str:
@@ -125,7 +117,7 @@ class LettersExplorer(GuessFirst):
     def hide_example(self, scene: Scene) -> dict:
         return {"hidden": not scene.is_known}
 
-    @part(CountBars, [], [], before_label="the best score from one constant answer")
+    @part(CountBars, before_label="the best score from one constant answer")
     def bars(self, scene: Scene) -> dict:
         tallies = [scene.outcome[kind] for kind in self.kinds]
         return {

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import traitlets
 
 from llmviz import tokenization
+from llmviz.experiments.words import TokenizedText, longest_word, text_of, words_of
 from llmviz.model import Trace
 from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
 from llmviz.views.kit import controls
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Pieces
 from llmviz.views.kit.pieces import isolated, marked, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
-from llmviz.views.tokenization.typed_text import (
-    MAX_READ,
-    TokenizedText,
-    drawable,
-    longest_word,
-    many,
-    start_of,
-    text_of,
-    typed,
-    words_of,
-)
+from llmviz.views.tokenization.typed_text import MAX_READ, drawable, start_of, typed
 
 N_PAIRS = 12  # options of a question
 N_MERGES = 60  # of a training
@@ -104,7 +95,7 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
 def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
     """Say what has happened in a step, and what comes next."""
     if step.pair is None:
-        before = f"Start: {many(len(step.parts), 'byte')}."
+        before = f"Start: {amount(len(step.parts), 'bytes')}."
     else:
         left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
         before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
@@ -114,7 +105,7 @@ def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
         return f"{before} Next: id {lowest}{others}."
     if len(step.parts) == 1:
         return f"{before} Only one piece is left: 1 token."
-    return f"{before} No two neighbours form a token, so this is {many(len(step.parts), 'token')}."
+    return f"{before} No two neighbours form a token, so this is {amount(len(step.parts), 'tokens')}."
 
 
 def _words(view: View) -> list[str]:
@@ -214,7 +205,7 @@ def trained(text: str) -> dict:
     drawn, tokens = start_of(read.decode(), MAX_TRAINED_DRAWN), [b"".join(merge.pair) for merge in learned]
     return {
         "bytes": list(drawn.encode()),
-        "merged_at": merged_at(drawn, learned),
+        "merged_at": tokenization.merged_at(drawn, learned),
         "labels": {
             _key(piece): marked(readable(piece))
             for piece in [*(bytes([byte]) for byte in sorted({*read})), *tokens]
@@ -232,35 +223,16 @@ def _key(piece: bytes) -> str:
     return ",".join(map(str, piece))
 
 
-def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
-    """Return for each byte but the last the number of the merge that joins it to the next one; 0 if none does."""
-
-    def borders(parts: Sequence[bytes]) -> set[int]:
-        return {*accumulate(map(len, parts[:-1]))}
-
-    @functools.cache
-    def inside(word: str) -> list[int]:
-        parts = [bytes([byte]) for byte in word.encode()]
-        result = [0] * (len(parts) - 1)
-        for number, merge in enumerate(learned, 1):
-            before, parts = parts, tokenization.merge_pair(parts, merge.pair)
-            for border in borders(before) - borders(parts):
-                result[border - 1] = number
-        return result
-
-    return [number for word in tokenization.split_words(text) for number in (*inside(word), 0)][:-1]
-
-
 def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
     if not n_bytes:
         return ["Type or paste a text to learn from."]
-    size = f"Before training: {many(n_start, 'different byte')}; the text is {many(n_bytes, 'token')} long."
+    size = f"Before training: {amount(n_start, 'different bytes')}; the text is {amount(n_bytes, 'tokens')} long."
     sentences = [size if learned else f"{size} No pair occurs twice, so there's nothing to learn."]
     for number, merge in enumerate(learned, 1):
         left, right = (isolated(readable(piece)) for piece in merge.pair)
         sentences.append(
             f"Merge {number} of {len(learned)}: {left} + {right} occurred {merge.count:,} times. "
-            f"Vocabulary: {n_start + number:,}. Text: {many(merge.n_parts, 'token')}."
+            f"Vocabulary: {n_start + number:,}. Text: {amount(merge.n_parts, 'tokens')}."
         )
     return sentences
 

@@ -8,24 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmviz.experiments.words import A_WORD, spaces_before
+from llmviz.experiments.words import A_WORD, TokenizedText, spaces_before, text_of
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, part
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import (
-    TokenizedText,
-    chips,
-    joined,
-    many,
-    text_of,
-    typed,
-    writable,
-)
+from llmviz.views.tokenization.typed_text import chips, typed, writable
 
 
 class TokensPrompt(Prompt):
@@ -52,8 +45,8 @@ class TextTokens(View):
     @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
         tokens, text = scene.run.tokens, text_of(scene.run)
-        size = f"{many(len(text), 'character')} ({many(len(text.encode()), 'byte')})"
-        return chips(tokens, scene.run.model.tokenizer, f"{many(len(tokens), 'token')} for {size}.")
+        size = f"{amount(len(text), 'characters')} ({amount(len(text.encode()), 'bytes')})"
+        return chips(tokens, scene.run.model.tokenizer, f"{amount(len(tokens), 'tokens')} for {size}.")
 
     @explains("strip")
     def why(self, scene: Scene, position: int) -> Explanation:
@@ -77,7 +70,7 @@ def about_pieces(trace: TokenizedText | Trace) -> str:
     bytes_ = (
         f"{in_bytes[0]} is one of a character's bytes. A token can hold several bytes." if in_bytes else ""
     )
-    return joined(spaces if before else "", bytes_)
+    return f"{spaces if before else ''} {bytes_}".strip()
 
 
 class ChatExplorer(View):
@@ -102,7 +95,7 @@ class ChatExplorer(View):
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         tokens, special = tokenizer.encode_chat(messages), {*tokenizer.special_tokens.values()}
         highlight = [position for position, token in enumerate(tokens) if token in special]
-        size = f"{many(len(tokens), 'token')}; {len(highlight)} are special tokens."
+        size = f"{amount(len(tokens), 'tokens')}; {len(highlight)} are special tokens."
         return {**chips(tokens, tokenizer, size, without or left_out), "highlight": highlight}
 
     @explains("strip")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import ipywidgets
 
 from llmviz import tokenization
-from llmviz.experiments.words import WORD
-from llmviz.model import Model, Trace
+from llmviz.experiments.words import TokenizedText, longest_word
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit import state_fields
 from llmviz.views.kit.pieces import visible
@@ -19,47 +18,9 @@ MAX_READ = 20_000  # characters of a text that is counted, or learned from
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 
 
-@dataclass(frozen=True, eq=False)
-class TokenizedText:
-    """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
-
-    model: Model
-    tokens: list[int]
-
-    @property
-    def pieces(self) -> list[str]:
-        """The text of each token."""
-        return self.model.tokenizer.pieces(self.tokens)
-
-
-def many(n: int, thing: str) -> str:
-    """Return "1 token", "1,234 tokens"."""
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
-
-
-def joined(*sentences: str) -> str:
-    """Join those sentences that say something."""
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
 def start_of(text: str, n_bytes: int) -> str:
     """Return the longest start of a text that has at most `n_bytes` bytes and ends with a whole character."""
     return text.encode()[:n_bytes].decode(errors="ignore")
-
-
-def words_of(text: str) -> list[str]:
-    """Return the different words of a text, each with the space before it; without words, what is between spaces."""
-    return list(dict.fromkeys(tokenization.split_words(text, f" ?{WORD}") or text.split() or [text]))
-
-
-def text_of(trace: TokenizedText | Trace) -> str:
-    """Return the text of a run's tokens."""
-    return trace.model.tokenizer.decode(trace.tokens)
-
-
-def longest_word(trace: TokenizedText | Trace) -> str:
-    """Return the first of the longest `words_of` a text, with the space before it."""
-    return max(words_of(text_of(trace)), key=lambda word: len(word.strip()))
 
 
 def named(trace: TokenizedText | Trace) -> str:
@@ -93,7 +54,7 @@ def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
 def chips(tokens: list[int], tokenizer: Tokenizer, *caption: str) -> dict:
     """Return the traits of a `TokenStrip` of these tokens; its caption is those sentences that say something."""
     pieces = tokenizer.pieces(tokens)
-    return {"pieces": pieces, "ids": tokens, "caption": joined(*caption), "own_colors": True}
+    return {"pieces": pieces, "ids": tokens, "caption": " ".join(filter(None, caption)), "own_colors": True}
 
 
 def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
@@ -101,7 +62,7 @@ def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
     rest, left_out = writable(text, tokenizer)
     drawn = start_of(rest, MAX_BYTES_DRAWN)
     cut = f"Only the first {len(drawn)} of {len(rest):,} characters are drawn." if drawn != rest else ""
-    return drawn, joined(left_out, cut)
+    return drawn, f"{left_out} {cut}".strip()
 
 
 def typed(label: str, *, rows: int = 1) -> Any:
