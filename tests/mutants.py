@@ -109,7 +109,7 @@ MUTANTS = {
     "a page starts somewhere": (
         VIEW,
         "(self.state, *self.slices())",
-        "self.slices()",
+        "[*self.slices()][::-1]",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (

@@ -1191,10 +1191,12 @@ def test_a_circle_gains_by_the_turns_before_the_last(tiny_model):
     def prob(token, *before):
         return ops.softmax(tiny_model.trace((3, 4, *before)).logits)[token]
 
-    before = (10, *turn, *turn)
-    # Those that end a run of four in the last turn.
-    gains = [prob(turn[i], *before, *turn[:i]) - prob(turn[i], *turn[:i]) for i in (3, 4)]
-    assert experiments.gain_from_copies(tiny_model, written) == pytest.approx(np.mean(gains), abs=1e-6)
+    for instead, before in ((None, (10, *turn, *turn)), ((20, 21, 22), (20, 21, 22))):
+        gains = [  # of the tokens that end a run of four in the last turn
+            prob(turn[i], *before, *turn[:i]) - prob(turn[i], *turn[:i]) for i in (3, 4)
+        ]
+        found = experiments.gain_from_copies(tiny_model, written, instead)
+        assert found == pytest.approx(np.mean(gains), abs=1e-6)
 
 
 def test_a_message_is_found_where_it_begins(tiny_model, monkeypatch):

@@ -17,7 +17,7 @@ from llmviz.claims.cases import (
     UNSEEN_QUESTIONS,
     UNSEEN_TEXTS,
 )
-from llmviz.claims.claim import YES, Bounds, Claim, Range, above, below, remembered, section
+from llmviz.claims.claim import YES, Bounds, Claim, Range, above, below, following, remembered, section
 from llmviz.claims.the_loop import probability_outside
 from llmviz.experiments import answers
 from llmviz.experiments.answers import CAPITALS, SUMS, is_right
@@ -87,6 +87,12 @@ def mean_repetition(model: Model, case: tuple[float, dict[str, tuple]], *, greed
 whole_answer = remembered(lambda model, question: experiments.answer(model, question, 300))
 
 
+def copies_gain(model: Model, texts: tuple[str, str], *, replaced: bool = False) -> float:
+    """Measure in percentage points what its earlier turns, or the other text, add to the last turn of a circle."""
+    written, other = continuation(model, texts[0], 0, 1), model.tokens_of(texts[1])
+    return 100 * experiments.gain_from_copies(model, written, other if replaced else None)
+
+
 def n_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
     """Count the tokens from the first end token to a message of this role, 99 if there is none; NaN without an end."""
     whole = whole_answer(model, question) if template else experiments.write(model, question, 1)
@@ -98,6 +104,11 @@ def n_to_message(model: Model, question: str, *, role: str, template: bool) -> f
 
 def runs(texts: dict[str, str], *seeds: int) -> dict[str, tuple[str, int]]:
     return {f"{name}, seed {seed}": (texts[name], seed) for name, seed in product(texts, seeds)}
+
+
+def before_others(texts: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return each text with the next one."""
+    return {names[0]: tuple(texts[name] for name in names) for names in following(texts).values()}
 
 
 UNSEEN_RUNS = runs(UNSEEN_TEXTS, 1)
@@ -253,9 +264,21 @@ CLAIMS = (
         copies_add=on_texts(
             "A repetition usually feeds itself: after its earlier turns, its tokens are likelier.",
             "Write 80 tokens greedily. Read the last repetition where it is, and straight after the text.",
-            lambda model, text: 100 * experiments.gain_from_copies(model, continuation(model, text, 0, 1)),
-            Bounds(supports=above(10), count=15, of=17, at={SAME: below(0)}),
-            unseen_bounds=Bounds(supports=above(10), count=30, of=31),
+            copies_gain,
+            Bounds(
+                supports=above(10),
+                count=15,
+                of=17,
+                at={SAME: below(0)},
+                above_control=15,
+                control=Bounds(of=17, median=below(5)),
+            ),
+            control=("another text in place of the earlier turns", partial(copies_gain, replaced=True)),
+            cases=before_others(TWENTY),
+            unseen=before_others(UNSEEN_TEXTS),
+            unseen_bounds=Bounds(
+                supports=above(10), count=30, of=31, above_control=28, control=Bounds(of=31, median=below(5))
+            ),
             unit="percentage points",
         ),
     ),

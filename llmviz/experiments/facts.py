@@ -228,7 +228,7 @@ def change_heads(
     """
     z = head_outputs(pair.twin)
     draws = [random_heads(z.shape[:2], len(sets[0]), sets[0], seed) for seed in range(n_draws)]
-    rows = [*([heads] for heads in sets), draws]
+    rows: list[Sequence[Sequence[tuple[int, int]]]] = [*([heads] for heads in sets), draws]
     values = np.full((1 + len(rows), 2), pair.answer_probs()[1])
     for i, runs in enumerate(rows, 1):
         for way, given in enumerate((0 * z, z)):

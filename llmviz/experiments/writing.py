@@ -99,12 +99,12 @@ def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
     return int(write(trace.model, trace.tokens, n, temperature=1, seed=seed).likeliest.sum())
 
 
-def gain_from_copies(model: Model, written: Written) -> float:
+def gain_from_copies(model: Model, written: Written, instead: Sequence[int] | None = None) -> float:
     """Measure how much likelier a text that runs in circles is for its earlier turns: the mean gain in probability.
 
     The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
     the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a
-    circle.
+    circle. instead: tokens that are read in the place of the earlier turns.
     """
     tokens = list(written.tokens)
     latest: dict[tuple[int, ...], int] = {}
@@ -120,12 +120,13 @@ def gain_from_copies(model: Model, written: Written) -> float:
     start = last + 1 - max(back[last], RUN)
     places = [i for i in back if start + RUN - 1 <= i <= last]
 
-    def probs(first: int) -> np.ndarray:
-        """Read the probabilities of the tokens at `places`, with what is written from `first` on after the prompt."""
-        logits = model.trace([*written.prompt, *tokens[first : last + 1]]).all_logits()
-        return np.array([ops.softmax(logits[len(written.prompt) + i - first - 1])[tokens[i]] for i in places])
+    def probs(before: Sequence[int]) -> np.ndarray:
+        """Read the probabilities of the tokens at `places`, with these between the prompt and the last turn."""
+        text = [*written.prompt, *before, *tokens[start : last + 1]]
+        logits, turn = model.trace(text).all_logits(), len(written.prompt) + len(before)
+        return np.array([ops.softmax(logits[turn + i - start - 1])[tokens[i]] for i in places])
 
-    return float((probs(0) - probs(start)).mean())
+    return float((probs(tokens[:start] if instead is None else instead) - probs(())).mean())
 
 
 # --- in a chat --------------------------------------------------------------------------------------------------------
