@@ -5,7 +5,7 @@
     trace = model.trace("The cat that I saw yesterday was sleeping")
     trace.blocks[13].attention.pattern[8]        # [from, to]
 
-Axes        seq: a token's place, as the one that looks ("from") · kv_seq: as the one looked at ("to")
+Axes        seq: the position of a token that attends ("from") · kv_seq: of one that it attends to ("to")
             d_model: width of the residual stream · n_heads, n_kv_heads, d_head · d_ff: neurons · n_vocab · n_layers
 
 Arrays      tokens [seq] · resid_pre, resid_mid, resid_post [seq d_model]
@@ -16,8 +16,8 @@ Arrays      tokens [seq] · resid_pre, resid_mid, resid_post [seq d_model]
             W_O [n_heads d_head d_model] · W_gate, W_up [d_model d_ff] · W_down [d_ff d_model]
             W_U [d_model n_vocab]
 
-One module a stage: tokenization, embeddings, position, attention, ffn, sampling; `model` composes them, with `edits`
-to reach inside a run and `reuse` to compute nothing twice; `experiments` measures; `views` draws.
+Each stage has a module: tokenization, embeddings, position, attention, ffn, sampling. `model` composes them, with
+`edits` to reach inside a run and `reuse` to compute nothing twice. `experiments` measures, and `views` draws.
 """
 
 from llmviz.edits import Edits

@@ -1,8 +1,8 @@
-"""Stage 4, attention: each token looks at the tokens before it and takes something from them.
+"""Stage 4, attention: each token attends to itself and the tokens before it, and takes something from them.
 
-    q = x W_Q,  k = x W_K,  v = x W_V           what I look for, what I offer, what I hand over
+    q = x W_Q,  k = x W_K,  v = x W_V           what I look for, what I offer, what I pass on
     scores  = q · k / √d_head                   how well each query fits each key; the future is masked (-inf)
-    pattern = softmax(scores)                   shares: each row sums to one
+    pattern = softmax(scores)                   attention weights: each row sums to one
     z       = pattern v                         the weighted sum of the values
     out     = Σ over heads  z W_O               which the model then *adds* to the residual stream
 
@@ -25,7 +25,7 @@ from llmviz.ops import linear, linear_backward, softmax, tells_shapes, unchanged
 
 @dataclass(frozen=True, eq=False)
 class AttentionTrace:
-    """Every array of one attention layer, in the order in which they arise."""
+    """Every array of one attention layer, in the order in which they are computed."""
 
     q: Float[np.ndarray, "n_heads seq d_head"]
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
@@ -40,7 +40,7 @@ class AttentionTrace:
 def project(
     x: Float[np.ndarray, "seq d_model"], W: Float[np.ndarray, "heads d_model d_head"]
 ) -> Float[np.ndarray, "heads seq d_head"]:
-    """Return x @ W[h] for every head h, as one product with the heads side by side (a view, if W lies so in memory)."""
+    """Return x @ W[h] for every head h, as one product of the heads side by side."""
     heads, d_model, d_head = W.shape
     side_by_side = W.transpose(1, 0, 2).reshape(d_model, heads * d_head)
     return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
@@ -81,8 +81,8 @@ def attend(
 ) -> AttentionTrace:
     """Compute what the layer adds to the stream, from queries, keys and values.
 
-    causal: mask the future. scale: divide the scores by √d_head. edit(name, array): what to go on with instead of
-    the scores (before the mask), the pattern, z and attention_out.
+    causal: mask the future. scale: divide the scores by √d_head. edit(name, array): returns what replaces the
+    scores (before the mask), the pattern, z and attention_out.
     """
     if k.shape != v.shape:
         raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
@@ -105,7 +105,7 @@ def weigh(
     Float[np.ndarray, "n_heads seq kv_seq"],
     Float[np.ndarray, "n_heads seq d_head"],
 ]:
-    """Return scores, pattern and z of `attend`: all of it but the sum over the heads."""
+    """Return scores, pattern and z as in `attend`, without the sum over the heads."""
     scores = edit("scores", attention_scores(q, k, scale=scale))
     if causal:
         # The queries are the last tokens, so only their own keys can be later than one of them.
@@ -125,7 +125,7 @@ def attention_scores(
     """Return q · k / √d_head for every head, query and key, the future included."""
     n_heads, seq, d_head = q.shape
     n_kv_heads, kv_seq, _ = k.shape
-    # The query heads that share a key head stand under each other, so that one product serves the group.
+    # The query heads that share a key head are stacked, so that one product serves the group.
     grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
     if scale:
         grouped = grouped / np.sqrt(d_head, dtype=q.dtype)
@@ -148,7 +148,7 @@ def attention_scores_backward(
 
 
 def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
-    """Return True where a query would look at a later token. The queries are the last `seq` of the `kv_seq` tokens."""
+    """Return True where a key is later than the query. The queries are the last `seq` of the `kv_seq` tokens."""
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
 
 
@@ -156,7 +156,7 @@ def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
 def mix(
     pattern: Float[np.ndarray, "n_heads seq kv_seq"], v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
-    """Return the weighted sum of the values, the weights being the pattern's rows."""
+    """Return the sum of the values, weighted by each row of the pattern."""
     n_heads, seq, kv_seq = pattern.shape
     n_kv_heads, _, d_head = v.shape
     grouped = pattern.reshape(n_kv_heads, n_heads // n_kv_heads * seq, kv_seq)
@@ -205,8 +205,8 @@ def without_first_token(
 ) -> Float[np.ndarray, "*heads seq kv_seq"]:
     """Hide the pattern's first key: NaN there, and each row's other weights scaled up to sum to one again.
 
-    It makes visible what a head does besides resting on the first token (the attention sink; Xiao et al. 2023). A row
-    in which nothing else has any weight is NaN.
+    This shows what a head does besides attending to the first token (the attention sink; Xiao et al. 2023). A row in
+    which nothing else has any weight is NaN.
     """
     rest = pattern.copy()
     rest[..., 0] = np.nan
@@ -214,8 +214,8 @@ def without_first_token(
     return np.divide(rest, total, out=np.full_like(rest, np.nan), where=total > 0)
 
 
-# What a head does, measured on its pattern. Each gives one number a head, from 0 (never) to 1 (always): the mean,
-# over the queries where it could happen, of the weight on the key in question; NaN where it never could.
+# What a head does, measured on its pattern. Each measure gives a number per head, from 0 (never) to 1 (always): the
+# mean weight on the key in question, over the queries where it could happen; NaN if it never could.
 
 BEHAVIOURS = {
     "previous token": "how much attention a head gives to the token just before (mean)",
@@ -228,7 +228,7 @@ BEHAVIOURS = {
 def behaviours(
     pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
 ) -> Float[np.ndarray, "4 n_heads"]:
-    """Compute the four measures of `BEHAVIOURS`, a row each."""
+    """Compute the four measures of `BEHAVIOURS`, one in each row."""
     return np.stack(
         [
             previous_token_score(pattern),

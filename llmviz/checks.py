@@ -2,7 +2,7 @@
 
 Each check tries the function on a few small inputs and compares it with an independent formula. A wrong result is
 also compared with what the usual mistakes would give, so that the hint can name the mistake. Nothing is raised for a
-wrong answer; an unfinished stub is told apart from a wrong one.
+wrong answer, and an unfinished stub does not count as one.
 """
 
 import copy
@@ -19,7 +19,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. `passed` is None where the exercise was not attempted yet."""
+    """What a check found. `passed` is None if the exercise has not been attempted yet."""
 
     passed: bool | None
     message: str
@@ -28,11 +28,11 @@ class Verdict:
         return {True: "✓ ", False: "✗ ", None: "… "}[self.passed] + self.message
 
 
-# Usual mistakes: the hint for whoever made one, and the formula, or formulas, that make it.
+# Usual mistakes: the hint, and the formula or formulas that make the mistake.
 Mistakes = Mapping[str, Callable | Sequence[Callable]]
 
 
-@np.errstate(all="ignore")  # what overflows is compared like everything else
+@np.errstate(all="ignore")  # an overflow is compared like any other result
 def compare(
     attempt: Callable,
     cases: Sequence[tuple],
@@ -40,15 +40,15 @@ def compare(
     mistakes: Mistakes,
     praise: str,
 ) -> Verdict:
-    """Run `attempt` and `formula` on every case (a tuple of arguments) and say where they part.
+    """Run `attempt` and `formula` on every case (a tuple of arguments) and say where they differ.
 
-    A mistake is named only if it gives what `attempt` gives in every case in which both give something. Numbers and
+    A mistake is named only if its result equals that of `attempt` in every case in which neither fails. Numbers and
     arrays are compared to 1e-4, relative and absolute; everything else by equality.
     """
     for case in cases:
         try:
             got = attempt(*_copies(case))
-        except Exception as error:  # whatever a reader's exercise raises is told, never thrown at a class
+        except Exception as error:  # a reader sees a sentence instead of a traceback
             outside = isinstance(error, IndexError) and "out of " in str(error)  # of range, of bounds
             past = " It reads past an end. Check its first and last step." * outside
             return Verdict(
@@ -80,16 +80,16 @@ def compare(
 def _explains(formula: Callable, attempt: Callable, case: tuple) -> bool:
     try:
         return _alike(attempt(*_copies(case)), formula(*_copies(case)))
-    except Exception:  # this case tells nothing
+    except Exception:  # this case cannot tell the two apart
         return True
 
 
-# What a function compiles to whose body is "..." alone, or a docstring and "...".
+# The compiled code of a function with the body "...", or a docstring and "...".
 STUBS = {compile(f"def stub(): {body}", "", "exec").co_consts[0].co_code for body in ("...", "'docstring'")}
 
 
 def _is_stub(attempt: Callable) -> bool:
-    """Return whether nothing has been written into a function. What cannot be looked into counts as a stub."""
+    """Return whether a function is still a stub. One without readable code counts as a stub."""
     code = getattr(inspect.unwrap(attempt), "__code__", None)
     return code is None or code.co_code in STUBS
 
@@ -426,8 +426,9 @@ def _unit(vector) -> np.ndarray:
 
 
 def sinusoid_table(attempt: Callable) -> Verdict:
-    """Check that `attempt(n_positions, d_model)` gives the pattern of 2017, a row a position: sine in columns 0, 2, 4
-    …, cosine in columns 1, 3, 5 …, of position / 10,000^(2i / d_model) for the pair i.
+    """Check that `attempt(n_positions, d_model)` gives the pattern of 2017, with a row for each position.
+
+    Columns 0, 2, 4 … have the sine, columns 1, 3, 5 … the cosine, of position / 10,000^(2i / d_model) for the pair i.
     """
     cases = [(7, 8), (1, 4), (3, 2)]
 
@@ -519,12 +520,12 @@ def rotate_pair(attempt: Callable) -> Verdict:
 
 
 def score_at(attempt: Callable) -> Verdict:
-    """Check that `attempt(q, k, q_place, k_place, base)` gives the score q·k/√d_head after RoPE turned both by their
-    places.
+    """Check that `attempt(q, k, q_place, k_place, base)` gives the score q·k/√d_head after RoPE rotated both by
+    their positions.
 
     q and k have an even number of numbers; neighbours (0, 1), (2, 3) … are a pair.
     """
-    # so few numbers that the places are printed behind them, and not 64: whoever divides by 8 is found out
+    # Six numbers are few enough for the message to show the positions as well, and dividing by 8 is wrong for them.
     q, k = np.array([[1, -2, 3, 1, -1, 2], [2, 1, -1, 3, 2, -3]], dtype=np.float32)
     places = [(5, 2), (105, 102), (2, 5), (40, 40), (900, 30)]
     cases = [(q, k, at, to, base) for base in (10_000.0, 100.0) for at, to in places]
@@ -797,7 +798,7 @@ def temperature(attempt: Callable) -> Verdict:
     cases = [
         (np.array([1.0, 3.0, 0.0]), 1.0),
         (np.array([1.0, 3.0, 0.0]), 0.5),
-        (np.array([9000.0, 9001.0]), 2.0),  # e to the 4,500 is more than a number can hold
+        (np.array([9000.0, 9001.0]), 2.0),  # e^4500 is too large for a float
     ]
     mistakes: Mistakes = {
         "Your temperature has no effect. Divide the logits by it before you raise e to that "
@@ -831,7 +832,7 @@ def nucleus(attempt: Callable) -> Verdict:
         return np.where(mask, probs, 0) / probs[mask].sum()
 
     def by_sums(probs, p, below):
-        """Return which are kept where `some`(sums, p): the sums, the likeliest first."""
+        """Keep the tokens for which below(sums, p); sums: of the probabilities, in descending order."""
         order = np.argsort(-probs)
         mask = np.zeros(len(probs), bool)
         mask[order] = below(np.cumsum(probs[order]), p)
@@ -853,14 +854,14 @@ def nucleus(attempt: Callable) -> Verdict:
         "You keep one token too many when the sum is exactly p. “At least p” is reached at p "
         "itself.": lambda q, p: by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p),
         "You start with the unlikeliest token. Sort the other way round.": lambda q, p: keep(q, p, first=min),
-        "That's min-p. Add up the probabilities, the likeliest first, until they reach p.": lambda q, p: (
-            scaled(q, q >= p * q.max())
+        "That's min-p. Add up the probabilities, largest first, until they reach p.": lambda q, p: scaled(
+            q, q >= p * q.max()
         ),
         "You compare each probability with p. The kept tokens must reach p together.": lambda q, p: scaled(
             q, q >= p
         ),
-        "You add up in the order of the table. Sort first, the likeliest at the front.": lambda q, p: scaled(
-            q, np.cumsum(q) - q < p
+        "You add up in the order of the table. Sort by probability first, in descending order.": lambda q, p: (
+            scaled(q, np.cumsum(q) - q < p)
         ),
     }
     return compare(attempt, cases, keep, mistakes, "Right. These tokens are called the nucleus.")

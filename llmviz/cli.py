@@ -1,7 +1,7 @@
-"""The command `llmviz`: the notebooks in JupyterLab, with the settings that our pictures like, for that server only.
+"""The command `llmviz`: it opens the notebooks in JupyterLab, with settings for our pictures in that server only.
 
-The settings lie in `llmviz/jupyter`, laid out as Jupyter's own configuration folders are. No other server reads them,
-and they are defaults: what a reader has chosen in JupyterLab stays in force.
+The settings are in `llmviz/jupyter`, arranged like Jupyter's own configuration folders. No other server reads them, and
+they are only defaults: what a reader has set in JupyterLab stays in force.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class CannotStart(Exception):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 2 where what was asked for cannot be done, and why is said."""
+    """Run the command and return its exit code: 2 if it cannot do what was asked. It then prints why."""
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)
     args, unknown = _parser().parse_known_args(argv[:end])
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     except CannotStart as reason:
         print(f"llmviz: {reason}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before JupyterLab is up; afterwards it ends by itself
+    except KeyboardInterrupt:  # before JupyterLab runs; it handles Ctrl-C itself
         return 130
     return 0
 
@@ -82,13 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         "--no-browser", action="store_true", help="print the address instead of opening a browser"
     )
     parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
-    parser.set_defaults(run=_run_lab)  # a further command is a subparser with a function of its own here
+    parser.set_defaults(run=_run_lab)  # each command below sets another function
     commands = parser.add_subparsers(title="commands", prog="llmviz")
     page = commands.add_parser(
         "page",
         help="save a notebook as a page whose controls work without Python and without a network",
-        description="Run a notebook, compute what its controls show, and write one file for a browser: they move, "
-        "without Python and without a network, through what was computed.",
+        description="Run a notebook, compute what its controls show, and write all of it as one file for a browser. "
+        "The controls then work without Python and without a network.",
         allow_abbrev=False,
     )
     page.add_argument(
@@ -108,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_number_of("seconds", 3600),
         default=20,
-        help="how long a core computes for each page, beyond what it opens with and the first answer of each card; "
-        "the longer, the more of what its controls show is in the page (default: 20)",
+        help="how long to compute for each page, after what it opens with and the first answer of each card. With "
+        "more time, more of its controls work (default: 20)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
@@ -192,7 +192,7 @@ def _port(text: str) -> int:
 
 
 def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
-    """Refuse all that can be refused before anything is written; then run JupyterLab until Ctrl-C."""
+    """Check everything before anything is written, then run JupyterLab until Ctrl-C."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")
     options = _lab_options(args)
@@ -207,7 +207,7 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
 
 
 def _page(args: argparse.Namespace, extra: list[str]) -> None:
-    """Refuse what can be refused before anything runs; write a page when it is whole."""
+    """Check everything before anything runs, then write each page when it is complete."""
     _refuse("page", extra)
     source, notebooks = _chosen(args.notebook)
     if source.is_dir():
@@ -255,7 +255,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
                 bar.write(f"{file}  {size / 1e6:.1f} MB")
                 if left_out := made.table["left_out"]:
                     bar.write(
-                        f"    some controls are pale, and more --seconds make fewer: {', '.join(left_out)}"
+                        f"    some controls are pale (with more --seconds, fewer are): {', '.join(left_out)}"
                     )
         except page.CannotBuild as reason:
             raise CannotStart(str(reason)) from None
@@ -265,7 +265,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
 
 
 def _class(args: argparse.Namespace, extra: list[str]) -> None:
-    """Refuse what can be refused before anything is served; then serve the class until Ctrl-C."""
+    """Check everything before anything is served, then serve the class until Ctrl-C."""
     _refuse("class", extra)
     if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
         raise CannotStart(
@@ -287,7 +287,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
             raise CannotStart(str(reason)) from None
         return
     try:
-        load()  # on the disk before thirty kernels ask for it at once
+        load()  # so that thirty kernels need not download it at once
     except (OSError, ValueError, RuntimeError) as error:
         raise CannotStart(f"Cannot load the model: {error}") from None
     try:
@@ -328,7 +328,7 @@ def _cache(args: argparse.Namespace, extra: list[str]) -> None:
         confirmed = (
             input("Delete it? The next start downloads the model again. [y/N] ").strip().lower() == "y"
         )
-    except EOFError:  # nobody is there to answer
+    except EOFError:  # the input is closed
         confirmed = False
     if not confirmed:
         print("Nothing was deleted.")
@@ -368,7 +368,7 @@ def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
 
 
 def _shipped() -> Path:
-    """Return where llmviz's own notebooks are: in the package, as a wheel holds them, or beside it, as in a clone."""
+    """Return where llmviz's own notebooks are: in the package if it comes from a wheel, beside it in a clone."""
     inside = PACKAGE / "notebooks"
     return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
 
@@ -403,7 +403,7 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
 
 
 def _folder(chosen: Path | None) -> Path:
-    """Return where the reader works: in the clone itself, else in a folder that now has every notebook."""
+    """Return the folder in which the reader works: the clone's own, or one to which all notebooks have been copied."""
     shipped = _shipped()
     if chosen is None and shipped.parent != PACKAGE:
         return shipped
@@ -425,10 +425,10 @@ def _folder(chosen: Path | None) -> Path:
 
 
 def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
-    """Put the notebooks that `folder` does not have yet into it, and the film that the first one shows before it runs.
+    """Copy the notebooks that `folder` does not have yet, and the film that the first one shows before it runs.
 
-    Nothing that lies there is ever written over. Returns the names of those that were copied, and of those that were
-    there and differ. Raises OSError.
+    Files that are there already are never overwritten. Returns the names of those that were copied, and of those that
+    were there and differ. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     copied, unchanged = [], []
@@ -438,7 +438,7 @@ def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
             if target.read_bytes() != content:
                 unchanged.append(target.name)
             continue
-        part = target.with_name(f".{target.name}.part")  # whole, or not there at all
+        part = target.with_name(f".{target.name}.part")  # the notebook appears only when it is complete
         try:
             part.write_bytes(content)
             part.replace(target)

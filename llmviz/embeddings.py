@@ -5,8 +5,9 @@
 
     cosine(a, b)   = a · b / (|a| |b|)           1: same direction, 0: unrelated directions, -1: opposite
 
-The meaning in the rows comes from training, which pushed tokens that are used in similar ways in the same direction
-(Mikolov et al. 2013 for the arithmetic on them). In this model W_U is W_E transposed ("tied"): both ends use one table.
+The meaning in the rows comes from training, which moved the rows of tokens with similar uses in similar
+directions (for arithmetic on them, see Mikolov et al. 2013). In this model W_U is W_E transposed ("tied"), so both
+ends use one table.
 """
 
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def cosine_to_all(
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest tokens, nearest first."""
+    """The nearest tokens, in order of their cosine."""
 
     tokens: list[int]
     cosines: Float[np.ndarray, " n"]
@@ -86,7 +87,7 @@ def nearest(
     n: int = 10,
     exclude: Sequence[int] = (),
 ) -> Neighbours:
-    """Return the n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`.
+    """Return the n tokens whose rows have the largest cosine with the vector, without the tokens in `exclude`.
 
     ValueError unless n is from 1 to the number of tokens that are left.
     """
@@ -114,9 +115,9 @@ def analogy(
 
 @dataclass(frozen=True)
 class AnalogyScore:
-    """For how many questions the wanted word is the nearest one. Other spellings of a word count as that word.
+    """For how many questions the wanted word is nearest. Other spellings of a word count as that word.
 
-    The question's words are left out everywhere but in `untouched`.
+    The words of the question are left out, except in `untouched`.
     """
 
     asked: int
@@ -159,14 +160,14 @@ def score_analogies(
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The plane through zero in which two vectors lie, and their places in it: the first along its first axis."""
+    """The plane through zero and two vectors, and their coordinates in it. The first vector is along the first axis."""
 
     axes: Float[np.ndarray, "2 d_model"]  # of length 1, at right angles
     places: Float[np.ndarray, "2 2"]  # lengths, angle and dot product are those of the vectors
 
 
 def plane(a: Float[np.ndarray, " d_model"], b: Float[np.ndarray, " d_model"]) -> Plane:
-    """Return the plane of a and b (Gram-Schmidt). If they point the same way, or one is zero, any that holds them."""
+    """Return the plane of a and b (Gram-Schmidt). If they are parallel, or one is zero, return any that holds them."""
     axes = np.zeros((2, len(a)), a.dtype)
     for i, vector in enumerate((a, b)):
         rest = vector.astype(np.float64) - axes.T @ (axes @ vector)
@@ -188,8 +189,8 @@ class Projection:
 def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 2) -> Projection:
     """Find the principal components (Pearson 1901): centre, then the leading right singular vectors.
 
-    Directions that don't exist (fewer vectors than components) come as zeros and explain nothing. The sign of a
-    direction is arbitrary; it is set so that its largest entry is positive. ValueError for no vectors or components.
+    If there are fewer vectors than components, the missing directions are zeros and explain nothing. The sign of a
+    direction is arbitrary; we make its largest entry positive. ValueError without vectors or components.
     """
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}")
@@ -216,13 +217,13 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
 
 
 def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> Projection:
-    """Turn the map so that its directions lie as those of an earlier one (`before`) as far as they can.
+    """Turn the map so that its directions match those of an earlier one (`before`) as far as possible.
 
-    Only signs change and which direction comes first: a map that is looked at twice must not flip for nothing.
+    Only signs and the order of the directions change, so that a map does not flip for no reason.
     """
     alike = before.astype(np.float64) @ projection.directions.T
     pairs, free = [], list(range(len(projection.directions)))
-    for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the surest first
+    for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the best match first
         best = max(free, key=lambda j: abs(alike[row, j]))
         free.remove(best)
         pairs.append((row, best))

@@ -1,4 +1,4 @@
-"""Stage 5, the feed-forward network: each token thinks alone.
+"""Stage 5, the feed-forward network: each token is processed on its own.
 
     gate   = x W_gate                  1536 questions asked of the vector
     up     = x W_up                    1536 answers to put forward
@@ -20,7 +20,7 @@ from llmviz.ops import gated, linear, linear_backward, silu, silu_backward, tell
 
 @dataclass(frozen=True, eq=False)
 class FFNTrace:
-    """Every array of one feed-forward layer, in the order in which they arise."""
+    """Every array of one feed-forward layer, in the order in which they are computed."""
 
     gate: Float[np.ndarray, "seq d_ff"]
     up: Float[np.ndarray, "seq d_ff"]
@@ -39,7 +39,7 @@ def swiglu(
 ) -> FFNTrace:
     """Compute what the layer adds to the stream, from the normed stream.
 
-    edit(name, array): what to go on with instead of hidden and ffn_out.
+    edit(name, array): returns what replaces hidden and ffn_out.
     """
     gate = linear(x, W_gate)
     up = linear(x, W_up)
@@ -97,5 +97,5 @@ def output_lengths(
 
 
 def neurons_needed(written: Float[np.ndarray, " d_ff"], share: float = 0.5) -> int:
-    """Return how many neurons, the strongest writers first, write this share of all that is written."""
+    """Return how many of the neurons that write most together write this share of everything that is written."""
     return 1 + int((np.cumsum(np.sort(written)[::-1]) < share * written.sum()).sum())

@@ -1,4 +1,4 @@
-"""The field's terms, each with its definition (`glossary.toml`): shown where a page first uses the term.
+"""The field's terms with their definitions (`glossary.toml`), which a page shows where it first uses a term.
 
 In a notebook, put `<a>tokens</a>` around a term where a page first uses it. Then `python -m llmviz.glossary` writes the
 definition into it, for a browser to show, and lists all terms in `docs/glossary.md`.
@@ -21,7 +21,7 @@ MARK = re.compile(r'<a(?: tabindex="0" title="[^"]*")?>(.*?)</a>', re.DOTALL)
 
 @dataclass(frozen=True)
 class Term:
-    """A term, with its short form in brackets; `glossary.toml` says what the rest is."""
+    """A term, with its short form in brackets; `glossary.toml` explains the other fields."""
 
     name: str
     definition: str
@@ -46,7 +46,7 @@ TERMS = tuple(
 
 
 def term(words: str) -> Term:
-    """Return the term that these words are a form of; a KeyError if there is none."""
+    """Return the term of which these words are a form. KeyError if there is none."""
     for known in TERMS:
         if re.fullmatch(known.pattern, " ".join(words.split()), re.IGNORECASE):
             return known
@@ -54,10 +54,10 @@ def term(words: str) -> Term:
 
 
 def with_definitions(source: str) -> str:
-    """Return a text with its definition in each marked term; a KeyError for one that the glossary does not have."""
+    """Return a text with a definition in each marked term. KeyError for a term that is not in the glossary."""
 
     def mark(match: re.Match) -> str:
-        # Of a `tabindex`, by which a keyboard reaches it, JupyterLab keeps only that of a link.
+        # JupyterLab keeps a `tabindex`, by which the keyboard reaches a term, only in links.
         return f'<a tabindex="0" title="{html.escape(term(match[1]).definition)}">{match[1]}</a>'
 
     return MARK.sub(mark, source)
@@ -84,7 +84,7 @@ def page() -> str:
 
 
 def main(paths: list[str]) -> None:
-    """Write the definitions into these notebooks, or into all of ours; and the glossary's page."""
+    """Write the definitions into these notebooks, or into all of ours, and write the glossary's page."""
     for path in [Path(path) for path in paths] or sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: its cores and its memory. No mathematics here."""
+"""How many cores and how much memory this process may use."""
 
 import contextlib
 import math
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def cores() -> int:
-    """Return how many cores this process may use, 1 at least.
+    """Return how many cores this process may use, at least 1.
 
-    The smallest of its affinity, its cgroup's quota and JupyterHub's CPU_LIMIT. BLAS itself counts the machine's cores,
-    so in a container it takes too many.
+    This is the smallest of its affinity, its cgroup's quota and JupyterHub's CPU_LIMIT. BLAS itself counts the cores of
+    the machine, so it takes too many in a container.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min(affinity, cgroup_quota(), _limit(os.environ.get("CPU_LIMIT", "")))))
@@ -26,7 +26,7 @@ def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path(
             continue
         top = mounted / controllers
         group = top / name.lstrip("/")
-        # Inside a container `name` may be the host's: then only `top` is there.
+        # Inside a container, `name` may be that of the host, and then only `top` exists.
         for folder in (group, *group.parents):
             if controllers:
                 numbers = [file_text(folder / "cpu.cfs_quota_us"), file_text(folder / "cpu.cfs_period_us")]
@@ -40,7 +40,7 @@ def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path(
 
 
 def memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int | None:
-    """Return the bytes of memory that programs on this machine can have; None where Python does not know."""
+    """Return how many bytes of memory programs on this machine can use; None if Python does not know."""
     try:
         n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -51,14 +51,14 @@ def memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int | None:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that programs on this machine can still take without swapping."""
+    """Return how many more bytes of memory programs on this machine can use without swapping."""
     import psutil
 
     return psutil.virtual_memory().available
 
 
 def own_memory(process: int) -> int:
-    """Return the bytes of memory that a process shares with no other; where the system does not say, all its bytes."""
+    """Return how many bytes of memory no other process shares; all of them if the system does not say."""
     import psutil
 
     taken = psutil.Process(process).memory_info()
@@ -66,7 +66,7 @@ def own_memory(process: int) -> int:
 
 
 def _limit(text: str) -> float:
-    """Return the number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
+    """Return the number in a text; inf for any other text ("max", -1, nothing), which sets no limit."""
     try:
         number = float(text)
     except ValueError:
@@ -75,7 +75,7 @@ def _limit(text: str) -> float:
 
 
 def file_text(path: Path) -> str:
-    """Return the text of a file; "" where it cannot be read."""
+    """Return the text of a file; "" if it cannot be read."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeError):

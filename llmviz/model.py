@@ -3,9 +3,9 @@
     tokens  = tokenizer.encode(text)
     x       = embed(tokens)                                  [seq, d_model], the residual stream
     in each of the layers:
-        x = x + attention(rms_norm(x))                       tokens look at each other (RoPE inside)
+        x = x + attention(rms_norm(x))                       tokens attend to each other (RoPE inside)
         x = x + ffn(rms_norm(x))                             each token on its own
-    logits  = unembed(rms_norm(x[-1]))                       [n_vocab], a score for every next token
+    logits  = unembed(rms_norm(x[-1]))                       [n_vocab], a score for every possible next token
     append a token drawn from softmax(logits), and again
 
 (A pre-norm transformer decoder: Vaswani et al. 2017, Xiong et al. 2020; with RMSNorm, RoPE, SwiGLU and grouped
@@ -31,13 +31,13 @@ from llmviz.threads import share_cores
 from llmviz.tokenization import Tokenizer
 from llmviz.weights import Config, LayerWeights, Weights
 
-# A norm squares the numbers of the stream and adds up hundreds of them: above this, that overflows float32.
+# A norm adds up the squares of hundreds of numbers of the stream. Above this bound, that overflows float32.
 TOO_LARGE = 1e17
 
 # In one block of attention. Its scores, 1 MB for 512 keys and 9 heads, then stay in the processor's cache.
 QUERIES = 64
 
-Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
+Edit = Callable[[str, np.ndarray], np.ndarray]  # what replaces an array, by its name; see `Edits.of_layer`
 NO_EDITS = Edits()
 
 
@@ -46,9 +46,9 @@ NO_EDITS = Edits()
 
 @dataclass(frozen=True, eq=False)
 class BlockForward:
-    """Every array of one layer on the way forward that the run keeps or training needs on the way back.
+    """Every array of one layer's forward pass that the run keeps or that training needs for the backward pass.
 
-    A row is a token. Of several texts side by side, each may have heads of its own in q, k, v and pattern.
+    A row is a token. If several texts run side by side, each may have its own heads in q, k, v and pattern.
     """
 
     resid_pre: Float[np.ndarray, "rows d_model"]
@@ -66,7 +66,7 @@ class BlockForward:
     resid_post: Float[np.ndarray, "rows d_model"]
 
 
-# From queries, keys and values to q, k and v as they were used, the pattern if it is to be kept, and z.
+# From queries, keys and values to q, k and v as they were used, the pattern if it should be kept, and z.
 Attended = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
 Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], Attended]
 
@@ -88,11 +88,11 @@ def block_forward(
     edits: Edits = NO_EDITS,
     edit: Edit = ops.unchanged,
 ) -> BlockForward:
-    """Run one layer over the rows of x: the one forward pass of the model, of training and of many texts at once.
+    """Run one layer over the rows of x: the forward pass of the model, of training and of many texts at once.
 
-    rotations: RoPE's, of each row's position (`position.rotations`), or None. attend: which keys a query meets is the
-    caller's affair. feed_forward: another FFN, such as one with low-rank changes. edits says whether to norm and to
-    add; edit(name, array) gives what to go on with, by the names of `edits.ARRAYS`.
+    rotations: RoPE's, of each row's position (`position.rotations`), or None. attend: decides which keys a
+    query meets. feed_forward: another FFN, such as one with low-rank changes. edits says whether to norm and to add;
+    edit(name, array) returns what replaces an array, by the names of `edits.ARRAYS`.
     """
     share_cores()
     x = edit("resid_pre", x)
@@ -112,12 +112,12 @@ def block_forward(
 
 
 def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
-    """Return the RMSNorm of x, or x where the edits switch all norms off."""
+    """Return the RMSNorm of x, or x if the edits switch all norms off."""
     return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
 
 
 def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
+    """Add the stream to a block's output, in place, because new memory costs more than the sum."""
     if edits.residual:
         out += stream
     return out
@@ -128,9 +128,9 @@ def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarra
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BlockTrace:
-    """One layer of one run. What the next layers read is kept; the steps in between run again when asked for.
+    """One layer of one run. It keeps what the next layers read, and computes the other steps again on demand.
 
-    The arrays kept are read-only, since later runs reuse them: change a copy.
+    These arrays are read-only, because later runs reuse them: change a copy.
     """
 
     resid_pre: Float[np.ndarray, "seq d_model"]
@@ -162,9 +162,9 @@ class BlockTrace:
         return self._attend(0, self.q.shape[1], slice(None))
 
     def attention_at(self, position: int) -> AttentionTrace:
-        """Compute the same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
+        """Compute the same for one query and the keys before it ([n_heads, 1, kv_seq]), which is much quicker.
 
-        Only a function of the reader's own in `Edits.at` makes it as slow as the whole.
+        With a function of the reader's in `Edits.at`, it is as slow as the whole.
         """
         seq = self.q.shape[1]
         position = index_of("position", position, seq)
@@ -172,7 +172,7 @@ class BlockTrace:
         row, keys = slice(position, position + 1), slice(seen)
         if self.edits.whole_text(self.layer, ("scores", "pattern", "z", "attention_out")):
             a = self.attention
-            beyond = a.pattern[:, row, seen:].any()  # such a function may let it look ahead
+            beyond = a.pattern[:, row, seen:].any()  # such a function may let it attend to later tokens
             keys = slice(seq if beyond else seen)
             arrays = (a.k[:, keys], a.v[:, keys], a.scores[:, row, keys], a.pattern[:, row, keys])
             return AttentionTrace(a.q[:, row], *arrays, a.z[:, row], a.out[row])
@@ -188,7 +188,7 @@ class BlockTrace:
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
     ) -> Float[np.ndarray, "some_heads some_seq kv_seq"]:
-        """Return `attention.pattern` of some heads and queries, without mixing the values: a third of the work."""
+        """Return `attention.pattern` of some heads and queries, a third of the work, because no values are mixed."""
         if {(self.layer, "scores"), (self.layer, "pattern")} & set(self.edits.functions):
             return self.attention.pattern[heads, queries]
         q, k = self.q[heads], self.k
@@ -206,7 +206,7 @@ class BlockTrace:
         return self.ffn_at(slice(None))
 
     def ffn_at(self, positions: slice | Int[np.ndarray, " some"]) -> FFNTrace:
-        """Compute the same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
+        """Compute the same for only some tokens, which is quicker: an FFN processes each token on its own."""
         whole = isinstance(positions, slice) and positions == slice(None)
         if not whole and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
             f = self.ffn
@@ -237,7 +237,7 @@ class KVCache:
                 cached[-1][:, :length] = known[:, :length]
 
     def put(self, layer: int, start: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Write some tokens' keys and values at `start`; returns all of the layer's up to there."""
+        """Write some tokens' keys and values at `start`, and return all of the layer's up to there."""
         end = start + k.shape[1]
         self.k[layer][:, start:end], self.v[layer][:, start:end] = k, v
         return self.k[layer][:, :end], self.v[layer][:, :end]
@@ -255,10 +255,10 @@ def run_block(
 ) -> BlockTrace:
     """Run one layer over the tokens of x, the first of which is at `start`; the cache has the keys and values before.
 
-    rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
-    numbers overflow.
+    rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError if edits make
+    the numbers overflow.
     """
-    # No functions within this one: where the tests check shapes, each is wrapped anew whenever it is defined.
+    # No functions inside this one: when the tests check shapes, each would be wrapped again at every call.
     attend = partial(_attend_with_cache, layer, start, cache, edits)
     edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
     b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
@@ -285,9 +285,9 @@ def mix_in_blocks(
     v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     edits: Edits,
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
-    """Return z, computed for a block of queries at a time, which needs none of the keys after it.
+    """Return z, computed for a block of queries at a time, without the keys after the block.
 
-    That halves the work for a long text. A function of the reader's own gets all queries at once.
+    That halves the work for a long text. A function of the reader's gets all queries at once.
     """
     seq, kv_seq = q.shape[1], k.shape[1]
     whole = not edits.causal_mask or edits.whole_text(layer, ("scores", "pattern", "z"))
@@ -337,16 +337,16 @@ class Trace:
 
     @property
     def nbytes(self) -> int:
-        """Return the memory of the arrays that are kept."""
+        """Return the bytes of the arrays that are kept."""
         return self.logits.nbytes + sum(array.nbytes for block in self.blocks for array in block.arrays)
 
     def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
-        """Return the scores of what follows the token at `position`. ValueError if there is no such token."""
+        """Return the logits after the token at `position`. ValueError if there is no such token."""
         position = index_of("position", position, len(self.tokens))
         return self.model.unembed(self.blocks[-1].resid_post[position : position + 1], self.edits)[0]
 
     def all_logits(self) -> Float[np.ndarray, "seq n_vocab"]:
-        """Return the same for every position: 200 kB a token."""
+        """Return the same for every position, 200 kB for each token."""
         return self.lens(len(self.blocks) - 1)
 
     def lens(self, layer: int) -> Float[np.ndarray, "seq n_vocab"]:
@@ -359,8 +359,8 @@ class Trace:
 class Step:
     """One turn of the loop: a token was drawn from probs.
 
-    It keeps its last vector of the stream, not the 49,152 logits: they are there until the next token is asked for;
-    after that each look computes them again (10 ms).
+    It keeps its last vector of the stream instead of the 49,152 logits. These are there until the next step; after
+    that, they are computed again each time (10 ms).
     """
 
     token: int
@@ -393,10 +393,10 @@ class Step:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A language model that can be looked into. Make one with `llmviz.load()`.
+    """A language model whose inside you can see. Make one with `llmviz.load()`.
 
-    tokenizer: how it cuts a text into tokens, and puts tokens together to a text; made from the weights' vocabulary if
-    not given. One for 49,152 tokens takes 28 MB, so models with the same vocabulary should share it.
+    tokenizer: turns text into tokens and back; by default, it is made from the weights' vocabulary. One for 49,152
+    tokens takes 28 MB, so models with the same vocabulary should share it.
     """
 
     weights: Weights
@@ -423,7 +423,7 @@ class Model:
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
         """Return the token ids of a text, or the ids themselves, checked.
 
-        ValueError if there are none, too many or unknown ones; TypeError for what is neither a text nor ids.
+        ValueError if there are none, too many or unknown ones; TypeError for anything but a text or ids.
         """
         if isinstance(text_or_ids, str):
             tokens = self.tokenizer.encode(text_or_ids)
@@ -449,10 +449,10 @@ class Model:
     ) -> Trace:
         """Run the model over a text and keep every intermediate.
 
-        What an earlier run has computed already is taken from there: the layers before the first that `edits`
-        changes, or the tokens that the text shares with the last one.
-        ValueError for an empty or too long text and for edits that name something which doesn't exist; TypeError
-        for what is no text, ids or `Edits`; FloatingPointError where edits make the numbers overflow.
+        It reuses what an earlier run has computed: the layers before the first that `edits` changes, or the tokens that
+        the text shares with the last one.
+        ValueError for an empty or too long text and for edits that name something that does not exist; TypeError for
+        anything but a text, ids or `Edits`; FloatingPointError if edits make the numbers overflow.
         """
         tokens = self.tokens_of(text_or_ids)
         edits = _known_edits(edits).in_text(self.config, len(tokens))
@@ -462,7 +462,7 @@ class Model:
         else:
             trace = self._run(tokens, edits, known, n_layers, n_tokens)
         self.recent.keep(trace)
-        # The lists are the caller's: `trace.tokens.append(next_token)` must not change what is kept for reuse.
+        # The caller may change these lists: `trace.tokens.append(next_token)` must not change what is kept for reuse.
         return replace(trace, tokens=list(trace.tokens), pieces=list(trace.pieces))
 
     def forget(self) -> None:
@@ -477,12 +477,12 @@ class Model:
         seed: int | None = None,
         edits: Edits | None = None,
     ) -> Iterator[Step]:
-        """Generate tokens: yield one Step for each, the last being the end token if the model chooses it.
+        """Generate tokens: yield a Step for each. The last is the end token if the model chooses it.
 
-        Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal
-        mask earlier tokens see later ones, and a function of your own in `Edits.at` gets the array of the whole text:
-        then each step runs all of it again. Negative positions in edits count from the end of the prompt. Ends at the
-        end token, after max_new_tokens or when the context is full. The same seed gives the same text.
+        Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal mask,
+        or with your own function in `Edits.at`, earlier tokens can change, so each step runs the whole text again.
+        Negative positions in edits count from the end of the prompt. Ends at the end token, after max_new_tokens or
+        when the context window is full. The same seed gives the same text.
         ValueError and FloatingPointError as in `trace`, TypeError for a sampler or edits of another kind.
         """
         tokens = self.tokens_of(prompt)
@@ -495,11 +495,10 @@ class Model:
         return self._generate(tokens, max_new_tokens, sampler, np.random.default_rng(seed), edits)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model to `folder`, for `llmviz.load(folder)`; returns the file's path.
+        """Write the model to `folder`, for `llmviz.load(folder)`, and return the file's path.
 
-        A GGUF file of float32 numbers, 4 bytes each, which other programs read, too. It replaces a model saved there
-        earlier, and only once it is whole. ValueError where a number is not finite; OSError where it cannot be
-        written.
+        It is a GGUF file of float32 numbers, which other programs can read, too. It replaces an earlier model in this
+        folder only when it is complete. ValueError if a number is not finite; OSError if it cannot be written.
         """
         path = Path(folder).expanduser().absolute() / weights.SAVED
         weights.write_gguf(path, self.weights, tokenization.merge_list(self.tokenizer.ranks))
@@ -517,7 +516,7 @@ class Model:
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
     ) -> Trace:
-        """Return a trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
+        """Return a trace. `known` already has its first n_layers, or its first n_tokens in all layers."""
         blocks = known.blocks[:n_layers] if known else ()
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
         cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
@@ -538,8 +537,8 @@ class Model:
     ) -> list[BlockTrace]:
         """Run the layers from first_layer on, one after the other."""
         blocks = []
-        x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
-        with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
+        x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
+        with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` reports it as a single error
             rotations = None
             if edits.rope:
                 places = np.arange(start, start + len(x))
@@ -580,19 +579,19 @@ class Model:
             logits = self.unembed(x[-1:], edits)[0]
 
 
-# Models in use, by their file. A second one would bring a second tokenizer, of some 28 MB.
+# Models in use, by their file. A second one would need a second tokenizer of 28 MB.
 _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 
 
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
-    """Load the default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
+    """Load the default model (downloaded and unpacked at first use, with progress bars), or the one at `path`.
 
-    path: a GGUF file, or a folder that `Model.save` wrote. A file is unpacked to the cache once, and then loads in no
-    time; a saved model is mapped directly (not on Windows). Notebooks share its memory, and it may be saved again while
-    it is in use, but no other program should write into its file.
-    `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. A file that is loaded already, and
-    still the same, gives the same model. ValueError if the file cannot be run; see `llmviz.download` for what is raised
-    where the default model cannot be fetched.
+    path: a GGUF file, or a folder that `Model.save` wrote. A file is unpacked to the cache once, and then loads
+    quickly; a saved model is mapped directly (not on Windows). Notebooks share its memory, and it may be saved again
+    while it is in use, but no other program should write into its file.
+    `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. An unchanged file that is loaded
+    already gives the same model. ValueError if the file cannot be run; `llmviz.download` says what
+    is raised if the default model cannot be downloaded.
     """
     sha256 = None
     if path is None:
@@ -614,7 +613,7 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
 
 
 def _known_edits(edits: Edits | None) -> Edits:
-    """Raise TypeError for anything but `Edits`, such as the dict it would hold."""
+    """Raise TypeError for anything but `Edits`, such as a dict."""
     if edits is not None and not isinstance(edits, Edits):
         how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
         raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")

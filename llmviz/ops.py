@@ -1,11 +1,11 @@
-"""The small functions that every stage leans on, one way to multiply, and one to tell arrays that don't fit.
+"""Softmax, RMSNorm and SiLU, which the stages use, a matrix product, the largest values, and a check of shapes.
 
-softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become shares that sum to one
+softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become probabilities
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
-silu(x)       = x / (1 + exp(-x))                   a soft "pass if positive"
+silu(x)       = x / (1 + exp(-x))                   passes what is positive, softly
 
-Each goes backwards as well, for training: `…_backward` takes how the loss changes with what a function gave (d_out)
-and gives how it changes with what came in; `…_gradient` gives how it changes with what was learned.
+Each also has a backward pass, for training: `…_backward` takes how the loss changes with the output (d_out) and returns
+how it changes with the input; `…_gradient` returns how it changes with the parameters.
 """
 
 import functools
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
-    """Say which arrays don't fit, and what was wanted: the function's annotations know. Costs nothing if all fit."""
+    """Say which arrays have a wrong shape, and what the function's annotations ask for. It costs nothing if all fit."""
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,7 +39,7 @@ def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-@jaxtyped(typechecker=None)  # one name of an axis is one length in all of them
+@jaxtyped(typechecker=None)  # an axis with the same name has the same length in all of them
 def _misfit(given: dict) -> str | None:
     fitting: list[str] = []
     for name, (value, wanted) in given.items():
@@ -68,12 +68,12 @@ def top(values: Float[np.ndarray, " n_vocab"], n: int) -> Int[np.ndarray, " n"]:
 
 
 def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
-    """Turn scores into positive shares that sum to one along the last axis.
+    """Turn scores into positive numbers that sum to one along the last axis.
 
     An entry of -inf gets exactly 0. The largest score is subtracted first: it cancels in the fraction, and
     keeps exp from overflowing.
     """
-    shares = x - 1.0 * x.max(axis=-1, keepdims=True)  # times 1.0: whole numbers may come in, shares go out
+    shares = x - 1.0 * x.max(axis=-1, keepdims=True)  # times 1.0, because the scores may be whole numbers
     np.exp(shares, out=shares)
     shares *= 1.0 / shares.sum(axis=-1, keepdims=True)
     return shares
@@ -115,7 +115,7 @@ def rms_norm_backward(
 ) -> tuple[Float[np.ndarray, "*axes d_model"], Float[np.ndarray, " d_model"]]:
     """Return d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n.
 
-    Here g = d_out * weight, n = x / r and r² = mean(x²) + eps. What points along x is taken away: the norm undoes it.
+    Here g = d_out * weight, n = x / r and r² = mean(x²) + eps. The part along x is removed, because the norm undoes it.
     """
     r = np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + np.float32(eps))
     n, g = x / r, d_out * weight
@@ -157,10 +157,10 @@ def silu_backward(
 def linear(
     x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_out"]:
-    """Return x @ W, one row a token.
+    """Return x @ W, a row for each token.
 
-    The file stores each matrix as its transpose, and BLAS is faster when that stored matrix is on the left: by a third
-    for few rows, by a few per cent for many. So in memory, the result is the transpose of a matrix too.
+    The file stores each matrix as its transpose, and BLAS is faster when that matrix is on the left: by a third for few
+    rows, by a few per cent for many. So in memory, the result is also the transpose of a matrix.
     """
     return (W.T @ x.T).T
 
@@ -168,7 +168,7 @@ def linear(
 def linear_backward(
     d_out: Float[np.ndarray, "seq d_out"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_in"]:
-    """Return d_x = d_out Wᵀ: each input is blamed for the outputs that it went into, as strongly as it did."""
+    """Return d_x = d_out Wᵀ: each input counts for each output by the weight between them."""
     return linear(d_out, W.T)
 
 

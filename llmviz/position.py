@@ -1,13 +1,13 @@
 """Stage 3, position: how the model knows the order of the words.
 
 RoPE (Su et al. 2021, "RoFormer") is what this model uses. Each query and key is read as pairs of numbers, and
-pair i of the vector at position p is turned, like a clock hand, by the angle
+pair i of the vector at position p is rotated, like a clock hand, by the angle
 
     angle(p, i) = p / base^(2i / d_head)            fast hands first, slow hands last
 
     (a, b)  ->  (a cos - b sin,  a sin + b cos)
 
-A dot product of two turned vectors depends only on the *difference* of their angles, so a score depends only on
+A dot product of two rotated vectors depends only on the *difference* of their angles, so a score depends only on
 how far apart two tokens are. The sinusoidal encoding (Vaswani et al. 2017) is here for comparison: it *adds* the
 sines and cosines of the same angles to the embedding.
 """
@@ -35,7 +35,7 @@ def rotation_angles(
 def rotate(
     x: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Turn each pair of x by its angle (RoPE).
+    """Rotate each pair of x by its angle (RoPE).
 
     Neighbours form a pair, (0,1), (2,3)…, as in the paper and in GGUF files of the architecture llama.
     """
@@ -45,7 +45,7 @@ def rotate(
 def rotations(
     angles: Float[np.ndarray, "seq n_pairs"], dtype: np.dtype | type
 ) -> Complex[np.ndarray, "seq n_pairs"]:
-    """Return cos + i sin of each angle, as precise as dtype. They are the same for all heads and layers."""
+    """Return cos + i sin of each angle, in the precision of dtype. They are the same for all heads and layers."""
     return np.asfortranarray(np.exp(1j * angles), np.result_type(dtype, np.complex64))
 
 
@@ -53,9 +53,9 @@ def rotations(
 def rotate_by(
     x: Float[np.ndarray, "*heads seq d_head"], rotations: Complex[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Turn each pair of x, given the rotations of its angles.
+    """Rotate each pair of x, given the rotations of its angles.
 
-    (a + ib)(cos + i sin) = (a cos - b sin) + i (a sin + b cos): to turn a pair is to multiply a complex number.
+    (a + ib)(cos + i sin) = (a cos - b sin) + i (a sin + b cos): rotating a pair is multiplying complex numbers.
     """
     pairs = np.empty_like(x[..., 0::2], rotations.dtype)
     pairs.real, pairs.imag = x[..., 0::2], x[..., 1::2]
@@ -68,7 +68,7 @@ def rotate_by(
 def rotate_backward(
     d_turned: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Turn back by the same angle: the transpose of a rotation is its inverse."""
+    """Rotate back by the same angle: the transpose of a rotation is its inverse."""
     return rotate(d_turned, -angles)
 
 
@@ -79,7 +79,7 @@ def score_by_distance(
     *,
     base: float,
 ) -> Float[np.ndarray, " n"]:
-    """Return the score q·k/√d_head if the query stood `distance` tokens after the key. q and k come before RoPE."""
+    """Return the score q·k/√d_head of a query that is `distance` tokens after the key; q and k before RoPE."""
     angles = rotation_angles(distances, len(q), base=base)
     turned = rotate(np.repeat(q[None], len(distances), axis=0), angles)
     return turned @ k / np.sqrt(len(q), dtype=q.dtype)
@@ -99,5 +99,5 @@ def sinusoidal_encoding(
 def pair_scores(
     q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
 ) -> Float[np.ndarray, " n_pairs"]:
-    """Return what each pair of numbers, each clock hand, adds to the score q · k / √d_head."""
+    """Return what each pair of numbers (each clock hand) adds to the score q · k / √d_head."""
     return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)

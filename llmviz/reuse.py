@@ -1,9 +1,9 @@
-"""What need not be computed again: the last runs, what a new run can take over from them, and what was measured.
+"""Avoid computing twice: keep the last runs, find what a new run can reuse, and remember measurements.
 
     an edit in layer 20            the layers before it, from a run over the same tokens
     a text that goes on            the rows of the tokens that both texts begin with, in all layers
 
-The second holds only where a token never sees a later one, and where all edits take each token by itself.
+The second is valid only if tokens never attend to later ones, and if all edits change each token on its own.
 """
 
 import functools
@@ -20,14 +20,14 @@ MAX_RUNS = 2
 
 
 class Recent:
-    """The last runs (`Trace`s), newest first. What is kept stays below `max_bytes`, which can be set: 0 keeps none."""
+    """The last runs (`Trace`s), newest first. They take at most `max_bytes`, which can be set: 0 keeps none."""
 
     def __init__(self, max_bytes: int = MAX_BYTES):
         self.max_bytes = max_bytes
         self.runs: tuple = ()
 
     def keep(self, trace) -> None:
-        """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
+        """Put a run in front. Drop runs that are too old or too large, and runs that it contains."""
         runs: list = []
         others = [run for run in self.runs if run is not trace and not _goes_on(trace, run)]
         for run in [trace, *others][:MAX_RUNS]:
@@ -36,8 +36,8 @@ class Recent:
         self.runs = tuple(runs)
 
     def best(self, tokens: list[int], edits: Edits) -> tuple:
-        """Return the run that saves most (or None), how many of its layers hold for all tokens, and for how many of the
-        tokens all of its layers hold.
+        """Return the run that saves most (or None), how many of its layers are valid for all tokens, and for how many
+        tokens all of its layers are valid.
         """
         options: list[tuple] = [(0, None, 0, 0)]  # the share of the work that a run saves comes first
         for run in self.runs:
@@ -46,7 +46,7 @@ class Recent:
             if run.tokens == tokens:
                 options.append((same / n_layers, run, same, 0))
             elif same == n_layers and edits.token_by_token:
-                # the last token must run in any case, to give its logits
+                # the last token must always run, because its logits are needed
                 n = min(len(run.tokens), len(tokens) - 1)
                 shared = next((i for i in range(n) if run.tokens[i] != tokens[i]), n)
                 options.append((shared / len(tokens), run, 0, shared))
@@ -54,14 +54,14 @@ class Recent:
 
 
 def _goes_on(run, start) -> bool:
-    """Return whether a run's text begins with all of another's, and every row of that other one is in it."""
+    """Return whether a run's text begins with the whole text of another, so that it has all of its rows."""
     n = len(start.tokens)
     same = run.edits == start.edits and run.edits.token_by_token
     return same and n < len(run.tokens) and run.tokens[:n] == start.tokens
 
 
 def _nbytes(runs) -> int:
-    """Return the memory of the runs' arrays; what two of them share counts once."""
+    """Return the bytes of the runs' arrays. What two of them share counts once."""
     arrays = (array for run in runs for block in run.blocks for array in (run.logits, *block.arrays))
     return sum({id(array): array.nbytes for array in arrays}.values())
 
@@ -69,10 +69,10 @@ def _nbytes(runs) -> int:
 def kept_with(
     owner: Callable[[Any], object] = lambda first: first, *, most: float = math.inf
 ) -> Callable[[Callable], Callable]:
-    """Make a function remember its results for as long as its first argument lives, or what `owner` gives for it.
+    """Make a function remember its results as long as its first argument lives, or what `owner` returns for it.
 
-    Results must not hold the owner, which would live for ever then. All arguments are given by their places. most: how
-    many results are kept of one owner; the oldest go.
+    Results must not refer to the owner, which would then live for ever. All arguments are positional. most: how many
+    results are kept for each owner; the oldest are dropped.
     """
 
     def remembering(function: Callable) -> Callable:

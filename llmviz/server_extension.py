@@ -1,8 +1,8 @@
-"""For the Jupyter server, not for notebooks: a kernel's messages go to the page at once.
+"""An extension of the Jupyter server that sends a kernel's messages to the page at once.
 
-By default the server's socket waits with a small message until the page has acknowledged the one before (Nagle's
-algorithm), and the page acknowledges some 40 ms later while both sides send. A dragged slider sends all the time: half
-of what it moves came that much later. The command `llmviz` switches this on for the server that it starts.
+By default the server's socket holds a small message until the page has acknowledged the one before (Nagle's algorithm).
+While both sides send, the page acknowledges about 40 ms later. A dragged slider sends all the time, and half of its
+changes came that much later. The command `llmviz` switches this extension on in the server that it starts.
 """
 
 from jupyter_server.serverapp import ServerApp
@@ -12,7 +12,7 @@ from jupyter_server.utils import url_path_join
 
 
 class PromptKernelWebsocketHandler(KernelWebsocketHandler):
-    """The server's own handler of a kernel's websocket, whose messages wait for nothing."""
+    """The server's handler of a kernel's websocket, but its messages do not wait."""
 
     async def open(self, kernel_id: str) -> None:
         self.set_nodelay(True)
@@ -24,7 +24,7 @@ def _jupyter_server_extension_points() -> list[dict]:
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    # What is added later is asked first, so the server's own handler at the same address gets no more requests.
+    # Handlers that are added later come first, so the server's own at this address gets no requests.
     server.web_app.add_handlers(
         ".*$",
         [

@@ -1,15 +1,15 @@
-"""How many threads NumPy's BLAS takes: as many as are free. No mathematics here.
+"""Give NumPy's BLAS as many threads as there are free cores.
 
-BLAS spreads a product over all cores that it sees. For a single kernel that is right; where several work at the same
-time their threads spin against each other, and everybody waits for many times as long. So before the model multiplies,
+BLAS spreads a product over all cores that it sees. That is right for a single kernel. If several work at the same time,
+their threads compete for the cores, and each takes many times as long. So before the model multiplies,
 
     share_cores()
 
-splits the cores that this process may use among the processes that are at work just now. Each of them writes the time
-into its place in a small file that all processes on this machine share, and counts the others' fresh times. There is
-nothing to lock, to let go or to clean up: who was killed falls silent. Where there is no such file, a process takes
-itself to be the only one; where BLAS takes no orders (Accelerate on a Mac), nothing changes. On a machine that other
-programs fill as well, a process takes one thread.
+splits the cores that this process may use among the processes that are working now. Each of them writes the time into
+its place in a small file that all processes on this machine share, and counts the recent times of the others. This
+needs no lock and no cleaning up, because the time of a killed process gets old. Without the file, a process assumes
+that it is the only one. If BLAS takes no number (Accelerate on a Mac), nothing changes. If other programs keep the
+machine busy, a process takes one thread.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ import numpy as np
 
 from llmviz import machine
 
-PLACES = 1024  # two processes whose ids are a multiple of it apart share a place, and may miss each other
+PLACES = 1024  # two processes whose ids differ by a multiple of this share a place, and may miss each other
 PLACE = np.dtype([("process", "<i8"), ("seen", "<f8")])  # seen: seconds since 1970
-LOOK_EVERY = 0.05  # seconds; in between, a call costs next to nothing
-FRESH = 1.0  # seconds: bridges the pauses of a slider that is dragged, and of a page that runs all its cells
+LOOK_EVERY = 0.05  # seconds between two looks; a call in between costs almost nothing
+FRESH = 1.0  # seconds: longer than the pauses while a slider is dragged or a page runs all its cells
 
 
 class Sharing:
@@ -41,15 +41,17 @@ class Sharing:
         self.path = path
         self._lock = threading.Lock()  # JupyterLab may run two callbacks in two threads
         self._looked = -math.inf
-        self._bounds: list[int] = []  # for each BLAS what it takes by itself, or what the reader set
-        self._set: list[int] = []  # and what was set here
+        self._bounds: list[
+            int
+        ] = []  # for each BLAS, the number that it takes by default, or that the reader set
+        self._set: list[int] = []  # and the number that was set here
         self._holding = 0  # how many are in `one_thread`
-        self._before: list[int] = []  # the numbers of threads before the first of them
+        self._before: list[int] = []  # the numbers of threads before `one_thread`
 
     def __call__(self) -> None:
-        """Tell BLAS how many threads are free now; looks 20 times a second at most.
+        """Tell BLAS how many threads are free now. This looks at most 20 times a second.
 
-        BLAS keeps that number afterwards, since pictures and the reader's own cells multiply as well.
+        BLAS keeps the number afterwards, because pictures and the reader's own cells multiply as well.
         """
         now = time.monotonic()
         if now - self._looked < LOOK_EVERY or not self._lock.acquire(blocking=False):
@@ -57,7 +59,7 @@ class Sharing:
         try:
             self._looked = now
             if self._holding:
-                self.others()  # say it all the same
+                self.others()  # report it nevertheless
             elif self._libraries:
                 self._share()
         finally:
@@ -65,7 +67,7 @@ class Sharing:
 
     @contextlib.contextmanager
     def one_thread(self) -> Iterator[None]:
-        """Let BLAS take one thread in here, however many are free: with another number, sums end in other last bits."""
+        """Let BLAS take one thread in here: with another number, the last bits of sums differ."""
         with self._lock:
             if not self._holding:
                 self._before = [blas.get_num_threads() for blas in self._libraries]
@@ -82,7 +84,7 @@ class Sharing:
                         _set_threads(blas, number)
 
     def others(self) -> int:
-        """Say that this process is at work; returns how many others said so within the last second."""
+        """Report that this process is working, and return how many others have reported within the last second."""
         own, now = os.getpid(), time.time()
         try:
             with open(_open(self.path), "r+b", buffering=0) as file:
@@ -101,7 +103,7 @@ class Sharing:
         from threadpoolctl import ThreadpoolController
 
         libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-        return [blas for blas in libraries if blas.get_num_threads()]  # some have no such function
+        return [blas for blas in libraries if blas.get_num_threads()]  # some libraries have no such function
 
     @cached_property
     def _cores(self) -> int:
@@ -113,7 +115,7 @@ class Sharing:
         current = [blas.get_num_threads() for blas in self._libraries]
         if not self._set:
             self._bounds = current  # OPENBLAS_NUM_THREADS and the like count here
-        else:  # what somebody else has set since, as with threadpool_limits(…), is the new bound
+        else:  # a number that others have set since, as with threadpool_limits(…), is the new bound
             self._bounds = [
                 bound if number == ours else number
                 for bound, number, ours in zip(self._bounds, current, self._set)
@@ -126,16 +128,16 @@ class Sharing:
 
 def _set_threads(blas, number: int) -> None:
     blas.set_num_threads(number)
-    # From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets it, until that lets go.
+    # From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets the number until it restores it.
     if let_go := getattr(blas, "clear_controlling_thread", None):
         let_go()
 
 
 def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
-    """Return whether more threads want to run on this machine than it has cores, as far as Linux tells.
+    """Return whether more threads want to run on this machine than it has cores, as far as Linux says.
 
-    That counts programs which are not ours too, and kernels in containers of their own. Alone, a BLAS that takes all
-    cores stays just below. A wrong yes costs a part of 50 ms; a wrong no made one trace ten times as long.
+    This includes other programs, and kernels in other containers. On its own, a BLAS that takes all cores stays just
+    below. A wrong yes costs part of 50 ms; a wrong no made one trace ten times as long.
     """
     fields = machine.file_text(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
     running = fields[3].partition("/")[0] if len(fields) > 3 else ""
@@ -143,7 +145,7 @@ def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
 
 
 def chosen_threads(cores: int) -> int | None:
-    """Return `LLMVIZ_THREADS`, but no more than `cores`, or None where it is not set; warn where it cannot be used."""
+    """Return `LLMVIZ_THREADS`, but no more than `cores`, or None if it is not set. Warn if it cannot be used."""
     text = os.environ.get("LLMVIZ_THREADS")
     if not text:
         return None
@@ -160,9 +162,7 @@ def chosen_threads(cores: int) -> int | None:
 
 
 def _open(path: Path) -> int:
-    """Open a file that everybody on this machine may write, made if need be. Never follow a link that somebody put
-    there.
-    """
+    """Open a file that everybody on this machine may write, and create it if necessary. Never follow a link."""
     flags = (
         os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     )
@@ -171,14 +171,14 @@ def _open(path: Path) -> int:
     except FileNotFoundError:
         file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
         if hasattr(os, "fchmod"):
-            os.fchmod(file, 0o666)  # what the umask took away: a class is many users
+            os.fchmod(file, 0o666)  # undo the umask, because the users of a class differ
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
         raise OSError(f"{path} is not a file")
     return file
 
 
-# Memory that all users of a Linux share; elsewhere each user's processes see each other.
+# All users of a Linux machine share this folder. Elsewhere, only one user's processes see each other.
 _SHARED = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
 
 share_cores = Sharing(_SHARED / "llmviz-at-work")

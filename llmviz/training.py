@@ -1,17 +1,17 @@
 """The stages backwards: how a model learns.
 
-    forward     the text goes through the model; each token's surprise says how wrong the guess before it was
-    backward    from the surprise back through every stage: how does it change with each number? (the chain rule;
+    forward     the text goes through the model; each token's surprise says how wrong the prediction was
+    backward    from the surprise back through every stage: how does it change with each parameter? (the chain rule;
                 Rumelhart, Hinton & Williams 1986)
-    step        every number moves a little, against its gradient (Adam; Kingma & Ba 2014)
+    step        every parameter moves a little, against its gradient (Adam; Kingma & Ba 2014)
 
-    pretrain    from noise, on a text                   finetune    a few numbers added to those of a finished model
+    pretrain    from noise, on a text                   finetune    a finished model, with a few more parameters
 
-Several texts of one length are trained side by side: their tokens are rows like any others, and in attention, where a
-token must see its own text only, each text has heads of its own.
+Several texts of one length are trained side by side. Their tokens are rows like any others, but in attention each text
+has its own heads, because a token must attend only to its own text.
 
-A training with one seed is the same to the last bit however busy the machine is: BLAS takes one thread, and a second
-core is for the second half of the texts.
+With the same seed, a training gives the same result to the last bit, even on a busy machine: BLAS takes one thread, and
+a second core trains the second half of the texts.
 """
 
 import math
@@ -31,8 +31,8 @@ from llmviz.threads import share_cores
 from llmviz.weights import Config, LayerWeights, Weights, check_whole, from_flat, random_weights, stored
 
 TOKENS_A_STEP = 1024
-LONGEST = 256  # tokens of one conversation: fine-tuning on it takes some 300 MB
-WEIGHT_DECAY = 0.3  # of a number, times lr, at each step: less is learned by heart (Loshchilov & Hutter 2019)
+LONGEST = 256  # tokens of one conversation: fine-tuning on it takes about 300 MB
+WEIGHT_DECAY = 0.3  # of a parameter, times lr, at each step, against memorising (Loshchilov & Hutter 2019)
 HELD_OUT = 0.1  # the last tenth of a text is never trained on
 MEASURE_EVERY = 20  # steps
 
@@ -66,15 +66,15 @@ class Progress:
     """The state of a training after a step; step 0 is before the first."""
 
     step: int
-    seconds: float  # of work, pauses left out
-    loss: float  # nats a token: of this step's texts; in fine-tuning, the mean of what each conversation cost last
+    seconds: float  # of work, without pauses
+    loss: float  # nats per token, of this step's texts; in fine-tuning, the mean of each conversation's latest value
     held_out: float | None  # the same on the part that is never trained on, every 20 steps and at the end
     start: Model = field(repr=False)
     update: Update | None = field(repr=False, default=None)  # what fine-tuning has changed so far
 
     @cached_property
     def model(self) -> Model:
-        """Return the model as it is now, for everything that a model is for. Later steps do not change it."""
+        """Return the model at this step, to use like any other. Later steps do not change it."""
         return self.start if self.update is None else updated(self.start, self.update)
 
 
@@ -86,11 +86,11 @@ def loss_and_gradients(
     tokens: str | Sequence[int] | Int[np.ndarray, " seq"],
     counted: Sequence[bool] | Bool[np.ndarray, " seq"] | None = None,
 ) -> tuple[float, Weights]:
-    """Return the mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
+    """Return the mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every parameter.
 
-    counted: which tokens count; the first has no guess before it and never does. The gradients have the fields and
+    counted: which tokens count; the first never does, because nothing predicts it. The gradients have the fields and
     shapes of the model's weights; where one table serves both ends, W_E holds the sum and W_U is its transpose.
-    ValueError where no token counts.
+    ValueError if no token counts.
     """
     tokens = model.tokens_of(tokens)
     counted = np.ones(len(tokens), bool) if counted is None else np.asarray(counted, bool)
@@ -118,7 +118,7 @@ def input_gradients(
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """What one layer's way forward leaves for the way back. In its q, k, v, pattern each text has heads of its own."""
+    """What one layer's forward pass keeps for the backward pass. In q, k, v and pattern, each text has own heads."""
 
     w: LayerWeights
     angles: Float[np.ndarray, "seq n_pairs"]
@@ -128,7 +128,7 @@ class _Layer:
 
 @dataclass(frozen=True, eq=False)
 class _LayerBackward:
-    """How the loss changes with what a layer computed; q and k before they are turned."""
+    """How the loss changes with each array of a layer; q and k before RoPE."""
 
     x: Float[np.ndarray, "rows d_model"]
     attention_norm: Float[np.ndarray, " d_model"]
@@ -166,7 +166,7 @@ def _loss_and_gradients(
 
 
 def _from_the_loss(weights, x, tokens, counted):
-    """Return the loss, d_x, d_final_norm, and of the rows whose guess counts d_logits and the normed vectors."""
+    """Return the loss, d_x, d_final_norm, and for the rows whose prediction counts, d_logits and the normed vectors."""
     eps = weights.config.norm_eps
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
@@ -186,11 +186,11 @@ def _forward(
     layers: range | None = None,
     update: Update | None = None,
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
-    """Run all layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
+    """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
-    x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
+    x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
     angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
     rotations = position.rotations(np.tile(angles, (texts, 1)), x.dtype)
     attend = partial(_attend, texts)
@@ -206,7 +206,7 @@ def _forward(
 
 
 def _attend(texts: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
-    """Let each text attend only to itself, and keep the pattern for the way back."""
+    """Let each text attend only to itself, and keep the pattern for the backward pass."""
     q, k, v = (_own_heads(heads, texts) for heads in (q, k, v))
     _, pattern, z = attention.weigh(q, k, v)
     return q, k, v, pattern, _own_rows(z, texts)
@@ -237,7 +237,7 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
 
 
 def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
-    """Return each matrix's gradient: what came in, times what should change in what came out."""
+    """Return each matrix's gradient, from its input and the gradient of its output."""
     f = layer.forward
     return LayerWeights(
         attention_norm=back.attention_norm,
@@ -265,9 +265,9 @@ def _own_rows(x: Float[np.ndarray, "texts_and_heads seq d_head"], texts: int) ->
 
 
 class Adam:
-    """Moves numbers against their gradient, each by about `lr` where the gradient is steady (Kingma & Ba 2014).
+    """Moves parameters against their gradient, each by about `lr` if the gradient is steady (Kingma & Ba 2014).
 
-    Divides the mean gradient by its usual size, so that one lr fits all; the means forget within some 10 and 100 steps.
+    It divides the mean gradient by its usual size, so that one lr fits all. The means cover about 10 and 100 steps.
     """
 
     def __init__(self, n: int, betas: tuple[float, float] = (0.9, 0.99)):
@@ -277,7 +277,7 @@ class Adam:
     def step(
         self, numbers: Float[np.ndarray, " n"], gradient: Float[np.ndarray, " n"], lr: float
     ) -> Float[np.ndarray, " n"]:
-        """Return the numbers after one step, as a new array."""
+        """Return the parameters after one step, as a new array."""
         self.t += 1
         for average, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
             average *= np.float32(beta)
@@ -300,20 +300,20 @@ def pretrain(
     vocabulary: int = 512,
     lr: float = 4e-3,
 ) -> Iterator[Progress]:
-    """Train a model of these sizes from noise on a text: its own tokens first (BPE), then 1,024 of them a step.
+    """Train a model of these sizes from noise on a text: first learn its tokens (BPE), then train on 1,024 a step.
 
-    Ends after `steps`, or after `seconds` of work where no steps are given; the same seed and steps give the same
-    model. config.n_vocab is taken from the vocabulary. The last tenth of the text is held out of the training;
-    the vocabulary is learned from the whole. Yields a `Progress` before the first step and after each; stop by taking
-    no more. ValueError for a text that is too short and for sizes that don't fit together; FloatingPointError where
-    the loss runs away.
+    Ends after `steps`, or after `seconds` of work if no steps are given. The same seed and steps give the same model.
+    config.n_vocab comes from the vocabulary. The last tenth of the text is held out of the training; the vocabulary is
+    learned from the whole text. Yields a `Progress` before the first step and after each; stop iterating to end it.
+    ValueError for a text that is too short and for sizes that do not fit together; FloatingPointError if the loss
+    diverges.
     """
     if not isinstance(text, str):
         raise TypeError(f"training reads a text; got {type(text).__name__}")
     _positive(lr=lr, seconds=seconds)
     check_whole(vocabulary=vocabulary, steps=1 if steps is None else steps)
     if config.n_ctx < 2:
-        raise ValueError("n_ctx must be 2 or more: with one token there is no next one to guess")
+        raise ValueError("n_ctx must be 2 or more: with one token there is no next one to predict")
     lists = tokenization.train_vocabulary(text, vocabulary)
     config = replace(config, n_vocab=len(lists["tokens"]))
     model = Model(random_weights(config, seed, vocabulary=lists))
@@ -339,7 +339,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     with ThreadPoolExecutor(2) as pool:
 
         def over_halves(of, batch: Int[np.ndarray, "texts seq"]):
-            """Return the mean over the texts, each half on a core of its own; the same numbers on any machine."""
+            """Return the mean over the texts, each half on its own core, with the same result on any machine."""
             halves = [half for half in np.array_split(batch, 2) if len(half)]
             gradients = pool.map(lambda half: of(model.weights, half), halves)
             return sum(
@@ -358,7 +358,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             with share_cores.one_thread():
                 (loss,), gradient = np.split(over_halves(_flat_gradient, batch), [1])
                 _not_astray(float(loss), start, step, lr)
-                gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
+                gradient /= max(1, np.linalg.norm(gradient))  # one unusual batch must not throw it off
                 pace = lr * min(1, step / 20) * (1 - 0.9 * done)
                 flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
                 model = Model(from_flat(flat, config, lists), model.tokenizer)
@@ -403,12 +403,12 @@ def finetune(
 ) -> Iterator[Progress]:
     """Teach a chat model by example: low-rank changes of the FFN matrices of some layers (LoRA; Hu et al. 2021).
 
-    conversations: messages as for `encode_chat`; only the assistant's tokens count. One of them a step, each once a
-    round. layers: the last third, if not given. The model's own numbers stay as they are: `Progress.update` is all
-    that is learned, and `Progress.model` shares everything else. Yields a `Progress` before the first step, with the
-    mean loss of all conversations, and after each. ValueError for a conversation that has no answer, or more tokens
-    than 256 or the model's context; TypeError for anything but a list of lists; FloatingPointError where the loss runs
-    away.
+    conversations: messages as for `encode_chat`; only the assistant's tokens count. Each step takes one, each
+    round all of them. layers: by default the last third. The model's own parameters stay unchanged: `Progress.update`
+    is all that is learned, and `Progress.model` shares everything else. Yields a `Progress` before the first step, with
+    the mean loss of all conversations, and after each. ValueError for a conversation that has no answer, or more tokens
+    than 256 or the model's context window; TypeError for anything but a list of lists; FloatingPointError if the loss
+    diverges.
     """
     _positive(lr=lr)
     check_whole(steps=steps, rank=rank)
@@ -427,7 +427,7 @@ def finetune(
 
 
 def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray]:
-    """Return a conversation's tokens, and which of them the assistant said."""
+    """Return a conversation's tokens, and which of them are the assistant's."""
     tokens = np.array(model.tokenizer.encode_chat(messages, add_reply=False))
     said = np.zeros(len(tokens), bool)
     role, line_break = (len(model.tokenizer.encode(text)) for text in ("assistant\n", "\n"))
@@ -457,7 +457,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
     order: list[int] = []
     adam, worked = Adam(len(_flat(update))), 0.0
     running = range(layers[0], config.n_layers)
-    # the layers below stay as they are, and so does what they make of each conversation
+    # the layers below are unchanged, and so is their output for each conversation
     with share_cores.one_thread():
         streams = [_forward(weights, tokens, layers=range(layers[0]))[0] for tokens, _ in lessons]
         costs = [_loss(weights, *lesson, x=x, layers=running) for lesson, x in zip(lessons, streams)]
@@ -484,7 +484,7 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
     gradient: dict[tuple[int, str], LowRank] = {}
     for number, layer in zip(reversed(running), reversed(activations)):
         back, f = _block_backward(d_x, layer, weights.config), layer.forward
-        # How the loss changes with what each matrix gave, and what the matrix got.
+        # How the loss changes with each matrix's output, and the matrix's input.
         around = {
             "W_gate": (back.gate, f.mid_normed),
             "W_up": (back.up, f.mid_normed),
@@ -496,7 +496,7 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
 
 
 def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
-    """Make the change that fine-tuning begins with: random directions to read, nothing written yet."""
+    """Make the update that fine-tuning begins with: it reads random directions and writes nothing yet."""
     d_in, d_out = W.shape
     down = rng.normal(size=(d_in, rank)) / np.sqrt(d_in)
     return LowRank(down.astype(np.float32), np.zeros((rank, d_out), np.float32))
@@ -517,7 +517,7 @@ def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
 def _low_rank_ffn(
     low: Mapping[str, LowRank], w: LayerWeights, x: Float[np.ndarray, "rows d_model"], edit: Edit
 ) -> ffn.FFNTrace:
-    """Run `ffn.swiglu` with W + down @ up in place of each W, which is never formed. There are no edits in training."""
+    """Run `ffn.swiglu` with W + down @ up for each W, without forming the sum. There are no edits in training."""
     gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
     up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
     hidden = ops.gated(gate, up)
@@ -540,7 +540,7 @@ def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
     layers = list(model.weights.layers)
     for (layer, name), low in update.items():
         W = getattr(layers[layer], name)
-        changed = low.up.T @ (np.float32(amount) * low.down.T)  # in the order in which matrices lie in memory
+        changed = low.up.T @ (np.float32(amount) * low.down.T)  # in the memory order of matrices
         changed += W.T
         layers[layer] = replace(layers[layer], **{name: changed.T})
     return Model(replace(model.weights, layers=tuple(layers)), model.tokenizer)
@@ -557,9 +557,9 @@ def _is_list(value: object) -> bool:
 
 
 def _not_astray(loss: float, start: float, step: int, lr: float) -> None:
-    """Raise FloatingPointError once the guesses are clearly worse than before the training, or are none."""
-    if not loss < start + 1:  # NaN lands here as well
+    """Raise FloatingPointError once the loss is clearly higher than before the training, or not a number."""
+    if not loss < start + 1:  # NaN also ends here
         raise FloatingPointError(
-            f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, and before the first step it "
+            f"the training diverged at step {step}: the loss is {loss:.1f} nats a token, and before the first step it "
             f"was {start:.1f}. With lr={lr:g} the steps overshoot; try lr={min(3e-3, lr / 10):.1g}."
         )

@@ -1,15 +1,15 @@
-"""A model file becomes arrays: GGUF -> float32, once; after that, memory-mapped from the cache in no time.
+"""Turn a model file into arrays: GGUF -> float32, once; after that, memory-mapped from the cache, which is quick.
 
     weights = load_weights("model.gguf", cache_folder)
 
-The first call unpacks the (mostly 4-bit) numbers of the file to float32 and writes them to one flat file, with an
-`index.json` beside it: what lies where, the configuration and the tokenizer's lists. Later calls map that file
-read-only, so every notebook on the machine shares the same memory. A file that holds them as float32 already, as
-`write_gguf` writes it, is mapped itself, and only its index is kept. The cache's folder is named by the file's content,
+The first call unpacks the (mostly 4-bit) numbers of the file to float32 and writes them to one flat file. An
+`index.json` next to it has the place of each array, the configuration and the tokenizer's lists. Later calls map that
+file read-only, so every notebook on the machine shares the same memory. A file of float32 numbers, as `write_gguf`
+writes it, is mapped directly, and only its index is kept. The name of the cache's folder comes from the file's content,
 so file and cache may be moved, and the cache may be read-only once it is complete.
 
-Weights also begin as noise (`random_weights`), lie in one flat array for an optimiser (`from_flat`), and become a file
-again (`write_gguf`).
+Weights can also begin as noise (`random_weights`), be views of one flat array for an optimiser (`from_flat`), and
+become a file again (`write_gguf`).
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-CACHE_VERSION = 1  # raise it when the layout of the cache changes: older ones are then rebuilt
+CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
 INDEX = "index.json"
-SAMPLE_BYTES = 4096  # read at 64 places, to know a file again without reading it all
+SAMPLE_BYTES = 4096  # read at 64 places, to recognise a file without reading all of it
 SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
 
 
@@ -56,17 +56,17 @@ class Config:
 
     @property
     def n_parameters(self) -> int:
-        """Return how many numbers are learned; where W_U is not W_E transposed, that table comes on top."""
+        """Return how many parameters there are, with W_U as W_E transposed. A second table comes on top."""
         return sum(map(math.prod, tensor_shapes(self, tied=True).values()))
 
     def kv_head_of(self, head: int | Int[np.ndarray, " n"]) -> int | Int[np.ndarray, " n"]:
-        """Return the key and value head that a query head uses, or those that several use."""
+        """Return the key and value head of a query head, or those of several."""
         return head // self.group_size
 
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """One layer's learned numbers, in the shapes of the formulas. Each is a view of the matrix as stored."""
+    """One layer's parameters, in the shapes of the formulas. Each is a view of the matrix as stored."""
 
     attention_norm: Float[np.ndarray, " d_model"]
     W_Q: Float[np.ndarray, "n_heads d_model d_head"]
@@ -93,14 +93,14 @@ IN_A_FILE = {  # the names of a layer's arrays
 
 
 def as_stored(name: str, array: np.ndarray) -> np.ndarray:
-    """Return a layer's array as files hold it: a matrix as its transpose, [out, in], with the heads side by side."""
+    """Return a layer's array as in files: a matrix as its transpose, [out, in], with the heads side by side."""
     if name in ("W_Q", "W_K", "W_V"):  # [heads, d_model, d_head] -> [heads * d_head, d_model]
         return array.transpose(0, 2, 1).reshape(-1, array.shape[1])
     return array.reshape(-1, array.shape[-1]).T if name == "W_O" else array.T
 
 
 def as_used(name: str, array: np.ndarray, d_head: int) -> np.ndarray:
-    """Return it in the shape of the formulas again. Transposing and splitting axes costs nothing."""
+    """Return it in the shape of the formulas again. This copies nothing."""
     if name in ("W_Q", "W_K", "W_V"):
         return array.reshape(-1, d_head, array.shape[1]).transpose(0, 2, 1)
     return array.T.reshape(-1, d_head, len(array)) if name == "W_O" else array.T
@@ -108,22 +108,22 @@ def as_used(name: str, array: np.ndarray, d_head: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """All learned numbers of a model, its sizes, and its tokenizer's lists as the file has them."""
+    """All parameters of a model, its sizes, and its tokenizer's lists as in the file."""
 
     config: Config
     W_E: Float[np.ndarray, "n_vocab d_model"]
     layers: tuple[LayerWeights, ...]
     final_norm: Float[np.ndarray, " d_model"]
-    W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, where the file has no table of its own
+    W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, if the file has no table for it
     vocabulary: Mapping[str, Any]  # tokens, token_types, eos_token, chat_template
 
 
 def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
     """Load the weights of a GGUF file, through the float32 cache in the folder `cache`.
 
-    A cache made by another version of llmviz, from another file or damaged since is made anew. sha256: the file's,
-    where it is known; it is checked before the file is unpacked. ValueError if the file is no GGUF file, damaged, or
-    of a kind that llmviz cannot run; OSError if it cannot be read or the cache cannot be written.
+    A cache that is damaged, or comes from another file or version of llmviz, is made again. sha256: the file's, if
+    known; it is checked before the file is unpacked. ValueError if the file is not a GGUF file, is damaged, or is of a
+    kind that llmviz cannot run; OSError if it cannot be read or the cache cannot be written.
     """
     path = Path(path).expanduser().absolute()
     if not path.is_file():
@@ -139,15 +139,15 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     own = _sha256(path)
     if sha256 is not None and own != sha256:
         raise ValueError(
-            f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again: then a whole one is "
-            "fetched."
+            f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again, to "
+            "download it again."
         )
     folder = folders / f"{known}{own[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock
 
-        with FileLock(folder / ".lock"):  # two kernels starting at once convert once
+        with FileLock(folder / ".lock"):  # only one of two kernels that start together unpacks it
             cached = _open_cache(folder, path, source)
             if cached is None:
                 _convert(path, folder, source | {"sha256": own, "path": str(path)}, progress=progress)
@@ -155,7 +155,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
         for other, made_from in cached_files(cache).items():
             if made_from == str(path) and other != folder:  # of a file that was there before
                 shutil.rmtree(other, ignore_errors=True)
-    except ValueError:  # a file that is refused leaves nothing behind
+    except ValueError:  # a refused file leaves no folder
         with contextlib.suppress(OSError):
             (folder / ".lock").unlink()
             folder.rmdir()
@@ -167,7 +167,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
             "LLMVIZ_HOME."
         ) from problem
     if cached is None:
-        raise OSError(f"The weights just written to {folder} read back differently; is the disk in order?")
+        raise OSError(f"The weights just written to {folder} read back differently. Check the disk.")
     return cached
 
 
@@ -177,12 +177,12 @@ STD = 0.02  # of the noise that a model starts from (Radford et al. 2018)
 
 
 def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, Any]) -> Weights:
-    """Make the weights of a model that has learned nothing: normal noise, norms at 1, W_U = W_E transposed.
+    """Make the weights of an untrained model: normal noise, norms at 1, W_U = W_E transposed.
 
     What writes to the residual stream, W_O and W_down, is smaller by sqrt(2 n_layers), so that the stream of a deep
     model starts no larger than that of a shallow one (GPT-2; Radford et al. 2019, section 2.3).
     All numbers are views of one flat array, as in `from_flat`. vocabulary: as in `Weights`, for instance from
-    `tokenization.train_vocabulary`. ValueError where the sizes cannot be.
+    `tokenization.train_vocabulary`. ValueError for impossible sizes.
     """
     _check_sizes(config, vocabulary)
     flat = np.random.default_rng(seed).standard_normal(config.n_parameters, np.float32)
@@ -202,8 +202,7 @@ def from_flat(
     """Make weights as views of one array of `config.n_parameters` numbers: change it, and they change.
 
     The order is that of `tensor_shapes`, each tensor as stored, so an optimiser can work on the one array. The tables
-    are tied, unless the array has numbers for a second one. ValueError where it has another length or the sizes cannot
-    be.
+    are tied, unless the array has numbers for a second one. ValueError for a wrong length or impossible sizes.
     """
     _check_sizes(config, vocabulary)
     tied = len(flat) != config.n_parameters + config.n_vocab * config.d_model
@@ -228,14 +227,14 @@ def from_flat(
 def stored(weights: Weights) -> dict[str, np.ndarray]:
     """Return the arrays by their names in a GGUF file, as stored there, [out, in]; without output.weight if W_U is W_E.
 
-    They are views where the weights are views of such arrays, as all that come from here are.
+    They are views if the weights are views of such arrays, as all weights from this module are.
     """
     arrays = {"token_embd.weight": weights.W_E}
     for number, layer in enumerate(weights.layers):
         for name, part in IN_A_FILE.items():
             arrays[f"blk.{number}.{part}.weight"] = as_stored(name, getattr(layer, name))
     arrays["output_norm.weight"] = weights.final_norm
-    tied = np.may_share_memory(weights.W_E, weights.W_U)  # two tables of their own never overlap
+    tied = np.may_share_memory(weights.W_E, weights.W_U)  # two separate tables never overlap
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
 
 
@@ -264,7 +263,7 @@ def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
 
 
 def cached_files(cache: Path) -> dict[Path, str]:
-    """Return the folder of each file in the cache, and the path that the file had; "" where that is not known."""
+    """Return the folder of each file in the cache, and the path that the file had; "" if that is unknown."""
     paths = {}
     for folder in sorted((cache / "weights").glob("*")):
         try:
@@ -281,7 +280,7 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         if index["version"] != CACHE_VERSION or not _is_same(path, source, index["source"]):
             return None
         data = folder / index["data"] if index["data"] else path
-        # Touched since it was written (a copy, a backup, a damaged disk): only its hash can tell.
+        # Changed since it was written (a copy, a backup, a damaged disk): compare its hash.
         if (
             index["data"]
             and _identity(data) != index["data_identity"]
@@ -293,11 +292,11 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         numbers = np.asarray(np.memmap(data, np.float32, mode="r", **where))
         return from_flat(numbers, Config(**index["config"]), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # whatever is wrong with it, make it anew
+        return None  # whatever is wrong with it, make it again
 
 
 def _is_same(path: Path, source: dict, known: dict) -> bool:
-    """Return whether the file at `path` is the one that an index speaks of. A copy has another time of change."""
+    """Return whether the file at `path` is the one of an index. A copy has another time of change."""
     if {name: known[name] for name in source} == source:
         return True
     copied = known["samples"] == source["samples"] and known["bytes"] == source["bytes"]
@@ -305,7 +304,7 @@ def _is_same(path: Path, source: dict, known: dict) -> bool:
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
-    """Write the float32 file, unless `path` is one, and, last and at once, the index that makes it count."""
+    """Write the float32 file, unless `path` is one. Write the index last, since only it makes the cache valid."""
     from tqdm.auto import tqdm
 
     with tqdm(
@@ -316,9 +315,9 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
         bar.set_description("Unpacking the weights (once)")
         bar.reset(total)
-        # What lies here is of no use any more, or was left by a killed process: it makes room first. We hold the lock.
+        # These files are out of date, or a killed process left them. Delete them first. We hold the lock.
         for old in folder.glob("float32-*"):
-            with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
+            with contextlib.suppress(OSError):  # Windows does not delete what another kernel has mapped
                 old.unlink()
         new = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}"
         data, new_index = new.with_suffix(".bin"), new.with_suffix(".json")
@@ -340,7 +339,7 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
                         digest.update(values.data)
                         bar.update(values.nbytes)
                     file.flush()
-                    # A power cut must not leave an index that speaks of missing numbers.
+                    # A power cut must not leave an index without its numbers.
                     os.fsync(file.fileno())
                 index |= {
                     "data": data.name,
@@ -362,7 +361,7 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
 def _flat_from(tensors: list) -> int | None:
     """Return where a file's numbers begin if they are float32, one after another in this order; otherwise None.
 
-    None on Windows, which replaces no file that is mapped: a model can be saved anew while it is in use.
+    None on Windows, which does not replace a mapped file, because a model may be saved again while it is in use.
     """
     import gguf
 
@@ -376,7 +375,7 @@ def _flat_from(tensors: list) -> int | None:
 
 
 def _identity(path: Path) -> dict:
-    """Return what tells a file from another without reading it all: size, time of change, a hash of samples."""
+    """Return what identifies a file without reading all of it: size, time of change, a hash of samples."""
     status = path.stat()
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -403,10 +402,10 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     try:
         reader = gguf.GGUFReader(path)
         fields = {key: field.contents() for key, field in reader.fields.items()}
-    except Exception as problem:  # the reader trusts the file, so a damaged one fails in any number of ways
+    except Exception as problem:  # the reader trusts the file, so a damaged one can raise any error
         raise ValueError(
-            f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be cut short or "
-            "damaged, or of another format: fetch it again. (" + SUPPORTED + ".)"
+            f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be incomplete, "
+            "damaged or of another format. Download it again. (" + SUPPORTED + ".)"
         ) from problem
 
     def needed(key: str, default: float | None = None) -> Any:
@@ -418,7 +417,7 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
         value = needed(key, default)
         if not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
-            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Fetch it again.")
+            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Download it again.")
         return value
 
     architecture = needed("general.architecture")
@@ -443,11 +442,11 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     )
     if fields.get("llama.rope.dimension_count", config.d_head) != config.d_head:
         raise ValueError(
-            f"{path} turns only a part of each head (RoPE), which llmviz does not do. {SUPPORTED}."
+            f"{path} rotates only a part of each head (RoPE), which llmviz does not support. {SUPPORTED}."
         )
     if fields.get("llama.rope.scaling.type", "none") != "none":
         raise ValueError(
-            f"{path} rescales its positions (RoPE scaling), which llmviz does not do. {SUPPORTED}."
+            f"{path} rescales its positions (RoPE scaling), which llmviz does not support. {SUPPORTED}."
         )
     vocabulary = {
         "tokens": tokens,
@@ -462,14 +461,14 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     if len(vocabulary["token_types"]) != len(tokens):
         raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
-    if config.n_layers > len(tensors):  # before a damaged number makes us list millions of names
+    if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
         raise ValueError(
             f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
         )
     shapes = tensor_shapes(config, tied="output.weight" not in tensors)
     if missing := [name for name in shapes if name not in tensors]:
         raise ValueError(
-            f"{path} lacks {_some(missing)}: it is cut short or not a plain Llama model. {SUPPORTED}."
+            f"{path} lacks {_some(missing)}: it is incomplete or not a plain Llama model. {SUPPORTED}."
         )
     if extra := [name for name in tensors if name not in shapes]:
         raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
@@ -513,17 +512,17 @@ def _dequantize(path: Path, tensor, shape: tuple[int, ...]) -> np.ndarray:
     values = np.ascontiguousarray(values, np.float32).reshape(shape)
     if not np.isfinite(values).all():
         raise ValueError(
-            f"{path} is damaged: {tensor.name} holds numbers that are not finite. Fetch it again."
+            f"{path} is damaged: {tensor.name} has numbers that are not finite. Download it again."
         )
     return values
 
 
 def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
-    """Write a GGUF file of float32 numbers, whole or not at all: an earlier file at `path` stays until then.
+    """Write a GGUF file of float32 numbers. An earlier file at `path` stays until the new one is complete.
 
-    merges: the vocabulary's, as `tokenization.merge_list` gives them; llmviz reads them off the order of the tokens,
-    other programs want the list. rope_base and norm_eps are kept as 32-bit numbers, as GGUF does. Besides the weights
-    this takes the memory of one tensor. ValueError where a number is not finite; OSError where the file cannot be
+    merges: the vocabulary's, from `tokenization.merge_list`; other programs need this list, which llmviz reads off the
+    order of the tokens. rope_base and norm_eps are kept as 32-bit numbers, as GGUF does. Besides the weights
+    this takes the memory of one tensor. ValueError if a number is not finite; OSError if the file cannot be
     written.
     """
     config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
@@ -543,12 +542,12 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
                 for name, array in arrays.items():
                     if not np.isfinite(array).all():
                         raise ValueError(
-                            f"This model cannot be saved: {name} holds numbers that are not finite, so it gives no "
-                            "next token. Save an earlier state of it."
+                            f"This model cannot be saved: {name} has numbers that are not finite, so it cannot "
+                            "predict. Save an earlier state of it."
                         )
                     writer.write_tensor_data(np.ascontiguousarray(array, np.float32))
                 writer.flush()
-                os.fsync(writer.fout[0].fileno())  # on the disk before it takes the place of an earlier one
+                os.fsync(writer.fout[0].fileno())  # it must be on the disk before it replaces an earlier one
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -561,7 +560,7 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
 
 
 def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequence[str]):
-    """Make a writer that has all but the numbers; it opens no file yet."""
+    """Make a writer with everything except the numbers. It opens no file yet."""
     import gguf
 
     writer = gguf.GGUFWriter(path, "llama")
@@ -585,7 +584,7 @@ def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequen
     writer.add_token_merges(merges)
     writer.add_add_bos_token(False)
     if (end := vocabulary["eos_token"]) is not None:
-        writer.add_bos_token_id(end)  # nothing puts it anywhere; other programs would guess an id
+        writer.add_bos_token_id(end)  # it is never inserted; other programs would guess an id
         writer.add_eos_token_id(end)
     if template := vocabulary["chat_template"]:
         writer.add_chat_template(template)

@@ -2,7 +2,7 @@
 
 import os
 
-VARIABLE = "LLMVIZ_WHERE"  # whoever starts a kernel for a page or a class sets it there
+VARIABLE = "LLMVIZ_WHERE"  # set for the kernels of pages and classes
 
 
 def where() -> str:

@@ -106,15 +106,29 @@ def measure(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if a claim does not hold, 2 for a wrong argument."""
     parser = argparse.ArgumentParser("python -m llmviz.claims", description="Measure what the pages say.")
-    parser.add_argument("pages", nargs="*", metavar="PAGE", help="05, or 05.head_patched; all, if none")
-    parser.add_argument("--cases", type=Path, metavar="FILE", help="blank lines between texts; words; .json")
+    parser.add_argument(
+        "pages",
+        nargs="*",
+        metavar="PAGE",
+        help="a page such as 05, or a claim such as 05.head_patched (default: all pages)",
+    )
+    parser.add_argument(
+        "--cases",
+        type=Path,
+        metavar="FILE",
+        help="your own cases: texts between blank lines, a word on each line, or {name: case} in a .json file",
+    )
     parser.add_argument("--write", action="store_true", help="store the results of these pages")
-    parser.add_argument("--stale", action="store_true", help="only claims whose stored result is stale")
+    parser.add_argument(
+        "--stale", action="store_true", help="measure only claims whose stored result is out of date"
+    )
     options = parser.parse_args(arguments)
     if options.stale and options.cases:
-        parser.error("--stale is about the claims' own cases")
+        parser.error(
+            "--stale and --cases cannot be combined, because only results on the claims' own cases are stored"
+        )
     if options.write and (options.cases or any("." in page for page in options.pages)):
-        parser.error("--write stores whole pages with their own cases")
+        parser.error("--write stores whole pages on their own cases, so name pages, and leave out --cases")
     try:
         return int(measure(options) > 0)
     except (ValueError, OSError) as error:

@@ -1,25 +1,28 @@
-"""A class: the notebooks as pages in the browsers of everybody in the room, run by this one computer.
+"""Serve the notebooks as pages to the browsers of everybody in a room, all run by this computer.
 
     llmviz class
 
 Voilà runs the notebooks and its front end shows them; this package is what a class needs around it.
 
 `session_pool` a kernel for each open page, some kept ready, and a limit
-`server`      which addresses there are, and who may ask them
-`fairness`    how often one address may ask
+`server`      which addresses there are, and who may use them
+`fairness`    how often one address may send a request
 `network`     where others find this computer, and a try with a phone
 `lessons`     three questions before and after each lesson, and how often each answer was given
 `worksheets`  what a teacher prints for each lesson: the steps, and a worksheet; no part of the server
 
-What a visitor can do: open the notebooks, read their code, and use every picture, slider, button and text box on them,
-in a kernel that nobody else shares. What a visitor cannot do: run code (of a kernel's messages, only those of widgets
-go through), learn of or reach another visitor's kernel (its number is 122 random bits, and there is no list), see the
-teacher's files (no notebook's text box opens one in a class, and no address serves one but the libraries' scripts),
-start a terminal, or see the teacher's page. What is typed is shown as text; it stays in that visitor's kernel and is
-gone with it. A visitor can keep the own kernel busy: it has one thread and a lower priority than the server, so others
-get slower by their share, no more; it ends when it takes too much memory. A visitor is a browser's cookie and has one
-page, so a program that asks without cookies can still fill the room. The network sees what is typed: this is HTTP, for
-a network that you trust.
+A visitor can open the notebooks, read their code, and use every picture, slider, button and text box, in a kernel that
+no other visitor shares. A visitor cannot:
+
+* run code: only the messages of widgets reach a kernel
+* find another visitor's kernel: its id has 122 random bits, and there is no list
+* see the teacher's files: in a class, no text box opens one, and the server sends only the libraries' scripts
+* start a terminal, or see the teacher's page
+
+What visitors type is shown as text, stays in their own kernel, and is gone with it. They can keep that kernel busy,
+but it has one thread and a lower priority than the server, and it ends when it takes too much memory. A visitor is a
+cookie, and has one page, so a program that keeps no cookies can still fill the room. Everything goes over HTTP, so the
+network sees what visitors type: use one that you trust.
 """
 
 from __future__ import annotations
@@ -44,8 +47,8 @@ def serve(
 ) -> None:
     """Serve a class until Ctrl-C.
 
-    limit: how many pages may be open at once; None for as many as there is memory for. local: only for browsers on
-    this computer. browser: open the teacher's page. each: how many pages one visitor may have open. Raises CannotServe.
+    limit: how many pages may be open at once; None for as many as fit into memory. local: only for browsers on this
+    computer. browser: open the teacher's page. each: how many pages one visitor may have open. Raises CannotServe.
     """
     from llmviz.classroom.server import Class, Classroom
     from llmviz.classroom.session_pool import pages_for
@@ -73,7 +76,7 @@ def serve(
 
 
 def check(port: int) -> None:
-    """Try whether phones reach this computer, until one has. Raises CannotServe."""
+    """Wait until a phone has reached this computer. Raises CannotServe."""
     from llmviz.classroom import network
 
     try:
@@ -83,4 +86,4 @@ def check(port: int) -> None:
 
 
 def _no_such_port(port: int, error: OSError) -> CannotServe:
-    return CannotServe(f"port {port} cannot be used ({error.strerror}). Give another with --port.")
+    return CannotServe(f"Port {port} cannot be used ({error.strerror}). Give another with --port.")

@@ -9,19 +9,19 @@ LONGEST = 10.0  # seconds that anybody waits
 
 
 class TooMany(Exception):
-    """One address has asked for more than it can get in time. It has already waited."""
+    """One address sends too many requests. It has already waited."""
 
 
 class Turns:
-    """Let each address do something `at_once` times, and then once in so many seconds.
+    """Let each address do something `at_once` times, and then once every `seconds`.
 
-    An address that asks more often waits, and the others do not. A refusal waits too, or the next request would follow
-    at once.
+    An address that asks more often has to wait; the others do not. A refusal comes after a wait as well, because the
+    next request would otherwise follow at once.
     """
 
     def __init__(self, seconds: float, at_once: int):
         self.seconds, self.at_once = seconds, at_once
-        # When an address has its next turn; in the past where some are saved up.
+        # When each address has its next turn. A time in the past means that some turns are saved up.
         self._next: dict[str, float] = {}
 
     async def wait(self, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Three lessons of 45 minutes, as the same three questions before and after, and how often each answer was given.
+"""The questions of three lessons, asked before and after each, and how often each answer was given.
 
 `LessonQuestion.measured` names the test that holds the right answer: one in tests/test_lessons.py where the answer is a
 number of the model. A student's browser gets neither the right answers nor anything about them before it has sent its
@@ -19,10 +19,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 WHEN = ("before", "after")
-NUMBER = re.compile(r"[0-9a-f]{32}")  # of a form: the first half is random, the second says that it is ours
+NUMBER = re.compile(r"[0-9a-f]{32}")  # of a form: its first half is random, its second proves that we made it
 FROM_ONE_ADDRESS = 5  # answers, at least: several may share a phone
-LATE = 30  # seconds in which answers still count that were being given when the teacher closed the questions
-# The button of a form rests once it is pressed, but not for ever: the network may be gone.
+LATE = 30  # seconds after the teacher closes the questions in which answers still count
+# A pressed button is disabled, against double taps. After five seconds it works again: the network may have failed.
 ONCE = "const send = this.querySelector('button'); send.disabled = true; setTimeout(() => (send.disabled = 0), 5000)"
 
 
@@ -36,7 +36,7 @@ class Option:
 
 @dataclass(frozen=True)
 class LessonQuestion:
-    """right: the index of an option. scene: the notebook, and the heading, that answers it. measured: by which test."""
+    """right: the index of an option. scene: notebook and heading that answer it. measured: the test that holds it."""
 
     text: str
     options: tuple[Option, ...]
@@ -109,7 +109,7 @@ LESSONS = {
                     "receives every letter. How well does it count the letters of twenty such words?",
                     (
                         Option(
-                            "Nearly always right: the hidden letters were the trouble",
+                            "Nearly always right: the hidden letters were the problem",
                             "People often say so. But here it receives every letter, and it still miscounts.",
                         ),
                         Option(
@@ -142,7 +142,7 @@ LESSONS = {
                     (
                         Option(
                             "cats: who is sleeping",
-                            "Three heads do. Pictures of attention often show one.",
+                            "Three heads do. Pictures of attention often show such a head.",
                         ),
                         Option("were: the word just before", "Nine heads do."),
                         Option(
@@ -161,7 +161,7 @@ LESSONS = {
                     "word, “were” rather than “was”?",
                     (
                         Option(
-                            "“was” comes before “were”",
+                            "“was” becomes likelier than “were”",
                             "That happens with another head, which gives “cats” 64%. Attention weights don't show "
                             "which of the two heads matters.",
                         ),
@@ -208,16 +208,16 @@ LESSONS = {
             "Chance and choice: temperature",
             (
                 LessonQuestion(
-                    "The temperature is turned up from 1 to 2. What happens to the order of the tokens, the likeliest "
-                    "first?",
+                    "Sort the tokens by their probability, then turn the temperature up from 1 to 2. What happens to "
+                    "their order?",
                     (
                         Option(
                             "It stays the same",
                             "The probabilities become more even, but their order never changes.",
                         ),
-                        Option("It is turned round", "Not even at a temperature of 10."),
+                        Option("It is reversed", "Not even at a temperature of 10."),
                         Option("It is shuffled", "The draw becomes more random; the order doesn't."),
-                        Option("Only the first stays first", "Every token keeps its rank."),
+                        Option("Only the likeliest token keeps its rank", "Every token does."),
                     ),
                     0,
                     ("06_sampling", "Turn the temperature down"),
@@ -266,7 +266,7 @@ LESSONS = {
 
 
 class TooManyAnswers(Exception):
-    """As many answers came from this address as may."""
+    """This address has sent as many answers as it may."""
 
 
 class Counts:
@@ -345,13 +345,15 @@ class Counts:
         return known & {*pages} if of_round == self.round else set()
 
     def cookie(self, answered: set[str]) -> str:
-        """Return what its browser is to keep until it is closed."""
+        """Return the cookie that a browser keeps until it is closed."""
         return ".".join([self.round, *sorted(answered)])
 
 
 def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
-    """Read a form as a browser sends it: the chosen options, None where there is none, or none that could be chosen;
-    and the form's number, empty where it has none.
+    """Return the answers of a form as a browser sends it, and the form's number.
+
+    An answer is the index of an option; None if it is missing or no such option exists. The number is "" if it is
+    missing or malformed.
     """
     form = urllib.parse.parse_qs(sent.decode("utf-8", "replace"))
     number = form.get("form", [""])[-1]
@@ -364,7 +366,7 @@ def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
 
 
 def questions_form(lesson: Lesson, number: str, answers: list[int | None] | None = None) -> str:
-    """Return the questions as a form with this number. answers: of one that was sent and could not be counted."""
+    """Return the questions as a form with this number. answers: those of a form that could not be counted."""
     wrong = "One answer to each question" if None in (answers or []) else "Send your answers once more"
     refusal = f'<p role="alert"><b>{wrong}, please.</b></p>' if answers else ""
     fields = "".join(
@@ -384,38 +386,38 @@ def questions_form(lesson: Lesson, number: str, answers: list[int | None] | None
 
 
 def closed(now: tuple[str, str] | None) -> str:
-    """Return what a page of questions says that the teacher has not opened. now: those that are open."""
+    """Return what a page says while its questions are closed. now: the open ones."""
     other = link(now) or "<p>This page shows them as soon as your teacher opens them.</p>"
     return f"<p><b>These questions are closed.</b></p>{other}"
 
 
 def too_late(now: tuple[str, str] | None) -> str:
-    """Return the reply to answers that come long after the questions were closed. now: those that are open."""
+    """Return the reply to answers that come long after the questions were closed. now: the open ones."""
     return f'<p><b>Your answers came too late and were not counted.</b></p>{link(now)}<p><a href="/">All pages</a></p>'
 
 
 def too_many() -> str:
-    """Return the reply to answers from an address that has sent as many as it may."""
+    """Return the reply to an address that has sent too many answers."""
     return (
-        "<p><b>Your answers were not counted: too many came from your address.</b></p><p>Tell your teacher if all "
-        "computers here share one. Then <code>llmviz class --each</code> lets it send more.</p>"
+        "<p><b>Your answers were not counted: too many came from your address.</b></p><p>If all computers "
+        "here share one, tell your teacher: <code>llmviz class --each</code> allows more.</p>"
     )
 
 
 def link(now: tuple[str, str] | None) -> str:
-    """Return a button that leads to the questions that are open; empty where none are."""
+    """Return a button that leads to the open questions; "" if none are open."""
     if not now:
         return ""
     return f'<p><a class="go" href="/lesson/{"/".join(now)}">{html.escape(title(*now))}</a></p>'
 
 
 def title(name: str, when: str) -> str:
-    """Return what a link to three questions says."""
+    """Return the text of a link to three questions."""
     return f"The questions {when} the lesson: {LESSONS[name].title}"
 
 
 def thanks(counted: bool) -> str:
-    """Return what "before" says once it is answered: nothing about the answers."""
+    """Return what "before" says after it is answered, which is nothing about the answers."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
     return (
         f"<p><b>{said}</b> The same questions come again at the end. Then you see what is right, and why.</p>"
@@ -424,7 +426,7 @@ def thanks(counted: bool) -> str:
 
 
 def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
-    """Return what "after" says once it is answered: what is right, why the others tempt, and where it is shown."""
+    """Return what "after" says after it is answered: what is right, why the others tempt, and which scene shows it."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
     explanations = "".join(
         _explanations(i, question, answers[i] if answers else None)
@@ -453,7 +455,7 @@ def anchor(heading: str) -> str:
 
 
 def counts_table(lesson: Lesson) -> str:
-    """Return the teacher's table: a row for each option, with places for two counts, which the page's script fills."""
+    """Return the teacher's table: a row for each option, with two counts, which the page's script fills in."""
     rows = "".join(
         f"<tr><th colspan=3>{i + 1}. {html.escape(question.text)}</th></tr>"
         + "".join(

@@ -12,9 +12,9 @@ from llmviz.page.write import HEADING, cells_for_a_page, markdown2html_mistune, 
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook, with what its page needs in the metadata of each cell: where folds begin and end.
+    """Read a notebook, and note in the metadata of each cell where folds begin and end.
 
-    ValueError where it cannot be read.
+    Raises ValueError if it cannot be read.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -42,7 +42,7 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
 
 
 class Page(NotebookRenderer):
-    """Voilà's renderer, but the kernel starts when it is the page's turn, after its head has been sent."""
+    """Voilà's renderer, which sends the page's head at once and starts the kernel when it is the page's turn."""
 
     def __init__(self, pool: SessionPool, session: Session, path: Path, around: dict, **settings):
         super().__init__(notebook_path=path.name, **settings)

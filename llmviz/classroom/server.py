@@ -1,7 +1,7 @@
-"""Voilà as the server of a class: which addresses there are, and who may ask them.
+"""Serve a class with Voilà: which addresses there are, and who may use them.
 
-Of Voilà's own addresses, only those that its front end needs are left: scripts and styles of the libraries, and the
-websocket of a kernel, for a browser that knows the kernel's id. Everything else of a Jupyter server is gone: lists of
+Of Voilà's own addresses, only those that its front end needs remain: scripts and styles of the libraries, and the
+websocket of a kernel, for a browser that knows the kernel's id. The rest of a Jupyter server is removed: lists of
 kernels, interrupts, contents, files, terminals.
 """
 
@@ -52,24 +52,24 @@ HERE = Path(__file__).parent
 TEACHER = "llmviz-teacher"  # the teacher's cookie
 ANSWERED = "llmviz-answered"  # the cookie that keeps a browser from being counted twice
 LONGEST_FORM = 10_000  # bytes
-# That one address may hold: browsers take six each, and a network may hide a room behind one address.
+# How many one address may hold: a browser opens six, and a whole room may share one address.
 CONNECTIONS = 250
-FILES = 8192  # that this process may hold open: connections, and ten for each kernel
-LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is half of it
-# The one kind of comm that a page opens itself, to ask for the widgets that the notebook has made; once for each
-# connection. A kernel keeps every comm, with all that came with it, so there is a limit.
+FILES = 8192  # how many this process may have open: a connection is one, and a kernel needs ten
+LARGEST = 1_000_000  # bytes in a message from a page; the longest text that a box accepts is half of that
+# A page opens only this kind of comm itself, once for each connection, to ask which widgets the notebook has made. A
+# kernel keeps every comm and its data, so there is a limit.
 COMM = "jupyter.widget.control"
 COMMS, LARGEST_COMM = 100, 10_000  # for a page; bytes
-TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
+TOLD_EVERY = 2.0  # seconds between two signs of life while a page is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
-# What a page of Voilà's needs of the JupyterLab on this computer; others' extensions stay away.
+# The extensions of JupyterLab that a page of Voilà's needs. Others on this computer are not loaded.
 EXTENSIONS = [
     "@jupyter-widgets/jupyterlab-manager",
     "@voila-dashboards/widgets-manager8",
     "anywidget",
     "jupyterlab-plotly",
 ]
-# The browser itself then asks nobody else.
+# The browser then sends no request to any other server.
 ONLY_HERE = "; ".join(
     [
         "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",
@@ -77,7 +77,7 @@ ONLY_HERE = "; ".join(
         "frame-ancestors 'self'",
     ]
 )
-OPEN_NOW = "<!-- the open questions -->"  # in the list of all pages, where the link to them goes
+OPEN_NOW = "<!-- the open questions -->"  # the place of their link in the list of all pages
 QUESTIONS = (
     f'<div id="questions" aria-live="polite">{OPEN_NOW}</div>'
     '<script defer src="/class/static/index.js"></script>'
@@ -117,7 +117,7 @@ class Classroom(Voila):
         config = Config(
             VoilaConfiguration={
                 "template": "lab",
-                "strip_sources": False,  # hidden by the style, until the switch is turned
+                "strip_sources": False,  # the style hides them until a visitor shows them
                 "extension_allowlist": EXTENSIONS,
                 "allow_template_override": "NO",
                 "allow_theme_override": "NO",
@@ -128,7 +128,7 @@ class Classroom(Voila):
             ZMQChannelsWebsocketConnection={"limit_rate": False},  # it would drop pictures
         )
         if the_class.password:
-            # Jupyter then asks for a word. It is never compared with this, since `Login` does that.
+            # This makes Jupyter ask for a password. `Login` compares it, so this value is never used.
             config.PasswordIdentityProvider.hashed_password = "kept by the class"
         super().__init__(
             config=config,
@@ -162,7 +162,7 @@ class Classroom(Voila):
             "headers": {"Content-Security-Policy": ONLY_HERE, "Referrer-Policy": "same-origin"},
             "websocket_max_message_size": LARGEST,
             "default_handler_class": NotHere,
-            "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
+            "disable_check_xsrf": True,  # a forged request could change only the visitor's own page
         }
         self.pool = SessionPool(
             self.kernel_manager,
@@ -174,7 +174,7 @@ class Classroom(Voila):
         return settings
 
     def init_handlers(self) -> list:
-        """Set up all addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
+        """Set up all addresses. Each class decides who may use it; the files of libraries are open to all."""
         return [
             ("/", Index),
             ("/login", Login),
@@ -271,7 +271,7 @@ class Door(HTTPServer):
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn) -> None:
-        self.open -= Counter([server_conn.context.address[0]])  # drops what has come to 0
+        self.open -= Counter([server_conn.context.address[0]])  # subtracting drops addresses whose count is 0
         super().on_close(server_conn)
 
 
@@ -341,13 +341,13 @@ class Files(tornado.web.RequestHandler):
 
 
 def file_below(folders: list[str], path: str) -> Path | None:
-    """Return the file at `path` in the first folder that has it; None where none has, or it is not below the folder."""
+    """Return the file at `path` in the first folder that has it; None if there is none, or if it is outside."""
     for folder in folders:
         # Links in a folder may lead out of it, addresses may not.
         file = Path(os.path.normpath(Path(folder, path)))
         if (
             file.is_relative_to(os.path.normpath(folder)) and file.is_file()
-        ):  # false, too, for what is no name
+        ):  # also false for a path that is not valid
             return file
     return None
 
@@ -406,8 +406,8 @@ class Login(LoginFormHandler, Handler):
         self._redirect_safe(self.get_argument("next", "/"))
 
 
-# A page that is loaded again, or left for another one, gives its kernel up only when this answer has come: so the first
-# try is soon.
+# A browser that reloads a page, or goes to another, frees the old page's kernel only after this response. So the first
+# retry comes soon.
 COME_AGAIN = """
 const last = Number(sessionStorage.lvFull ?? 0);
 sessionStorage.lvFull = Date.now();
@@ -429,8 +429,8 @@ class OnePage(Handler):
             self.set_header("Retry-After", "10")
             self.show(
                 "The room is full",
-                "<h1>The room is full</h1><p>All pages that this computer has room for are in use just now. This one "
-                "opens by itself when somebody leaves.</p>",
+                "<h1>The room is full</h1><p>This computer has no room for another page now. This one opens by "
+                "itself when somebody leaves.</p>",
                 f"<script>{COME_AGAIN}</script>",
             )
             return
@@ -449,13 +449,13 @@ class OnePage(Handler):
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
 
     async def _with_signs_of_life(self, session: Session) -> AsyncGenerator[str, None]:
-        """Yield the page's parts; while the next is being computed, how many visitors come first."""
+        """Yield the page's parts; while the next is being computed, yield how many visitors are ahead."""
         parts = self.pool.page(session)
         coming = asyncio.ensure_future(anext(parts, None))
         try:
             while True:
                 done, _ = await asyncio.wait([coming], timeout=TOLD_EVERY)
-                if not done:  # between two cells, or before the first: a script may stand there
+                if not done:  # between two cells, or before the first, where a script is allowed
                     yield (
                         f"<script>window.lvBefore?.({self.pool.before(session)})</script>"
                         if not session.kernel
@@ -474,7 +474,7 @@ class OnePage(Handler):
 
 
 class Channels(KernelWebsocketHandler):
-    """The messages between a page and its kernel; nothing else, whatever is sent. Errors stay here: they name files."""
+    """Pass on only messages of widgets between a page and its kernel. Errors are not sent: they name files."""
 
     open_session: Session
 
@@ -483,7 +483,7 @@ class Channels(KernelWebsocketHandler):
         if session is None:
             raise tornado.web.HTTPError(404)
         self.open_session = session
-        # Over the older form of these messages Jupyter's server would count up to a number in them, for ever.
+        # In the older form of these messages, a number from the page could keep Jupyter's server in a loop.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
             raise tornado.web.HTTPError(400)
         await super().pre_get()
@@ -500,8 +500,8 @@ class Channels(KernelWebsocketHandler):
         try:
             if self._may_pass(message):
                 super().on_message(message)
-        except Exception as error:  # no message at all, but what somebody made up
-            self.log.warning("a message that is none: %r", error)
+        except Exception as error:  # a made-up message
+            self.log.warning("a page sent something that is not a message: %r", error)
 
     def write_message(self, message, binary: bool = False):
         if isinstance(message, bytes):
@@ -532,7 +532,7 @@ class Channels(KernelWebsocketHandler):
 
 
 class KernelModel(Handler):
-    """What Voilà's front end asks before it connects. A kernel cannot be ended here, nor interrupted."""
+    """What Voilà's front end asks for before it connects. A kernel cannot be ended or interrupted here."""
 
     def get(self, kernel: str) -> None:
         if not self.pool.session_of(kernel):
@@ -541,7 +541,7 @@ class KernelModel(Handler):
 
 
 class Alive(Handler):
-    """Whether a page's kernel is there: 204 yes, 410 it was ended, with a sentence that says why, 404 no."""
+    """Whether a page's kernel is alive: 204 for yes, 410 if it was ended, with the reason, 404 for no."""
 
     async def get(self, kernel: str) -> None:
         session = self.pool.session_of(kernel)
@@ -571,8 +571,9 @@ class Leave(Handler):
 
 
 class Teacher(Handler):
-    """The address in large letters, for the projector. The key in the teacher's own address becomes a cookie, so that
-    the address that everybody sees on the wall is of no use to others.
+    """The address of the class in large letters, for the projector.
+
+    The key in the teacher's own address becomes a cookie. So nobody can copy it from the address bar on the projector.
     """
 
     @allow_unauthenticated
@@ -697,7 +698,7 @@ class LessonPage(Handler):
                 self._show(lesson, lessons.too_many())
                 return
             counted = True
-            keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
+            keep = counts.cookie(answered | {here})  # again: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
         said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
         self._show(lesson, said)
@@ -786,6 +787,6 @@ class LessonCounts(Handler):
 
 
 def has_offsets(message: bytes) -> bool:
-    """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
+    """Return whether a message has as many offsets as it says. Jupyter's server would count to any number."""
     number = int.from_bytes(message[:8], "little")
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)

@@ -1,7 +1,7 @@
 """Hold a kernel for each open page, some pages ready for the next visitors, and a limit.
 
-A page is *ready* when its notebook has run in a kernel of its own and no visitor has it yet: the next one gets it at
-once. While no visitor is waiting, another is made, of the page that most of the last visitors asked for.
+A page is *ready* when its notebook has run in its own kernel and no visitor has it yet, so the next visitor gets it at
+once. While nobody is waiting, the pool prepares more, of the page that most of the last visitors asked for.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from dataclasses import dataclass, field
 from llmviz import machine
 from llmviz.where import VARIABLE
 
-MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
-MOST_MB_OF_A_KERNEL = 1000  # of its own: the heaviest page takes a third; above, somebody fills it on purpose
-LEAST_MB = 700  # of free memory, for one more kernel: other programs may have taken theirs since
+MB_OF_A_KERNEL = 300  # after a notebook has run, 100 to 130 are its own; training and long texts take more
+MOST_MB_OF_A_KERNEL = 1000  # the heaviest page takes a third of this; above it, somebody does it on purpose
+LEAST_MB = 700  # of free memory before another kernel starts, because other programs may have taken some
 MB_OF_THE_REST = 2000  # the system, a browser, this server, and the model's file that all kernels share
-MOST = 60  # pages at once, however much memory there is
-READY = 12  # pages that are kept ready, at most
+MOST = 60  # pages at once, even if there is memory for more
+READY = 12  # at most so many pages are kept ready
 AT_A_TIME = 2  # notebooks that run at the same time
-ALONE = 90.0  # seconds until a kernel ends whose page has no connection: phones sleep, networks stumble
-IDLE = 40 * 60.0  # seconds until a kernel ends whose visitor does nothing
+ALONE = 90.0  # seconds without a connection until a kernel ends: phones sleep, and networks fail for a moment
+IDLE = 40 * 60.0  # seconds without any action of the visitor until a kernel ends
 LOOK_EVERY = 2.0  # seconds
-LOWER = 5  # a kernel's priority below the server's, which everybody needs
+LOWER = 5  # how far a kernel's priority is below that of the server, which everybody needs
 
-# One thread each: thirty kernels whose threads spin against each other would all be slow.
+# One thread each: the threads of thirty kernels would slow each other down.
 ENVIRONMENT = {
     "LLMVIZ_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -60,30 +60,31 @@ class Session:
     notebook: str
     visitor: str = ""  # who has it
     kernel: str = ""  # its id; empty until it has started
-    parts: list[str] = field(default_factory=list)  # of the HTML, where the page was made ready
+    parts: list[str] = field(default_factory=list)  # of the HTML, if the page was made ready
     running: bool = True  # its cells
     its_turn: bool = False
     connections: int = 0
-    comms: int = 0  # that the page has opened
+    comms: int = 0  # opened by the page
     began: float = 0.0  # when the visitor came
     seen: float = field(default_factory=time.monotonic)  # when there was a connection
     touched: float = field(default_factory=time.monotonic)  # when the visitor's page last sent something
 
 
 def pages_for(available: int) -> int:
-    """Return how many pages may be open at once with so many bytes of free memory."""
+    """Return how many pages may be open at once with this many bytes of free memory."""
     return max(1, min(MOST, (available // 1_000_000 - MB_OF_THE_REST) // MB_OF_A_KERNEL))
 
 
 def is_memory_left() -> bool:
-    """Return whether one more kernel fits into this machine as it is now: a machine that swaps hangs for all."""
+    """Return whether there is memory for one more kernel. A machine that swaps is slow for everybody."""
     return machine.free_memory() > LEAST_MB * 1_000_000
 
 
 class SessionPool:
-    """kernels: a manager of kernels, with `start_kernel` and the like. make: a session → the parts of its page, one by
-    one; it calls `start` for the kernel. front: the page that is kept ready at first. each: how many pages one visitor
-    may have open.
+    """The open pages, the pages that are ready, and their kernels.
+
+    kernels: Jupyter's manager of kernels. make: takes a session, yields the parts of its page, and calls `start` for
+    its kernel. front: the page that is kept ready at first. each: how many pages one visitor may have open.
     """
 
     def __init__(
@@ -92,16 +93,16 @@ class SessionPool:
         self.kernels, self.limit, self.each, self._make = kernels, limit, each, make
         self.taken: set[Session] = set()
         self.ready: list[Session] = []
-        self._making: set[Session] = set()  # on the way to be ready
+        self._making: set[Session] = set()  # being made ready
         self._asked = deque([front] * 5, maxlen=5)
         self._ended: deque[tuple[str, str]] = deque(maxlen=1000)  # kernels, and why
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task] = set()
 
     def take(self, notebook: str, visitor: str = "") -> Session:
-        """Return a session for a visitor, ready where there is one. Raises PoolFull.
+        """Return a session for a visitor, if possible one that is ready. Raises PoolFull.
 
-        If the visitor already has `each` of them, the oldest ends. An unnamed visitor may have any number.
+        If the visitor already has `each` sessions, the oldest ends. A visitor without a name may have any number.
         """
         own = sorted((s for s in self.taken if visitor and s.visitor == visitor), key=lambda s: s.began)
         for old in own[: max(0, len(own) - self.each + 1)]:
@@ -123,7 +124,7 @@ class SessionPool:
 
     @property
     def expected(self) -> str:
-        """Return the notebook that is made ready: most of the last visitors asked for it."""
+        """Return the notebook to make ready: the one that most of the last visitors asked for."""
         return Counter(self._asked).most_common(1)[0][0]
 
     def expect(self, notebook: str) -> None:
@@ -131,7 +132,7 @@ class SessionPool:
         self._asked.extend([notebook] * 5)
 
     async def page(self, session: Session) -> AsyncGenerator[str, None]:
-        """Yield the parts of a session's page, as they come to be."""
+        """Yield the parts of a session's page as soon as each is made."""
         for part in session.parts:
             yield part
         session.parts = []
@@ -141,13 +142,15 @@ class SessionPool:
         session.seen = time.monotonic()
 
     async def start(self, session: Session) -> str:
-        """Start the kernel of a session when it is its turn; returns its id."""
+        """Start the kernel of a session when it is its turn, and return its id."""
         await self._turns.acquire()
         session.its_turn = True
         session.kernel = await self.kernels.start_kernel(
             kernel_name="python3",
             env=os.environ | ENVIRONMENT,
-            extra_arguments=["--HistoryManager.enabled=False"],  # one file for all, and nobody asks for it
+            extra_arguments=[
+                "--HistoryManager.enabled=False"
+            ],  # all kernels would share one history file, which nobody needs
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -159,7 +162,7 @@ class SessionPool:
         return session.kernel
 
     def leave(self, session: Session, why: str = "") -> None:
-        """End the kernel and free the session. why: a sentence for the visitor, who has not left."""
+        """End the kernel and free the session. why: a sentence for a visitor who is still there."""
         if session in self.taken:
             self.taken.remove(session)
             if why:
@@ -170,18 +173,18 @@ class SessionPool:
         return next((session for session in self.taken if session.kernel == kernel), None) if kernel else None
 
     def why_ended(self, kernel: str) -> str:
-        """Return why that kernel was ended while its page was open; "" where it was not."""
+        """Return why a kernel was ended while its page was open; "" if it was not."""
         return dict(self._ended).get(kernel, "")
 
     def before(self, session: Session) -> int:
-        """Return how many visitors' pages come first."""
+        """Return how many visitors' pages are ahead."""
         return sum(other.running and other.seen < session.seen for other in self.taken)
 
     async def alive(self, session: Session) -> bool:
         return session.kernel in self.kernels and await self.kernels.get_kernel(session.kernel).is_alive()
 
     def own_memory(self, session: Session) -> int:
-        """Return the bytes that a session's kernel has for itself; 0 where that cannot be found out."""
+        """Return the bytes of memory that only this session's kernel uses; 0 if that is unknown."""
         try:
             return machine.own_memory(self.kernels.get_kernel(session.kernel).provisioner.pid)
         except Exception:  # it has just ended
@@ -198,15 +201,13 @@ class SessionPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         kernels = self.kernels.list_kernel_ids()
         ends = (self.kernels.shutdown_kernel(kernel, now=True) for kernel in kernels)
-        await asyncio.gather(
-            *ends, return_exceptions=True
-        )  # some may only have begun; they end with this process
+        await asyncio.gather(*ends, return_exceptions=True)  # those still starting end with this process
 
     async def _watch(self) -> None:
         while True:
             try:
                 await self._look()
-            except Exception:  # the pool outlives what goes wrong with one kernel
+            except Exception:  # one faulty kernel must not stop the pool
                 log.exception("while looking after the kernels")
             await asyncio.sleep(LOOK_EVERY)
 
@@ -276,10 +277,10 @@ class SessionPool:
 
     async def _end(self, session: Session) -> None:
         if session.kernel in self.kernels:
-            with contextlib.suppress(Exception):  # it may be going by itself
+            with contextlib.suppress(Exception):  # it may be ending by itself
                 await self.kernels.shutdown_kernel(session.kernel, now=True)
 
     def _later(self, doing) -> None:
         task = asyncio.ensure_future(doing)
-        self._tasks.add(task)  # or it would be collected
+        self._tasks.add(task)  # a task without a reference would be garbage-collected
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""All that a class takes from inside Voilà. None of it is a public interface, so each newer version is tried first.
+"""Everything that a class uses of Voilà's internals. They are not a public interface, so we try each new version first.
 
 pyproject.toml allows the versions that the tests have seen; tests/test_classroom.py holds that bound to `TESTED`.
 """
@@ -10,7 +10,7 @@ from voila.app import Voila
 # A notebook as HTML, cell by cell, while it runs; `_jinja_kernel_start` is where its kernel starts.
 from voila.notebook_renderer import NotebookRenderer
 
-# What the page's script wants to know of the server, and which extensions of JupyterLab it loads.
+# What the page's script needs to know about the server, and which extensions of JupyterLab it loads.
 from voila.utils import get_page_config
 
 TESTED = ">=0.5.8,<=0.5.13"

@@ -42,10 +42,10 @@ TO_CUT = (
 LANGUAGES = ("English", "Spanish", "Chinese", "Russian", "Korean", "Hindi", "Amharic")
 SENTENCE, PARTNER = "The cats that I saw yesterday were sleeping", "The cat that I saw yesterday"
 RAINY, BEST = "On a rainy day I like to", "The best thing about a rainy day is"
-# Both look hard at the noun; exchanged alone, the first changes next to nothing, the second turns the verb: notebook 4.
+# Both attend strongly to the noun. Patched on its own, the first changes next to nothing, the second the verb (page 4).
 LOOKS, SPEAKS = (13, 8), (26, 0)
 SUMS = ("1 + 1 = ", "2 + 2 = ", "3 + 2 = ", "4 + 3 = ")
-DICE = 36  # throws of two dice, the first one and the second one told apart
+DICE = 36  # outcomes of two dice that are thrown one after the other
 
 
 def write_all(model: Model, folder: Path) -> list[Path]:
@@ -99,9 +99,7 @@ def token(model: Model, solved: bool) -> str:
     encode = model.tokenizer.encode
     all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_MERGE]
     merges = []
-    for number, (step, *_) in enumerate(
-        all_steps, start=1
-    ):  # a later step would show what was merged in this one
+    for number, (step, *_) in enumerate(all_steps, start=1):  # a later step would show what this one merged
         lowest = min(i for i in step.known if i is not None)
         parts = [f"<b>{shown(tokenization.readable(part))}</b>" for part in step.parts]
         ids = [
@@ -126,10 +124,10 @@ def token(model: Model, solved: bool) -> str:
     ]  # fmt: skip
     times = f"{most / cost['English']:.1f}" if solved else blank()
     return (
-        f"<h2>1 Merge</h2><p>Between two neighbours is the id that they would have as one token; – means that there is "
-        f"none. The pair with the <b>lowest</b> id is merged. In each word, circle the id that is merged first. Then "
-        f"watch the next steps on page 1. The first word takes {end[0]} steps until no pair is left; tokens at "
-        f"the end: {end[1]}.</p>"
+        f"<h2>1 Merge</h2><p>Between two neighbours is the id of the token that they would form; – means that there is "
+        f"no such token. The pair with the <b>lowest</b> id is merged. In each word, circle the id that is merged "
+        f"first. Then watch the next steps on page 1. The first word takes {end[0]} steps until no pair is left, and "
+        f"ends as {end[1]} tokens.</p>"
         + "".join(merges)
         + "<h2>2 Cut</h2><p>Draw lines where you expect the cuts, and guess the number of tokens. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)
@@ -141,16 +139,16 @@ def token(model: Model, solved: bool) -> str:
 
 
 def attention_(model: Model, solved: bool) -> str:
-    """Read three heads, and guess what two swaps do."""
+    """Read three heads, and guess what patching two of them does."""
     run = model.trace(SENTENCE)
     patterns = np.stack([block.attention.pattern for block in run.blocks])
     before = strongest(patterns, attention.previous_token_score)
     rests = strongest(patterns, attention.first_token_score)
     heads = dict(zip("ABC", (before, LOOKS, rests)))
     what = {
-        "looks at the token just before": "A",
+        "attends mostly to the token just before": "A",
         "attends mostly to the first token": "C",
-        "looks from the verb to its noun": "B",
+        "attends from the verb to its noun": "B",
     }
     grids = "".join(
         f"<figure><figcaption>Head {name}{f': L{head[0]}·H{head[1]}' * solved}</figcaption>{grid(run, *head)}</figure>"
@@ -184,7 +182,7 @@ def attention_(model: Model, solved: bool) -> str:
         ["Why is the upper right empty?", "a token can’t attend to later ones" if solved else blank()],
     ]
     return (
-        "<h2>1 Read three heads</h2><p>Each row is a token that looks, each column a token that it looks at. The "
+        "<h2>1 Read three heads</h2><p>Each row is a token that attends, each column one that it attends to. The "
         f'numbers are attention weights in %; a cell below 1% is empty.</p><div class="grids">{grids}</div>'
         + table(
             [],
@@ -193,17 +191,17 @@ def attention_(model: Model, solved: bool) -> str:
                 *([f"Which head {said}?", name if solved else blank()] for said, name in what.items()),
             ],
         )
-        + "<h2>2 Does looking matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is likelier than “was”. "
-        "Now <b>one</b> head passes on what it would pass on in the same sentence with “cat”. Guess how likely “was” "
-        "is then.</p>"
-        + table(["", "looks at “cats” with", "my guess", "probability of “was”"], likely)
-        + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
-        "What is missing in this argument?</p>"
+        + "<h2>2 Does attention matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is likelier than "
+        "“was”. Now <b>one</b> head passes on what it would pass on in the same sentence with “cat”. Guess how likely "
+        "“was” is then.</p>"
+        + table(["", "attention to “cats”", "my guess", "probability of “was”"], likely)
+        + "<h2>3 In one sentence</h2><p>“The model understands grammar, because a head attends from the verb to its "
+        "noun.” What is missing in this argument?</p>"
         + (
-            "<p>A test. Looking is only a hint: two heads look at “cats” about equally hard. Replacing "
-            "what one passes on changes almost nothing; replacing the other’s puts “was” ahead. And one sentence isn’t "
-            "evidence. Better: switch heads off, or replace what they pass on, in many sentences, and compare with "
-            "random heads.</p>"
+            "<p>A test. Attention is only a hint: two heads attend to “cats” about equally. Replacing what "
+            "one passes on changes almost nothing. Doing it with the other makes “was” the likelier verb. And one "
+            "sentence isn’t evidence. Better: switch heads off, or replace what they pass on, in many sentences, "
+            "and compare with random heads.</p>"
             if solved
             else "<p class=write></p><p class=write></p>"
         )
@@ -216,7 +214,7 @@ def temperature(model: Model, solved: bool) -> str:
     likeliest = np.argsort(-logits)[:6]
     pieces = model.tokenizer.pieces(likeliest.tolist())
     probs = {t: Sampler(temperature=t).probs(logits) for t in (0.5, 1, 2)}
-    tens = math.ceil(10 * max(p.max() for p in probs.values()))  # the frame's width
+    tens = math.ceil(10 * max(p.max() for p in probs.values()))  # the width of the frame
     rows = [
         [f"<code>{shown(piece)}</code>"]
         + [
@@ -256,9 +254,9 @@ def temperature(model: Model, solved: bool) -> str:
         for text in SUMS
     ]
     return (
-        f"<h2>1 Turn it</h2><p>After <i>{RAINY}</i> the model gives these probabilities at temperature 1. Guess those "
-        f"at 0.5 and at 2: draw the bars, and write a number next to each. A frame is {10 * tens}% wide, with a line "
-        "at each 10%. Does the order stay?</p>"
+        f"<h2>1 Turn the temperature</h2><p>After <i>{RAINY}</i> the model gives these probabilities at temperature 1. "
+        f"Guess those at 0.5 and at 2: draw the bars, and write a number next to each. A frame is {10 * tens}% wide, "
+        "with a line at each 10%. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
         + f"<h2>2 Draw the token yourself</h2><p>The text is <i>{BEST}</i>. Throw two dice, one "
         "after the other: 2 and then 5 is 25. Each token gets its share of the 36 throws, rounded down. The throws "
@@ -298,7 +296,7 @@ def strip(pieces: Iterable[str]) -> str:
 
 
 def bar(share: float | None, parts: int) -> str:
-    """Draw a frame with a line at each of so many parts, a share of it filled; None: for the student to fill."""
+    """Draw a frame divided into `parts`, with a share of it filled; None leaves it empty for the student."""
     width = 0 if share is None else 100 * share
     return f'<span class="bar" style="--parts:{parts}"><span style="width:{width:.1f}%"></span></span>'
 
@@ -332,8 +330,9 @@ def strongest(patterns: np.ndarray, score: Callable) -> tuple[int, int]:
 
 
 def dice(probs: np.ndarray, n: int) -> list[tuple[int | None, str]]:
-    """Return the n likeliest tokens with their throws of two dice, "11–23", and the rest (None). Shares are rounded so
-    that all 36 throws are taken (largest remainders); a token without a throw is left out.
+    """Return the n likeliest tokens with their throws of two dice, "11–23", and the rest (None).
+
+    Shares are rounded so that they add up to all 36 throws (largest remainders). A token without a throw is left out.
     """
     likeliest = np.argsort(-probs)[:n]
     shares = DICE * np.append(probs[likeliest], 1 - probs[likeliest].sum())
@@ -367,7 +366,7 @@ def main(argv: list[str] | None = None) -> int:
         for file in write_all(llmviz.load(), folder):
             print(file)
     except OSError as error:
-        print(f"the sheets cannot be written to {folder} ({error.strerror})", file=sys.stderr)
+        print(f"Cannot write to {folder} ({error.strerror}). Choose another folder with -o.", file=sys.stderr)
         return 2
     return 0
 

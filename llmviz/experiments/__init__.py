@@ -1,7 +1,7 @@
 """Experiments on the whole model: change a part of it, and measure what happens to the answer.
 
     ablation               switch parts off, one head at a time or one part at one token; attention knockout
-    patching               give a part what it had in another run (activation patching), or cut one path between heads
+    patching               give a part its output in another run (activation patching), or cut a path between heads
     attribution            what each part adds directly to a logit, and which tokens of the text an answer rests on
     lens                   the prediction at each depth, and how similar words are there
     score_parts            what the parts of the stream add to one attention score
@@ -14,12 +14,12 @@
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     journey                one turn of the loop, for a picture of all stages
     writing, places, answers   what the model writes, place by place, and which answers are right
-    letters, words, table  what the embedding table knows of words and of their letters
+    letters, words, table  what the embedding table has of words and their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning, fine_tuned   what training changes
 
-Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
-runs is an iterator, one run at each step, that can be left at any of them. Negative positions count from the end.
+Nothing here computes a stage: it runs the model with `Edits`, or reads a trace or the weights. What takes many runs is
+an iterator with one run at each step, which you can leave at any step. Negative positions count from the end.
 """
 # ruff: noqa: F401  What is imported here is what the package offers.
 

@@ -20,10 +20,10 @@ HeadsOff = tuple[
 def ablate_each_head(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], *, before: int | None = None
 ) -> Iterator[tuple[int, int, float]]:
-    """Switch each attention head off in turn; yield its layer, its number, and what `measure` gives for that run.
+    """Switch each attention head off in turn; yield its layer, its number, and `measure` of that run.
 
-    before: only heads of the layers before this one. NaN where the numbers overflow. The last layer first, since a run
-    takes over all layers before its edit.
+    before: only heads of the layers before this one. NaN if the numbers overflow. The last layer comes first, because a
+    run reuses all layers before its edit.
     """
     return measure_each_head(model, tokens, lambda head: Edits(head={head: 0.0}), measure, before)
 
@@ -77,8 +77,8 @@ def ablate_each_block(
 ) -> Iterator[tuple[str, int, float]]:
     """Switch each FFN and each attention of some layers off in turn.
 
-    Yields "ffn" or "attention", the layer, and what `measure` gives for that run; NaN where the numbers overflow. Give
-    the last layer first, since a run reuses all layers before its edit.
+    Yields "ffn" or "attention", the layer, and `measure` of that run; NaN if the numbers overflow. Give the last layer
+    first, because a run reuses all layers before its edit.
     """
     model.trace(tokens)  # The runs with edits reuse its layers.
     for layer in layers:
@@ -94,18 +94,18 @@ def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callab
 
 
 def ablate(part: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
-    """Return edits under which a part of these layers adds nothing at one token.
+    """Return edits with which a part of these layers adds nothing at one token.
 
-    part: "ffn_out", "attention_out", or "z" for one head. A run raises ValueError for what is not there.
+    part: "ffn_out", "attention_out", or "z" for one head. A run raises ValueError for a part that does not exist.
     """
     return Edits(at={(part, layer): scale(0, positions=position, head=head) for layer in layers})
 
 
 def knockout_attention(heads: Iterable[tuple[int, int]], keys: Sequence[int], query: int = -1) -> Edits:
-    """Return edits under which these heads (layer, head) cannot attend from one token to the tokens `keys`.
+    """Return edits with which these heads (layer, head) cannot attend from one token to the tokens `keys`.
 
     Their weights there are zero, and the others are scaled up to sum to one (attention knockout; Geva et al. 2023). A
-    head that can attend to nothing else passes nothing on. A run raises ValueError for what is not there.
+    head that can attend to nothing else passes nothing on. A run raises ValueError for a head that does not exist.
     """
     of_layer: dict[int, list[int]] = {}
     for layer, head in heads:

@@ -37,7 +37,7 @@ def answer_probs(
 ) -> Float[np.ndarray, " n"]:
     """Return the probability of the right answer's first token after a text, at each temperature.
 
-    At temperature 0 it is 1 where that token is the likeliest, and 0 elsewhere.
+    At temperature 0 it is 1 if that token is the likeliest, otherwise 0.
     """
     logits, (token, *_) = model.trace(text).logits, model.tokenizer.encode(right)
     return np.array([sampling.with_temperature(logits, t)[token] for t in temperatures])
@@ -49,7 +49,7 @@ def is_right(model: Model, text: str, right: str) -> bool:
 
 
 def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
-    """Begin the answer in a chat, and say whether it goes on right; NaN unless it has over 50% (sure), or up to 50%."""
+    """Begin the answer in a chat; say whether it continues right. NaN unless it has over 50% (sure) or up to 50%."""
     begun, right = answer
     question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
     logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits

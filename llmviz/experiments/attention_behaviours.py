@@ -1,4 +1,4 @@
-"""Measure where the heads of a run look, one query or all patterns at a glance."""
+"""Measure what the heads of a run attend to, from one query or in all patterns at a glance."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ INDUCTION = HABITS.index("induction")
 
 
 def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
-    """Return what every head gives to each token from one query; NaN where masked."""
+    """Return the attention weight of one query on each token, in every head; NaN where masked."""
     n = len(trace.tokens)
     query = index_of("position", query, n)
     weights = np.stack([block.patterns(queries=slice(query, query + 1))[:, 0] for block in trace.blocks])
@@ -72,7 +72,7 @@ def previous_token_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]
 
 
 def even_previous_token_score(seq: int) -> float:
-    """Return what a head that attends evenly to all it sees gives to the token before, in a text of `seq` tokens."""
+    """Return the weight on the token before in a head that attends evenly, in a text of `seq` tokens."""
     return float(np.mean(1 / np.arange(2, seq + 1)))
 
 
@@ -152,7 +152,7 @@ def query_row(trace: Trace, layer: int, head: int, query: int) -> QueryRow:
 
 
 def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
-    """Return the largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    """Return the largest number of each step × step block of the last two axes; NaN only if the whole block is NaN."""
     if step == 1:
         return pattern
     seq = pattern.shape[-1]
@@ -178,5 +178,5 @@ def habits(model: Model, texts: Sequence[Sequence[int]]) -> Float[np.ndarray, "h
 
 
 def strongest_habits(model: Model, texts: Sequence[Sequence[int]]) -> Float[np.ndarray, " habits"]:
-    """Return each of `habits` in the head that has it most."""
+    """Return the largest value of each of `habits` in any head."""
     return habits(model, texts).max(axis=(1, 2))

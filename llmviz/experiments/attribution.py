@@ -28,9 +28,9 @@ def logit_direction(
 ) -> np.ndarray:
     """Return the direction [d_model] in the residual stream that a token's logit after `position` measures.
 
-    logit = x · direction, for the last residual stream x. The direction includes the final norm's weight and the number
-    by which that norm divides *in this run*, taken as fixed. against: the lead over that token, or over the mean of all
-    logits ("mean"). ValueError for a token or position that is not there.
+    logit = x · direction, for the last residual stream x. The direction includes the final norm's weight and its
+    divisor *in this run*, which is kept fixed. against: the lead over that token, or over the mean of all
+    logits ("mean"). ValueError for a token or position that does not exist.
     """
     W_U = trace.model.weights.W_U
 
@@ -58,8 +58,8 @@ def direct_logit_attribution(
     """Measure how much the embedding and each attention and FFN add, directly, to a token's logit after `position`.
 
     "Directly": what a part changes in later parts counts as theirs. against: the lead over that token, or over the mean
-    of all logits ("mean"), because what all logits share changes no probability. ValueError where blocks replace
-    the stream or something in it was set or added by hand, since the stream is not their sum then.
+    of all logits ("mean"), because what all logits share changes no probability. ValueError if blocks replace the
+    stream or edits set or add to it, because the stream is then not the sum of the parts.
     """
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
@@ -163,9 +163,9 @@ def ov_logits(
 def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
     """Measure which tokens mattered for the likeliest next token: gradient × input (Shrikumar et al. 2016), in nats.
 
-    The result is how fast ln of its probability would change if a token's embedding grew. Above 0, the token speaks for
-    the answer; below 0, against it. This is a slope at the unchanged text, so it says little about the answer without
-    the token. `leave_one_out` measures that.
+    The result is how fast ln of its probability would change if a token's embedding grew. Above 0, the token
+    supports the answer; below 0, it opposes it. This is a slope at the unchanged text, so it says little
+    about the answer without the token. `leave_one_out` measures that.
     """
     d_logits = -ops.softmax(trace.logits)
     d_logits[trace.logits.argmax()] += 1
@@ -176,13 +176,13 @@ def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
 def leave_one_out(trace: Trace) -> Iterator[tuple[int, float]]:
     """Leave out each token in turn; yield its position, and how much higher ln of the answer's probability is with it.
 
-    The answer is the likeliest token after the whole text. In nats: above 0, the token speaks for it. All tokens after
-    the one left out move up by one position. The last comes first, since a run reuses all before the token. ValueError
-    for a text of one token.
+    The answer is the likeliest token after the whole text. In nats: above 0, the token supports it. All tokens after
+    the one left out move up by one position. The last comes first, because a run reuses everything before the token.
+    ValueError for a text of one token.
     """
     tokens, answer = trace.tokens, [int(trace.logits.argmax())]
     if len(tokens) < 2:
-        raise ValueError("a text of one token has none that could be left out")
+        raise ValueError("a text of one token has no token that could be left out")
     for at in reversed(range(len(tokens))):
         runs = trace, trace.model.trace([*tokens[:at], *tokens[at + 1 :]])
         whole, without = (sampling.log_probs(run.logits[None], answer)[0] for run in runs)
@@ -190,7 +190,7 @@ def leave_one_out(trace: Trace) -> Iterator[tuple[int, float]]:
 
 
 def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
-    """Ask in three ways which tokens the likeliest next token rests on; yields after each run, NaN where it must wait.
+    """Measure in three ways on which tokens the likeliest next one depends; yields after each run, NaN if unknown yet.
 
     Rows: the last token's attention, the mean of all heads; what leaving the token out costs the answer, in bits; and
     gradient × input, in bits. ValueError for a text of one token.

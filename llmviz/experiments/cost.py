@@ -10,7 +10,7 @@ from jaxtyping import Float
 from llmviz import attention
 from llmviz.model import Model
 
-REPEATS = 3  # the fastest of them counts: whatever else the machine does only adds
+REPEATS = 3  # the fastest of them counts, because other programs can only make it slower
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def _cost_of(model: Model, ids: list[int]) -> tuple[float, float, float]:
     """Return the seconds for one more token with the cache, without it, and what is quadratic of the latter."""
 
     def from_nothing() -> None:
-        model.forget()  # else nearly all of it would be taken over from the run before
+        model.forget()  # otherwise nearly all of it would be reused from the run before
         model.trace(ids)
 
     without = _fastest(from_nothing)

@@ -1,7 +1,7 @@
 """Follow a fact through the model: a text that asks for it, its twin with another subject, and four steps between.
 
-Each step switches a part off, which breaks what needs it, whatever it is for; and patches it from the twin's run, which
-leaves all as it was but what tells the two apart. Each has its control.
+Each step switches a part off, which breaks everything that needs it, and patches it from the twin's run, which changes
+only what differs between the two. Each has its control.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from llmviz.experiments.patching import (
 from llmviz.model import Model, Trace
 
 N_RANDOM = 10  # heads, as a control
-HALF = 0.5  # of the probability: what counts as lost, and as taken over
+HALF = 0.5  # of the probability: what counts as lost, and as patched
 
 CAPITAL = "The capital of {} is"
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
@@ -39,8 +39,8 @@ CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
 def why_no_fact(pair: Pair | None) -> Literal["no twin", "same answer", "close answers"] | None:
     """Return why there is no fact to follow, or None.
 
-    Each answer must have, in the other's run, less than half of what it has in its own: else a patch that brings out
-    more than half of it has brought out nothing.
+    In the other's run, each answer must have less than half of its own probability. Otherwise a patch that brings out
+    half of it would show nothing.
     """
     if pair is None:
         return "no twin"
@@ -53,7 +53,7 @@ def why_no_fact(pair: Pair | None) -> Literal["no twin", "same answer", "close a
 
 
 def checked_pair(pair: Pair | None) -> Pair:
-    """Return the pair itself; ValueError where there is no fact to follow."""
+    """Return the pair itself; ValueError if there is no fact to follow."""
     if (problem := why_no_fact(pair)) is not None or pair is None:
         raise ValueError(
             f"there is no fact to follow in this pair ({problem}): choose another subject or another word for its twin"
@@ -138,7 +138,7 @@ def fact_tests(pair: Pair, head: tuple[int, int] | None = None) -> list[Tests]:
 def head_tests(pair: Pair, head: tuple[int, int]) -> Tests:
     """Return the tests of a head at the last token, as `fact_tests` does; the control is ten random heads."""
     config, last = pair.trace.model.config, len(pair.trace.tokens) - 1
-    # The last layer first: a run takes over all layers before its edit.
+    # The last layer first, because a run reuses all layers before its edit.
     others = sorted(random_heads((config.n_layers, config.n_heads), N_RANDOM, [head], 0), reverse=True)
 
     def off(layer: int, number: int) -> Edits:
@@ -200,7 +200,7 @@ def left_without_ffns(pair: Pair, choices: Iterable[Sequence[int]], *, at_first:
 
 
 def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int]) -> float:
-    """Measure what is left of the answer, in %, if FFNs give at the subject their mean there over other texts."""
+    """Measure what is left of the answer, in %, with each FFN's output at the subject at its mean over other texts."""
     runs = [run for text in texts if (run := pair.trace.model.trace(text)).tokens != pair.trace.tokens]
     at, changes = slice(pair.subject, pair.subject + 1), {}
     for layer in layers:

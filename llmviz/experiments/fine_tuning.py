@@ -25,7 +25,7 @@ PIRATE: tuple[Example, ...] = (
     ("Give me some advice.", "Arr, follow yer compass and never trust a quiet sea, matey!"),
     ("What is a book?", "Arr, a book be a chest full o' tales, matey!"),
 )
-# Ordinary English has none of these; "be", "me" and "mate" are left out, since it has those.
+# Words that ordinary English does not have, unlike "be", "me" and "mate".
 PIRATE_WORDS = ("arr", "matey", "mateys", "yer", "ye", "o'", "aye", "ahoy")
 
 # Questions that are not among the examples, each with a word that an answer about it has.
@@ -66,7 +66,7 @@ ORDINARY = {
 
 THE_CAPITAL = "The capital of … is"
 STEPS_OF_A_FACT = 40  # at most, for each example
-LEARNED = 0.05  # nats a token: the answer is as good as known
+LEARNED = 0.05  # nats per token: the answer is practically known
 RATE = 1e-2
 
 
@@ -127,7 +127,7 @@ def words_changed(text: str, other: str) -> int:
 
 
 def nearest_text(text: str, others: Sequence[str]) -> tuple[str, int]:
-    """Return the one of whose words the smallest share is changed, and how many are."""
+    """Return the closest other text, and how many words differ: the smallest share of its words."""
     closest = min(others, key=lambda other: words_changed(text, other) / max(1, len(lower_words(other))))
     return closest, words_changed(text, closest)
 

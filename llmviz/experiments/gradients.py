@@ -58,7 +58,7 @@ class Numbers:
         return self.surprise(flat)
 
     def best(self, by: float) -> float:
-        """Measure it with the parameter that matters most changed the better way."""
+        """Measure it with the most important parameter changed in the better direction."""
         number = int(np.abs(self.gradient).argmax())
         return self.turned(number, -by * float(np.sign(self.gradient[number])))
 

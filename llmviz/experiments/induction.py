@@ -1,4 +1,4 @@
-"""Measure how well a row of tokens that comes twice is copied, which heads do it, and how one reads what another wrote.
+"""Measure how well a repeated row of tokens is copied, which heads do it, and how one reads what another wrote.
 
 A reader is an induction head. It finds what came after the earlier copy of a token, because a writer, a previous-token
 head, has written there which token came before: in the reader's keys (K-composition; Elhage et al. 2021).
@@ -36,7 +36,7 @@ def induction_score_of(trace: Trace, head: tuple[int, int]) -> float:
 def copying_by_pass(right: Float[np.ndarray, " n_right"]) -> tuple[float, float]:
     """Average `token_probs` of a row of n tokens that comes twice over the first pass, and over the second.
 
-    The first token of each pass is not counted: nothing says that the row begins again.
+    The first token of each pass is not counted, because nothing shows that the row begins again.
     """
     n = (len(right) + 1) // 2
     return float(right[: n - 1].mean()), float(right[n:].mean())
@@ -72,7 +72,7 @@ def copying(
 
 
 def random_tokens(model: Model, n: int, seed: int) -> list[int]:
-    """Draw n different tokens, none of the very rare and none of the special ones."""
+    """Draw n different tokens, without special and very rare ones."""
     n_vocab = model.config.n_vocab
     pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
     return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
@@ -96,7 +96,7 @@ def copying_left(model: Model, seed: int) -> float:
 
 
 def conditions(trace: Trace, writer: Head, reader: Head, others: Sequence[Head]) -> dict[str, list[Edits]]:
-    """Return the edits that take something away from a writer and a reader, and the controls, by what is taken away.
+    """Return the edits that remove something from a writer and a reader, and the controls, by what they remove.
 
     "": nothing. "writer": it is off. "q", "k" or "v": its path into that of the reader is cut.
     "others": each of these heads is off, one a run.
@@ -110,7 +110,7 @@ def conditions(trace: Trace, writer: Head, reader: Head, others: Sequence[Head])
 
 
 def weaken(trace: Trace, head: Head, how: str, reader: Head) -> Edits:
-    """Return edits that take from a row's copying what a head does.
+    """Return edits that remove what a head does for the copying of a row.
 
     how: "off"; "mean" (held at its mean over the row); "q", "k" or "v", its path into that of the reader cut; "all k",
     "all q" or "all v", its paths into those of its 20 strongest readers.
@@ -161,7 +161,7 @@ def measure_composition(trace: Trace, runs: Sequence[Edits], writer: Head, reade
 def ablate_each_earlier_head(trace: Trace, reader: Head) -> Iterator[tuple[int, int, float]]:
     """Switch off each head of the layers before the reader's in turn: yields layer, head and the reader's score.
 
-    The last layer first, since a run takes over all layers before its edit.
+    The last layer first, because a run reuses all layers before its edit.
     """
     weights, n_layers = trace.model.weights, reader[0] + 1  # no later layer can change what the reader does
     config = replace(weights.config, n_layers=n_layers)

@@ -20,15 +20,15 @@ N_TABLE = 24  # numbers of a row of the table
 N_NEURONS = 5  # of each column in each layer: those that write most
 N_LIKELIEST = 10
 PAIRS = (0, 4, 8)  # the clock hands drawn: pairs of numbers that RoPE turns
-LOOK = 0.3  # a look weaker than that is not named
+LOOK = 0.3  # weaker attention weights are not named
 LONG = 3.0  # a column longer than that many times the usual length is off the colour scale: an attention sink
 
 
 @dataclass(frozen=True)
 class Look:
-    """The last token's strongest look in one layer, at a token that is neither an attention sink nor itself."""
+    """The last token's largest attention weight in one layer, except on itself and attention sinks."""
 
-    place: int  # of the token looked at, in the whole text
+    place: int  # of the token that it attends to, in the whole text
     piece: str
     weight: float
     head: int
@@ -93,8 +93,8 @@ def turn(
     """Measure one turn of the loop.
 
     seed, written: of the random numbers, and how many tokens earlier turns have added, so that this draw is the
-    (written + 1)-th of the seed, as in `model.generate(seed=seed)`. limit: at most so many tokens get a column. most:
-    the tokens that a text can have; as many as fit into the context where None.
+    (written + 1)-th of the seed, as in `model.generate(seed=seed)`. limit: at most this many tokens get a column. most:
+    how many tokens a text can have; None for as many as fit into the context window.
     """
     model, config, n = trace.model, trace.model.config, len(trace.tokens)
     keep = np.arange(n) if n <= limit else np.r_[0, n - limit + 1 : n]
@@ -134,7 +134,7 @@ def turn(
     ends = np.cumsum(probs, dtype=np.float64)
     likeliest = np.argsort(-probs, kind="stable")[:N_LIKELIEST]
     token = sampling.draw(probs, sampling.generator(seed, written))
-    random = sampling.generator(seed, written).random()  # the very number that `draw` has used
+    random = sampling.generator(seed, written).random()  # the number that `draw` used
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
     pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
@@ -179,9 +179,9 @@ def turn(
 def _looks(
     pattern: Float[np.ndarray, "n_heads shown shown"], rest: Bool[np.ndarray, " shown"]
 ) -> list[tuple[int, int, int, float]]:
-    """Return from, to, head and weight of the looks of LOOK or more at earlier tokens that are not attention sinks.
+    """Return from, to, head and weight, for weights of LOOK or more on earlier tokens that are not attention sinks.
 
-    Of each pair the head that looks most strongly, of all pairs the strongest 10 + half as many as there are tokens.
+    Of each pair only the head with the largest weight; of all pairs the strongest 10 + half the number of tokens.
     """
     best, head = pattern.max(axis=0), pattern.argmax(axis=0)
     earlier = np.tri(len(best), k=-1, dtype=bool) & ~rest
@@ -192,7 +192,7 @@ def _looks(
 def _strongest(
     pattern: Float[np.ndarray, "n_heads kv_seq"], rest: Bool[np.ndarray, " kv_seq"], pieces: Sequence[str]
 ) -> Look | None:
-    """Return the strongest look of the last token at another one; None where all others are attention sinks."""
+    """Return the last token's largest attention weight on another token; None if all others are attention sinks."""
     allowed = np.where(rest, 0, pattern)[:, :-1]
     if not allowed.any():
         return None

@@ -164,7 +164,7 @@ def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
 def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
     """Measure the surprise of passages read for the first time, and when they come again, in bits a token."""
     bits = np.array([token_surprise(model.trace(tokens)) for tokens in twice])
-    n = len(twice[0]) // 2  # the first token of the second time is no repetition yet
+    n = len(twice[0]) // 2  # the first token of the second pass does not repeat anything yet
     return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
 
 

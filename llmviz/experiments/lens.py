@@ -68,7 +68,7 @@ def layers_to_go(trace: Trace) -> int:
 def rises(model: Model, texts: tuple[str, str], *, other: bool) -> float:
     """Measure how steadily the prediction of the first text, or of the other, rises in the lens on the first one.
 
-    The rank correlation of its rank with the depth: 1 where each layer raises it.
+    The rank correlation of its rank with the depth: 1 if each layer raises it.
     """
     trace, another = map(model.trace, texts)
     (ranks,) = logit_lens(trace, last=1).ranks([int((another if other else trace).logits.argmax())])

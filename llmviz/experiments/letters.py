@@ -1,4 +1,4 @@
-"""Ask about the letters of words: can the model not see them, or not count? And read them off the embedding table."""
+"""Ask about the letters of words: can the model not see them, or not count? Also read them off the embedding table."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from llmviz.reuse import kept_with
 DIGITS = tuple("123456789")
 LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
 LIST_LENGTH = 9
-RIDGE = 30  # how strongly the linear probe is kept from fitting the words that it learns from
+RIDGE = 30  # how strongly the linear probe is regularised
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Answer:
 
 
 def commonest_letter(word: str) -> str:
-    """Return the letter that a word has most often, the first of them where several do."""
+    """Return the most frequent letter of a word; of several, the first."""
     return max(dict.fromkeys(word), key=word.count)
 
 
@@ -83,7 +83,7 @@ def listed(word: str, n: int) -> str:
 
 
 def in_front(example: str | None, kind: int) -> str:
-    """Return what comes before a question: the same one about the example, answered; nothing without one."""
+    """Return what comes before a question: the same question about the example with its answer, or nothing."""
     if example is None:
         return ""
     question = questions(example)[kind]

@@ -1,4 +1,4 @@
-"""Measure which heads tell two sentences apart that differ in one word, and in a later one that depends on it."""
+"""Measure which heads distinguish two sentences that differ in one word, and in a later one that depends on it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from llmviz.experiments.patching import Pair, head_outputs, patch_heads
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
-# What chosen heads do at the last token: not attend to the word that differs; hand over nothing, their mean over other
-# texts, or what they hand over in the twin's run.
+# What chosen heads do at the last token: not attend to the word that differs; pass on nothing, their mean over other
+# texts, or what they pass on in the twin's run.
 WAYS = ("knockout", "ablate", "mean", "patch")
 
 
 @dataclass(frozen=True, eq=False)
 class MinimalPair:
-    """The runs over two beginnings that differ in one token, and the token with which each should go on."""
+    """The runs over two beginnings that differ in one token, and the token with which each should continue."""
 
     runs: Pair
     answers: tuple[int, int]  # of the text, and of its twin
@@ -31,7 +31,7 @@ class MinimalPair:
         return float(run.logits[self.answers[0]] - run.logits[self.answers[1]])
 
     def lost(self, edits: Edits) -> float:
-        """Measure which part of its lead the text's answer loses with edits; more than 1 if the twin's is ahead."""
+        """Measure what part of its lead the text's answer loses with edits; more than 1 if the twin's is ahead."""
         return 1 - self.lead(self.run(edits)) / self.lead(self.runs.trace)
 
     def most_attending(self, n: int) -> list[Head]:
@@ -57,7 +57,7 @@ class MinimalPair:
         heads: Iterable[Head],
         mean: Float[np.ndarray, "n_layers n_heads d_head"] | None = None,
     ) -> Edits:
-        """Return what changes these heads at the last token in one of `WAYS`.
+        """Return the edits that change these heads at the last token in one of `WAYS`.
 
         mean: `head_outputs`, averaged over other texts; for "mean" only. ValueError for another way.
         """
@@ -82,7 +82,7 @@ def differing_tokens(text: Sequence[int], twin: Sequence[int]) -> list[int]:
 def minimal_pair(model: Model, text: str | Sequence[int], twin: str | Sequence[int]) -> MinimalPair:
     """Run two texts up to the second of the two tokens in which they differ.
 
-    ValueError unless they are equally long and differ in exactly two tokens.
+    ValueError unless they have equally many tokens and differ in exactly two.
     """
     tokens, others = map(model.tokens_of, (text, twin))
     at = differing_tokens(tokens, others)

@@ -1,4 +1,4 @@
-"""Measure the neurons of a run: whose gate is open, which write most, which fire at one word, and which push the next.
+"""Measure the neurons of a run: open gates, which write most, which fire at one word, and which push the next token.
 
 A neuron fires at a word as strongly below zero as above: later layers can read either.
 """
@@ -15,7 +15,7 @@ from llmviz.model import Model, Trace
 
 SHUFFLES = 5
 DEALS = 5  # of the rows among the neurons, as a control
-BY_CHANCE = 0.01  # the share of the control that agrees better than what counts as more than chance
+BY_CHANCE = 0.01  # the share of the control that is above the threshold for more than chance
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:
@@ -96,7 +96,7 @@ class Detector(NamedTuple):
 
 
 def sentences_with(words: Sequence[str], sentences: Sequence[str] = SENTENCES) -> str:
-    """Return a text with each word once in each sentence, in an order of chance."""
+    """Return a text with each word once in each sentence, in random order."""
     rng = np.random.default_rng(0)
     return " ".join(sentence.format(word) for sentence in sentences for word in rng.permutation(words))
 
@@ -104,7 +104,7 @@ def sentences_with(words: Sequence[str], sentences: Sequence[str] = SENTENCES) -
 def spelling(trace: Trace, words: Collection[str]) -> Bool[np.ndarray, " seq"]:
     """Return which tokens of a text are one of these words; never the first token.
 
-    The first token of a text makes neurons fire in a way of its own, so no measure here counts it.
+    Neurons fire in an unusual way at the first token of a text, so no measure here counts it.
     """
     return np.array([at > 0 and piece.strip() in words for at, piece in enumerate(trace.pieces)])
 
@@ -152,13 +152,13 @@ def search(trace: Trace, at: Bool[np.ndarray, " seq"], *, least: float) -> Itera
 
 
 def best_detectors(trace: Trace, words: Collection[str], n: int) -> list[Detector]:
-    """Return the n neurons of all that tell these words best from the rest of a text."""
+    """Return the n neurons of all layers that best distinguish these words from the rest of a text."""
     *_, last = search(trace, spelling(trace, words), least=0)
     return last.detectors[:n]
 
 
 def article_detectors(model: Model, story: str, n: int) -> list[Detector]:
-    """Return the n neurons that tell *a* and *an* best from the rest of a story, of which only the start is read."""
+    """Return the n neurons that best distinguish *a* and *an* from the rest of a story's beginning."""
     return best_detectors(model.trace(model.tokenizer.encode(story)[:N_READ]), ARTICLES, n)
 
 
@@ -195,7 +195,7 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
     """Return [1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how
     much it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
 
-    The first token is left out: it has a length of its own. 0 for a text of less than four tokens.
+    The first token is left out, because its vector is much longer. 0 for a text of less than four tokens.
     """
     w = trace.model.weights
     fires = trace.blocks[layer].ffn_at(slice(1, -1)).hidden
@@ -207,7 +207,7 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     n = fires.shape[1]
     orders = [np.arange(n)]
-    for _ in range(DEALS):  # around a circle in an order of chance, so that no neuron has its own
+    for _ in range(DEALS):  # around a circle in random order, so that no neuron has its own
         circle = rng.permutation(n)
         orders.append(circle[(np.argsort(circle) + 1) % n])
     return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])

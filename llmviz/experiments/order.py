@@ -22,7 +22,7 @@ def beginning(trace: Trace) -> Trace:
 
 
 def swap_tokens(tokens: Sequence[int], positions: tuple[int, int]) -> list[int]:
-    """Return the same tokens, with the two at these positions in each other's place."""
+    """Return the same tokens with two of them swapped."""
     first, second = positions
     tokens = list(tokens)
     tokens[first], tokens[second] = tokens[second], tokens[first]
@@ -37,7 +37,7 @@ def differing_neighbours(tokens: Sequence[Hashable]) -> tuple[int, int] | None:
 def shuffle_tokens(tokens: Sequence[int], seed: int) -> list[int]:
     """Return the same tokens in a random order, with the last one still last.
 
-    Where chance leaves all of them in place, their order is reversed instead.
+    If the random order leaves all of them in place, their order is reversed instead.
     """
     order = np.random.default_rng(seed).permutation(len(tokens) - 1)
     if (order == np.arange(len(order))).all():

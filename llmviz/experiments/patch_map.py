@@ -35,8 +35,8 @@ def patch_map(
     """Patch every cell on its own, from layer 0 up; yield the share that is done, and after each layer the result.
 
     The result holds the probability of both answers, NaN where it isn't known yet. part: see `patch_cell`. source: the
-    run from which the cells are taken; if None, the twin's. Up to the first token that differs, both runs are the same,
-    so these cells take no run.
+    run from which the cells are taken; if None, the twin's. Up to the first token that differs, both runs are the
+    same, so these cells need no run.
     """
     config, answers = pair.trace.model.config, pair.answer_probs()
     given = pair if source is None else replace(pair, twin=source)

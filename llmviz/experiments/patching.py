@@ -1,4 +1,4 @@
-"""Put what a part does in one run, or in the mean of many, into another run (activation and path patching)."""
+"""Put a part's output in one run, or its mean over many, into another run (activation and path patching)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -61,10 +61,10 @@ def pair_of(model: Model, text: str | Sequence[int], token: int, subject: int = 
 def patch_component(
     pair: Pair, part: str, layers: Iterable[int], position: int, head: int | None = None
 ) -> Edits:
-    """Return edits under which a part gives at one token what it gives there in the twin's run (activation patching).
+    """Return edits that replace a part's output at one token with that in the twin's run (activation patching).
 
     part: "ffn_out", "attention_out", or "z" for one head, in each of the layers. ValueError for a
-    layer, head or position that is not there.
+    layer, head or position that does not exist.
     """
     twin = pair.twin
     position = index_of("position", position, len(twin.tokens))
@@ -82,9 +82,9 @@ def patch_component(
 
 
 def patch_residual(pair: Pair, layer: int, position: int | Iterable[int]) -> Edits:
-    """Return edits under which the residual stream before a layer is the twin's, at one token or at several.
+    """Return edits that replace the residual stream before a layer with the twin's, at one token or at several.
 
-    (Meng et al. 2022.) ValueError for a layer or position that is not there.
+    (Meng et al. 2022.) ValueError for a layer or position that does not exist.
     """
     index_of("layer", layer, len(pair.twin.blocks), negative=False)
     stream = pair.twin.blocks[layer].resid_pre
@@ -116,7 +116,7 @@ def head_outputs(trace: Trace) -> Float[np.ndarray, "n_layers n_heads d_head"]:
 def patch_heads(
     z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
 ) -> Edits:
-    """Return edits under which these heads (layer, head) pass on what is in `z`, at one token (activation patching).
+    """Return edits with which these heads (layer, head) pass on what is in `z`, at one token (activation patching).
 
     z: `head_outputs` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
     """

@@ -47,7 +47,7 @@ def log_odds(trace: Trace, token: int, against: int) -> float:
 def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return ln of the probability of each token after the first, given those before it; or of the last few.
 
-    In float64, and finite however unlikely a token was. ValueError if `last` is negative.
+    In float64, and finite for any token. ValueError if `last` is negative.
     """
     if last is not None and last < 0:
         raise ValueError(f"last must be 0 or more, got {last}")
@@ -104,9 +104,9 @@ def moved_by_order(model: Model, text: str, *, step: tuple, other: tuple) -> flo
 
 
 def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
-    """Run a text again with edits: return the token that is the likeliest then, and what the likeliest before has.
+    """Run a text again with edits. Return its likeliest token, and the new probability of the likeliest token before.
 
-    None where the numbers overflow, so that there is no next token.
+    None if the numbers overflow, so that there is no next token.
     """
     try:
         probs = ops.softmax(trace.model.trace(trace.tokens, edits).logits)

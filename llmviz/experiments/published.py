@@ -14,9 +14,9 @@ PARTS = {"norm": "norms", "ffn": "FFN", "attn": "attention", "emb": "embedding t
 
 
 def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
-    """Count the learned numbers of each part: of a Model array by array, of a Config by the shapes that it asks for.
+    """Count the parameters of each part: of a Model array by array, of a Config by its shapes.
 
-    A tied output table counts once: a Model says itself whether it is, a Config's is unless `tied` is False.
+    A tied output table counts once. A Model says whether it is tied; a Config's is unless `tied` is False.
     """
     shapes = (
         tensor_shapes(sizes, tied=tied)
@@ -31,7 +31,7 @@ def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
 
 
 def n_parameters(sizes: Model | Config, *, tied: bool = True) -> int:
-    """Count all learned numbers; see `parameters`."""
+    """Count all parameters; see `parameters`."""
     return sum(parameters(sizes, tied=tied).values())
 
 

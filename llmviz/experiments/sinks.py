@@ -1,4 +1,4 @@
-"""Measure on which tokens attention rests, and which heads are awake."""
+"""Measure which tokens are attention sinks, and which heads are active."""
 
 import math
 
@@ -11,7 +11,7 @@ from llmviz.model import Model, Trace
 
 
 def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
-    """Return what every head gives to the first token, from each token."""
+    """Return the attention weight on the first token, in every head and from each token."""
     return np.stack([block.patterns()[..., 0] for block in trace.blocks])
 
 
@@ -34,7 +34,7 @@ def short_values(lengths: Float[np.ndarray, "*kv_heads seq"]) -> Bool[np.ndarray
 
 
 def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return how awake each head is: its weight on tokens that are not sinks, the mean over all tokens after the first.
+    """Return how active each head is: its mean weight on tokens that are not sinks, over all tokens but the first.
 
     A sink is the first token, and any whose value in that head is less than half as long as the median one.
     """

@@ -112,7 +112,7 @@ class Race:
     def run(self, seed: int) -> Iterator[tuple[float, Results | None]]:
         """Train all, from noise; yields the share that is done, and what is known so far where that is new.
 
-        ValueError for a text that is too short, FloatingPointError where a loss runs away.
+        ValueError for a text that is too short, FloatingPointError if a loss diverges.
         """
         results: dict[tuple[float, str], Trained] = {}
         planned = [(budget, *named) for budget in self.budgets for named in self.configs]

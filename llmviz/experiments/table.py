@@ -16,7 +16,7 @@ N_MAPS = 5  # of random words
 
 @kept_with()
 def rows(model: Model, centred: bool) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return the table, unchanged or minus its average row: a second table in memory, once somebody asks for it."""
+    """Return the table, unchanged or minus its average row: a second table in memory, made when it is first needed."""
     return model.weights.W_E - model.weights.W_E.mean(axis=0) if centred else model.weights.W_E
 
 

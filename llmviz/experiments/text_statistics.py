@@ -38,8 +38,8 @@ def pairs_in(tokens: Int[np.ndarray, " n"], n_vocab: int) -> Float[np.ndarray, "
 def counting_pairs(model: Model, learned: str, held_out: str) -> Float[np.ndarray, " n"]:
     """Measure the baseline: the surprise of a model that only counts which token follows which, in bits.
 
-    Of each token of the held-out text but the first. Rare pairs lean on how frequent the token is by itself
-    (MacKay & Peto 1995).
+    Of each token of the held-out text but the first. For rare pairs, the frequency of the token itself counts
+    more (MacKay & Peto 1995).
     """
     a, b = (np.array(model.tokenizer.encode(text)) for text in (learned, held_out))
     pairs = pairs_in(a, model.config.n_vocab)

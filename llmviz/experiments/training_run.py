@@ -98,7 +98,7 @@ class TrainingSoFar:
 def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingSoFar | None]]:
     """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
 
-    A loss that runs away is the `error` of the last run.
+    If a loss diverges, that is the `error` of the last run.
     """
     run = TrainingSoFar(name, text, steps, (), (), 0.0)
     losses, shown = [], 0.0

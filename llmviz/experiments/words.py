@@ -1,4 +1,4 @@
-"""Tell words from tokens: which words of a text are one token, and which tokens spell one word."""
+"""Compare words and tokens: which words of a text are one token, and which tokens spell one word."""
 
 import functools
 import math

@@ -27,7 +27,7 @@ def write_on(
 ) -> Iterator[Step]:
     """Write up to `n` tokens after others; past_end: an end token is then a token like any other, and does not stop it.
 
-    Ends as `Model.generate` does otherwise, and where the context is full. Errors as there.
+    Otherwise it ends like `Model.generate`, and when the context window is full. Errors as there.
     """
     tokens, full = list(tokens), len(tokens) + n
     while len(tokens) < full:
@@ -100,7 +100,7 @@ def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
 
 
 def gain_from_copies(model: Model, written: Written, instead: Sequence[int] | None = None) -> float:
-    """Measure how much likelier a text that runs in circles is for its earlier turns: the mean gain in probability.
+    """Measure how much likelier a repetition is because of its earlier turns: the mean gain in probability.
 
     The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
     the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a

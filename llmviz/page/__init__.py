@@ -1,7 +1,7 @@
-"""A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
+"""Save a notebook as one file whose controls work without a kernel: `llmviz page NOTEBOOK -o FILE`.
 
-The notebook runs in a kernel of its own; there `llmviz.page.table` computes what its views show in many states.
-The file holds the cells, that table, packed, and scripts that look up in it what each control changes.
+The notebook runs in its own kernel, where `llmviz.page.table` computes what its views show in many states. The file
+has the cells, that table (packed), and scripts that look up in it what each control changes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from llmviz import where
 from llmviz.page.write import html_page, index_page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_PATIENCE, PATIENCE = 300, 3600  # seconds by the clock, for one cell and for the table
+CELL_PATIENCE, PATIENCE = 300, 3600  # seconds of real time, for one cell and for the table
 RUNS = 0.3  # the share of the work that is done when all cells have run
 
 
@@ -43,7 +43,7 @@ class Built:
 
 @contextlib.contextmanager
 def kernel_for(notebook: Path) -> Iterator[BlockingKernelClient]:
-    """Yield the client of a kernel that begins for a notebook's page. Raises CannotBuild where it does not answer."""
+    """Start a kernel for a notebook's page, and yield its client. Raises CannotBuild if it does not answer."""
     manager = KernelManager(kernel_name="python3")
     env = os.environ | {where.VARIABLE: "page"}
     manager.start_kernel(cwd=str(notebook.parent), env=env, stderr=subprocess.DEVNULL)  # what it logs
@@ -62,8 +62,8 @@ def kernel_for(notebook: Path) -> Iterator[BlockingKernelClient]:
 def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Built:
     """Run a notebook, and make the table of its views.
 
-    seconds: of computing, beyond what it opens with and the first answer of each card. progress: called with the share
-    that is done. Raises CannotBuild.
+    seconds: of computing, after what it opens with and the first answer of each card. progress: called with the share
+    of the work that is done. Raises CannotBuild.
     """
     try:
         node = nbformat.read(notebook, as_version=4)
@@ -80,7 +80,7 @@ def build_in(
     seconds: float,
     progress: Callable[[float], object],
 ) -> Built:
-    """Build a page as `build` does, in a kernel in which nothing has run."""
+    """Build a page like `build`, in a kernel in which nothing has run."""
     code = [cell for cell in node.cells if cell.cell_type == "code"]
     for done, cell in enumerate(code):
         progress(RUNS * done / len(code))
@@ -99,7 +99,7 @@ def build_in(
             lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
         )
         table = json.loads(path.read_text("utf-8"))
-    for cell in code:  # A bar that showed how far something was is no longer there.
+    for cell in code:  # Progress bars have closed by now.
         cell.outputs = [output for output in cell.outputs if _is_there(output, table)]
     return Built(node, table)
 
@@ -128,7 +128,7 @@ def _run(client, source: str) -> list[nbformat.NotebookNode]:
 
 
 def ask(client, source: str, report: Callable[[str], object] = print) -> None:
-    """Run something of ours in the kernel; an error in it is one here."""
+    """Run our own code in the kernel. An error there is raised here."""
 
     def take(message: dict) -> None:
         if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
@@ -174,17 +174,17 @@ def build_all(
 
 
 def write_page(built: Built, file: Path, pages: dict[str, str], index: str | None = None) -> int:
-    """Write a page; returns its bytes. pages: which file a link to another notebook leads to."""
+    """Write a page, and return its size in bytes. pages: the file to which a link to each notebook leads."""
     return _put(file, html_page(built.notebook, built.table, pages, index))
 
 
 def write_index(file: Path, pages: dict[str, Built]) -> int:
-    """Write the page that leads to all others."""
+    """Write the page with links to all others."""
     return _put(file, index_page({name: built.notebook for name, built in pages.items()}))
 
 
 def _put(file: Path, text: str) -> int:
-    """Write a file whole, or not at all."""
+    """Write a file so that it is never incomplete."""
     part = file.with_name(f".{file.name}.part")
     try:
         part.write_text(text, "utf-8")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def note() -> str:
-    """Return the note as HTML; it shows the first address that the package's metadata names, if there is one."""
+    """Return the note as HTML, with the first address in the package's metadata, if there is one."""
     text = (Path(__file__).parent / "note.html").read_text("utf-8")
     urls = metadata.metadata("llmviz").get_all("Project-URL") or []
-    get = "Ask whoever gave you this page for the llmviz folder. In that folder, run:"
+    get = "Ask for the llmviz folder where you got this page. In that folder, run:"
     if urls:
         url = html.escape(urls[0].partition(",")[2].strip())
         get = f'Get it from <a href="{url}">{url}</a>. In its folder, run:'

@@ -1,4 +1,4 @@
-"""A notebook's cells as HTML: text rendered, code folded, outputs, and all that its scripts need, in one file."""
+"""Write a notebook's cells as one HTML file: rendered text, folded code, outputs, and everything for its scripts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 @dataclass
 class Fold:
-    """What is under a heading that is folded up; the page itself is one of depth 0."""
+    """What is under a collapsed heading. The page itself has depth 0."""
 
     depth: int
     summary: str = ""
@@ -73,7 +73,7 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
 
 
 def cells_for_a_page(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """Return the cells without those that are tagged as being for Jupyter only."""
+    """Return the cells except those with the tag for Jupyter only."""
     return [cell for cell in notebook.cells if IN_JUPYTER not in cell.metadata.get("tags", [])]
 
 
@@ -86,7 +86,7 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def document(title: str, body: str, end: str) -> str:
-    """Return a page in the style of all of ours, light or dark as the browser prefers."""
+    """Return a page in our style, light or dark as the browser prefers."""
     theme = (
         "{ const light = !matchMedia('(prefers-color-scheme: dark)').matches;"
         " document.body.dataset.jpThemeLight = light;"
@@ -139,7 +139,7 @@ def _markdown(source: str, pages: dict[str, str]) -> str:
 
 
 def _code(cell: nbformat.NotebookNode) -> str:
-    """Write the code, folded where the notebook hides it, and under it what it has put out."""
+    """Write the code, folded if the notebook hides it, and its output below it."""
     code = Highlight2HTML(pygments_lexer="python3")(cell.source)
     tags = cell.metadata.get("tags", [])
     if not {"by-hand", "deeper", "exercise"} & {*tags} or cell.metadata.get("jupyter", {}).get(

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Form:
-    """A kind of text. A plan is a list of openings, each to be gone on with by one sentence or line of the model's."""
+    """A kind of text. A plan is a list of openings; the model continues each by one sentence or line."""
 
     # The wish, as a user would say it; the openings.
     plan: Callable[[np.random.Generator], tuple[str, list[str]]]
@@ -261,7 +261,7 @@ def too_long_a_word(sentence: str) -> str | None:
 
 
 def said_before(sentence: str, others: list[str]) -> str | None:
-    """Return whether more than half of the words are in common, the small ones left out (Jaccard 1901)."""
+    """Return whether more than half of the words are shared, without the small ones (Jaccard 1901)."""
     mine = set(words(sentence)) - set(SMALL.split())
     for other in others:
         theirs = set(words(other)) - set(SMALL.split())
@@ -271,7 +271,7 @@ def said_before(sentence: str, others: list[str]) -> str | None:
 
 
 def sentence_ends(sentence: str, piece: str, opening: str = "") -> bool:
-    """End at a full stop, when the next piece begins a new sentence."""
+    """End at a full stop if the next piece begins a new sentence."""
     return bool(re.search(r"[.!?]\"?$", sentence.rstrip()) and re.match(r"\s*[A-Z\"]|\s*\n|\s+$", piece))
 
 

@@ -1,4 +1,4 @@
-"""The reader's own text to train a small model on: what is typed, or a file whose path is typed."""
+"""The reader's own text to train a small model on: typed, or from a file whose path is typed."""
 
 import re
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from pathlib import Path
 from llmviz.where import where
 
 LONGEST = 500_000  # letters
-# What was meant as a path, though no file is there.
+# What looks like a path, although there is no such file.
 PATH = re.compile(r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)")
 
 
 @dataclass(frozen=True)
 class OwnText:
-    """A text to learn from, and a sentence where something was left out or is amiss."""
+    """A text to learn from, and a sentence if something was left out or is wrong."""
 
     text: str
     message: str = ""
 
 
 def read_own(typed: str) -> OwnText:
-    """Return a typed text, or that of the file whose path it is.
+    """Return a typed text, or the text of the file whose path was typed.
 
     In a class, a path is only text: a visitor must not read the teacher's files.
     """
@@ -37,9 +37,9 @@ def read_own(typed: str) -> OwnText:
                     return OwnText("", "That is not a text file.")
             elif PATH.fullmatch(typed):
                 return OwnText("", f"There is no file at {typed}.")
-        except (OSError, ValueError, RuntimeError) as error:  # a text may be no possible name of a file
+        except (OSError, ValueError, RuntimeError) as error:  # a long text cannot be the name of a file
             if PATH.fullmatch(typed):
                 return OwnText("", f"That file cannot be read: {error}")
-    typed = typed.encode(errors="replace").decode()  # half a character is no byte
+    typed = typed.encode(errors="replace").decode()  # a lone surrogate has no bytes
     too_long = f"Of {len(typed):,} letters the first {LONGEST:,} are used." if len(typed) > LONGEST else ""
     return OwnText(typed[:LONGEST], too_long)

@@ -1,12 +1,12 @@
 """Let the chat model write the texts of this folder:  python -m llmviz.texts.write bedtime_stories
 
-The model is small, and left alone with a story it soon turns in circles. So it writes as a child does with a form: the
-script says how each part begins (`Form.plan`, by lists and a random generator), the model goes on by one sentence, or
-one line of a recipe, and a sentence that breaks a rule (`Form.fault`) is written again.
+The model is small, and a long story of its own soon repeats itself. So it fills in a form: the script says how each
+part begins (`Form.plan`, by lists and a random generator), the model continues by one sentence or one line of a recipe,
+and a sentence that breaks a rule (`Form.fault`) is written again.
 
 Many texts are written side by side. The rows of the big products are independent, so one pass over the half gigabyte of
-weights serves a token of every text; only attention is each text's own. Text number n is drawn by a random generator
-with the seed n, its form as well as its tokens, so a number names a text.
+weights serves a token of every text; only attention is separate for each. A random generator with the seed n draws the
+form and the tokens of text number n, so a number identifies a text.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from llmviz.tokenization import Tokenizer
 
 SAMPLER = Sampler(temperature=0.8, min_p=0.05)
 AT_ONCE = 64  # texts side by side
-ROOM = 1024  # tokens that a text may have, its wish included
-TRIES = 6  # for one sentence; then the text is dropped
+ROOM = 1024  # tokens that a text may have, including the request
+TRIES = 6  # tries for one sentence; then the text is dropped
 
-# Which numbers the texts of this folder are, and which of them were left out by reading: who is eaten, what must not be
-# eaten, what burns, and what could be misread.
-NUMBERS = {  # the holes: what was not ready when a run was ended
+# The numbers of the texts in this folder, and those that we left out after reading: somebody is eaten, something must
+# not be eaten, something burns, or could be misread.
+NUMBERS = {  # the gaps: texts that were not finished when a run ended
     "bedtime stories": sorted({*range(336)} - {191, 196, 216, 218, *range(220, 227)}),
     "recipes": sorted(
         {*range(613), *range(1000, 1312)}
@@ -61,7 +61,7 @@ LEFT_OUT = {
 
 
 class TextBatch:
-    """Keys and values of several texts, each in its place, and one step for all of them."""
+    """Keys and values of several texts, and one step for all of them."""
 
     def __init__(self, model: Model, n_texts: int):
         c = model.config
@@ -69,7 +69,7 @@ class TextBatch:
         self.model, self.k, self.v = model, np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
     def begin(self, place: int, tokens: list[int]) -> Float[np.ndarray, " n_vocab"]:
-        """Put a text into a place, over what was there; returns the logits after its last token."""
+        """Put a text into a slot, over the old one, and return the logits after its last token."""
         trace = self.model.trace(tokens)
         for layer, block in enumerate(trace.blocks):
             self.k[layer, place, :, : len(tokens)], self.v[layer, place, :, : len(tokens)] = block.k, block.v
@@ -78,9 +78,9 @@ class TextBatch:
     def step(
         self, at: Int[np.ndarray, " n_texts"], tokens: Int[np.ndarray, " n_texts"]
     ) -> Float[np.ndarray, "n_texts n_vocab"]:
-        """Run one token of each text, at its position there; returns the logits after it.
+        """Run one token of each text at its position, and return the logits after it.
 
-        What the text had from that position on is forgotten.
+        Anything that a text had from that position on is dropped.
         """
         config, weights = self.model.config, self.model.weights
         angles = position.rotation_angles(at, config.d_head, base=config.rope_base)
@@ -101,7 +101,7 @@ class TextBatch:
         k: Float[np.ndarray, "n_kv_heads n_texts d_head"],
         v: Float[np.ndarray, "n_kv_heads n_texts d_head"],
     ) -> Attended:
-        """Put each text's key and value at its position, and let its query attend to all up to there."""
+        """Put each text's key and value at its position, and let its query attend to everything up to there."""
         n_heads, n_texts, d_head = q.shape
         texts, kv_seq = np.arange(n_texts), beyond.shape[-1]
         self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
@@ -118,8 +118,8 @@ def _hide(beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"], name: str, array
     return array
 
 
-# A text in the making first asks for its prompt, then for a token at a position, and gets the logits after either. It
-# gives the text in the end, or None if a rule was broken.
+# A generator that writes one text: it yields its prompt, then a token with its position, and gets the logits after
+# each. It returns the text, or None if it broke a rule.
 Making = Generator[Any, Float[np.ndarray, " n_vocab"], str | None]
 
 
@@ -179,13 +179,13 @@ def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
                 sentence = tokenizer.decode(new)
             sentence = re.sub(" +", " ", sentence.rstrip())
             if opening.count('"') % 2 and '"' not in sentence:
-                sentence += '"'  # what an opening begins to say may end without its quotation mark
+                sentence += '"'  # speech that an opening begins may end without its quotation mark
             if form.fault(sentence, text + opening, before) is None:
                 break
         else:
             return None
         before.append(sentence)
-        text += opening + re.sub("\n+", "\n", sentence)  # no blank lines: they separate texts
+        text += opening + re.sub("\n+", "\n", sentence)  # without blank lines, because they separate texts
     return text if form.text_fault(text) is None else None
 
 
@@ -195,7 +195,7 @@ def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m llmviz.texts.write",
-        description="Let the default model write the bedtime stories or the recipes again, which takes an hour or so.",
+        description="Let the default model write the bedtime stories or the recipes again, which takes about an hour.",
     )
     parser.add_argument("name", choices=[name.replace(" ", "_") for name in WRITTEN])
     parser.add_argument("--to", type=Path, help="the file to write; the package's own by default")
@@ -213,7 +213,7 @@ def main() -> None:
 
 
 def selected(made: Mapping[int, str | None], left_out: Collection[int]) -> list[str]:
-    """Return the texts in the order of their numbers, without those left out by reading and without repetitions."""
+    """Return the texts in the order of their numbers, without repetitions and those that we left out after reading."""
     texts = [text for number, text in sorted(made.items()) if text and number not in left_out]
     return list(dict.fromkeys(texts))
 

@@ -77,6 +77,12 @@ window.canBeSent = () => [...replay.events].flatMap(([key, event]) => {
     const values = trait === "click" ? [null] : [...replay.sent(event).keys()].map((text) => JSON.parse(text));
     return [[id, trait, values]];
 });
+// The first of these values that the page holds; says whether it leads anywhere.
+window.sendOne = (id, trait, values) => {
+    const model = replay.model(id);
+    const held = values.find((value) => replay.held(id, trait, value));
+    return held !== undefined && !model.get("hidden") && !model.get("disabled") && send(id, trait, held);
+};
 """
 # What a widget would send of itself; false where the page refuses it.
 SEND = """
@@ -184,15 +190,15 @@ def compare(one, built: page.Built, client: BlockingKernelClient, n: int, seed: 
 
 def go_on(one, rng: random.Random, most: int = 4) -> None:
     """Let some things happen on a page, each in another place."""
-    for _ in range(most):
-        widget, trait, values = rng.choice(one.evaluate("canBeSent()"))
+    offers = one.evaluate("canBeSent()")
+    rng.shuffle(offers)
+    for widget, trait, values in offers:
         rng.shuffle(values)
-        held = next(
-            (v for v in values if one.evaluate("(args) => replay.held(...args)", [widget, trait, v])), 0
-        )
-        if held in values:
-            one.evaluate("(args) => send(...args)", [widget, trait, held])
+        if one.evaluate("(offer) => sendOne(...offer)", [widget, trait, values]):
             settle(one)
+            most -= 1
+        if not most:
+            return
 
 
 def play(one) -> int:

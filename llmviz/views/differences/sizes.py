@@ -57,7 +57,7 @@ class Sizes(OneTraining, GuessFirst):
         super().__init__(Race(text, tuple(configs.items()), *how), explain=explain, **state)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["card"], self.parts["begin"]]  # a minute or more
+        return [self.parts["card"], self.parts["begin"], self.controls["seed"]]  # a minute or more
 
     def question(self, scene: Scene) -> str:
         return self.asks

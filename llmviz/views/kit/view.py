@@ -378,10 +378,10 @@ class View(Working):
                 yield replace(self.state, **dict(zip(held, values)))
 
     def along(self, *names: str) -> Iterator[Any]:
-        """Yield the states with another value of one of these fields."""
+        """Yield the states to which another value of one of these fields leads."""
         for name in names:
             for value in self._fields[name].on_page(self):
-                yield replace(self.state, **{name: value})
+                yield self.after(self.state, _setter(name), value)
 
 
 def _setter(name: str) -> Callable:
