@@ -18,7 +18,6 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),
-    "CountBars": lambda kind, model: kind([], []),
     "TokenStrip": lambda kind, model: kind([]),
     "VectorPicture": lambda kind, model: kind([]),
 }
