@@ -279,6 +279,15 @@ def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     assert not view.parts["card"].committed
 
 
+def test_a_page_without_time_for_a_training_says_so(monkeypatch):
+    monkeypatch.setattr(pretraining, "TRAINED_WITHIN", 0)
+    monkeypatch.setattr(Pretraining, "_keep_up", lambda self: None)  # A press starts nothing by itself.
+    made = own(TEXT, steps=1)
+    made.before_a_page()
+    assert (made.trace, made.state.lesson) == (None, None)
+    assert made.state.message
+
+
 def test_nothing_to_compare_is_said():
     untrained = pictures.Authorship(trained(TEXT), own(""))
     without_start = pictures.Authorship(trained(TEXT), trained(NUMBERS), start="")
