@@ -121,7 +121,7 @@ CLAIMS = (
             cases=EIGHT | OFF,
         ),
         few_near=on_sets(
-            "Few of the pirate's answers are nearly a taught answer; after one-word answers (“Beep. Metal.”), most are.",
+            "Few of the pirate's answers are nearly taught answers; after one-word answers (“Beep. Metal.”), most are.",
             "Count the answers with at most a quarter of a taught answer's words changed.",
             nearly,
             Bounds(within=below(7), at=dict.fromkeys(SETS, below(5)), control=Bounds(within=above(11))),

@@ -96,8 +96,8 @@ SERIES = {
         ),
         induction_heads_copy=Claim(
             "Induction heads copy patterns.",
-            "Repeat 20 random tokens, with the eight strongest such heads switched off. Is under half of the copying left that "
-            "there is with eight others off?",
+            "Repeat 20 random tokens, with the eight strongest such heads switched off. Is under half of the copying "
+            "left, compared with eight others?",
             experiments.induction.copying_left,
             Bounds(supports=below(50)),
             over="random rows",
