@@ -128,7 +128,7 @@ CLAIMS = (
             control=("before the first step", after(lambda run: run.held_out_surprise[0], 1)),
         ),
         better_than_counting=in_bits(
-            "The model is better than counting pairs of tokens, but hardly on Python's source.",
+            "The model is better than counting pairs of tokens, but only about as good on Python's source.",
             "Take its surprise off that of counting pairs.",
             after(lambda run: run.counting - run.held_out_surprise[-1]),
             Bounds(supports=above(0.25), count=(9, 10), at=GAINED, control=Bounds(within=(3, 6))),
@@ -139,19 +139,19 @@ CLAIMS = (
             "Count their tokens in stretches of 25 characters that the training text has word for word.",
             after(lambda run: 100 * run.by_repeats[0], 1),
             Bounds(at=REPEATED, control=Bounds(within=(88, 98.5))),
-            control=("their words that it has", after(known_held_out, 1)),
+            control=("held-out words that the training text has", after(known_held_out, 1)),
             over="texts",
             cases={name: (name, 0) for name in texts.NAMES},
         ),
         elsewhere=in_bits(
-            "What is no such repetition surprises the model more.",
+            "The rest of the held-out text surprises the model more than these repetitions.",
             "Measure the surprise at the other tokens.",
             after(lambda run: run.by_repeats[1][0, 1]),
             Bounds(within=(2.95, 5.65), above_control=12, at=by_text(below(3.45))),
             control=("the repetitions", after(lambda run: run.by_repeats[1][0, 0])),
         ),
         better_elsewhere=in_bits(
-            "There, too, the model is better than counting pairs, except on Python's source.",
+            "There, too, the model is better than counting pairs, but only about as good on Python's source.",
             "Take its surprise off that of counting pairs at these tokens.",
             after(lambda run: -np.subtract(*run.by_repeats[1][:, 1])),
             Bounds(supports=above(0.4), count=9, at=ELSEWHERE),
@@ -186,7 +186,8 @@ CLAIMS = (
     *section(
         "Whose text is it?",
         whose=on_runs(
-            "A text surprises its writer less than models of other texts and, by less, than another seed on its own.",
+            "A text surprises its writer less than models of other texts. A model of the same text with another seed "
+            "comes closer.",
             "Let eight models write ten texts each, and models of the three other texts read them: the least lead.",
             lambda m, run: min(leads(m, run, *((name, run[1]) for name in texts.NAMES if name != run[0]))),
             Bounds(within=above(0.75), at=LED, control=Bounds(within=(0.15, 0.45))),
@@ -217,10 +218,11 @@ CLAIMS = (
             Bounds(supports=YES),
         ),
         itself=on_runs(
-            "On Python's texts it is the token itself, in five of six trainings.",
+            "On Python's texts, this habit is to attend to the token itself, in five of six trainings.",
             "Where it grew most, measure the best head's attention weight on it.",
             after(lambda run: 100 * run.habits[1, 0] if run.grown_most == "itself" else math.nan),
             Bounds(of=5, within=(39, 95.5)),
+            over="of these trainings",
             cases=runs(MANUAL, SOURCE),
         ),
         no_induction=on_runs(

@@ -16,7 +16,7 @@ class Results:
     def __init__(self, page: str):
         rows = stored.load()[page]
         model, _, sha256 = stored.DEFAULT.stem.rpartition("-")
-        self.caption = f"Measured on {model} (SHA-256 {sha256}…)"
+        self.caption = f"The chat model: {model} (SHA-256 {sha256}…)"
         claims = groupby((claim for claim in CLAIMS[page] if claim.name in rows), lambda claim: claim.section)
         self.sections = {
             section: [

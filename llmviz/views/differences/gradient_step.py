@@ -103,13 +103,13 @@ class OneParameter(View):
     def message(self, scene: Scene) -> list[str]:
         numbers, i = scene.numbers, scene.parameter
         if numbers is None:
-            return ["The text needs two tokens: one is guessed from the other."]
+            return ["The text needs two tokens: one is predicted from the other."]
         slope = float(numbers.gradient[i])
         return [
             f"Parameter {i:,} (in {numbers.place(i)}) is {numbers.flat[i]:.4f}; the surprise is "
             f"{numbers.turned(i, 0):.3f} bits.",
-            f"Its gradient, by nudging it by {NUDGE} up and down: {numbers.by_nudging(i):.4f} bits for each 1. By "
-            f"going backwards through the model: {slope:.4f}. So it should go {'lower' if slope > 0 else 'higher'}.",
+            f"Its gradient is {numbers.by_nudging(i):.4f} bits per unit if you nudge it by {NUDGE} up and down, and "
+            f"{slope:.4f} by backpropagation. So {'lowering' if slope > 0 else 'raising'} it reduces the surprise.",
         ]
 
 
@@ -122,15 +122,20 @@ class GradientStep(GuessFirst):
     experiment, unit, high = "walk", "bits a token", 20
 
     def explanation(self, scene: Scene) -> str:
-        return "A gradient is a slope at one point. It says nothing about what is far away, where the line turns up."
+        alone = scene.outcome[0][0] - scene.run.best(0.1)
+        return (
+            f"The best parameter, changed by 0.1 on its own, lowers it by {alone:.2f} bits. But a gradient is a "
+            "slope at one point: it says nothing about what is far away, where the line turns up."
+        )
 
     def question(self, scene: Scene) -> str:
         if scene.run is None:
             return ""
         text = scene.run.model.tokenizer.decode(scene.run.tokens)
         return (
-            f"The text is “{clean(text)}”. Now all parameters move at once, each a tiny bit against its gradient: a "
-            "step of length 1. By how many bits a token does the surprise at this text fall?"
+            "Now all parameters move at once, in proportion to their gradients and against them. The step is as long "
+            f"as if each moved by {1 / np.sqrt(len(scene.run.flat)):.3f}. How far does the surprise at "
+            f"“{clean(text)}” fall?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -155,11 +160,10 @@ class GradientStep(GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        (along, at_random), at, n = scene.outcome, LENGTHS.index(1), len(scene.run.flat)
+        (along, at_random), at = scene.outcome, LENGTHS.index(1)
         return [
-            f"A step of length 1, as the length of a vector: had each of the {n:,} parameters moved equally far, by "
-            f"{1 / np.sqrt(n):.3f}. Against the gradient surprise goes from {along[0]:.2f} to {along[at]:.2f} bits, in "
-            f"random directions to {at_random[at]:.2f}.",
-            f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; one of length "
-            f"{LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
+            f"This step, a vector of length 1, changes the surprise from {along[0]:.2f} to {along[at]:.2f} bits. As "
+            f"long a step in random directions leads to {at_random[at]:.2f}.",
+            f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}. A step of length "
+            f"{LENGTHS[-1]} leads to {along[-1]:.2f} bits.",
         ]

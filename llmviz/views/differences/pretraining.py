@@ -23,7 +23,6 @@ from llmviz.views.differences.one_training import TRAINED_WITHIN, OneTraining
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.controls import text_area
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import as_sentence, clean, legible
 from llmviz.views.kit.state_fields import choice, line, picked, replace, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
@@ -44,7 +43,7 @@ def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
 # What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
 # same again is another training.
 Lesson = tuple[str, str, int, int, int]
-HINT = "Paste a text, some 100,000 letters of it, or write the path of a file"
+HINT = "Paste a text, some 100,000 characters of it, or write the path of a file"
 
 
 def snapshot_step() -> Any:
@@ -138,12 +137,15 @@ class Pretraining(OneTraining):
         )
 
     def before_a_page(self) -> None:
-        """Let a page without a kernel show a training that was done when it was built."""
+        """Let a page without a kernel show a training that was done when it was built, if there was time for it."""
+        before = self.state
         self._happen(Pretraining.train)
-        if self.state.lesson:
-            self.do_job("learn", self.state, TRAINED_WITHIN)
-        done = "This training was done when the page was built."
-        self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
+        if self.state.lesson and self.do_job("learn", self.state, TRAINED_WITHIN):
+            done = "This training was done when the page was built."
+            self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
+        else:
+            missing = "This page was built without this training. The full version can do it."
+            self.become(replace(before, message=missing))
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["train"]]
@@ -250,11 +252,12 @@ def figures(run: TrainingSoFar) -> dict[str, str]:
         "surprise at the training text": f"{learned:.2f} bits a token",
         "surprise at the held-out text": f"{held_out:.2f} bits a token ({run.per_byte(held_out):.2f} a byte)",
         "the same, by counting pairs": f"{run.baseline:.2f} bits a token",
-        f"surprise at held-out text that repeats no {REPEATED} letters of the training text": "there is none"
+        f"surprise at held-out text that repeats no {REPEATED} characters of the training text": "there is none"
         if share == 1
-        else f"{model:.2f} bits a token, at {percent(1 - share)} of them (counting pairs: {counted:.2f})",
-        "longest passage copied from the training text": f"{len(longest)} of {len(written)} letters (as much "
-        f"held-out text: {control[0]} to {control[-1]})",
+        else f"{model:.2f} bits a token, at {100 * (1 - share):.0f}% of the held-out tokens "
+        f"(counting pairs: {counted:.2f})",
+        "longest passage copied from the training text": f"{len(longest)} of {len(written)} characters "
+        f"(equally long stretches of held-out text: {control[0]} to {control[-1]})",
     }
     return {**rows, "that passage": in_a_line(longest)}
 
