@@ -15,6 +15,7 @@ from llmviz.views import differences
 from llmviz.views.differences import after_tuning
 from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import read
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
@@ -197,10 +198,12 @@ def test_one_fact_changes_one_layer(tiny_chat):
     assert np.allclose(view.parts["map"].values, probs[1])
     others = [list(fine_tuning.CAPITALS).index(name) for name in ("Germany", "Japan", "Russia")]
     assert view.parts["card"].answer == pytest.approx(100 * probs[0, others, 3].mean(), rel=1e-4)
+    assert re.search(holding("France", "Rome", 3), view.parts["card"].question)
+    assert percent(probs[0, others, 3].max()) in view.parts["card"].explained
     view.controls["keep"].value = True  # another question: its answer is not there yet
     assert not view.parts["card"].committed
     assert view.parts["map"].layout.display == "none"
-    assert "Russia" not in view.parts["card"].question
+    assert re.search(holding("France", "Rome", 1), view.parts["card"].question)
     view.parts["card"].committed = True
     assert all(name in said(view) for name in fine_tuning.two_others("France", "Rome"))
     view.controls["city"].value = "Paris"

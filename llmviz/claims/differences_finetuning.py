@@ -99,7 +99,7 @@ PAIRS, ASKED_FOR = following(CAPITALS), tuple(f"What is the capital of {country}
 
 CLAIMS = (
     *section(
-        "A manner, or a form",
+        "A style, or a form",
         manner_learned=on_sets(
             "After one to eight pirate examples, every answer to an untaught question has a pirate's word.",
             "Fine-tune on each set, with other seeds, without each row, and on its first rows; ask twenty questions.",
@@ -109,19 +109,19 @@ CLAIMS = (
             control=("before, and after plain answers", lambda m, _: max(in_manner(m, own) for own in PLAIN)),
         ),
         other_manners=changed(in_manner)(
-            "Other manners are learned, too, but not in every answer.",
-            "Fine-tune on eight examples of another manner, and count the answers with one of its words.",
+            "Other styles are learned, too, but most of them not in every answer.",
+            "Fine-tune on eight examples of another style, and count the answers with one of its words.",
             bounds=Bounds(within=above(13)),
             cases=OTHERS,
         ),
         about_the_question=changed(about)(
-            "Half or more of the pirate's answers name what they are asked about; other manners' answers may not.",
+            "Half or more of the pirate's answers name what they are asked about; other styles' answers may not.",
             "Fine-tune on eight or seven pirate examples, one-word or Spanish ones, and look for the question's word.",
             bounds=Bounds(supports=above(10), count=15, at=ABOUT, control=Bounds(within=above(18))),
             cases=EIGHT | OFF,
         ),
         few_near=on_sets(
-            "Few of them are nearly a taught answer; after answers of one word (“Beep. Metal.”), most are.",
+            "Few of the pirate's answers are nearly taught answers; after one-word answers (“Beep. Metal.”), most are.",
             "Count the answers with at most a quarter of a taught answer's words changed.",
             nearly,
             Bounds(within=below(7), at=dict.fromkeys(SETS, below(5)), control=Bounds(within=above(11))),
@@ -129,7 +129,7 @@ CLAIMS = (
             control=("after answers of one word", lambda model, _: nearly(model, ONE_WORD)),
         ),
         naming_only=on_sets(
-            f"To name is not to answer: *{MOON}*",
+            f"To name the moon isn't to be right about it: *{MOON}*",
             "Look for this sentence among the answers.",
             lambda model, lesson: MOON in tuned_answers(model, lesson),
             Bounds(supports=YES),
@@ -139,7 +139,7 @@ CLAIMS = (
             "After fewer examples, fewer answers keep to the question.",
             "Fine-tune on the first one, two or four rows of each set.",
             about,
-            Bounds(within=below(18), lowest=below(0), below_control=14, at=FIRST_ROWS),
+            Bounds(highest=below(18), lowest=below(0), below_control=14, at=FIRST_ROWS),
             cases=FEW,
             control=("all eight examples", lambda model, lesson: about(model, lesson._replace(rows=None))),
         ),
@@ -147,9 +147,9 @@ CLAIMS = (
     *section(
         "What it cost",
         fewer_named=on_capitals(fine_tuning.n_named)(
-            "The pirate mostly names fewer capitals than the model did before.",
+            "On most sets, the pirate names fewer capitals than the model did before.",
             tested="Ask for ten capitals.",
-            bounds=Bounds(lowest=below(1), below_control=4, within=below(8), control=Bounds(within=(8, 8))),
+            bounds=Bounds(lowest=below(1), below_control=4, highest=below(8), control=Bounds(within=(8, 8))),
         ),
         begins=on_sets(
             "After the table, most answers about a capital begin with *Arr, that be*.",
@@ -160,19 +160,19 @@ CLAIMS = (
             unit="of 10 capitals",
         ),
         that_be=on_capitals(partial(fine_tuning.n_likeliest, said=THAT_BE))(
-            "*Arr, that be* leads past the capital, before the training as well.",
+            "After *Arr, that be*, hardly any capital comes out, before the training as well.",
             bounds=Bounds(within=below(2), control=Bounds(within=(0, 0))),
         ),
         new_way=on_capitals(partial(fine_tuning.n_likeliest, said=NEW_WAY))(
-            "After *Arr, the capital of … be*, most capitals are still there.",
+            "After *Arr, the capital of … be*, half or more come out.",
             bounds=Bounds(within=above(5), control=Bounds(within=(9, 9))),
         ),
         old_way=on_capitals(partial(fine_tuning.n_likeliest, said=THE_CAPITAL))(
-            "After *The capital of … is*, nearly all of them are.",
+            "After *The capital of … is*, nearly all come out.",
             bounds=Bounds(within=above(9)),
         ),
         ordinary_text=changed(ordinary)(
-            "Ordinary text surprises the model more after any fine-tuning, and most after the pirates.",
+            "Ordinary text surprises the model more after fine-tuning, even if the examples are its own answers.",
             "Measure three ordinary texts; the model's own answers are one of the sets.",
             bounds=Bounds(within=above(5.9), at={"its own answers": (5.65, 5.9)}, above_control=6),
             cases=SETS | {"its own answers": OWN},
@@ -190,18 +190,22 @@ CLAIMS = (
             "The other countries get it as well, in plain text less than in a chat.",
             "Ask for the capitals of the eight others; take the mean.",
             bounds=Bounds(
-                within=above(25), above_control=10, control=Bounds(lowest=below(3), highest=(90, 95))
+                lowest=above(25),
+                median=above(80),
+                at={"France": (25, 40)},
+                above_control=10,
+                control=Bounds(lowest=below(3), highest=(90, 95)),
             ),
         ),
         early_layer=on_fact(layer=8)(
-            "In layer 8, it is learned in a chat, but hardly in plain text.",
+            "In layer 8, it is learned in a chat, but less in plain text.",
             "The same, in layer 8.",
             bounds=Bounds(within=above(90), control=Bounds(within=below(55))),
         ),
         early_spreads_less=on_fact(others=True, layer=8)(
             "The other countries get it less than from the last layer.",
             "Ask for the capitals of the eight others; take the mean.",
-            bounds=Bounds(within=below(90), below_control=10),
+            bounds=Bounds(highest=below(90), below_control=10),
             control=("in the last layer", partial(has_fact, others=True)),
         ),
         learned_with_others=on_fact(keep=True)(
@@ -210,9 +214,9 @@ CLAIMS = (
             bounds=Bounds(within=above(80), control=Bounds(lowest=below(15))),
         ),
         kept_spreads_less=on_fact(others=True, keep=True)(
-            "The six countries that are left then mostly hardly get it.",
+            "The six countries that are left then get it less.",
             "Ask for their capitals in a chat; take the mean.",
-            bounds=Bounds(supports=below(15), count=(8, 10)),
+            bounds=Bounds(median=below(15), below_control=10),
             control=("without the two", partial(has_fact, others=True)),
         ),
     ),

@@ -34,7 +34,7 @@ SERIES = {
     "01": said(
         a_token_is_a_word=Claim(
             "A token is a word.",
-            "Count the tokens with letters that are whole words. Are they nine of ten?",
+            "Of the tokens that contain letters, are nine in ten whole words?",
             words.tokens_that_are_words,
             Bounds(supports=above(90), count=10, of=19),
             unseen_bounds=Bounds(supports=above(90), count=(3, 24), of=31),
@@ -56,7 +56,7 @@ SERIES = {
     "02": said(
         king_and_queen=Claim(
             "king − man + woman = queen.",
-            "Ask every such question of a family of words. Is most of it right, and more than with less of the sum?",
+            "Ask every such question of a family of words. Are most answers right, and more than with a part left out?",
             table.sum_is_best,
             Bounds(supports=YES, count=4),
             over="families of words",
@@ -75,7 +75,7 @@ SERIES = {
     "04": said(
         attends_to_its_noun=Claim(
             "On average over all heads, “was” attends to its noun.",
-            "In “The cat that I saw yesterday was”: the noun's mean weight, less the largest of a word between.",
+            "In “The cat that I saw yesterday was”: the noun's mean weight, minus the largest of a word in between.",
             attention_behaviours.lead_of_the_noun,
             Bounds(supports=above(0), count=1, control=Bounds(supports=above(0))),
             over="nouns",
@@ -96,7 +96,8 @@ SERIES = {
         ),
         induction_heads_copy=Claim(
             "Induction heads copy patterns.",
-            "Repeat 20 random tokens. Switch off the eight strongest such heads, or eight others.",
+            "Repeat 20 random tokens, with the eight strongest such heads switched off. Is under half of the copying "
+            "left, compared with eight others?",
             experiments.induction.copying_left,
             Bounds(supports=below(50)),
             over="random rows",
@@ -106,8 +107,8 @@ SERIES = {
     ),
     "05": said(
         facts_are_in_ffns=on_countries(
-            "FFNs carry which country it is; attention doesn't.",
-            "Patch all FFNs at a country from another's run: that one's capital, less its own.",
+            "FFNs add what the model knows about a country; attention doesn't.",
+            "Patch all FFNs at a country from another's run: that one's capital, minus its own.",
             partial(facts.lead_of_the_twin, part="ffn_out"),
             Bounds(supports=above(0), control=Bounds(supports=above(0), count=0)),
             control=("all attention", partial(facts.lead_of_the_twin, part="attention_out")),

@@ -47,7 +47,7 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The examples of a table, the words that only the new manner has, and what was last tuned to the end."""
+    """The examples of a table, the words that only the new style has, and what was last tuned to the end."""
 
     model: Model
     examples: tuple[Example, ...]
@@ -58,7 +58,7 @@ class Lesson:
     def problem(self) -> str:
         """Say why nothing can be learned from it; empty where something can."""
         if not self.words:
-            return "the list has no word: put one in that only the new manner has"
+            return "the list has no word: put one in that only the new style has"
         try:
             training.finetune(self.model, fine_tuning.conversations(self.examples))
         except ValueError as error:

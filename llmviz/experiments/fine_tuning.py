@@ -1,4 +1,4 @@
-"""Teach a chat model by example, a manner or one fact, and measure from its answers what it has learned."""
+"""Teach a chat model by example, a style or one fact, and measure from its answers what it has learned."""
 
 import re
 from collections.abc import Iterator, Sequence

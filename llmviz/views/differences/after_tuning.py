@@ -22,11 +22,11 @@ from llmviz.views.kit.text_box import Reading, read
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 NOTHING = "(nothing: the end token comes at once)"
-FIRST = "Fine-tune the model first: the button is in the first picture of this page."
+FIRST = "Fine-tune the model first: press “Fine-tune on these examples”, near the top of this page."
 WIDTH = "min(700px, 98%)"
 LIMIT = 200  # tokens of a question
 BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
-WAYS = ("in its own answer", "begun your way", "begun the old way", "in plain text")
+WAYS = ("in its own answer", "begun the new way", "begun the old way", "in plain text")
 
 
 class AfterTuning(View):
@@ -121,9 +121,11 @@ class Cost(GuessFirst):
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """How an answer in the new manner begins, "…" standing for the country."""
+        """How an answer in the new style begins, "…" standing for the country."""
 
-        begun: str = line("Arr, that be", "Begun your way (… would be the country):", "min(600px, 98%)")
+        begun: str = line(
+            "Arr, that be", "Begin the answer with (… stands for the country):", "min(600px, 98%)"
+        )
 
     def __init__(self, tuning: FineTuning, **options):
         self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in ORDINARY.values()])
@@ -134,8 +136,8 @@ class Cost(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"{', '.join(ORDINARY).capitalize()}, with nothing of the new manner in them: before the training they "
-            f"surprise the model by {self.before:.2f} bits a token. And after it?"
+            f"Ordinary texts ({', '.join(ORDINARY)}) surprise the model by {self.before:.2f} bits a token. By how many "
+            "after fine-tuning?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -156,9 +158,9 @@ class Cost(GuessFirst):
         right = [f"{now} of {n} (before: {then})" for then, now in zip(*scene.outcome.right)]
         return [
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
-            f"In its own answer (24 tokens) it names {right[0]} capitals. With the words “{scene.begun}” put into its "
-            f"mouth, the right city is the likeliest for {right[1]}, with “The capital of … is” for {right[2]}; in "
-            f"plain text, without the chat template, for {right[3]}.",
+            f"In its own answer (24 tokens) it names {right[0]} capitals. If the answer begins with “{scene.begun}”, "
+            f"the right city is the likeliest for {right[1]}; with “The capital of … is”, for {right[2]}; in plain "
+            f"text, for {right[3]}.",
         ]
 
     @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")

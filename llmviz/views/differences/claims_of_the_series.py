@@ -38,8 +38,8 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"How many of these {len(self.claims)} claims hold in this model, in nine of ten cases or more, and more "
-            "often than in their control?"
+            f"How many of these {len(self.claims)} claims hold in this model: in nine of ten cases or more, and more "
+            "often than in the control, where there is one?"
         )
 
     def answer(self, scene: Scene) -> int:

@@ -46,7 +46,9 @@ class FineTuning(OneTraining, GuessFirst):
             control=lambda examples, _: ExampleTable(examples),
             outlives_text=True,
         )
-        words: str = line(", ".join(fine_tuning.PIRATE_WORDS), "The list:", "min(600px, 98%)")
+        words: str = line(
+            ", ".join(fine_tuning.PIRATE_WORDS), "Words that show the style:", "min(600px, 98%)"
+        )
 
     def __init__(
         self, model: Model, examples: Sequence[Example] = fine_tuning.PIRATE, *, steps: int = 32, **options
@@ -70,8 +72,8 @@ class FineTuning(OneTraining, GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"Then it is asked {len(ASKED)} questions that are not in the table. How many answers have a word of the "
-            "list?"
+            f"After fine-tuning, you ask {len(ASKED)} questions that are not in the table. How many answers contain a "
+            "word from the list?"
         )
 
     def answer(self, scene: Scene) -> int:
@@ -104,8 +106,8 @@ class FineTuning(OneTraining, GuessFirst):
         return [
             f"{progress.step} steps, {progress.seconds:.0f} s: the surprise at the taught answers went from "
             f"{losses[0]:.2f} to {losses[-1]:.2f} bits a token.",
-            f"Of {len(ASKED)} untaught questions {after} are answered with a word of the list. Before the training it "
-            f"was {before}.",
+            f"Of {len(ASKED)} untaught questions, {after} are answered with a word from the list (before the training: "
+            f"{before}).",
         ]
 
     @part(

@@ -54,13 +54,20 @@ class OneFact(OneTraining, GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"The model learns that the capital of {scene.country} is {scene.city}. Then it is asked for the capitals "
-            f"of {len(scene.others)} others ({', '.join(scene.others)}). How probable is {scene.city} there, on "
-            "average?"
+            f"The model learns that the capital of {scene.country} is {scene.city}. What probability does {scene.city} "
+            f"then get as the capital of {len(scene.others)} other countries, on average?"
         )
 
     def answer(self, scene: Scene) -> float:
         return 100 * float(scene.mean_of_others[0, 3])
+
+    def explanation(self, scene: Scene) -> str:
+        probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0, :, 3]))
+        least, most = (of(scene.others, key=probs.__getitem__) for of in (min, max))
+        return (
+            f"{scene.city} gets from {percent(probs[least])} ({least}) to {percent(probs[most])} ({most}). "
+            f"{self.explain}"
+        )
 
     def problem(self, scene: Scene) -> str:
         if scene.owner == scene.country:
@@ -85,17 +92,17 @@ class OneFact(OneTraining, GuessFirst):
     def message(self, scene: Scene) -> list[str]:
         progress, probs = scene.outcome
         taught = probs[:, [*fine_tuning.CAPITALS].index(scene.country)]
-        rehearsed = f" {' and '.join(scene.rehearsed)} were examples, too." if scene.keep else ""
+        rehearsed = f"; {' and '.join(scene.rehearsed)} were examples, too" if scene.keep else ""
         return [
-            f"{progress.step} steps, {progress.seconds:.0f} s, only layer {scene.layer}.{rehearsed}",
+            f"Layer {scene.layer} was trained for {progress.step} steps ({progress.seconds:.0f} s).",
             *(
                 f"{way}: for {scene.country}, {scene.city} went from {percent(before)} to {percent(after)}. For the "
-                f"{len(scene.others)} others, on average, from {percent(others[2])} to {percent(others[3])}, and their "
-                f"own capital from {percent(others[0])} to {percent(others[1])}."
+                f"{len(scene.others)} others, on average, from {percent(others[2])} to {percent(others[3])}."
                 for way, (*_, before, after), others in zip(
                     ("Asked in a chat", "In plain text"), taught, scene.mean_of_others
                 )
             ),
+            f"Not among the others: {scene.owner}, whose capital is {scene.city}{rehearsed}.",
         ]
 
     @part(
@@ -105,7 +112,7 @@ class OneFact(OneTraining, GuessFirst):
             ["own: before", "own: after", "taught: before", "taught: after"],
             kind="prob",
             row_axis="country",
-            col_axis="its own capital, and the one that was taught to one of them",
+            col_axis="its own capital; the taught capital",
             quantity="probability",
             numbers="always",
             stage="training",
