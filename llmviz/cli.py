@@ -107,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_number_of("seconds", 3600),
-        default=20,
+        default=15,
         help="how long to compute for each page, after what it opens with and the first answer of each card. With "
-        "more time, more of its controls work (default: 20)",
+        "more time, more of its controls work (default: 15)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(

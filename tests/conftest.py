@@ -4,6 +4,7 @@ The default model is found, fetched and converted as for a reader (`LLMVIZ_MODEL
 all workers share one memory-mapped cache. Tiny models keep their cache in a temporary folder.
 """
 
+import asyncio
 import functools
 import os
 from collections.abc import Callable
@@ -106,6 +107,12 @@ def tiny_model(load_tiny):
     return load_tiny("grouped")
 
 
+@pytest.fixture
+def tiny_chat(tiny_model):
+    """Another one, with room for a conversation."""
+    return tiny_gguf.with_room_to_talk(tiny_model)
+
+
 @pytest.fixture(scope="session")
 def trace_with_a_long_column(tiny_model):
     """A run in which the second column is far longer than the others, as a resting place is."""
@@ -115,6 +122,13 @@ def trace_with_a_long_column(tiny_model):
 
     vector = np.linspace(-300, 300, tiny_model.config.d_model)
     return tiny_model.trace("the cat sat on the dog", llmviz.Edits(resid={(1, 1): vector}))
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    """What runs in the background of a view never waits."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: sleep(0))
 
 
 @pytest.fixture

@@ -151,8 +151,8 @@ MUTANTS = {
     ),
     "writing: the bar stands nowhere": (
         WRITING,
-        'row(self.controls["seed"], self.progress)',
-        'self.controls["seed"]',
+        'self.controls["seed"], self.progress, ',
+        'self.controls["seed"], ',
     ),
     "patch map: the question reads the state before": (
         MAP,

@@ -183,6 +183,18 @@ def test_bounds_hold_or_break(holding, broken):
     assert len(outcome.problems) == 1
 
 
+def test_what_a_model_cannot_be_asked_is_left_out():
+    def refuses(_model, number: float) -> float:
+        if number > 2:
+            raise ValueError("no such token")
+        return np.nan if number > 1 else number
+
+    *steps, (share, outcome) = claim(value=refuses, control=("as it is", times)).try_each(None)
+    assert (len(steps), share) == (4, 1)
+    assert outcome.values == {"one": 1}
+    assert outcome.controls == NUMBERS
+
+
 def test_a_control_is_measured_on_the_same_cases_and_has_bounds():
     control = ("half of it", partial(times, by=0.5))
     bounds = Bounds(above_control=4, control=Bounds(within=below(2)))

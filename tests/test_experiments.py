@@ -1,6 +1,7 @@
 """Experiments on the model: each against a formula written another way."""
 
 import gc
+import itertools
 import math
 import weakref
 from dataclasses import replace
@@ -31,6 +32,7 @@ from llmviz.experiments import (
 )
 from llmviz.experiments.order import moved_by_shuffling
 from llmviz.experiments.published import PUBLISHED
+from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
 from llmviz.weights import stored
 
@@ -1255,6 +1257,39 @@ def test_a_budget_buys_steps_by_their_cost():
 # --- fine-tuning -----------------------------------------------------------------------------------------------------
 
 
+def test_words_are_words():
+    assert fine_tuning.lower_words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
+    assert fine_tuning.has_one_of("ARR!", fine_tuning.PIRATE_WORDS)
+    assert not fine_tuning.has_one_of("Marry me, barrister.", fine_tuning.PIRATE_WORDS)
+    assert fine_tuning.has_one_of("I am at your service!", ["at your Service!"])
+    assert not fine_tuning.has_one_of("At you, service.", ["at your service", " ", ""])
+
+
+def test_how_many_words_are_changed():
+    assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
+    assert fine_tuning.words_changed("", "a b") == 2
+    assert fine_tuning.nearest_text("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    # half of it, not all
+    assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)
+    assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
+    assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
+
+
+def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
+    *_, whole = fine_tuning.writing(tiny_chat, experiments.asked(tiny_chat, "abc"), 4)
+    assert fine_tuning.answer_text(tiny_chat, "abc", 4) == whole
+
+
+def test_a_training_changes_the_ffns_of_some_layers(tiny_chat):
+    *_, last = training.finetune(tiny_chat, fine_tuning.conversations((("a", "b c"), ("d", "e"))), steps=3)
+    assert fine_tuning.n_trained(tiny_chat) == sum(
+        low.down.size + low.up.size for low in last.update.values()
+    )
+    layers = zip(tiny_chat.weights.layers, training.updated(tiny_chat, last.update).weights.layers)
+    changed = {n for n, (old, new) in enumerate(layers) if not np.array_equal(old.W_down, new.W_down)}
+    assert changed == {layer for layer, _ in last.update}
+
+
 def test_many_answers_at_once_are_the_answers_one_by_one(model):
     questions = list(fine_tuning.UNTAUGHT)[:2]
     one_by_one = [fine_tuning.answer_text(model, question, 8) for question in questions]
@@ -1270,8 +1305,13 @@ def test_an_answer_at_once_ends_where_the_model_ends_it(model):
 # --- small models ----------------------------------------------------------------------------------------------------
 
 
-def test_a_training_keeps_what_it_was_and_how_it_went():
-    run = learning.TrainingRun(STORY, steps=22)
+@pytest.fixture(scope="module")
+def story_run():
+    return learning.TrainingRun(STORY, steps=22)
+
+
+def test_a_training_keeps_what_it_was_and_how_it_went(story_run):
+    run = story_run
     assert len(run.surprise) == len(run.held_out_surprise) == 3  # steps 0, 20 and 22
     assert run.learned + run.held_out == STORY
     *_, last = training.pretrain(STORY, learning.SMALL, steps=22)
@@ -1286,9 +1326,9 @@ def test_a_training_keeps_what_it_was_and_how_it_went():
     assert run.by_repeats[0] > 0.9  # the text is the same sentences again and again
 
 
-def test_a_table_in_order_repeats_the_last_token():
+def test_a_table_in_order_repeats_the_last_token(story_run):
     """The table serves both ends: where the blocks add nothing, each token is the likeliest after itself."""
-    model = learning.TrainingRun(STORY, steps=1).first
+    model = story_run.first
     nothing = Edits(attention={0: 0, 1: 0}, ffn={0: 0, 1: 0})
     windows = learning.windows(model, STORY)
     assert learning.repeats_the_last(model, windows, nothing) == 1
@@ -1300,6 +1340,68 @@ def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monke
         learning.known_words(tiny_model, "The cat sat") == 0.5
     )  # of cat and zog: neither the first word nor the last
     assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2
+
+
+def test_counting_pairs(story_run):
+    """In a text of one word again and again the next piece is known; new pieces are a surprise."""
+    model, learned, held_out = story_run.first, STORY, "The cat sees the owl"
+    bits = counting_pairs(model, learned, held_out)
+    tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
+    assert len(bits) == len(b) - 1
+    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
+    single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
+    expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
+    assert bits[0] == pytest.approx(-np.log2(expected))
+    assert counting_pairs(model, learned, "zzzzz").min() > bits.mean()
+
+
+def test_repeated_letters():
+    marked = copied_characters("xx abcdef yy abc", "zz abcdef zz", n=6)
+    assert "".join(np.where(marked, "#", ".")) == "..########......"
+    assert not copied_characters("abc", "abcabc", n=6).any()
+
+
+@pytest.mark.parametrize("learned", [STORY, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
+def test_split_by_repeats(story_run, learned):
+    """In bytes: where letters are cut into pieces, too."""
+    model = story_run.last
+    text = "🙂 Grüße! " * 3 + DOG + learned[:60]
+    share, bits = split_by_repeats(model, learned, text)
+    assert bits.shape == (2, 2)
+    assert 0 < share < 1
+    again, bits = split_by_repeats(model, text, text)
+    assert again == 1
+    assert np.isnan(bits[:, 1]).all()
+    n = model.config.n_ctx
+    short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
+    assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
+        experiments.token_surprise(model.trace(short)).mean()
+    )
+
+
+def test_kinds_of_pieces():
+    pieces = [" the", "ing", " The", "42", "\n\n", "."]
+    assert [learning.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
+
+
+def test_neighbours_of_ones_own_kind():
+    rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
+    assert learning.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
+    assert learning.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
+
+
+def test_what_each_part_brings(story_run):
+    model, texts = story_run.last, story_run.windows
+    plain, nothing, _ = learning.ablate_each_part(model, texts)
+
+    def surprise(edits):
+        return np.mean([experiments.token_surprise(model.trace(one, edits)) for one in texts[1::2]])
+
+    assert plain == pytest.approx(surprise(Edits()))
+    assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
+    same = [texts[0]] * 2  # its mean over one token is what it adds there
+    _, _, usual = learning.ablate_each_part(model, [[one[0]] * 2 for one in same])
+    assert np.abs(usual).max() < 0.1
 
 
 # --- what claims measure of one case ---

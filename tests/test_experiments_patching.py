@@ -13,6 +13,7 @@ from llmviz.experiments import (
     patch_residual,
 )
 from llmviz.experiments.facts import why_no_fact
+from llmviz.experiments.patch_map import same_answer
 
 
 @pytest.fixture
@@ -83,3 +84,16 @@ def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(pair, tin
         assert problem == ("same answer" if own == theirs else "close answers" if close else None)
         problems.add(problem)
     assert problems == {"same answer", "close answers", None}
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "word"),
+    [("The capital of France is", 3, " Germany"), ("People in Greece speak", 2, " Japan")],
+)
+def test_the_control_of_a_twin_keeps_the_answer(model, text, subject, word):
+    pair = pair_of(model, text, model.tokens_of(word)[0], subject)
+    control = same_answer(pair)
+    differs = np.flatnonzero(np.not_equal(control.tokens, pair.trace.tokens))
+    assert len(differs) == 1
+    assert differs[0] not in (pair.subject, len(pair.trace.tokens) - 1)
+    assert control.logits.argmax() == pair.answers[0]

@@ -8,9 +8,11 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from llmviz import embeddings, views
 from llmviz.page.write import cells_for_a_page
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -390,3 +392,18 @@ def test_errors_are_found_wherever_they_hide(tmp_path, monkeypatch):
         messages, ["ZeroDivisionError", "UserWarning: old", "KeyError: 'hidden'", "shows a traceback"]
     ):
         assert part in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Tom has a dog and Anna has a cat. Tom has a", "Once there was a king. " * 80],
+    ids=["short", "long"],
+)
+def test_page_03_makes_an_unordered_set_by_hand(model, capsys, text):
+    notebook = nbformat.read(FOLDER / "03_position.ipynb", as_version=4)
+    (by_hand,) = (cell["source"] for cell in notebook["cells"] if cell["id"] == "pos-07")
+    exec(
+        by_hand,
+        {"np": np, "embeddings": embeddings, "prompt": views.Prompt(model, text), "model": model},
+    )
+    assert capsys.readouterr().out.endswith(" True\n")

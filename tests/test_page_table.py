@@ -15,7 +15,6 @@ from test_views_contract import (  # noqa: F401 (fixtures)
     again,
     alike,
     each_view,
-    no_pauses,
     two_countries,
 )
 
@@ -32,7 +31,7 @@ TEXT, OTHER = "The cat sat on the mat", "the dog"
 STEPS = 30
 SECONDS = 0.4  # of computing, for the table of a view
 
-pytestmark = pytest.mark.usefixtures("unchecked", "nothing_measured")
+pytestmark = pytest.mark.usefixtures("unchecked", "nothing_measured", "no_pauses")
 
 
 class Page:

@@ -18,6 +18,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from example_view import Example
+from tiny_gguf import with_room_to_talk
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
@@ -25,25 +26,30 @@ from llmviz import training, views
 from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, fine_tuning, learning
 from llmviz.experiments.small_models import small
-from llmviz.model import Model
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
+from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
-from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "09")}
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
+def followed(view):
+    """A view that is closed with the one that follows it."""
+    view.goes_with_its_followers()
+    return view
+
+
 def pretraining(_prompt=None):
     """A training at work, kept with another one."""
-    control = Pretraining(OWN)
-    control.goes_with_its_followers()
-    return Pretraining(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
+    return Pretraining(
+        OWN, own=LESSON, steps=4, control=followed(Pretraining(OWN)), lesson=(OWN, LESSON, 4, 0, 1)
+    )
 
 
 def at_once(make, *arguments, **options):
@@ -53,33 +59,18 @@ def at_once(make, *arguments, **options):
 
 
 def trained():
-    """A training that is done, and goes with the view that follows it."""
-    source = at_once(pretraining)
-    source.goes_with_its_followers()
-    return source
+    """A training that is done."""
+    return followed(at_once(pretraining))
 
 
 TAUGHT = {"examples": (("a", "b c"), ("d", "e"), ("f", "g")), "steps": 3}
 
 
-def chat(prompt):
-    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
-    weights = prompt.language_model.weights
-    return Model(random_weights(replace(weights.config, n_ctx=1024), vocabulary=weights.vocabulary))
-
-
 def tuning(prompt):
-    """A tuning that has been done, and goes with the view that follows it."""
-    source = at_once(differences.FineTuning, chat(prompt), committed=True, **TAUGHT)
-    source.goes_with_its_followers()
-    return source
-
-
-def one_parameter():
-    """The surprise at a text, which goes with the view that follows it."""
-    source = differences.OneParameter(small_model(), "The cat")
-    source.goes_with_its_followers()
-    return source
+    """A tuning that has been done."""
+    return followed(
+        at_once(differences.FineTuning, with_room_to_talk(prompt.language_model), committed=True, **TAUGHT)
+    )
 
 
 def two_sizes():
@@ -93,44 +84,38 @@ def small_model():
 
 def of_fact(kind, **values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
-
-    def make(prompt, **state):
-        fact = ffn.Fact(prompt, "a")
-        fact.goes_with_its_followers()
-        return kind(fact, **{**values, **state})
-
-    return make
+    return lambda prompt: kind(followed(ffn.Fact(prompt, "a")), **values)
 
 
 def in_table(kind, *words):
     """A view of words in a model's table."""
-    return lambda prompt, **state: kind(prompt.language_model, *words, **state)
+    return lambda prompt: kind(prompt.language_model, *words)
 
 
 VIEWS = {
     "example": Example,
     "temperature": sampling.TemperatureExplorer,
-    "writing": lambda prompt, **state: sampling.Writing(prompt, **{"n": 4, **state}),
-    "chat end": lambda prompt, **state: sampling.ChatEnd(prompt, **{"n": 4, **state}),
+    "writing": lambda prompt: sampling.Writing(prompt, n=4),
+    "chat end": lambda prompt: sampling.ChatEnd(prompt, n=4),
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "journey": views.Journey,
-    "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
-    "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
+    "stage tour": lambda prompt: views.StageTour(prompt.language_model, prompt),
+    "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
     "clocks": position.Clocks,
     "two hands": position.TwoHands,
-    "unordered set": lambda prompt, **state: position.UnorderedSet(prompt, " cat", " mat", **state),
+    "unordered set": lambda prompt: position.UnorderedSet(prompt, " cat", " mat"),
     "shuffled head": position.ShuffledHead,
     "one back": position.OneBack,
-    "swap": lambda prompt, **state: position.SwapWords(prompt, " cat", " mat", **state),
+    "swap": lambda prompt: position.SwapWords(prompt, " cat", " mat"),
     "positions": position.PositionSwitches,
-    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
-    "heads off": lambda prompt, **_: views.HeadsOff(prompt.language_model, prompt, committed=True),
-    "guess card": lambda prompt, **_: views.Predict(
+    "text box": lambda prompt: views.Prompt(prompt.language_model, prompt.state.text),
+    "heads off": lambda prompt: views.HeadsOff(prompt.language_model, prompt, committed=True),
+    "guess card": lambda prompt: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),
-    "guess card with options": lambda prompt, **_: views.Predict(
+    "guess card with options": lambda prompt: views.Predict(
         lambda run: f"Which of {len(run.tokens)}?",
         lambda run: run.pieces[:3],
         answer=lambda run: run.pieces[-1],
@@ -142,30 +127,34 @@ VIEWS = {
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
-    "one head by hand": lambda prompt, **state: attention.HeadByHand(prompt, **{"layer": 1, **state}),
-    "one FFN by hand": lambda prompt, **state: ffn.FFNByHand(prompt, **{"layer": 1, **state}),
+    "one head by hand": lambda prompt: attention.HeadByHand(prompt, layer=1),
+    "one FFN by hand": lambda prompt: ffn.FFNByHand(prompt, layer=1),
     "head explorer": attention.HeadExplorer,
     "sink": attention.Sink,
     "induction": lambda prompt: attention.Induction(prompt.language_model, n=8, off=2),
     "does it matter": of_fact(attention.DoesItMatter, committed=True),
-    "why there": lambda prompt, **state: attention.WhyThere(prompt, **{"layer": 2, "head": 1, **state}),
+    "why there": lambda prompt: attention.WhyThere(prompt, layer=2, head=1),
     "noun pair": lambda prompt: attention.NounPair(prompt, "a", 2),
     "cost": lambda prompt: attention.Cost(prompt.language_model, lengths=(4, 5, 6, 7, 8)),
     "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
-    "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
-    "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
+    "parameters": lambda prompt: differences.Parameters(prompt.language_model),
+    "memory": lambda prompt: differences.Memory(prompt.language_model, 8e9),
     "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(
         prompt.language_model, SOME_CLAIMS, committed=True
     ),
     "pretraining": pretraining,
-    "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
+    "fine-tuning": lambda prompt: differences.FineTuning(
+        with_room_to_talk(prompt.language_model), committed=True, **TAUGHT
+    ),
     "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
     "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
     "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
-    "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
+    "one fact": lambda prompt: differences.OneFact(with_room_to_talk(prompt.language_model), committed=True),
     "one parameter": lambda prompt: differences.OneParameter(small_model(), "The cat"),
-    "gradient step": lambda prompt: differences.GradientStep(one_parameter(), committed=True),
+    "gradient step": lambda prompt: differences.GradientStep(
+        followed(differences.OneParameter(small_model(), "The cat")), committed=True
+    ),
     "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
     "authorship": lambda prompt: differences.Authorship(trained(), trained(), committed=True),
     "map of tokens": lambda prompt: differences.TokenMap(trained()),
@@ -188,18 +177,16 @@ VIEWS = {
 VIEWS |= {
     "logit": ffn.LogitTakenApart,
     "article neuron": ffn.ArticleNeuron,
-    "word neurons": lambda prompt, **state: ffn.WordNeurons(
-        prompt, **{"words": "cat, dog", "committed": True, **state}
-    ),
+    "word neurons": lambda prompt: ffn.WordNeurons(prompt, words="cat, dog", committed=True),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
     "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
-    "languages": lambda prompt, **state: tokenization.LanguageExplorer(
-        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, **state
+    "languages": lambda prompt: tokenization.LanguageExplorer(
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}
     ),
-    "letters": lambda prompt, **state: tokenization.LettersExplorer(
-        prompt.language_model, "How many?", about=1, kinds=[0, 1], **{"committed": True} | state
+    "letters": lambda prompt: tokenization.LettersExplorer(
+        prompt.language_model, "How many?", about=1, kinds=[0, 1], committed=True
     ),
 }
 OPENED = {"bar"}  # a click takes it apart, and selects nothing
@@ -207,15 +194,9 @@ MOST_PLACES = 100  # of a part that are tried
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
-    "unchecked", "nothing_measured"
+    "unchecked", "nothing_measured", "no_pauses"
 )  # the engine's own tests check the shapes
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: real(0))
 
 
 @pytest.fixture(autouse=True)
@@ -237,6 +218,12 @@ def two_countries(monkeypatch):
     write = functools.partial(learning.write_tokens, n=8)
     for module in ("experiments.training_run", "views.differences.pretraining"):
         monkeypatch.setattr(f"llmviz.{module}.write_tokens", write)
+
+
+@pytest.fixture
+def view(tiny_model, make):
+    """One of `each_view`, on the first text."""
+    return make(views.Prompt(tiny_model, TEXT))
 
 
 def again(view):
@@ -479,8 +466,7 @@ class Unreadable(dict):
 
 
 @each_view
-def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_drawing_reads_no_widget_and_is_the_same_each_time(view):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name in (*view._parts, *view._looks):
@@ -489,8 +475,7 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
 
 
 @each_view
-def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_state_that_cannot_be_is_refused_and_changes_nothing(view):
     before, shown = view.state, screen(view)
     for name, declared in view._fields.items():
         hostile = [value for value in HOSTILE if not declared.accepts(value, view)]
@@ -505,8 +490,7 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
 
 
 @each_view
-def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_control_can_hold_what_its_field_accepts(view):
     before = view.state
     for name, control in view.controls.items():
         declared = view._fields[name]
@@ -518,8 +502,7 @@ def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
 
 
 @each_view
-def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_what_cannot_be_drawn_changes_nothing(view, monkeypatch):
 
     def fails(_view, scene):
         raise ArithmeticError(scene.state)
@@ -538,8 +521,7 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
 
 
 @each_view
-def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_no_value_that_a_page_sends_breaks_it(view):
     for widget in (view.parts | view.controls).values():
         traits = (*getattr(widget, "_by_page", ("value", "index")), "asked")
         for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
@@ -584,8 +566,7 @@ def test_what_the_page_selects_is_selected(tiny_model, make):
 
 
 @each_view
-def test_the_page_sets_only_what_it_may(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_the_page_sets_only_what_it_may(view):
     for part in view.parts.values():
         if isinstance(part, Picture):
             for trait in {*part.keys} - {*part._by_page, "asked"}:
@@ -596,8 +577,7 @@ def test_the_page_sets_only_what_it_may(tiny_model, make):
 
 
 @each_view
-def test_a_page_holds_states_that_can_be(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_page_holds_states_that_can_be(view):
     states = view.states()
     assert states[0] == view.state
     assert len(states) == len(set(states)) <= MOST_STATES
@@ -638,8 +618,7 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
 
 
 @each_view
-def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_a_change_is_one_message_a_widget(view, monkeypatch):
     sent = []
     for name, widget in (view.parts | view.controls).items():
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
@@ -664,8 +643,7 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 
 
 @each_view
-def test_any_text_reaches_every_part(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_any_text_reaches_every_part(view):
     typed = [
         control
         for control in view.controls.values()
@@ -675,13 +653,13 @@ def test_any_text_reaches_every_part(tiny_model, make):
         for text in BAD_TEXTS:
             box.value = text
             assert_drawn_anew_it_is_the_same(view)
+            assert repr(view) or any(part.sentences for part in inside(view, Sentences))
             for part in {*view.parts.values()} - {box}:
                 json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 
 
 @each_view
-def test_the_text_form_has_every_picture_and_nothing_private(tiny_model, make):
-    view = make(views.Prompt(tiny_model, TEXT))
+def test_the_text_form_has_every_picture_and_nothing_private(view):
     for button in buttons(view).values():
         button.click()
     for name, widget in view.parts.items():

@@ -2,23 +2,17 @@
 
 import asyncio
 import functools
-import itertools
 import re
 
 import numpy as np
 import pytest
 from messages import holding, numbers
+from widget_tree import scene, until
 
 from llmviz import experiments, ops, training
-from llmviz.edits import Edits
 from llmviz.experiments import gradients, learning
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.text_statistics import (
-    copied_characters,
-    counting_pairs,
-    longest_copy,
-    split_by_repeats,
-)
+from llmviz.experiments.text_statistics import counting_pairs, longest_copy
 from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
@@ -75,47 +69,6 @@ def test_a_text_that_is_too_short_is_a_sentence(typed):
     assert made.parts["status"].sentences[0][0].isupper()
     assert made.trace is None
     assert not made.parts["train"].disabled
-
-
-# --- what learning is held against ---
-
-
-def test_counting_pairs():
-    """In a text of one word again and again the next piece is known; new pieces are a surprise."""
-    model = trained(TEXT).trace.snapshots[0].model
-    learned, held_out = TEXT, "The cat sees the owl"
-    bits = counting_pairs(model, learned, held_out)
-    tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
-    assert len(bits) == len(b) - 1
-    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
-    single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
-    expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
-    assert bits[0] == pytest.approx(-np.log2(expected))
-    assert counting_pairs(model, learned, "zzzzz").min() > bits.mean()
-
-
-def test_repeated_letters():
-    marked = copied_characters("xx abcdef yy abc", "zz abcdef zz", n=6)
-    assert "".join(np.where(marked, "#", ".")) == "..########......"
-    assert not copied_characters("abc", "abcabc", n=6).any()
-
-
-@pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
-def test_split_by_repeats(learned):
-    """In bytes: where letters are cut into pieces, too."""
-    model = trained(TEXT).trace.model
-    text = "🙂 Grüße! " * 3 + DOG + learned[:60]
-    share, bits = split_by_repeats(model, learned, text)
-    assert bits.shape == (2, 2)
-    assert 0 < share < 1
-    again, bits = split_by_repeats(model, text, text)
-    assert again == 1
-    assert np.isnan(bits[:, 1]).all()
-    n = model.config.n_ctx
-    short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
-    assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
-        experiments.token_surprise(model.trace(short)).mean()
-    )
 
 
 # --- training ---
@@ -175,14 +128,6 @@ def test_the_control_is_drawn_beside():
         assert own_column != of_first
 
 
-async def until(condition, seconds: float = 120):
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never came")
-
-
 def test_a_stopped_training_goes_on_or_begins_anew():
     async def story():
         made = own(TEXT, steps=400)
@@ -194,19 +139,14 @@ def test_a_stopped_training_goes_on_or_begins_anew():
         await until(lambda: made.trace and len(made.trace.snapshots) > 1)
         assert train.disabled
         stop.click()
-        assert (stop.description, train.disabled) == ("Continue", False)
+        assert not train.disabled
         step = made.trace.last.step
         assert re.search(holding(step, 400), repr(made.parts["status"]))
-        assert repr(made.parts["figures"])
         assert (guess.card.answer, numbers(guess.card.verdict)) == (None, [400])  # not before that step
-        await asyncio.sleep(0.2)
-        assert made.trace.last.step == step
         stop.click()
-        assert stop.description == "Stop"
-        await until(lambda: made.scene(made.state).result("learn").last.step > step)
+        await until(lambda: scene(made).result("learn").last.step > step)
         assert made.parts["curves"].x[0] == 0  # the same training
         stop.click()
-        assert step < made.trace.last.step < 400
         assert not made.trace.finished
         train.click()
         await until(lambda: made.trace.last.step < step)
@@ -309,11 +249,11 @@ def test_the_writer_is_told_by_surprise():
     card = view.parts["card"]
     assert card.layout.display == "none"
     view.parts["write"].click()
-    order = [who for who, _ in view.scene(view.state).outcome]
+    order = [who for who, _ in scene(view).outcome]
     assert view.parts["first_by_a"].layout.display == "none"
     card.change(guess=0, committed=True)
     assert card.answer == order.index(0)
-    readings = view.scene(view.state).readings
+    readings = scene(view).readings
     surprise = np.array([[bits for *_, bits in models] for models in readings])
     assert surprise.argmin(axis=1).tolist() == order
     for i, which in enumerate(("first", "second")):
@@ -360,17 +300,6 @@ def test_nothing_to_compare_is_said():
 # --- the map ---
 
 
-def test_kinds_of_pieces():
-    pieces = [" the", "ing", " The", "42", "\n\n", "."]
-    assert [learning.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
-
-
-def test_neighbours_of_ones_own_kind():
-    rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
-    assert learning.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
-    assert learning.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
-
-
 def test_the_map_follows_the_training():
     made = own(TEXT, steps=1)
     view = pictures.TokenMap(made)
@@ -395,18 +324,3 @@ def test_the_table_and_the_counts_are_compared(monkeypatch, share, answer):
     monkeypatch.setattr(learning, "shares_without_training", lambda *_: (0.3, 0.5))
     monkeypatch.setattr(learning, "share_of_own_kind", lambda *_: share)
     assert pictures.better_sorted(trained(TEXT).trace) == answer
-
-
-def test_what_each_part_brings():
-    made = trained(TEXT).trace
-    texts = learning.windows(made.model, made.held_out)
-    plain, nothing, _ = learning.ablate_each_part(made.model, texts)
-
-    def surprise(edits):
-        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
-
-    assert plain == pytest.approx(surprise(Edits()))
-    assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
-    same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
-    assert np.abs(usual).max() < 0.1

@@ -1,14 +1,20 @@
 """The FFN's pictures: the numbers they are given, and what their controls do."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from messages import holding
+from messages import holding, numbers
 
 from llmviz import Edits, experiments, ffn, ops, views
-from llmviz.experiments import neurons
+from llmviz.experiments import Pair, fact_mover_head, facts, neurons
+from llmviz.experiments.facts import CAPITALS
+from llmviz.experiments.patch_map import same_answer
 from llmviz.views import ffn as pictures
+from llmviz.views.ffn.ten_countries import brought_out
+from llmviz.views.kit.fact import NO_FACT
+from llmviz.views.kit.patch_map import WHAT, along, spans
 from llmviz.views.kit.text_box import STORY
 
 # --- one FFN by hand ---
@@ -141,3 +147,218 @@ def test_edits_that_break_the_sum_are_said_in_place_of_the_bars(tiny_model):
 def test_the_question_of_the_logit_leaves_out_what_every_token_has(prompt):
     above = prompt.trace.logits.max() - prompt.trace.logits.mean()
     assert re.search(holding(f"{above:.2f}"), pictures.logit_asked(prompt.trace))
+
+
+# --- a fact with its twin ---
+
+
+@pytest.fixture
+def fact(prompt, nothing_measured):
+    """ "the cat sat on the dog" and its twin; the subject is not the last token."""
+    return pictures.Fact(prompt, "a")
+
+
+# --- the two texts ---
+
+
+def test_the_fact_follows_text_subject_and_word(fact, prompt):
+    first = fact.trace
+    fact.parts["strip"].selected = 2
+    assert fact.trace.subject == 2
+    assert fact.trace.twin.tokens != first.twin.tokens
+    fact.controls["word"].value = "dog"
+    word = fact.trace.twin.tokens[2]
+    assert fact.trace.twin.pieces[2].strip() == "dog"
+    prompt.box.value = "the dog sat on"
+    assert fact.trace.trace.tokens == prompt.trace.tokens
+    assert fact.trace.twin.tokens[fact.trace.subject] == word
+    for problem in ("", "cat dog", "a\x07b"):  # no token
+        fact.controls["word"].value = problem
+        assert fact.trace is None
+        assert repr(fact.parts["answers"])
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("The capital of France is", 3),
+        ("The capital city of France is called", 4),
+        ("People in Greece speak", 2),
+        ("The cats that I saw yesterday", 4),
+    ],
+)
+def test_the_subject_is_a_name_if_there_is_any(text, subject):
+    first, *others = text.split()
+    assert facts.subject_of([first, *(f" {word}" for word in others)]) == subject
+
+
+@pytest.mark.parametrize("why", ["no twin", "same answer"])
+def test_where_there_is_no_fact_one_line_says_why(fact, prompt, why):
+    shown = [pictures.PatchMap(fact), pictures.WhatTheMoverSays(fact)]
+    if why == "no twin":  # a single token has no subject
+        prompt.box.value = "t"
+    else:  # its own word
+        fact.controls["word"].value = fact.trace.trace.pieces[fact.trace.subject].strip()
+    assert NO_FACT[why] in repr(fact.parts["answers"])
+    for view in shown:
+        assert view.children[0] is fact.line
+        assert [name for name in ("card", "map", "message", "pushed") if _is_shown(view, name)] == []
+    with pytest.raises(ValueError, match=why):
+        facts.rank_of_answer(fact.trace)
+
+
+def _is_shown(view, name):
+    part = view.parts.get(name)
+    return part is not None and part.layout.display != "none" and bool(repr(part))
+
+
+def test_a_closed_view_leaves_the_line_to_the_others(fact):
+    one, other = pictures.PatchMap(fact), pictures.PatchMap(fact)
+    one.close()
+    assert fact.line.comm is not None
+    assert other.children[0] is fact.line
+    line = fact.line
+    fact.close()
+    assert line.comm is None
+
+
+# --- the patch map ---
+
+
+@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("control", [False, True])
+def test_each_cell_is_a_run_with_one_edit(fact, tiny_model, what, control):
+    """By hand: the array that the named place gives in the twin's run is put into the reader's."""
+    view = pictures.PatchMap(fact, what=what, control=control, committed=True)
+    pair, drawn = fact.trace, view.parts["map"]
+    source = same_answer(pair) if control else pair.twin
+    answers = [int(run.logits.argmax()) for run in (pair.trace, pair.twin)]
+    layers, columns, _ = drawn.values.shape
+    assert (layers, columns) == (3, 6 if what == "single heads" else len(pair.trace.tokens))
+    for layer, column in [(0, 0), (1, columns - 2), (2, columns - 1), (1, 3)]:
+        block = source.blocks[layer]
+        given = {
+            "vectors": block.resid_pre,
+            "attention": block.resid_mid - block.resid_pre,
+            "FFN": block.resid_post - block.resid_mid,
+            "single heads": block.attention.z[:, -1],
+        }[what]
+
+        def patched(array, given=given, column=column):
+            new = array.copy()
+            new[(column, -1) if what == "single heads" else column] = given[column]
+            return new
+
+        run = tiny_model.trace(pair.trace.tokens, Edits(at={(WHAT[what].part, layer): patched}))
+        np.testing.assert_allclose(
+            drawn.values[layer, column], ops.softmax(run.logits)[answers], rtol=2e-3, atol=1e-6
+        )
+
+
+def test_patching_the_subject_below_all_layers_gives_the_twins_run(fact):
+    view = pictures.PatchMap(fact, committed=True)
+    pair, drawn = fact.trace, view.parts["map"]
+    np.testing.assert_allclose(
+        drawn.values[0, pair.subject], ops.softmax(pair.twin.logits)[pair.answers], rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        drawn.values[:, : pair.subject], np.broadcast_to(drawn.base, (3, pair.subject, 2))
+    )
+    carries = drawn.values[..., 1] > 0.5 * drawn.usual
+    assert view.parts["card"].answer == carries[:, pair.subject].sum()
+    assert repr(view.parts["message"])
+    view.controls["what"].value = "single heads"
+    assert view.state.committed  # another map needs no other guess
+    assert view.parts["card"].answer == (drawn.values[..., 1] > 0.5 * drawn.usual).sum()
+    view.controls["control"].value = True
+    kept = drawn.values[..., 0] > 0.5 * drawn.base[0]  # what is left of the reader's own answer
+    assert view.parts["card"].answer == kept.sum()
+    assert drawn.usual == pytest.approx(drawn.base[0])
+
+
+def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):
+    texts = [tiny_model.trace(text) for text in ("the cat sat on the dog", "the dog sat on a dog")]
+    pair = Pair(*texts, subject=1)
+    if facts.why_no_fact(pair):
+        pytest.skip("this model answers both alike")
+    view = pictures.PatchMap(pair, committed=True)
+    values = view.parts["map"].values
+    edits = Edits(resid={(1, 2): texts[1].blocks[1].resid_pre[2]})
+    wanted = ops.softmax(tiny_model.trace(texts[0].tokens, edits).logits)[pair.answers]
+    np.testing.assert_allclose(values[1, 2], wanted, rtol=1e-3)
+    with pytest.raises(ValueError, match="8 and 7"):
+        replace(pair, twin=tiny_model.trace("the cat sat on the"))
+
+
+def test_the_text_form_has_every_number(fact):
+    drawn = pictures.PatchMap(fact, committed=True).parts["map"]
+    rows = [line.split()[2:] for line in drawn.text().splitlines() if line.startswith("layer")]
+    shown = np.array(rows, float).reshape(2, 3, -1)[:, ::-1]  # the last layer comes first
+    np.testing.assert_allclose(shown, 100 * drawn.values.transpose(2, 0, 1), atol=0.51)
+    drawn.selected = [1, 2]
+    assert re.search(holding("layer 1", "cat"), drawn.headline())
+
+
+def test_what_is_said_along_the_layers():
+    carries = np.zeros((6, 3), bool)
+    carries[:3, 1] = carries[4:, 2] = True
+    said = along(carries, ["a", "b", "c"], "x")
+    assert numbers(said[0]) == [0, 2, 4, 5]
+    assert numbers(said[1]) == [3]
+    yes = np.zeros(12, bool)
+    yes[[0, 1, 2, 5, 6, 9]] = True
+    assert numbers(spans(yes)) == [0, 2, 5, 6, 9]
+
+
+# --- the head, and ten countries ---
+
+
+def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
+    view = pictures.WhatTheMoverSays(fact)
+    strip, pushed = view.parts["strip"], view.parts["pushed"]
+    for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
+        change()
+        pair, (layer, head) = fact.trace, fact_mover_head(fact.trace)
+        assert strip.selected == pair.subject
+        for at in (pair.subject, 0):
+            strip.selected = at
+            pattern = pair.trace.blocks[layer].attention.pattern[head, -1]
+            np.testing.assert_allclose(strip.weights, pattern, rtol=1e-4)
+            for panel, run in enumerate((pair.trace, pair.twin)):
+                pushes = experiments.ov_logits(run, layer, head, at)
+                np.testing.assert_allclose(pushed.values[panel], np.sort(pushes)[:-7:-1], rtol=1e-3)
+            likeliest = pair.twin.model.tokenizer.pieces([int(pushes.argmax())])[0]
+            assert pushed.labels[6] == likeliest
+    pushes = experiments.ov_logits(fact.trace.trace, layer, head, fact.trace.subject)
+    place = np.argsort(-pushes).tolist().index(fact.trace.answers[0]) + 1
+    assert facts.rank_of_answer(fact.trace) == place
+    assert re.search(holding(f"{place:,}"), repr(view.parts["message"]))
+
+
+def test_ten_countries(tiny_model, nothing_measured):
+    view = pictures.TenCountries(tiny_model)
+    card, table = view.parts["card"], view.parts["table"]
+    assert not view.busy  # nothing runs before the reader asks
+    assert table.layout.display == "none"
+    card.set_state({"committed": True})
+    assert table.layout.display == ""
+    at = list(CAPITALS).index("Japan")
+    pair = facts.question_pair(tiny_model, "Japan", "China")
+    layer, head = fact_mover_head(pair)
+    z = pair.twin.blocks[layer].attention.z[head, -1]
+
+    def patched(array):
+        new = array.copy()
+        new[head, -1] = z
+        return new
+
+    run = tiny_model.trace(pair.trace.tokens, Edits(at={("z", layer): patched}))
+    wanted = [experiments.probability(pair.trace, pair.answers[0]), *ops.softmax(run.logits)[pair.answers]]
+    np.testing.assert_allclose(table.values[at, :3], wanted, rtol=1e-3)
+    assert repr(view.parts["message"])
+    twins = np.roll(table.values[:, 0], -1)
+    assert card.answer == (table.values[:, 2] > 0.5 * twins).sum()
+    for column, out in zip((2, 3), brought_out(table.values).T):
+        np.testing.assert_array_equal(out, table.values[:, column] > 0.5 * twins)
+    fails = [name for name, out in zip(CAPITALS, brought_out(table.values)[:, 0]) if not out]
+    assert re.search(holding(*fails), card.explained)

@@ -2,22 +2,20 @@
 
 import asyncio
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from messages import holding
+from widget_tree import said, scene
 
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
-from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
 from llmviz.views.differences import after_tuning
 from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
 from llmviz.views.kit.text_box import read
-from llmviz.weights import random_weights
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
 TEXTS = {"one": "a b c", "other": "the cat"}
@@ -41,59 +39,6 @@ def tuned(tuning):
     """The same, trained."""
     tuning.parts["begin"].click()
     return tuning
-
-
-@pytest.fixture
-def tiny_chat(load_tiny):
-    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
-    tiny = load_tiny("grouped")
-    return Model(random_weights(replace(tiny.config, n_ctx=1024), vocabulary=tiny.weights.vocabulary))
-
-
-def outcome(view):
-    return view.scene(view.state).outcome
-
-
-def said(view):
-    return repr(view.parts["message"])
-
-
-# --- what is measured ---
-
-
-def test_words_are_words():
-    assert fine_tuning.lower_words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
-    assert fine_tuning.has_one_of("ARR!", fine_tuning.PIRATE_WORDS)
-    assert not fine_tuning.has_one_of("Marry me, barrister.", fine_tuning.PIRATE_WORDS)
-    assert fine_tuning.has_one_of("I am at your service!", ["at your Service!"])
-    assert not fine_tuning.has_one_of("At you, service.", ["at your service", " ", ""])
-
-
-def test_how_many_words_are_changed():
-    assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
-    assert fine_tuning.words_changed("", "a b") == 2
-    assert fine_tuning.nearest_text("a b c", ["d", "a c", "a"]) == ("a c", 1)
-    # half of it, not all
-    assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)
-    assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
-    assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
-
-
-def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
-    *_, whole = fine_tuning.writing(tiny_chat, asked(tiny_chat, "abc"), 4)
-    assert fine_tuning.answer_text(tiny_chat, "abc", 4) == whole
-
-
-def test_what_a_training_changes(tuned):
-    model, update = tuned.run, tuned.trace.tuned.progress.update
-    assert fine_tuning.n_trained(model) == sum(low.down.size + low.up.size for low in update.values())
-    after = training.updated(model, update)
-    changed = {
-        layer
-        for layer, (old, new) in enumerate(zip(model.weights.layers, after.weights.layers))
-        if not np.array_equal(old.W_down, new.W_down)
-    }
-    assert changed == {layer for layer, _ in update}
 
 
 # --- the table, and the training ---
@@ -244,7 +189,7 @@ def test_nothing_of_the_update_is_the_model_before(tuned):
 def test_one_fact_changes_one_layer(tiny_chat):
     view = differences.OneFact(tiny_chat)
     view.parts["card"].committed = True
-    _, probs = outcome(view)
+    _, probs = scene(view).outcome
     assert probs.shape == (2, 5, 4)
     before = fine_tuning.knows(tiny_chat, "Italy", chat=True)
     assert probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)

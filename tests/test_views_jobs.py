@@ -1,70 +1,38 @@
 """Jobs of a view: begun by a button or by the state, watched, stopped, and shared by all views of a text."""
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
+from example_view import Example
+from widget_tree import is_shown, until
 
 from llmviz.views import Prompt
 from llmviz.views.kit import measurements
-from llmviz.views.kit.controls import Sentences
-from llmviz.views.kit.state_fields import number
-from llmviz.views.kit.view import View, job, part
+from llmviz.views.kit.view import job
 
-ENDED = []  # how far each count came, with the first token of its text
+pytestmark = pytest.mark.usefixtures("no_pauses")
+ENDED = []  # how far each addition came, with the first token of its text
 
 
-class Counting(View):
-    """Counts up to `n` by itself, and its tokens at the press of a button."""
+class Watched(Example):
+    """Says how far each addition came, and can't weigh a seventh token."""
 
-    @dataclass(frozen=True)
-    class State:
-        n: int = number(5, "n", 9)
-        other: int = number(0, "other", 9)
-
-    def arrange(self):
-        p = self.parts
-        return [*self.controls.values(), self.progress, p["count"], p["tokens"], p["reached"], p["read"]]
-
-    def needs(self, _state):
-        return "up"
-
-    @job("n")
-    def up(self, scene):
-        reached = scene.result("up") or []
+    @job("steps", "seed")
+    def add(self, scene):
+        numbers = scene.result("add") or ()
         try:
-            while len(reached) < scene.n:
-                reached = [*reached, len(reached)]
-                yield len(reached) / scene.n, reached
+            for share, result in Example.add(self, scene):
+                numbers = result or numbers
+                yield share, result
         finally:  # while the view still holds everything
-            ENDED.append((scene.run.pieces[0], len(reached)))
+            ENDED.append((scene.run.pieces[0], len(numbers)))
 
-    @job(start="Read the tokens", when=lambda view, scene: scene.status("up") == "done")
-    def tokens(self, scene):
-        for i, _ in enumerate(scene.run.tokens, start=1):
-            if i == 7:
+    @job("scale", start=lambda view: "weigh", when=lambda view, scene: scene.status("add") == "done")
+    def weigh(self, scene):
+        for share, weights in Example.weigh(self, scene):
+            if len(weights) == 7:
                 raise ArithmeticError("seven")
-            yield i / len(scene.run.tokens), i
-
-    @part(lambda _: Sentences())
-    def count(self, scene):
-        reached = scene.result("up")
-        return None if reached is None else {"sentences": [f"{reached}"]}
-
-    @part(lambda _: Sentences())
-    def reached(self, scene):
-        return {"sentences": ["done" if scene.status("up") == "done" else "not done"]}
-
-    @part(lambda _: Sentences())
-    def read(self, scene):
-        number_read = scene.result("tokens")
-        return None if number_read is None else {"sentences": [f"{number_read} read"]}
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch):
-    real = asyncio.sleep
-    monkeypatch.setattr("llmviz.views.kit.jobs.sleep", lambda _seconds: real(0))
+            yield share, weights
 
 
 @pytest.fixture
@@ -72,153 +40,144 @@ def prompt(tiny_model):
     return Prompt(tiny_model, "The cat")
 
 
-def shown(view, name):
-    widget = view.parts[name]
-    return "hidden" if widget.layout.display == "none" else getattr(widget, "description", repr(widget))
+def added(view) -> str:
+    """How many numbers are added up, with an ellipsis while more are to come; empty: nothing is shown."""
+    sentence = repr(view.parts["sum"]) if is_shown(view, "sum") else ""
+    return sentence.partition(" ")[0] + "…" * sentence.endswith("…")
 
 
-async def until(condition):
-    for _ in range(1_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came")
+def n_weighed(view) -> int:
+    return len(view.parts["weights"].pieces) if is_shown(view, "weights") else 0
+
+
+def label(view, button: str) -> str:
+    return view.parts[button].description if is_shown(view, button) else ""
 
 
 def test_where_nothing_waits_all_is_done_at_once(prompt):
-    view = Counting(prompt)
-    assert shown(view, "count") == "[0, 1, 2, 3, 4]"
-    assert shown(view, "reached") == "done"
-    assert (shown(view, "up"), shown(view, "progress")) == ("hidden", "hidden")
-    assert (shown(view, "tokens"), shown(view, "read")) == ("Read the tokens", "hidden")
-    view.parts["tokens"].click()
-    assert shown(view, "read") == f"{len(prompt.tokens)} read"
+    view = Watched(prompt)
+    assert added(view) == "6"
+    assert not is_shown(view, "progress")
+    assert (label(view, "add"), label(view, "weigh"), n_weighed(view)) == ("", "weigh", 0)
+    view.parts["weigh"].click()
+    assert n_weighed(view) == len(prompt.tokens)
     assert not view.busy
 
 
 def test_a_stop_leaves_what_is_known_and_going_on_begins_there(prompt):
     async def scene():
-        view = Counting(prompt, n=9)
-        await until(lambda: shown(view, "count") == "[0, 1, 2]")
-        assert (shown(view, "up"), shown(view, "progress")) == ("Stop", view.parts["progress"].description)
-        assert view.parts["progress"].value == pytest.approx(3 / 9)
-        assert view.parts["tokens"].disabled
-        view.parts["up"].click()
+        view = Watched(prompt, steps=9)
+        await until(lambda: added(view) == "2…")
+        assert label(view, "add") == "Stop"
+        assert is_shown(view, "progress")
+        assert view.parts["progress"].value == pytest.approx(2 / 9)
+        assert view.parts["weigh"].disabled
+        view.parts["add"].click()
         assert not view.busy
-        assert ENDED[-1][1] == 3  # there and then
-        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "Continue")
-        assert (shown(view, "progress"), shown(view, "reached")) == ("hidden", "not done")
-        view.controls["other"].value = 3  # it is not begun again by itself
+        assert ENDED[-1][1] == 2  # there and then
+        assert (added(view), label(view, "add")) == ("2…", "Continue")
+        assert not is_shown(view, "progress")
+        view.controls["scale"].value = 0.5  # it is not begun again by itself
         assert not view.busy
-        view.parts["up"].click()
-        assert (shown(view, "count"), shown(view, "up")) == ("[0, 1, 2]", "Stop")
+        view.parts["add"].click()
+        assert (added(view), label(view, "add")) == ("2…", "Stop")
         await until(lambda: not view.busy)
-        assert shown(view, "count") == f"{[*range(9)]}"
-        assert not view.parts["tokens"].disabled
+        assert added(view) == "9"
+        assert not view.parts["weigh"].disabled
 
     asyncio.run(scene())
 
 
 def test_another_state_ends_a_job_which_begins_again_with_that_state(prompt):
     async def scene():
-        view = Counting(prompt, n=9)
-        await until(lambda: shown(view, "count") == "[0, 1]")
-        view.controls["n"].value = 3
-        assert shown(view, "count") == "[0, 1]"  # until there is something to show
+        view = Watched(prompt, steps=9)
+        await until(lambda: added(view) == "2…")
+        view.controls["steps"].value = 3
+        assert added(view) == "2…"  # until there is something to show
+        for steps in (3, 9):
+            view.controls["steps"].value = steps
+            await until(lambda: not view.busy)
+            assert added(view) == f"{steps}"
+        view.controls["steps"].value = 7
+        view.parts["add"].click()  # stopped before its first result, it shows nothing old
+        assert added(view) == ""
+        view.parts["add"].click()
         await until(lambda: not view.busy)
-        assert shown(view, "count") == "[0, 1, 2]"
-        view.controls["n"].value = 9
-        await until(lambda: not view.busy)
-        assert shown(view, "count") == f"{[*range(9)]}"
-
-    asyncio.run(scene())
-
-
-def test_what_was_stopped_before_its_first_result_shows_nothing_old(prompt):
-    async def scene():
-        view = Counting(prompt, n=3)
-        await until(lambda: not view.busy)
-        view.controls["n"].value = 9
-        view.parts["up"].click()
-        assert shown(view, "count") == "hidden"
-        view.parts["up"].click()
-        await until(lambda: not view.busy)
-        assert shown(view, "count") == f"{[*range(9)]}"
+        assert added(view) == "7"
 
     asyncio.run(scene())
 
 
 def test_all_views_of_a_text_share_a_job_and_any_may_stop_it(prompt):
     async def scene():
-        first, second = Counting(prompt, n=9), Counting(prompt, n=9)
-        await until(lambda: shown(first, "count") == "[0, 1, 2]")
+        first, second = Watched(prompt, steps=9), Watched(prompt, steps=9)
+        await until(lambda: added(first) == "2…")
         assert first.busy
         assert not second.busy
-        assert (shown(second, "count"), shown(second, "up")) == ("[0, 1, 2]", "Stop")
+        assert (added(second), label(second, "add")) == ("2…", "Stop")
         assert second.parts["progress"].value == first.parts["progress"].value
-        second.parts["up"].click()
+        second.parts["add"].click()
         assert not first.busy
-        assert shown(first, "up") == "Continue"
-        first.parts["up"].click()
+        assert label(first, "add") == "Continue"
+        first.parts["add"].click()
         first.close()  # and the other one carries on
-        assert ENDED[-1] == (prompt.trace.pieces[0], 3)
+        assert ENDED[-1] == (prompt.trace.pieces[0], 2)
         await until(lambda: not second.busy)
-        assert shown(second, "count") == f"{[*range(9)]}"
+        assert added(second) == "9"
 
     asyncio.run(scene())
 
 
 def test_a_button_starts_a_job_and_stops_it(prompt):
     async def scene():
-        view = Counting(prompt)
-        view.parts["tokens"].click()
+        view = Watched(prompt)
+        view.parts["weigh"].click()
         await until(lambda: not view.busy)
-        assert shown(view, "read") == "hidden"  # the press came too early
-        view.parts["tokens"].click()
-        await until(lambda: shown(view, "read") == "1 read")
-        assert shown(view, "tokens") == "Stop"
-        view.controls["n"].value = 7  # another job's
-        view.parts["tokens"].click()
+        assert n_weighed(view) == 0  # the press came too early
+        view.parts["weigh"].click()
+        await until(lambda: n_weighed(view) == 1)
+        assert label(view, "weigh") == "Stop"
+        view.controls["steps"].value = 7  # another job's
+        view.parts["weigh"].click()
         await until(lambda: not view.busy)
-        assert (shown(view, "read"), shown(view, "tokens")) == ("1 read", "Read the tokens")
-        view.parts["tokens"].click()
+        assert (n_weighed(view), label(view, "weigh")) == (1, "weigh")
+        view.parts["weigh"].click()
         await until(lambda: not view.busy)
-        assert shown(view, "read") == f"{len(prompt.tokens)} read"
+        assert n_weighed(view) == len(prompt.tokens)
         prompt.box.value = "A dog"
         await until(lambda: not view.busy)
-        assert shown(view, "read") == "hidden"
+        assert n_weighed(view) == 0
 
     asyncio.run(scene())
 
 
 def test_an_error_ends_a_job_and_what_is_known_stays(prompt):
     prompt.box.value = "the cat sat on the mat and the dog ran"
-    view = Counting(prompt)
+    view, errors = Watched(prompt), []
 
     async def scene():
         asyncio.get_running_loop().set_exception_handler(
             lambda _loop, context: errors.append(context["exception"])
         )
-        view.parts["tokens"].click()
+        view.parts["weigh"].click()
         await until(lambda: errors)
 
-    errors = []
     asyncio.run(scene())
     assert [str(error) for error in errors] == ["seven"]
     assert not view.busy
-    assert (shown(view, "read"), shown(view, "tokens")) == ("6 read", "Read the tokens")
+    assert (n_weighed(view), label(view, "weigh")) == (6, "weigh")
 
 
 def test_what_is_shown_is_not_forgotten(prompt, monkeypatch):
-    view = Counting(prompt, n=2)
+    view = Watched(prompt, steps=2)
     known = measurements.measurements_of(prompt)
     monkeypatch.setattr(measurements, "nbytes", lambda _measured: 1)
     monkeypatch.setattr(measurements, "MAX_BYTES", 2)
-    for n in (3, 4, 5):
-        view.controls["n"].value = n
-    assert shown(view, "count") == "[0, 1, 2, 3, 4]"
-    results = {n: known.of(view.key("up", Counting.State(n=n))).result for n in (2, 3, 4, 5)}
-    assert results == {2: None, 3: None, 4: [0, 1, 2, 3], 5: [0, 1, 2, 3, 4]}
+    for steps in (3, 4, 5):
+        view.controls["steps"].value = steps
+    assert added(view) == "5"
+    results = [known.of(view.key("add", Example.State(steps=steps))).result for steps in (2, 3, 4, 5)]
+    assert [result and len(result) for result in results] == [None, None, 4, 5]
     monkeypatch.setattr(measurements, "MAX_BYTES", 0)
-    view.controls["n"].value = 6
-    assert shown(view, "count") == "[0, 1, 2, 3, 4, 5]"
+    view.controls["steps"].value = 6
+    assert added(view) == "6"

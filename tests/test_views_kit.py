@@ -14,10 +14,11 @@ from messages import holding, numbers
 from widget_tree import every_picture
 
 from llmviz import ops
-from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
+from llmviz.views import Arcs, HeatMap, LinePlot, NextTokenBars, PipelineMap, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
 from llmviz.views.kit.html_table import table
 from llmviz.views.kit.next_token_bars import next_tokens
+from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import STATIC, Picture, script
 from llmviz.views.provenance import Explanation
 
@@ -474,3 +475,141 @@ def test_a_picture_from_elsewhere_brings_its_own_files(tmp_path, opened):
     assert Mine()._script.source == "export function render() {}"
     assert Mine()._script.kit is script("kit")
     assert str(tmp_path) not in "".join(opened.values())  # a saved notebook must not tell where it was made
+
+
+# --- a number for people: its digits, its minus sign, its unit ---
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (amount(-0.0, "%"), "0%"),
+        (amount(3.0), "3"),
+        (amount(0.00012345), "0.000123"),
+        (amount(1234.5), "1,234"),
+        (amount(-0.5), "−0.5"),
+        (amount(float("inf")), "∞"),
+        (amount(999.6), "1,000"),
+        (amount(999.4), "999"),
+        (amount(-2.5e-5), "−2.5e−05"),
+        (amount(-0.0002, "%"), "> −0.001%"),
+        (amount(1, "tokens"), "1 token"),
+        (amount(49152, "tokens"), "49,152 tokens"),
+        (amount(-52, "°"), "−52°"),
+        (amount(float("inf"), "bits"), "∞ bits"),
+        (amount(float("nan")), "undefined"),
+        (percent(0), "0%"),
+        (percent(0.675), "67.5%"),
+        (percent(0.0002), "0.02%"),
+        (percent(1e-9), "< 0.001%"),
+        (percent(-0.3), "−30.0%"),
+        (percent(float("nan")), "undefined"),
+    ],
+)
+def test_a_number_for_people(said, text):
+    assert said == text
+
+
+# --- the line plot, with axes of numbers and of names ---
+
+
+@pytest.mark.parametrize(
+    ("plot", "words"),
+    [
+        (
+            {"x": [0, 1, 2], "values": [[1.0, -2.5, np.nan]], "names": ["score"], "x_axis": "distance"},
+            ["distance score", "0 1", "1 −2.5", "2 –"],
+        ),
+        (
+            {
+                "labels": ["layer 0", " cat"],
+                "values": [[1, 2], [3, 4]],
+                "names": ["up", "down"],
+                "x_axis": "",
+            },
+            ["up down", "layer 0 1 3", "·cat 2 4"],
+        ),
+        (
+            {"x": [4, 5], "x_pieces": [" cat", "<b>"], "values": [[1, 2]], "names": ["a"]},
+            ["position a", "4 ·cat 1", "5 <b> 2"],
+        ),
+        *(
+            ({"x": [1], "values": [[0.25]], "names": ["a"], "unit": unit}, ["position a", f"1 {said}"])
+            for unit, said in (("share", "25.0%"), ("rank", "0"), ("ms", "0.25 ms"), ("", "0.25"))
+        ),
+        ({}, ["later"]),
+        ({"x": [1, 2], "values": [[1]], "names": ["a"]}, ["later"]),  # numbers that do not fit together
+        ({"x": [1], "values": [[1]], "names": []}, ["later"]),
+        ({"values": [[1]]}, ["later"]),
+    ],
+)
+def test_every_point_is_said(plot, words):
+    assert [" ".join(line.split()) for line in repr(LinePlot(waiting="later", **plot)).splitlines()] == words
+
+
+def test_the_summary_says_ends_and_highest_point_or_the_selected_one():
+    plot = LinePlot(x=[0, 10], values=[[1.0, np.nan], [3, 4]], names=["a", "b"], x_axis="distance", unit="ms")
+    assert re.search(holding("distance", "a", "1 ms", "–", "3 ms", "4 ms"), plot.summary)
+    plot.selected = 1
+    assert plot.summary == "distance 10: a –, b 4 ms"
+    plot.change(x=[0], values=[[1.0], [2.0]])  # the point is no longer there
+    assert plot.selected is None
+    assert numbers(plot.summary)[:2] == [1, 1]
+    assert LinePlot(x=[1, 2], values=[[np.nan, np.nan]], names=["a"]).summary.count("–") == 2
+
+
+def test_long_lines_are_thinned_as_text_but_keep_their_ends():
+    rows = LinePlot(x=range(2_001), values=[np.arange(2_001.0)], names=["score"]).text().splitlines()[1:]
+    assert len(rows) < 60
+    assert [rows[i].split()[0] for i in (0, 10, -1)] == ["0", "10", "2,000"]
+
+
+# --- the map on top of each notebook ---
+
+
+def test_shapes_are_the_sentences_and_the_models(model):
+    trace = model.trace("The cat that I saw yesterday was sleeping")
+    config = model.config
+    assert PipelineMap(model, trace).shapes == [
+        f"{len(trace.tokens)} tokens",
+        f"{len(trace.tokens)} × 576",
+        "rotate pairs",
+        f"{config.n_layers} × {config.n_heads} heads",
+        "1,536 neurons",
+        "49,152 → 1",
+    ]
+
+
+def test_another_sentence_changes_the_shapes_in_place(tiny_model):
+    picture = PipelineMap(tiny_model)
+    assert picture.shapes[0] == "n tokens"
+    picture.show(tiny_model.trace([1]))
+    assert picture.shapes[:2] == ["1 token", f"1 × {tiny_model.config.d_model}"]
+    picture.show(None)
+    assert picture.shapes[0] == "n tokens"
+
+
+def test_it_says_where_you_are(tiny_model):
+    picture = PipelineMap(tiny_model, here="attention")
+    assert picture.stage == "attention"
+    marked = [line for line in picture.text().splitlines() if line.startswith("→")]
+    assert len(marked) == 1
+    assert marked[0].startswith("→ Attention")
+    assert "Attention" in picture.text().splitlines()[0]
+    assert "Attention" not in PipelineMap(tiny_model).text().splitlines()[0]
+    assert f"× {tiny_model.config.n_layers} layer" in picture.text()
+    with pytest.raises(traitlets.TraitError):
+        PipelineMap(tiny_model, here="softmax")
+
+
+def test_only_notebooks_that_lie_beside_this_one_are_linked(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert PipelineMap(tiny_model).notebooks == {}
+    names = ["00_the_loop", "01_tokenization", "06_sampling"]
+    for name in names:
+        (tmp_path / f"{name}.ipynb").touch()
+    assert PipelineMap(tiny_model).notebooks == {
+        "loop": "00_the_loop.ipynb",
+        "tokenization": "01_tokenization.ipynb",
+        "sampling": "06_sampling.ipynb",
+    }

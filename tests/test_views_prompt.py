@@ -2,10 +2,12 @@
 
 import threading
 
+import ipywidgets
 import numpy as np
 import pytest
 from messages import numbers
 
+from llmviz import views
 from llmviz.views import ffn as pictures
 from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.text_box import Prompt, read
@@ -85,3 +87,40 @@ def test_a_long_text_uses_the_first_512_tokens(tiny_model):
     reading = read("word " * 700, tiny_model.tokenizer)
     assert len(reading.tokens) == 512
     assert 512 in numbers(reading.message)
+
+
+# --- a person's own picture on a text box ---
+
+
+def pattern(trace):
+    return views.HeatMap(trace.blocks[0].attention.pattern[0], trace.pieces, caption="where it looks")
+
+
+def pattern_if_long(trace):
+    return pattern(trace) if len(trace.tokens) > 2 else ipywidgets.Label("too short")
+
+
+def test_the_picture_follows_the_box_in_place_and_leaves_no_widget_behind(tiny_model):
+    prompt = Prompt(tiny_model, "The cat that I saw")
+    page = views.live(prompt, pattern)
+    [shown] = page._place.children
+    alive = len(ipywidgets.widgets.widget._instances)
+    for text in ("The dog", ""):
+        prompt.box.value = text
+        assert page._place.children == (shown,)
+        trace = tiny_model.trace("The dog")
+        np.testing.assert_array_equal(np.nan_to_num(shown.values), trace.blocks[0].attention.pattern[0])
+        assert shown.row_labels == trace.pieces
+    assert len(ipywidgets.widgets.widget._instances) == alive
+    other = views.live(prompt, pattern_if_long)
+    [replaced] = other._place.children
+    prompt.box.value = "a"
+    assert other._place.children[0].value == "too short"
+    assert replaced.comm is None
+    page.close()
+    assert prompt.comm is not None
+
+
+def test_an_error_in_the_function_is_not_swallowed(tiny_model):
+    with pytest.raises(ZeroDivisionError):
+        views.live("The cat", lambda trace: 1 / 0, model=tiny_model)

@@ -1,6 +1,5 @@
 """What the views of sampling promise beside the contract: the sampler's numbers, and buttons that do what they say."""
 
-import asyncio
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from messages import holding
+from widget_tree import said, scene
 
 from llmviz import ops, sampling
-from llmviz.experiments import write_on
 from llmviz.experiments.answers import SUMS, is_right
 from llmviz.experiments.places import place
 from llmviz.sampling import Sampler
@@ -103,7 +102,7 @@ def test_the_cards_can_change_places(chain, trace):
     hot_first = cards.left["top_p"]["kept"]
     assert hot_first == np.count_nonzero(Sampler(temperature=3.0, top_p=0.5).probs(trace.logits))
     cards.order = ["top_p", "temperature", "top_k", "min_p"]
-    assert chain.scene(chain.state).steps == (("top_p", 0.5), ("temperature", 3.0))
+    assert scene(chain).steps == (("top_p", 0.5), ("temperature", 3.0))
     hot_last = np.count_nonzero(Sampler(top_p=0.5).probs(trace.logits))
     assert cards.left["top_p"]["kept"] == hot_last < hot_first
     before = chain.state
@@ -126,7 +125,7 @@ def test_a_preset_sets_every_card(chain, trace):
     for preset, steps in PRESETS.items():
         cards.order = ["min_p", "temperature", "top_k", "top_p"]
         presets.value = preset
-        assert chain.scene(chain.state).steps == steps
+        assert scene(chain).steps == steps
         assert presets.value == preset
         left = sampling.chain(trace.logits, [("temperature", 1.0), *steps])[-1].probs
         np.testing.assert_allclose(bars.probs, left[bars.ids], rtol=1e-4, atol=1e-7)
@@ -172,7 +171,7 @@ def test_each_place_knows_its_rivals_and_how_likely_they_are(loop, tiny_model):
         step(loop)
     text, n = loop.parts["text"], len(loop.source.tokens)
     k, ids = text.n_rivals, [*loop.source.tokens, *written(loop)]
-    for i, (here, temperature) in enumerate(zip(loop.scene(loop.state).places, (0.5, 1.0, 0.0))):
+    for i, (here, temperature) in enumerate(zip(scene(loop).places, (0.5, 1.0, 0.0))):
         logits, rivals = tiny_model.trace(ids[: n + i]).logits, here.rivals
         assert {*np.argsort(-logits)[: k - 1]} <= {*rivals}
         own, odds = ops.softmax(logits)[rivals], Sampler(temperature=temperature).probs(logits)[rivals]
@@ -191,20 +190,12 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, order):
     assert written(loop) == [order[3]]
     assert text.choice is None
     step(loop, 4)
-    assert len(written(loop)) == 5 or loop.scene(loop.state).end
+    assert len(written(loop)) == 5 or scene(loop).end
     text.choice = [first, 1]
     assert written(loop) == [order[1]]
     text.choice = [first + 40, 1]  # no such place: nothing happens
     text.choice = [first, 99]
     assert len(written(loop)) == 1
-
-
-def test_first_choices_are_counted_and_foretold(loop, tiny_model):
-    step(loop, 5)
-    n, tokens = len(loop.source.tokens), [*loop.source.tokens, *written(loop)]
-    first = int((tiny_model.trace(tokens).all_logits()[n - 1 : -1].argmax(axis=1) == tokens[n:]).sum())
-    assert re.search(holding(5, first), repr(loop.parts["message"]))
-    assert pictures.first_choices(loop.run, 5) == first
 
 
 def test_repetition_is_marked_and_counted(tiny_model, trace):
@@ -220,13 +211,14 @@ def test_the_first_turns_are_taken_by_themselves(tiny_model):
     view = pictures.StepByStep(Prompt(tiny_model, TEXT))
     for _ in range(2):
         n = len(view.run.tokens)
-        assert len(written(view)) == 10 or view.scene(view.state).end
+        assert len(written(view)) == 10 or scene(view).end
         hits = [place - n for place in view.parts["text"].marked]
         likeliest = (
             tiny_model.trace([*view.run.tokens, *written(view)]).all_logits()[n - 1 : -1].argmax(axis=1)
         )
         assert hits == np.flatnonzero(likeliest == written(view)).tolist()
         assert len(hits) == pictures.first_choices(view.run, 10)
+        assert re.search(holding(len(written(view)), len(hits)), said(view))
         view.source.box.value = "the dog"
 
 
@@ -261,7 +253,7 @@ def chat(tiny_model):
 
 
 def places(view, side):
-    return view.scene(view.state).written[side]
+    return scene(view).written[side]
 
 
 @pytest.mark.slow
@@ -298,26 +290,18 @@ def test_without_a_template_the_bare_question_is_still_answered(tiny_model, chat
     assert re.search(holding(len(chat.parts["right"].notes)), repr(chat.parts["right_message"]))
 
 
-def test_a_side_that_has_ended_says_so_while_the_other_is_written(tiny_model, monkeypatch):
-    limits = iter((2, 40))
-
-    def write(model, tokens, _n, *others, **options):
-        return write_on(model, tokens, next(limits), *others, **{**options, "past_end": True})
-
-    async def scene():
-        view = pictures.ChatEnd(Prompt(tiny_model, TEXT))
-        messages = [view.parts[f"{side}_message"] for side in ("left", "right")]
-        at_first = [repr(message) for message in messages]
-        while len(places(view, "right")) < 4:
-            await asyncio.sleep(0.001)
-        now = [repr(message) for message in messages]
-        view.parts["write"].click()
-        return at_first, now, repr(messages[1])
-
-    monkeypatch.setattr("llmviz.experiments.places.write_on", write)
-    at_first, now, stopped = asyncio.run(scene())
-    assert re.search(holding(2), now[0])
-    assert now[1] == at_first[1] != stopped
+@pytest.mark.usefixtures("unchecked")
+def test_a_side_that_has_ended_says_so_while_the_other_is_written(chat):
+    done = scene(chat)
+    written = {"left": done.written["right"][:2], "right": done.written["right"][:4]}
+    fixed = {"written": written, "prompts": done.prompts, "past": False, "run": done.run}
+    running, stopped = (
+        [chat.message(SimpleNamespace(status=lambda _job, now=now: now, **fixed), side) for side in written]
+        for now in ("running", "stopped")
+    )
+    assert re.search(holding(2), running[0])
+    assert running[0] == stopped[0]
+    assert running[1] != stopped[1]
 
 
 def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatch):

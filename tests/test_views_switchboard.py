@@ -93,16 +93,6 @@ def test_an_experiment_waits_for_the_guess(board, tiny_model):
     assert board.parts["switches"].off_parts == ["rope"]
 
 
-def test_another_experiment_asks_anew(board):
-    card = board.parts["card"]
-    board.controls["experiment"].value = NO_ROPE
-    card.guess = 3
-    card.committed = True
-    board.controls["experiment"].value = [*board.experiments][-1]
-    assert (card.committed, card.guess, card.answer_text) == (False, None, "")
-    assert board.state.off_parts == ()
-
-
 def test_the_answer_compares_an_ffn_with_the_first(board, tiny_model):
     board.controls["experiment"].value = [*board.experiments][-1]
     board.parts["card"].committed = True
@@ -111,17 +101,19 @@ def test_the_answer_compares_an_ffn_with_the_first(board, tiny_model):
     assert numbers(board.parts["card"].explained) == pytest.approx(percent, abs=0.06)
 
 
-@pytest.mark.parametrize("again", ["guess again", "another text"])
+@pytest.mark.parametrize("again", ["guess again", "another text", "another experiment"])
 def test_an_experiment_that_is_asked_again_shows_nothing_below(board, again):
-    card = board.parts["card"]
-    board.controls["experiment"].value = NO_ROPE
+    card, experiment = board.parts["card"], board.controls["experiment"]
+    experiment.value = NO_ROPE
     card.change(guess=3, committed=True)
     assert board.state.off_parts == ("rope",)
     if again == "guess again":
         card.change(committed=False, guess=None)
-    else:
+    elif again == "another text":
         board.source.box.value = "Another text"
-    assert not card.committed
+    else:
+        experiment.value = [*board.experiments][-1]
+    assert (card.committed, card.guess, card.answer_text) == (False, None, "")
     assert board.state.off_parts == ()
     assert board.parts["bars"].before is None
 

@@ -11,7 +11,6 @@ from messages import holding, numbers
 from llmviz import tokenization, views
 from llmviz.experiments.letters import ask, questions, tally
 from llmviz.views import tokenization as pictures
-from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import letters
 from llmviz.views.tokenization.languages import PUBLISHED, THIS_MODEL
 from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, replay, trained
@@ -168,10 +167,8 @@ def test_counts_as_text():
 
 def test_merges_of_two_languages_add_up(tokenizer):
     merges, n_bytes, tokens, *english = numbers(pictures.about_languages(tokenizer, SENTENCES))
-    assert (n_bytes, tokens) == (
-        len(SENTENCES["Amharic"].encode()),
-        len(tokenizer.encode(SENTENCES["Amharic"])),
-    )
+    assert n_bytes == len(SENTENCES["Amharic"].encode())
+    assert tokens == len(tokenizer.encode(SENTENCES["Amharic"]))
     assert merges == n_bytes - tokens
     assert english[2] == len(tokenizer.encode(SENTENCES["English"]))
 
@@ -325,18 +322,7 @@ def test_only_the_template_makes_special_tokens(tokenizer):
     )
 
 
-def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
-    strip = pictures.TextTokens(pictures.TokensPrompt(model, "My strawberry 🍓")).parts["strip"]
-    for position, token in enumerate(strip.ids):
-        strip.asked = [position]
-        assert strip.explanation["result"] == str(token)
-    for token in [*strip.ids, *tokenizer.special_tokens.values()]:
-        explanation = token_id(tokenizer, token)
-        names = {operand[0]: operand[1] for operand in explanation.operands}
-        assert eval(explanation.line, names) == token == explanation.result
-        for _, value, source in (Operand(*operand) for operand in explanation.operands):
-            if source:
-                assert eval(source, {"model": model}) == value
+def test_a_token_tells_where_its_id_comes_from(tokenizer):
     berry = token_id(tokenizer, tokenizer.ranks[b"berry"])
     assert "ber + ry" not in str(berry)  # how it was merged is asked later on the page
     byte, end = (token_id(tokenizer, number) for number in (tokenizer.ranks[b"b"], tokenizer.eos_token))

@@ -198,3 +198,11 @@ def random_ids(name: str, length: int) -> list[int]:
     stream = np.random.PCG64(VARIANTS[name].seed + 100)
     n_ordinary = len(vocabulary()) - len(SPECIAL)
     return [len(SPECIAL) + int(raw % n_ordinary) for raw in stream.random_raw(length)]
+
+
+def with_room_to_talk(model):
+    """Another model from noise, with room for a conversation; nobody expects it to answer well."""
+    from llmviz.model import Model
+    from llmviz.weights import random_weights
+
+    return Model(random_weights(replace(model.config, n_ctx=1024), vocabulary=model.weights.vocabulary))

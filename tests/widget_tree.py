@@ -1,8 +1,10 @@
-"""Look into a box of widgets, and at every kind of picture."""
+"""Look into views and boxes of widgets, and at every kind of picture."""
 
+import asyncio
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from llmviz import views
 from llmviz.views.kit.picture import Picture
@@ -37,6 +39,28 @@ def inside(widget, kind: type = object) -> Iterator:
         yield widget
     for child in getattr(widget, "children", ()):
         yield from inside(child, kind)
+
+
+def scene(view):
+    """What the parts of a view are drawn from."""
+    return view.scene(view.state)
+
+
+def said(view, part: str = "message") -> str:
+    """What a part says, with plain minus signs and without the marks that hold quoted pieces together."""
+    return repr(view.parts[part]).translate({ord("−"): "-", 0x2068: None, 0x2069: None})
+
+
+def is_shown(view, part: str) -> bool:
+    return view.parts[part].layout.display != "none"
+
+
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Let what runs in the background go on until something holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        await asyncio.sleep(0)
 
 
 def every_picture() -> list[type[Picture]]:

@@ -203,8 +203,9 @@ class ViewTable:
     def _explore(self, context: Numbered, seconds: float) -> float:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
-        context: what the view depends on apart from its state. Returns the seconds of computing, apart from what a
-        reader sees first: what the view opens with, what one press leads to, and what follows by itself.
+        context: what the view depends on apart from its state. Returns the seconds of computing, apart from the first
+        two states: what the view opens with, and what one press leads to, or follows by itself. Others of this kind
+        come next.
         """
         view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
         most = values.n_characters + MOST_CHARACTERS
@@ -230,13 +231,13 @@ class ViewTable:
             if state in explored:
                 continue
             explored.add(state)
-            began = time.process_time()
-            if self._are_measured(state, seconds - spent if turn else PATIENCE):
+            began, is_free = time.process_time(), not turn and len(explored) <= 2
+            if self._are_measured(state, PATIENCE if is_free else max(0.0, seconds - spent)):
                 for after, trait in self._one_state(state, context):
                     add(after, trait == BY_ITSELF or (state == opening and trait in PRESSED))
             else:
                 self.is_whole = False
-            spent += (time.process_time() - began) * bool(turn)
+            spent += 0.0 if is_free else time.process_time() - began
         return spent
 
     def _are_measured(self, state: Any, seconds: float) -> bool:

@@ -23,6 +23,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Literal
 
 import nbformat
@@ -36,6 +37,14 @@ NO_TEXT = text_box.read("", Tokenizer({bytes([byte]): byte for byte in range(256
 CHROMIUM = Path("/usr/bin/chromium")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+SHOW_ALL = """
+from ipywidgets.widgets.widget import _instances
+from llmviz.views.kit.predict import GuessCard
+for card in list(_instances.values()):
+    if isinstance(card, GuessCard):
+        card.committed = True
+"""
 
 Theme = Literal["light", "dark"]
 
@@ -279,6 +288,11 @@ class Lab:
             button.wait_for_element_state("hidden")  # what is off the screen is repainted a little later
         self.settle()
 
+    def show_all(self) -> None:
+        """Open all folds, and commit all guess cards in the kernel, also those that are not on the page."""
+        self.command("notebook:expand-all-headings")
+        self.run_code(SHOW_ALL)
+
     # --- what is on the page ---
 
     def picture(self, name: str, nth: int = 0) -> Locator:
@@ -346,6 +360,15 @@ class Lab:
 def card(lab: Lab, question: str) -> Locator:
     """Return the card that asks something."""
     return lab.page.locator("figure.lv-predict", has_text=question)
+
+
+def readout(picture: Locator) -> Locator:
+    """Return the line that says what the pointer is on."""
+    return picture.locator(".lv-readout")
+
+
+def report(name: str, milliseconds: list[float]) -> None:
+    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
 def output_of(lab: Lab, inside: Locator) -> Locator:

@@ -1,11 +1,10 @@
 """Notebook 01 in a real JupyterLab and under Voilà: each picture by mouse and by keyboard, and whatever is typed."""
 
 import re
-from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import NO_TEXT, visit
+from browser.lab import NO_TEXT, readout, report, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
@@ -20,15 +19,6 @@ BOXES = {
 }
 
 
-SHOW_ALL = """
-from ipywidgets.widgets.widget import _instances
-from llmviz.views.kit.predict import GuessCard
-for card in list(_instances.values()):
-    if isinstance(card, GuessCard):
-        card.committed = True
-"""
-
-
 @pytest.fixture(scope="module")
 def before_guessing(open_lab):
     yield from visit(open_lab("01_tokenization"))
@@ -37,8 +27,7 @@ def before_guessing(open_lab):
 @pytest.fixture(scope="module")
 def lab(before_guessing):
     """With all folds open and all pictures shown."""
-    before_guessing.command("notebook:expand-all-headings")
-    before_guessing.run_code(SHOW_ALL)
+    before_guessing.show_all()
     # While the kernel still asks about the letters, it gets what the page sends out of order (a step after a text).
     for nth in range(2):
         own_word = before_guessing.page.get_by_label("Your own word (Enter)", exact=True).nth(nth)
@@ -68,19 +57,11 @@ def merge_box(lab):
     return box(lab, TEXT, 2)
 
 
-def readout(picture):
-    return picture.locator(".lv-readout")
-
-
 def standing(replay):
     """The parts that are not merged into another one yet."""
     parts = replay.locator(".lv-part:not(.lv-hidden):not(.lv-inner)")
     rows = parts.evaluate_all("nodes => nodes.map(n => [n.offsetLeft, n.querySelector('bdi').textContent])")
     return [text for _, text in sorted(rows)]
-
-
-def report(name, milliseconds):
-    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
 def test_a_guess_comes_before_the_answer(before_guessing):

@@ -1,11 +1,10 @@
 """Notebook 02 in a real JupyterLab and under Voilà: each picture by mouse and by keyboard, and whatever is typed."""
 
 import re
-from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import visit
+from browser.lab import report, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
@@ -51,10 +50,6 @@ def words(picture):
 def says(locator, text):
     """The element comes to hold the text; marks that isolate a piece from the sentence's direction don't count."""
     expect(locator).to_contain_text(re.compile("[\u2066-\u2069]*".join(map(re.escape, text))))
-
-
-def report(name, milliseconds):
-    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
 def test_the_row_of_the_token_that_is_picked(lab):

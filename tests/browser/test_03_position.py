@@ -1,19 +1,10 @@
 """Notebook 03 in a real JupyterLab: clocks, heads, switches and swaps, by mouse and by keyboard, on odd texts too."""
 
 import re
-from statistics import median
 
 import pytest
-from browser.lab import NO_TEXT, visit
+from browser.lab import NO_TEXT, report, visit
 from playwright.sync_api import expect
-
-SHOW_ALL = """
-from ipywidgets.widgets.widget import _instances
-from llmviz.views.kit.predict import GuessCard
-for card in list(_instances.values()):
-    if isinstance(card, GuessCard):
-        card.committed = True
-"""
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +15,7 @@ def before_guessing(open_lab):
 @pytest.fixture(scope="module")
 def lab(before_guessing):
     """With all folds open and all pictures shown."""
-    before_guessing.command("notebook:expand-all-headings")
-    before_guessing.run_code(SHOW_ALL)
+    before_guessing.show_all()
     return before_guessing
 
 
@@ -46,10 +36,6 @@ def shown(lab, name, nth=0):
     picture = lab.picture(name, nth)
     picture.scroll_into_view_if_needed()
     return picture
-
-
-def report(name, milliseconds):
-    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
 def score(dial):

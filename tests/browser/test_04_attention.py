@@ -1,10 +1,9 @@
 """Notebook 04 in a real JupyterLab and under Voilà: heads by mouse and by keyboard, and whatever is typed."""
 
 import re
-from statistics import median
 
 import pytest
-from browser.lab import Lab, visit
+from browser.lab import Lab, report, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
@@ -59,10 +58,6 @@ def say(lab, text):
     """Type a sentence into the page's box."""
     sentence(lab).fill(text)
     sentence(lab).press("Enter")
-
-
-def report(name, milliseconds):
-    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
 def test_one_head_is_taken_apart(lab):

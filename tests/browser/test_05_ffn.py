@@ -4,7 +4,7 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import card, output_of, visit
+from browser.lab import card, output_of, readout, visit
 from playwright.sync_api import expect
 
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
@@ -27,10 +27,6 @@ def shown(lab, question, name, nth=0):
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
     return picture, output
-
-
-def readout(picture):
-    return picture.locator(".lv-readout")
 
 
 def test_runs_without_an_error_and_gives_no_answer_away(lab):

@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from browser.lab import NO_TEXT, NOTEBOOKS, Lab, visit
+from browser.lab import NO_TEXT, NOTEBOOKS, Lab, readout, visit
 from playwright.sync_api import expect
 
 MOVED = re.compile(r"min-p.*\b1 .*\b4\b")  # where a card lies now
@@ -47,10 +47,6 @@ def controls(lab, picture):
 def knobs(box):
     """The handles of the explorer's sliders; that of the guess card is another kind."""
     return box.locator(".noUi-handle")
-
-
-def readout(picture):
-    return picture.locator(".lv-readout")
 
 
 def close_panel(lab, picture):

@@ -5,6 +5,7 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
+from browser.lab import readout
 from playwright.sync_api import expect
 
 from llmviz.views.kit.picture import script
@@ -48,10 +49,6 @@ def lab(open_lab, lab_server):
     assert lab.page.evaluate("window.hacked") is None
     assert lab.console == []
     assert lab.outside == []
-
-
-def readout(picture):
-    return picture.locator(".lv-readout")
 
 
 def test_a_token_is_selected_by_mouse_and_by_keys_and_the_arcs_follow(lab):
