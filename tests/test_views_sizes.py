@@ -136,7 +136,7 @@ def test_memory_is_bits_times_numbers(tiny_model):
     assert "32.1 GB" in text  # 8,030,261,248 numbers of 4 bytes
     assert "16 GB" in repr(message)
     view.controls["gigabytes"].value = 3
-    assert re.search(holding(4.5, "SmolLM2 1.7B", 16, "Qwen3 0.6B"), repr(message))
+    assert re.search(holding("SmolLM2 1.7B", 4.5, "Qwen3 0.6B", 16), repr(message))
 
 
 def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):

@@ -18,7 +18,7 @@ def lab(open_lab):
 
 
 def test_no_size_is_given_away_and_nothing_is_trained_unasked(lab):
-    for question in (*TRAININGS, "Where are most", "does Llama 3.1 405B have"):
+    for question in (*TRAININGS, "Where are most", "parameters of Llama 3.1 405B"):
         output = output_of(lab, card(lab, question))
         output.scroll_into_view_if_needed()
         assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
@@ -58,7 +58,7 @@ def test_the_formula_follows_the_sliders(lab):
 
 
 def test_models_by_memory_answer_the_keys(lab):
-    question = card(lab, "does Llama 3.1 405B have")
+    question = card(lab, "parameters of Llama 3.1 405B")
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     picture = output_of(lab, question).locator("figure.lv-model_sizes")

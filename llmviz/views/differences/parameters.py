@@ -16,7 +16,7 @@ from llmviz.machine import memory
 from llmviz.model import Model
 from llmviz.views.kit.controls import number_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.numbers import minus
+from llmviz.views.kit.numbers import minus, percent
 from llmviz.views.kit.picture import Labels, Picture, Text, lines
 from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
@@ -77,7 +77,7 @@ class Parameters(View):
         known = self.known.get(scene.name)
         counts = known.parts if known else parts(scene.config, scene.own_W_U)
         total, active = sum(counts.values()), known and known.active
-        shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in counts.items())
+        shares = " + ".join(f"{name} {percent(n / total)}" for name, n in counts.items())
         return {
             "labels": [*counts],
             "selected": selected(scene.part, len(counts)),
@@ -198,17 +198,15 @@ class Memory(View):
     def message(self, scene: Scene) -> list[str]:
         gb = scene.gigabytes
         fit = {bits: [name for name, n in self.models if n * bits / 8 < 1e9 * gb] for bits in BITS}
-        largest = ", ".join(
-            f"at {bits:g} bits {names[-1] if names else 'none'}" for bits, names in fit.items()
-        )
+        *most, last = (f"{names[-1] if names else 'none'} at {bits:g} bits" for bits, names in fit.items())
         unknown = (
             "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
             if where() == "notebook"
-            else "8 GB are an example: your machine may have more or less."
+            else "8 GB is only an example: your machine may have more or less."
         )
         return [
             f"This machine has {gb:g} GB for its programs." if gb == self.here else "",
             unknown if not self.here and gb == 8 else "",
-            f"The largest here whose parameters fit into {gb:g} GB: {largest}. Running it needs some more, for the "
-            "keys and values of its text, and for everything else on the machine.",
+            f"The largest model here whose parameters fit into {gb:g} GB is {', '.join(most)} and {last}. Running it "
+            "needs some more, for the keys and values of its text, and for everything else on the machine.",
         ]

@@ -107,7 +107,7 @@ class Sizes(OneTraining, GuessFirst):
             "x_axis": self.x_axis,
             "y_axis": f"bits a byte more than {self.against}" if self.against else "bits a byte",
             "y_min": 0.0 if race.unit == "steps" else None,
-            "caption": f"Surprise at the tenth of the text that is never trained on, after {scene.each}",
+            "caption": f"Surprise at the held-out text, after {scene.each}",
         }
 
     @part(Table, "", "steps × billion operations", "surprise, bits a byte", "it writes")

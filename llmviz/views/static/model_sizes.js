@@ -117,7 +117,7 @@ export function render({ model, el }) {
         mark.setAttribute("class", "lv-bits lv-fits");
         return signKey(mark, `${one} bits`);
       }),
-      machine > 0 && "filled: there is room for it; empty: there is not",
+      machine > 0 && "filled: it fits; empty: it doesn't",
     );
   }
 
