@@ -344,9 +344,11 @@ class View(Working):
         return widget
 
     def control_shows(self, name: str, scene: Scene) -> dict:
-        """Return what a control shows: its value, and what goes with it."""
-        looks = self.draw(name, scene) if name in self._looks else None
-        return self._fields[name].shows(getattr(scene.state, name), self) | (looks or {})
+        """Return what a control shows: its value, and what goes with it; hidden where that waits for a result."""
+        looks = self.draw(name, scene) if name in self._looks else {}
+        return self._fields[name].shows(getattr(scene.state, name), self) | (
+            {"hidden": True} if looks is None else looks
+        )
 
     def values_on_page(self, name: str) -> list[Any]:
         """Return the values of a field that a page holds."""
