@@ -217,12 +217,13 @@ def play(one) -> int:
         for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
             if control.is_visible() and control.is_enabled():
                 one.evaluate("document.querySelector('.told')?.replaceChildren()")
+                # Asked before: what is moved may be gone afterwards.
+                place = control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText")
+                is_in_picture = control.evaluate("el => el.closest('figure') !== null")
                 move(control)
                 settle(one)
                 n += 1
                 told = one.locator(".told").all_inner_texts()
-                place = control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText")
-                is_in_picture = control.evaluate("el => el.closest('figure') !== null")
                 assert is_in_picture or told in ([], [""]), (told, place)
     return n
 

@@ -67,7 +67,7 @@ TEXT, SUM, STEPS, LENGTHS, CARD, CARDS, IN_FOLD = range(7)
 
 
 def said(one, number):
-    return place(one, number).locator(".lv-sentences").first
+    return place(one, number).locator(".lv-sentences:not(:empty)").first
 
 
 # ---- the small notebook --------------------------------------------------------------------------------------
