@@ -1,10 +1,12 @@
 """One attention score, taken apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from llmviz import Edits
-from llmviz.experiments.score_parts import score_parts, stream_parts, weights_at_mean
+from llmviz.experiments.score_parts import at_mean, score_parts, stream_parts, weights_at_mean
 
 TEXT = "the cat sat on the dog"
 
@@ -49,6 +51,20 @@ def test_a_part_at_its_mean_is_a_run_with_another_stream(tiny_model):
         stream = trace.blocks[layer].resid_pre[key] - part[key] + others
         run = tiny_model.trace(trace.tokens, Edits(resid={(layer, key): stream}))
         assert found[i] == pytest.approx(run.blocks[layer].attention.pattern[head, -1, key], rel=1e-3)
+
+
+@pytest.mark.parametrize("part", ["embedding", "attention 1", "FFN 0"])
+def test_one_part_has_its_mean_at_one_key_and_all_later_parts_are_computed_again(tiny_model, part):
+    trace, key = tiny_model.trace(TEXT), 3
+    run = tiny_model.trace(trace.tokens, at_mean(trace, part, key))
+    (names, before), (_, after) = stream_parts(trace, 2), stream_parts(replace(run, edits=Edits()), 2)
+    own = names.index(part)
+    mean = np.mean([before[own, at] for at in range(len(trace.tokens)) if at != key], axis=0)
+    np.testing.assert_allclose(after[own, key], mean, atol=1e-5)
+    elsewhere = np.arange(len(trace.tokens)) != key
+    np.testing.assert_allclose(after[own, elsewhere], before[own, elsewhere], atol=1e-5)
+    np.testing.assert_allclose(after[:own], before[:own], atol=1e-5)
+    assert all(np.abs(after[later, key] - before[later, key]).max() > 1e-3 for later in range(own + 1, 5))
 
 
 def test_only_an_unchanged_run_is_taken_apart(tiny_model):

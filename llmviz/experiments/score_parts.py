@@ -114,16 +114,12 @@ def at_mean(trace: Trace, part: str, key: int, query: int = -1) -> Edits:
 
     All that comes after it is computed again, so later parts can make up for it: `weights_at_mean` keeps them fixed.
     """
-    kind, _, layer = part.partition(" ")
+    kind, _, number = part.partition(" ")
+    layer = int(number or 0)
+    names, parts = stream_parts(trace, layer + 1)
+    added = parts[names.index(part)]
+    others = np.delete(added[: index_of("query", query, len(added)) + 1], key, axis=0)
+    if not len(others):
+        return Edits()
     name = {"embedding": "resid_pre", "attention": "attention_out", "FFN": "ffn_out"}[kind]
-    block = trace.blocks[int(layer or 0)]
-    after = {"resid_pre": block.resid_pre, "attention_out": block.resid_mid, "ffn_out": block.resid_post}[
-        name
-    ]
-    before = {"resid_pre": 0, "attention_out": block.resid_pre, "ffn_out": block.resid_mid}[name]
-    others = np.delete((after - before)[: index_of("query", query, len(after)) + 1], key, axis=0)
-    return (
-        Edits(at={(name, int(layer or 0)): put(others.mean(axis=0), positions=key)})
-        if len(others)
-        else Edits()
-    )
+    return Edits(at={(name, layer): put(others.mean(axis=0), positions=key)})
