@@ -28,24 +28,12 @@ from llmviz.views.kit.view import Refused, View
 
 PATIENCE = 60  # seconds of computing for a job of what a view opens with, or shows after the first press
 MOST_CHARACTERS = 1_500_000  # of the values that one view adds
-BY_ITSELF, PRESSED = (
-    "",
-    ("click", "committed"),
-)  # instead of a trait: without the reader; traits that a press sets
+BY_ITSELF = ""  # instead of a trait, for what happens without the reader
+PRESSED = ("click", "committed")  # the traits that a press sets
 # What a widget shows besides its state, or only a kernel could say.
 LEFT_OUT = {
-    *[
-        "layout",
-        "style",
-        "tabbable",
-        "tooltip",
-        "comm",
-        "children",
-        "asked",
-        "explanation",
-        "explains",
-        "keys",
-    ]
+    *("layout", "style", "tabbable", "tooltip", "comm", "children"),
+    *("asked", "explanation", "explains", "keys"),
 }
 
 Numbered = dict[str, int]  # fields of a page's state, each with the number of its value
@@ -254,7 +242,7 @@ class ViewTable:
     def _jobs(self, state: Any) -> list[str]:
         """Return the jobs that a state needs, and those that a button could start."""
         scene = self.view.scene(state)
-        buttons = {name: self.view.draw(name, scene) or {"hidden": True} for name in self.begun}
+        buttons = {name: self.view.draw_now(name, scene) for name in self.begun}
         can_begin = [name for name, b in buttons.items() if not (b.get("disabled") or b.get("hidden"))]
         return [*self.view.needed(state), *can_begin]
 
@@ -304,7 +292,7 @@ class ViewTable:
             return self.view.control_shows(name, scene)
         if name in self.begun and scene.status(name) == "done":
             return {"hidden": True}
-        return self.view.draw(name, scene) or {"hidden": True}
+        return self.view.draw_now(name, scene)
 
     def _as_drawn(self, name: str, traits: dict) -> int:
         """Return the number of what a widget shows, as it would send it; keep what the page can send then."""

@@ -289,6 +289,11 @@ class View(Working):
         except NothingToShow:
             return {"hidden": True}
 
+    def draw_now(self, name: str, scene: Scene) -> dict:
+        """Return what a part or a control shows with the results that there are: hidden where it waits for one."""
+        traits = self.draw(name, scene)
+        return {"hidden": True} if traits is None else traits
+
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
         """Compute what parts share, or return what is known where nothing that it has read has changed."""
         known = self._computed.get(name)
@@ -345,10 +350,8 @@ class View(Working):
 
     def control_shows(self, name: str, scene: Scene) -> dict:
         """Return what a control shows: its value, and what goes with it; hidden where that waits for a result."""
-        looks = self.draw(name, scene) if name in self._looks else {}
-        return self._fields[name].shows(getattr(scene.state, name), self) | (
-            {"hidden": True} if looks is None else looks
-        )
+        looks = self.draw_now(name, scene) if name in self._looks else {}
+        return self._fields[name].shows(getattr(scene.state, name), self) | looks
 
     def values_on_page(self, name: str) -> list[Any]:
         """Return the values of a field that a page holds."""
