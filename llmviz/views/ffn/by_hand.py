@@ -11,7 +11,7 @@ import traitlets
 from llmviz import ops
 from llmviz.experiments.neurons import gates_below_zero
 from llmviz.model import FFNTrace, Trace
-from llmviz.views.kit.picture import MOST_ON_PAGE, Floats, Picture, lines
+from llmviz.views.kit.picture import ROWS_ON_PAGE, Floats, Picture, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
@@ -59,7 +59,7 @@ class SiluCurve(Picture):
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def page_values(self) -> dict:
-        return {"selected": [None, *range(min(self.values.shape[-1], MOST_ON_PAGE))]}
+        return {"selected": [None, *range(min(self.values.shape[-1], ROWS_ON_PAGE))]}
 
     def text(self) -> str:
         head = ["neuron", "gate", "up", "silu(gate)", "hidden"]

@@ -24,7 +24,7 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
 PAGE_LIMIT = 50_000  # characters of what the page sends of a picture at once
-MOST_ON_PAGE = 512  # rows that can be selected on a page without a kernel; 64 of cells, each way
+ROWS_ON_PAGE, CELLS_ON_PAGE = 512, 64  # that a page without a kernel lets select; cells each way
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -324,7 +324,7 @@ class OfRows(Picture):
         return 0 if rows is None else len(rows)
 
     def page_values(self) -> dict:
-        return {"selected": [None, *range(int(min(self.n_rows, MOST_ON_PAGE)))]}
+        return {"selected": [None, *range(int(min(self.n_rows, ROWS_ON_PAGE)))]}
 
     @traitlets.validate("selected")
     def _a_row(self, proposal):
@@ -450,4 +450,5 @@ def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
 
 def cells(values: np.ndarray | None) -> list[list[int]]:
     """Return the places of an array in its first two axes that can be selected on a page without a kernel."""
-    return [] if values is None else [[*place] for place in np.ndindex(*np.minimum(values.shape[:2], 64))]
+    shape = (0, 0) if values is None else np.minimum(values.shape[:2], CELLS_ON_PAGE)
+    return [[*place] for place in np.ndindex(*shape)]
