@@ -67,8 +67,6 @@ class DoesItMatter(OfFact, GuessFirst):
         return 100 * scene.known("change")[0][1, 0]
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         values, _ = scene.known("change")
         patched, random = percent(values[1, 1]), percent(values[-1, 0])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."

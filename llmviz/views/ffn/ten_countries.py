@@ -41,8 +41,6 @@ class TenCountries(GuessFirst):
 
     def explanation(self, scene: Scene) -> str:
         """Name the countries for which it fails."""
-        if not scene.is_known:
-            return ""
         names, capitals = [*CAPITALS], [*CAPITALS.values()]
         failed = [
             f"{names[at]} ({percent(scene.values[at, 2])} for “{capitals[(at + 1) % len(names)]}”)"

@@ -226,8 +226,6 @@ class Switchboard(EditedRun, GuessFirst):
         return outcome(scene.run, self.experiments[scene.experiment].edits)
 
     def explanation(self, scene: Scene) -> str:
-        if not scene.is_known:
-            return ""
         with contextlib.suppress(FloatingPointError):
             return explanation(scene.run, self.experiments[scene.experiment])
         return ""
