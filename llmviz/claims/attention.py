@@ -24,6 +24,7 @@ from llmviz.claims.cases import (
 )  # fmt: skip
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import extra_surprise, minimal_pair, rank_correlation, sinks, weight_off_sinks
+from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.experiments.facts import CAPITALS
 from llmviz.experiments.patching import Pair, hold, patch_component, patch_heads
 from llmviz.experiments.score_parts import at_mean, score_parts, weights_at_mean
@@ -151,7 +152,7 @@ def gain_left_of_random(model: Model, text: str) -> float:
 def weight_on(trace: Trace, key: int, edits: Edits | None = None) -> float:
     """Measure what the reader gives to a key from the last token, in %."""
     run = trace.model.trace(trace.tokens, edits)
-    return 100 * float(run.blocks[READER[0]].attention_at(-1).pattern[READER[1], 0, key])
+    return 100 * float(weights_of_last(run, *READER)[key])
 
 
 def left_in_a_run(model: Model, seed: int, *, hold_ffns: bool) -> float:
@@ -206,7 +207,7 @@ class OpenedScore:
 def opened(trace: Trace, layer: int, head: int, key: int) -> OpenedScore:
     """Open the score of the last token with a key."""
     taken = score_parts(trace, layer, head)
-    weight = trace.blocks[layer].attention_at(-1).pattern[head, 0, key]
+    weight = weights_of_last(trace, layer, head)[key]
     left = 100 * weights_at_mean(trace, layer, head, key) / weight
     return OpenedScore(taken.names, taken.beyond(key), left)
 

@@ -27,6 +27,11 @@ def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_he
     return weights
 
 
+def weights_of_last(trace: Trace, layer: int, head: int) -> Float[np.ndarray, " kv_seq"]:
+    """Return the attention of the last token in one head."""
+    return trace.blocks[layer].attention_at(-1).pattern[head, 0]
+
+
 def sharpest_head(trace: Trace) -> tuple[int, int]:
     """Return (layer, head) of the last token's largest weight on another token than itself and the first."""
     weights = attention_from(trace, -1)[:, :, 1:-1]

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Edits, index_of, put
+from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.model import Trace
 from llmviz.position import rotate, rotation_angles
 from llmviz.reuse import kept_with
@@ -82,11 +83,6 @@ def weights_at_mean(
     scores = np.tile(block.attention_at(query).scores[head, 0, : query + 1], (len(x), 1))
     scores[:, key] = k @ block.q[head, query] / np.sqrt(config.d_head)
     return ops.softmax(scores)[:, key]
-
-
-def weights_of_last(trace: Trace, layer: int, head: int) -> Float[np.ndarray, " kv_seq"]:
-    """Return the attention of the last token in one head."""
-    return trace.blocks[layer].attention_at(-1).pattern[head, 0]
 
 
 def largest_key(weights: Float[np.ndarray, " kv_seq"]) -> int:

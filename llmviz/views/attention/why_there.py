@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.experiments.score_parts import (
     ScoreParts,
     at_mean,
@@ -14,7 +15,6 @@ from llmviz.experiments.score_parts import (
     other_key,
     score_parts,
     weights_at_mean,
-    weights_of_last,
 )
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import head_name

@@ -8,6 +8,7 @@ import numpy as np
 
 from llmviz import ops
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
+from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.experiments.facts import rank_of_answer
 from llmviz.views.kit.fact import OfFact, named, subjects
 from llmviz.views.kit.pieces import isolated
@@ -52,7 +53,7 @@ class WhatTheMoverSays(OfFact):
         run, (layer, head) = scene.pair.trace, scene.head
         return {
             "pieces": run.pieces,
-            "weights": run.blocks[layer].attention_at(-1).pattern[head, 0],
+            "weights": weights_of_last(run, layer, head),
             "selected": scene.place,
             "caption": f"Click a token for layer {layer}, head {head} (L{layer}·H{head}) to read",
         }

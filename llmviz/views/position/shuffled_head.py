@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmviz import experiments
+from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.experiments.order import N_USED
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.numbers import percent
@@ -56,7 +57,7 @@ class ShuffledHead(View):
     )
     def strip(self, scene: Scene) -> dict:
         _, run = scene.runs
-        weights = run.blocks[0].attention_at(-1).pattern[scene.head, 0]
+        weights = weights_of_last(run, 0, scene.head)
         return {"pieces": run.pieces, "weights": weights, "highlight": [len(weights) - 1]}
 
     @sentences
