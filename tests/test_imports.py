@@ -121,7 +121,14 @@ MAY_KNOW = {
     "experiments.patch_map": {
         *("edits", "model", "experiments.facts", "experiments.patching", "experiments.probabilities"),
     },
-    "experiments.score_parts": {"ops", "edits", "model", "position", "reuse", "experiments.attention_behaviours"},
+    "experiments.score_parts": {
+        "ops",
+        "edits",
+        "model",
+        "position",
+        "reuse",
+        "experiments.attention_behaviours",
+    },
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {
