@@ -35,7 +35,7 @@ const SCENES = [
   // room: share of the slider in per cent; time itself would leave scenes 2 to 4 too little
   { key: "cut", name: "tokenize", stage: "tokenization", room: 13 },
   { key: "look", name: "look up", stage: "embeddings", room: 12 },
-  { key: "stand", name: "stand up", stage: "embeddings", room: 13 },
+  { key: "stand", name: "columns", stage: "embeddings", room: 13 },
   { key: "place", name: "position", stage: "position", room: 12 },
   { key: "layers", name: "layers", stage: "attention", room: 28 },
   { key: "match", name: "score", stage: "sampling", room: 11 },
@@ -154,7 +154,7 @@ function captionAt(data, moment) {
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
-      : [strong("Clock hands"), " show how far attention, inside every layer, rotates numbers by position (RoPE)."];
+      : ["Inside every layer, attention rotates numbers by position (RoPE). ", strong("Clock hands"), " show how far."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
@@ -163,7 +163,7 @@ function captionAt(data, moment) {
       return [
         `Layer ${layer}, `,
         strong("FFN"),
-        ": each column is processed on its own, and its neurons’ output is added.",
+        ": each column is processed on its own, and the neurons’ output is added to it.",
       ];
     const look = data.strongest[layer];
     if (data.n === 1) return [`Layer ${layer}, `, strong("attention"), ": a single token can attend only to itself."];
@@ -1080,7 +1080,7 @@ function drawNeurons(at, { bar, i, alpha }) {
       faded(at, j ? 0.6 : 1, () => ctx.fillRect(x - 1.4, base - hgt, layout.tall ? 1.6 : 2.8, hgt));
       if (!j && !layout.tall) {
         const middle = width < 40 ? bar.x : clamp(x, left + 19, left + width - 19);
-        write(at, count(neuron), middle, base - hgt - 10, {
+        write(at, `#${neuron}`, middle, base - hgt - 10, {
           size: 13,
           bold: true,
           color: look.ffn,
@@ -1157,15 +1157,13 @@ function drawClockHands(at) {
       const words = x + 180 < layout.width ? `one turn every ${every}` : every;
       write(at, words, Math.min(x, layout.width - 100), y, { size: 15, color: look.position, alpha: big });
     });
-    layout.shown.forEach((i, k) => {
-      if (!layout.tall)
-        write(at, `position ${count(data.shown[i])}`, layout.lanes.at[k].x, layout.bottom + 16, {
-          size: 13,
-          color: look.position,
-          align: "center",
-          alpha: big,
-        });
-    });
+    if (layout.tall) return;
+    const below = { size: 13, color: look.position, alpha: big };
+    const left = layout.left - (layout.wide ? 34 : 18);
+    write(at, "position", left, layout.bottom + 16, { ...below, align: "right" });
+    layout.shown.forEach((i, k) =>
+      write(at, count(data.shown[i]), layout.lanes.at[k].x, layout.bottom + 16, { ...below, align: "center" }),
+    );
   });
 }
 function drawDial({ ctx, look }, x, y, radius, angle, width) {
