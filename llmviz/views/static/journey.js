@@ -154,17 +154,13 @@ function captionAt(data, moment) {
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
-      : ["Inside every layer, attention rotates numbers by position (RoPE). ", strong("Clock hands"), " show how far."];
+      : ["In every layer, attention rotates numbers by position (RoPE), as ", strong("clock hands"), " show."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
     if (moment.calm > 0.5) return [strong(`Layer ${layer}`), ": attention and the FFN add to the columns."];
     if (u >= 0.56)
-      return [
-        `Layer ${layer}, `,
-        strong("FFN"),
-        ": each column is processed on its own, and the neurons’ output is added to it.",
-      ];
+      return [`Layer ${layer}, `, strong("FFN"), ": each column is processed on its own, and neurons add to it."];
     const look = data.strongest[layer];
     if (data.n === 1) return [`Layer ${layer}, `, strong("attention"), ": a single token can attend only to itself."];
     return look && look.weight >= 0.3
@@ -230,6 +226,7 @@ function legendAt(data, moment, layout, theme) {
   }
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
+    if (!layout.tall) say(h("b", {}, "length"), ": of the column’s vector");
     if (long.length) say(h("b", {}, "pale"), ": these numbers are too large for the scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
@@ -1159,8 +1156,7 @@ function drawClockHands(at) {
     });
     if (layout.tall) return;
     const below = { size: 13, color: look.position, alpha: big };
-    const left = layout.left - (layout.wide ? 34 : 18);
-    write(at, "position", left, layout.bottom + 16, { ...below, align: "right" });
+    if (layout.wide) write(at, "position", layout.left - 26, layout.bottom + 16, { ...below, align: "right" });
     layout.shown.forEach((i, k) =>
       write(at, count(data.shown[i]), layout.lanes.at[k].x, layout.bottom + 16, { ...below, align: "center" }),
     );

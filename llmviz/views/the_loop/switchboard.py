@@ -101,10 +101,12 @@ def explanation(run: Trace, off: SwitchedOff) -> str:
     if off.parts:
         return " ".join(PARTS[name][1] for name in off.parts)
     moved = percent(probability_moved(run.model, run.tokens, off.edits))
-    others = " and ".join(str(layer) for layer in ffn_layers(run.model.config) if layer not in off.edits.ffn)
+    others = [
+        f"that of layer {layer}" for layer in ffn_layers(run.model.config) if layer not in off.edits.ffn
+    ]
     return (
         f"Without it, {moved} of the probability moves to other tokens. Is that typical? "
-        f"Compare the FFN in layer {others}."
+        f"Compare {' and '.join(others)}."
     )
 
 
