@@ -41,7 +41,7 @@ LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() f
 
 def followed(view):
     """A view that is closed with the one that follows it."""
-    view.goes_with_its_followers()
+    view.close_with_followers()
     return view
 
 
@@ -241,7 +241,7 @@ def again(view):
 
 def of_page(view):
     """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
-    read = {*view._events, *(declared.of for declared in view._fields.values())}
+    read = {*view._events, *(declared.set_by for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
     by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
     theirs = {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
