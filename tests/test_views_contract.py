@@ -497,7 +497,7 @@ def test_a_control_can_hold_what_its_field_accepts(view):
         for value in [value for value in HOSTILE if declared.accepts(value, view)]:
             with contextlib.suppress(Refused):  # beside the other fields
                 view.become(replace(before, **{name: value}))
-                assert control.value == view.control_shows(name, view.scene(view.state))["value"]
+                assert control.value == view.shows(name, view.scene(view.state))["value"]
                 view.become(before)
 
 
@@ -583,7 +583,7 @@ def test_a_page_holds_states_that_can_be(view):
     assert len(states) == len(set(states)) <= MOST_STATES
     for scene, _ in view._drawn.values():
         reads = {
-            *scene.fields_read,
+            *scene.state.read,
             *(read for job, _ in scene.measured_read for read in view.jobs[job].reads),
         }
         for name in reads:
@@ -624,9 +624,9 @@ def test_a_change_is_one_message_a_widget(view, monkeypatch):
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
         before, declared = view.state, view._fields[name]
-        now = view.control_shows(name, view.scene(before))
+        now = view.shows(name, view.scene(before))
         states = [replace(before, **{name: value}) for value in declared.on_page(view)]
-        states = [state for state in states if view.control_shows(name, view.scene(state)) != now]
+        states = [state for state in states if view.shows(name, view.scene(state)) != now]
         if not states:
             continue
         after = states[0]
@@ -636,7 +636,7 @@ def test_a_change_is_one_message_a_widget(view, monkeypatch):
         view.become(after)
         assert name in sent
         assert len(sent) == len(set(sent)), f"{name}: {sent}"
-        assert control.value == view.control_shows(name, view.scene(after))["value"]
+        assert control.value == view.shows(name, view.scene(after))["value"]
         sent.clear()
         view.become(after)
         assert sent == []
