@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import copy
 import functools
+import gc
 import json
 import math
 import random
 import re
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -606,11 +608,16 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
             if button.description.lower() != "stop":
                 button.click()
         await asyncio.sleep(0)
+        shown, held = repr(view), weakref.ref(view.children[0])
         view.close()
         assert {*ipywidgets.widgets.widget._instances} == alive
+        assert repr(view) != shown
+        view.close()  # once more is nothing
         for _ in range(3):  # what was cancelled ends
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+        gc.collect()
+        assert held() is None
         await settled(make(prompt))  # it does what the closed one left undone
 
     asyncio.run(scene())
