@@ -147,25 +147,28 @@ class ViewTable:
         most = values.n_characters + MOST_CHARACTERS
         self.fits.add(context, self._writes(vars(opening)))
         first, quick, slow = deque([opening]), deque(), deque()  # slow: what takes a job
-        explored: set[Any] = set()
+        added, explored = set(), set()
 
         def add(state: Any) -> None:
-            (slow if view.needed(state) else quick).append(state)
+            if state not in added:
+                added.add(state)
+                (slow if view.needed(state) else quick).append(state)
 
         for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
             add(state)
         while queue := first or quick or slow:
-            if queue is not first and (spent > seconds or values.n_characters > most):
+            is_first, state = queue is first, queue.popleft()
+            if state in explored:
+                continue
+            if not is_first and (spent > seconds or values.n_characters > most):
                 self.is_whole = False
                 break
-            if (state := queue.popleft()) in explored:
-                continue
             explored.add(state)
-            began, is_free = time.process_time(), queue is first and len(explored) <= 2
+            began, is_free = time.process_time(), is_first and len(explored) <= 2
             if self._are_measured(state, PATIENCE if is_free else seconds - spent):
                 for after, trait in self._one_state(state, context):
-                    is_first = trait == BY_ITSELF or (state == opening and trait in PRESSED)
-                    first.append(after) if is_first else add(after)
+                    comes_first = trait == BY_ITSELF or (state == opening and trait in PRESSED)
+                    first.append(after) if comes_first else add(after)
             else:
                 self.is_whole = False
             spent += 0.0 if is_free else time.process_time() - began

@@ -96,6 +96,11 @@ window.send = (id, trait, value) => {
     return replay.happen(model, trait, value, before);
 };
 """
+# What was said and put back before.
+FORGET = """
+for (const el of document.querySelectorAll(".told")) el.replaceChildren();
+for (const el of document.querySelectorAll(".put-back")) el.classList.remove("put-back");
+"""
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
 
@@ -217,10 +222,10 @@ def play(one) -> int:
         n += show_all(cell)
         for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
             if control.is_visible() and control.is_enabled():
-                one.evaluate("document.querySelector('.told')?.replaceChildren()")
+                one.evaluate(FORGET)
                 # Asked before: what is moved may be gone afterwards.
                 place = control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText")
-                is_never_pale = control.evaluate("el => el.closest('.lv-cards') !== null")
+                is_never_pale = control.evaluate("el => el.closest('.lv-sampler_cards') !== null")
                 move(control)
                 settle(one)
                 n += 1
