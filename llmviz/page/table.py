@@ -95,12 +95,10 @@ class ViewTable:
     def __init__(self, page: PageTable, view: View, number: int):
         self.page, self.view, self.number = page, view, number
         self.start, self.widgets = view.state, view.parts | view.controls
-        self.full = {widget.model_id for widget in view.needs_kernel()}
+        needs = view.needs_kernel()
         # What the reader starts with a button has been done on a page, where there was time for it.
-        self.begun = [
-            n for n, job in view.jobs.items() if job.start and view.parts[n].model_id not in self.full
-        ]
-        self.full |= {view.parts[name].model_id for name in self.begun}
+        self.begun = [n for n, job in view.jobs.items() if job.start and view.parts[n] not in needs]
+        self.full = {widget.model_id for widget in (*needs, *map(view.parts.get, self.begun))}
         self.shown = {name: Rules() for name in self.widgets}
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
         self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()

@@ -220,7 +220,8 @@ def play(one) -> int:
     settle(one)
     for cell in one.locator("[data-widget]").all():
         n += show_all(cell)
-        for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
+        controls = cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled")
+        for control in controls.element_handles():  # A locator may mean another one after a move.
             if control.is_visible() and control.is_enabled():
                 one.evaluate(FORGET)
                 # Asked before: what is moved may be gone afterwards.
@@ -242,7 +243,7 @@ def move(control) -> None:
             control.press("ArrowRight")
             control.press("ArrowLeft")
         case "SELECT":
-            values = control.locator("option:enabled").evaluate_all("all => all.map((one) => one.value)")
+            values = control.eval_on_selector_all("option:enabled", "all => all.map((one) => one.value)")
             control.select_option(values[-1])
         case "number":
             control.fill(control.get_attribute("max"))  # of the values that the page holds
