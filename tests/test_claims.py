@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 from llmviz import download, views
 from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
-from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section
+from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section, split
 from llmviz.experiments import pair_of
 from llmviz.experiments.facts import why_no_fact
 
@@ -104,6 +105,17 @@ def test_a_stored_result_is_fresh_and_holds(row):
     fresh = result is not None and result["key"] == stored.key(claim, download.FILE_SHA256)
     assert fresh, f"stale: run python -m llmviz.claims --write {page}"
     assert stored.outcome(claim, result).problems == ()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_ids)
+def test_a_result_has_the_median_of_both_sets(row):
+    page, claim = row
+    outcome = stored.outcome(claim, stored.load()[page][claim.name])
+    phrases = re.sub(r" \(.*?\)", "", claim.result(outcome)).split("Unseen: ")
+    for values, phrase in zip(split(outcome.values, claim.unseen), phrases):
+        tiny = 0 <= max(values.values()) < 0.01 and "%" in claim.unit  # all are "under 0.01%"
+        varies = len({format_value(n) for n in values.values()}) > 1 and not tiny
+        assert bool(re.search("(^|; )median ", phrase)) == (varies and not claim.yes_or_no)
 
 
 def test_nothing_else_is_stored():
@@ -259,7 +271,7 @@ def test_a_case_of_ones_own_that_is_refused_is_left_out():
             {"bounds": Bounds(supports=above(2), count=3)},
             "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
-        ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
+        ({"bounds": Bounds(within=below(5))}, "median 2.5 apples, at most 4, on all 4 numbers"),
         ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
@@ -267,11 +279,14 @@ def test_a_case_of_ones_own_that_is_refused_is_left_out():
             "under 0.01%, on both numbers",
         ),
         ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, on all 4 numbers"),
-        ({"unit": "(rank)", "bounds": Bounds(within=above(0))}, "rank at least 1, on all 4 numbers"),
+        (
+            {"unit": "(rank)", "bounds": Bounds(within=above(0))},
+            "median rank 2.5, at least 1, on all 4 numbers",
+        ),
         ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, on all 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
-            "at least 1%, on all 4 numbers (zero: 0%)",
+            "median 2.5%, at least 1%, on all 4 numbers (zero: 0%)",
         ),
     ],
 )

@@ -266,15 +266,12 @@ class Claim:
             unit, noun = "", f"{unit.strip('()')} "
         first, middle, last = (format_value(n, unit) for n in (numbers[0], median(numbers), numbers[-1]))
         low, high = bounds.within if bounds.within and not bounds.supports else (0, 0)
-        if first == last:
-            return f"{noun}{first}"
-        if low == -math.inf:
-            return f"{noun}{'' if last.startswith('under') else 'at most '}{last}"
-        if high == math.inf:
-            return f"{noun}at least {first}"
+        if first == last or low == -math.inf and last.startswith("under"):
+            return f"{noun}{last}"
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
-        return f"median {noun}{middle}, from {first} to {last}"
+        ends = f"at most {last}" if low == -math.inf else f"at least {first}" if high == math.inf else ""
+        return f"median {noun}{middle}, {ends or f'from {first} to {last}'}"
 
 
 def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
