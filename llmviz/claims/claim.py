@@ -266,7 +266,7 @@ class Claim:
             unit, noun = "", f"{unit.strip('()')} "
         first, middle, last = (format_value(n, unit) for n in (numbers[0], median(numbers), numbers[-1]))
         low, high = bounds.within if bounds.within and not bounds.supports else (0, 0)
-        if first == last or low == -math.inf and last.startswith("under"):
+        if first == last or (low == -math.inf and last.startswith("under")):
             return f"{noun}{last}"
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
