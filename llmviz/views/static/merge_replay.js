@@ -115,7 +115,6 @@ export function render({ model, el }) {
       nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
-    if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();
     drawn = { spans, step, width };
   });
 }

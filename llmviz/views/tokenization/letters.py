@@ -81,7 +81,7 @@ class LettersExplorer(GuessFirst):
         better, worse = sorted(self.kinds, key=beats.__getitem__, reverse=True)
         return (
             f"{constant}. {asked} So after one example, the model does better than one constant answer with the "
-            f"{NAMES[better]}, but not with the {NAMES[worse]}, which it may still know and fail to name."
+            f"{NAMES[better]}, but not with the {NAMES[worse]}."
         )
 
     def slices(self) -> Iterator[State]:

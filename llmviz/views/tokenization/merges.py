@@ -51,7 +51,7 @@ class Steps(Picture):
 
 
 class MergeReplay(Steps):
-    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
+    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two parts.
 
     Below the bytes is the id that each two neighbours would have as one token; the lowest is merged next.
     """
@@ -65,7 +65,6 @@ class MergeReplay(Steps):
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
     # A step is a list of [byte where two parts meet, their id together or None].
     known = traitlets.List().tag(sync=True)
-    autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the parts change
 
 
 def replay(text: str, tokenizer: Tokenizer) -> dict:
@@ -113,10 +112,7 @@ def _words(view: View) -> list[str]:
 
 
 class MergeExplorer(View):
-    """A word of the text in a prompt's box, merged from bytes to tokens.
-
-    It begins with the longest word, at its bytes; a word that the reader chooses plays by itself.
-    """
+    """A word of the text in a prompt's box, merged from bytes to tokens: the longest, until the reader chooses one."""
 
     @dataclass(frozen=True)
     class State:
@@ -135,7 +131,7 @@ class MergeExplorer(View):
             },
         )
 
-    @part(MergeReplay, autoplay=True)
+    @part(MergeReplay)
     def replay(self, scene: Scene) -> dict:
         return replay(scene.word or longest_word(scene.run), scene.run.model.tokenizer)
 
