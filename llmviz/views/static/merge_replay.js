@@ -111,7 +111,7 @@ export function render({ model, el }) {
     }
     view.setLegend(
       nodes.length > 0 &&
-        "below the bytes: the id that two neighbours would have as one token (–: none); the lowest comes next",
+        "below each pair: the id of its token (–: no such token); the lowest is merged next",
       nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );

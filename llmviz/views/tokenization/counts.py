@@ -42,10 +42,10 @@ def capitals(trace: TokenizedText | Trace) -> str:
 
 
 def capitals_question(trace: TokenizedText | Trace) -> str:
-    """Ask how many tokens `capitals` is."""
+    """Ask how many tokens `capitals` takes."""
     word = capitals(trace)
     form = "in capitals" if word.isupper() else "with a space before it"
-    return f"Take {named(trace)} {form}: “{shown(word)}”. How many tokens is it?"
+    return f"Take {named(trace)} {form}: “{shown(word)}”. How many tokens does it take?"
 
 
 def about_capitals(trace: TokenizedText | Trace) -> str:

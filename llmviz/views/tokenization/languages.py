@@ -81,7 +81,8 @@ class LanguageExplorer(View):
             "before": None if name == THIS_MODEL else before,
             "notes": [f"({tokens / max(1, n[0]):.1f} ×)" for tokens in n],
             "selected": scene.row_shown,
-            "caption": f"Tokens in the vocabulary of {name} (and how many times as many as in {next(iter(texts))})",
+            "caption": f"Tokens per sentence, in the vocabulary of {name} "
+            f"(in brackets: compared with {next(iter(texts))})",
         }
 
     @parts(dict.fromkeys((THIS_MODEL, "another"), ""), TokenStrip, [])

@@ -157,8 +157,8 @@ def about_first_merge(trace: TokenizedText | Trace) -> str:
     n = sum(rank is not None for rank in start.known)
     if not merges:
         return ""
-    others = f", the lowest of {n} ids" if n > 1 else ""
-    return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}{others}."
+    others = f" Of the {n} pairs that are tokens, it has the lowest id." if n > 1 else ""
+    return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}.{others}"
 
 
 def _plus(pair: tuple[bytes, bytes]) -> str:
@@ -230,6 +230,8 @@ def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> li
             f"Merge {number} of {len(learned)}: {left} + {right} occurred {merge.count:,} times. "
             f"Vocabulary: {n_start + number:,}. Text: {amount(merge.n_parts, 'tokens')}."
         )
+    if 0 < len(learned) < N_MERGES:
+        sentences[-1] += " No pair occurs twice any more, so nothing is left to merge."
     return sentences
 
 
