@@ -110,8 +110,7 @@ export function render({ model, el }) {
       reveal(view.body, left, left + wide);
     }
     view.setLegend(
-      nodes.length > 0 &&
-        "below each pair: the id of its token (–: no such token); the lowest is merged next",
+      nodes.length > 0 && "below each pair: the id of its token (–: no such token); the lowest is merged next",
       nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
