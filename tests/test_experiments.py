@@ -30,7 +30,7 @@ from llmviz.experiments import (
     small_models,
     without_rope,
 )
-from llmviz.experiments.order import moved_by_shuffling
+from llmviz.experiments.order import moved_by_shuffling, positions_to_swap
 from llmviz.experiments.published import PUBLISHED
 from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
@@ -280,17 +280,17 @@ def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
     lens = experiments.logit_lens(trace)
     ranks = lens.ranks([9, 4])
     seq = len(trace.tokens)
-    assert lens.guesses.shape == lens.probs.shape == (4, seq)
+    assert lens.predictions.shape == lens.probs.shape == (4, seq)
     assert ranks.shape == (2, 4)
     for depth in (1, 2, 3):
         logits = trace.lens(depth - 1)
         probs = Sampler().probs(logits[-1])
-        assert lens.guesses[depth].tolist() == logits.argmax(axis=1).tolist()
+        assert lens.predictions[depth].tolist() == logits.argmax(axis=1).tolist()
         assert lens.probs[depth, -1] == pytest.approx(probs.max(), rel=1e-5)
         order = sorted(range(len(probs)), key=lambda token: -logits[-1, token])
         assert ranks[:, depth].tolist() == [order.index(9) + 1, order.index(4) + 1]
         np.testing.assert_allclose(lens.last[depth], logits[-1], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).guesses, lens.guesses[:, -2:])
+    np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).predictions, lens.predictions[:, -2:])
     assert experiments.logit_lens(trace, last=99).ranks([]).shape == (0, 4)
     with pytest.raises(ValueError, match=holding("last", 1, 0)):
         experiments.logit_lens(trace, last=0)
@@ -301,7 +301,7 @@ def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch)
     whole = experiments.logit_lens(trace)
     monkeypatch.setattr(experiments.lens, "AT_ONCE", 1)
     parts = experiments.logit_lens(trace)
-    np.testing.assert_array_equal(parts.guesses, whole.guesses)
+    np.testing.assert_array_equal(parts.predictions, whole.predictions)
     np.testing.assert_allclose(parts.probs, whole.probs, rtol=1e-4)
     np.testing.assert_allclose(parts.last, whole.last, rtol=1e-4, atol=1e-5)
 
@@ -1464,3 +1464,11 @@ def test_a_prediction_rises_in_its_own_text(tiny_model):
     own, other = (lens.rises(tiny_model, (TEXT, "a dog"), other=other) for other in (False, True))
     assert own == lens.rises(tiny_model, (TEXT, TEXT), other=True)
     assert own != other
+
+
+def test_two_tokens_that_can_change_places(tiny_model):
+    trace = tiny_model.trace("the cat and the dog ran")
+    the, _space, cat, *_ = trace.pieces
+    assert positions_to_swap(trace, cat, the) == (trace.pieces.index(cat), 0)
+    assert positions_to_swap(trace, cat, "cow") == (0, 1)
+    assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)

@@ -20,7 +20,7 @@ SENSE_PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
 class Lens:
     """The prediction at each depth. Row 0 is the embedding, row l + 1 the residual stream after layer l."""
 
-    guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
+    predictions: Int[np.ndarray, "depth seq"]  # the likeliest token
     probs: Float[np.ndarray, "depth seq"]  # its probability
     last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
 
@@ -47,21 +47,21 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     first = 0 if last is None else max(0, len(trace.tokens) - last)
     x = depths(trace)[:, first:]
     n_depths, seq, d_model = x.shape
-    guesses, probs, ends = [], [], []
+    predictions, probs, ends = [], [], []
     for rows in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
         logits = trace.model.unembed(rows.reshape(-1, d_model), trace.edits)
-        guesses.append(logits.argmax(axis=-1))
+        predictions.append(logits.argmax(axis=-1))
         ends.append(logits[seq - 1 :: seq].copy())
         probs.append(ops.softmax(logits).max(axis=-1))
     shape = (n_depths, seq)
     return Lens(
-        np.concatenate(guesses).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
+        np.concatenate(predictions).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
     )
 
 
 def layers_to_go(trace: Trace) -> int:
     """Count the layers that come after the lens has first shown the final prediction for good."""
-    backwards = logit_lens(trace, last=1).guesses[::-1, -1]
+    backwards = logit_lens(trace, last=1).predictions[::-1, -1]
     return int(np.cumprod(backwards == backwards[0]).sum()) - 1
 
 
