@@ -44,9 +44,19 @@ def test_the_readme_shows_what_it_is_and_then_how_to_start():
         "pip install -e . && llmviz",
         'pip install -e ".[test]" && pytest',
     ]
-    start = readme[readme.index("## Start") : readme.index("## Read the pages")]
+    assert readme.count("![") == 1
+    assert len(readme.split()) < 700  # Details are in docs.
+    start = (ROOT / "docs" / "install.md").read_text("utf-8")
     for named in ("-m venv", "```powershell", "`&&`", "| disk |", "| memory |", "`llmviz cache --delete`"):
         assert named in start
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+)
+def test_links_of_the_documents_lead_somewhere(path):
+    links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)|src="([^"]+)"', path.read_text("utf-8"))
+    assert [link for pair in links if (link := "".join(pair)) and not (path.parent / link).exists()] == []
 
 
 def test_the_front_page_shows_a_film_before_it_runs():

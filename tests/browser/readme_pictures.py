@@ -1,4 +1,4 @@
-"""Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]
+"""Make the pictures of README.md and docs/tour.md from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]
 
 `journey` is the moving one: the widget plays against a clock that this script turns on, frame by frame. It also makes
 the preview that the front page shows before it runs.
@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Locator, expect, sync_playwright
 
 DOCS = Path(__file__).parents[2] / "docs"
-WIDTH = 1200  # pixels of a picture; the README shows those of its table smaller
+WIDTH = 1200  # pixels of a picture; docs/tour.md shows them smaller
 LARGEST = 150_000  # bytes of a file
 MOVING = {"width": 800, "fps": 8, "largest": 1_500_000}  # pixels, frames a second, bytes
 
