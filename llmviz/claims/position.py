@@ -244,7 +244,7 @@ CLAIMS = (
             unseen=WHOLE,
         ),
         within_a_text=on_texts(
-            "After other texts, which usually break off, it usually changes.",
+            "After other kinds of text, it usually changes.",
             "Switch RoPE off: is another token the likeliest now?",
             lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
             Bounds(supports=YES, count=(12, 20)),
@@ -282,14 +282,15 @@ CLAIMS = (
             control=("attention switched off in the same layer", partial(one_layer, attention=True)),
         ),
         ffn_eleven=in_bits(
-            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. It usually costs more than RoPE in all layers.",
+            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. It usually costs more than RoPE in all "
+            "layers.",
             "Switch it off: how many bits more does each token cost than with RoPE switched off?",
             lambda model, text: blocks_off(model, text)[-1, 0],
             Bounds(supports=above(0), count=19, exceptions=("a long story",), above_control=20),
             control=("the worst of the other nine", lambda m, t: np.delete(blocks_off(m, t), -2).max()),
         ),
         blocks=on_texts(
-            "Each of the other nine usually costs less than RoPE in all 30 layers, except where that costs next to nothing.",
+            "Most of the other nine cost less than RoPE in all layers, except where that costs next to nothing.",
             "Switch off attention and FFN of layers 11, 13, 15, 17 and 19, one at a time; count those that cost less.",
             lambda model, text: (blocks_off(model, text) < 0).sum(),
             Bounds(supports=above(7), count=17, exceptions=("a proverb", "the same word", "Arabic")),
