@@ -33,9 +33,9 @@ class Clocks(View):
         at = strongest_head(scene.run)
         hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
         caption = (
-            "Your last token's query in layer {}, head {} (L{}·H{}) at the slider's position: {} numbers as {} hands. "
-            "Filled clocks have gone all the way round."
-        ).format(*at, *at, hands.size, len(hands))
+            "Your last token's query in layer {}, head {} (L{}·H{}), as {} hands. Filled clocks have gone "
+            "all the way round."
+        ).format(*at, *at, len(hands))
         return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 
@@ -80,8 +80,8 @@ class TwoHands(View):
             "k_name": [pieces[k]],
             "q_position": q + scene.by,
             "k_position": k,
-            "caption": f"{n} pairs of a query and a key in {at}. Bars: what each adds to the score, blue if its hands "
-            "are less than a right angle apart, orange if more.",
+            "caption": f"{n} pairs in {at}. Bars: what each adds to the score (blue: hands under 90° apart, "
+            "orange: over 90°).",
         }
 
     @sentences

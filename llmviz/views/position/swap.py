@@ -86,14 +86,9 @@ class UnorderedSet(Swap):
         names = map(isolated, scene.run.model.tokenizer.pieces(tokens))
         own, now = (map(percent, ops.softmax(run.logits)[tokens]) for run in scene.runs)
         if scene.swapped:
-            changes = [
-                f"{name} goes from {before} to {after}" for name, before, after in zip(names, own, now)
-            ]
+            changes = [f"{name} from {before} to {after}" for name, before, after in zip(names, own, now)]
             moved = percent(total_variation(*(ops.softmax(run.logits) for run in scene.runs)))
-            message = (
-                f"As the next token, {' and '.join(changes)}. So the model does notice the swap: "
-                f"in all, {moved} of the probability moves."
-            )
+            message = f"The swap moves {moved} of the next token's probability: {', '.join(changes)}."
         else:
             message = f"As the next token: {', '.join(map(' '.join, zip(names, own)))}."
         return [message, cut(scene.run)]

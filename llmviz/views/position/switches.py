@@ -69,7 +69,7 @@ class PositionSwitches(EditedRun):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         share = experiments.total_variation(ops.softmax(scene.run.logits), ops.softmax(scene.edited))
-        return [f"{self.change(scene)} In all, {percent(share)} of the probability moved to other tokens."]
+        return [f"{self.change(scene)} In all, {percent(share)} of the probability moved."]
 
     # --- the surprise at the text ---
 
