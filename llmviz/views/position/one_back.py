@@ -1,4 +1,4 @@
-"""Which heads attend to the token before, and whether their clocks do it."""
+"""Which heads attend to the token before, and whether they need RoPE for it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def how_common(trace: Trace) -> str:
 
 
 class OneBack(View):
-    """A map of all heads by what they give to the token before, and the chosen head's arcs: unchanged, and with RoPE
-    left out of this one head."""
+    """A map of how much each head attends to the token before, and the chosen head's arcs with RoPE and without."""
 
     stage = "position"
 
@@ -57,7 +56,7 @@ class OneBack(View):
 
     @shared
     def chosen(self, scene: Scene) -> tuple[int, int]:
-        """Return head and layer."""
+        """Return the chosen head and its layer."""
         cell = selected(scene.cell, *scene.weights.shape)
         return (cell[0], cell[1]) if cell else strongest_head(scene.used)[::-1]
 

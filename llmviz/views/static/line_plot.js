@@ -1,5 +1,5 @@
 // Lines or bars over an axis of numbers or of names. Each line has its own dash, each set of bars its own look, so that
-// no colour is needed to tell them apart. A click or the arrow keys select a point, which Python hears of.
+// no colour is needed to tell them apart. A click or the arrow keys select a point, which is sent to Python.
 
 import {
   axisText,
