@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import re
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +15,23 @@ import pytest
 from llmviz import download, views
 from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
-from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section, split
+from llmviz.claims.claim import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    NO_BETTER,
+    UNTRIED,
+    YES,
+    above,
+    below,
+    following,
+    format_value,
+    remembered,
+    section,
+    split,
+    verdict,
+)
+from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import pair_of
 from llmviz.experiments.facts import why_no_fact
 
@@ -478,3 +495,53 @@ def test_what_is_not_there_is_said(tmp_path, capsys):
     assert "00.nothing" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         command.main(["00.hot_is_wide", "--write"])
+
+
+# --- a verdict on another model ---
+
+
+def of_ten(name: str, limit: float) -> Claim:
+    """Of ten numbers; those above `limit` support it. Its control is the number's square."""
+    return Claim(
+        f"Numbers are {name}.",
+        "Count.",
+        lambda _model, number: number,
+        Bounds(supports=above(limit)),
+        over="numbers",
+        cases={str(i): i for i in range(1, 11)},
+        control=("squares", lambda _model, number: number**2),
+        unit="apples",
+        name=name,
+    )
+
+
+@pytest.mark.parametrize(("limit", "said", "n"), [(40, IN_PART, 4), (36, NO_BETTER, 5)])
+def test_a_control_that_does_as_well_decides(tiny_model, limit, said, n):
+    claim = of_ten("middle", 6)
+    claim = replace(claim, bounds=replace(claim.bounds, control=Bounds(supports=above(limit))))
+    assert verdict(claim, claim.measure(tiny_model)) == (said, f"5 of 10 numbers (control: {n} of 10)")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(2, HOLDS), (3, IN_PART), (9, IN_PART), (10, FAILS), (11, FAILS)]
+)
+def test_nine_of_ten_hold_and_one_of_ten_fails(tiny_model, limit, said):
+    claim = of_ten("some", limit)
+    assert verdict(claim, claim.measure(tiny_model))[0] == said
+
+
+def test_what_cannot_be_tried_is_said(tiny_model):
+    claim = replace(of_ten("none", 0), value=lambda *_: math.nan)
+    *_, (_, outcome) = claim.try_each(tiny_model)
+    assert verdict(claim, outcome)[0] == UNTRIED
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claims in SERIES.values() for claim in claims], ids=lambda claim: claim.name
+)
+def test_every_claim_can_be_tried_on_another_model(tiny_model, claim):
+    """Or the table says that it cannot."""
+    *_, (_, outcome) = claim.try_each(tiny_model)
+    said, counted = verdict(claim, outcome)
+    assert said in (HOLDS, IN_PART, FAILS, NO_BETTER, UNTRIED)
+    assert counted

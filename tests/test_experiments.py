@@ -30,7 +30,7 @@ from llmviz.experiments import (
     small_models,
     without_rope,
 )
-from llmviz.experiments.order import moved_by_shuffling
+from llmviz.experiments.order import moved_by_shuffling, positions_to_swap
 from llmviz.experiments.published import PUBLISHED
 from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
@@ -1464,3 +1464,11 @@ def test_a_prediction_rises_in_its_own_text(tiny_model):
     own, other = (lens.rises(tiny_model, (TEXT, "a dog"), other=other) for other in (False, True))
     assert own == lens.rises(tiny_model, (TEXT, TEXT), other=True)
     assert own != other
+
+
+def test_two_tokens_that_can_change_places(tiny_model):
+    trace = tiny_model.trace("the cat and the dog ran")
+    the, _space, cat, *_ = trace.pieces
+    assert positions_to_swap(trace, cat, the) == (trace.pieces.index(cat), 0)
+    assert positions_to_swap(trace, cat, "cow") == (0, 1)
+    assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)

@@ -90,9 +90,6 @@ def test_moving_both_turns_the_hands_and_moving_one_changes_the_score(cat):
 def test_two_tokens_change_places(tiny_model):
     trace = tiny_model.trace("the cat and the dog ran")
     the, _space, cat, *_ = trace.pieces
-    assert positions_to_swap(trace, cat, the) == (trace.pieces.index(cat), 0)
-    assert positions_to_swap(trace, cat, "cow") == (0, 1)
-    assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)
     assert "and" in pictures.swap_question(trace, cat, the, "{}?")
     for tokens in ([5, 5, 5, 6], [5, 6], [5]):
         trace = tiny_model.trace(tokens)

@@ -19,6 +19,7 @@ SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 FULL = "This needs the full version"
 NOT_HELD = "This page has no result for that choice. The full version does."
 MOST_BYTES = 3_500_000
+N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 14.
 
 
 @pytest.fixture
@@ -310,9 +311,9 @@ def test_a_page_is_played_through_and_shows_what_its_kernel_shows(opened, model,
         page.ask(client, FEW_STEPS)
         built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
         one = opened(built)
-        assert play(one) > 3
+        assert play(one) > N_MOVED.get(name, 14)
         fits_a_phone(one)
-        assert compare(one, built, client, 6) > 2
+        assert compare(one, built, client, 12) > 8
 
 
 @pytest.mark.long
@@ -321,6 +322,6 @@ def test_each_page_is_small_and_shows_what_a_new_kernel_shows(opened, model, tmp
     notebook = NOTEBOOKS / f"{name}.ipynb"  # noqa: F811
     (built,) = page.build_all([notebook], 25, 1, lambda _share: None)  # noqa: F811
     assert page.write_page(built, tmp_path / "size.html", {}) <= MOST_BYTES
-    assert play(opened(built)) > 3
+    assert play(opened(built)) > N_MOVED.get(name, 14)
     with new_kernel(notebook) as client:
         assert compare(opened(built), built, client, 80) > 40
