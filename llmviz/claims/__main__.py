@@ -69,13 +69,13 @@ def fits(claim: Claim, cases: Mapping[str, Any], *, chosen: bool) -> bool:
 
     A text is no case of what is asked of pairs of words, sums or families, although these are strings, too.
     """
-    kinds, own_kinds = (set(map(kind, some.values())) for some in (cases, claim.cases))
+    kinds, own_kinds = (set(map(kind, each.values())) for each in (cases, claim.cases))
     if "text" not in kinds:
         return kinds <= own_kinds
     if claim.over.endswith(("texts", "sentences")):
         return "text" in own_kinds and kinds <= own_kinds | {"word"}
     lengths, own_lengths = (
-        {len(str(case).split()) for case in some.values()} for some in (cases, claim.cases)
+        {len(str(case).split()) for case in each.values()} for each in (cases, claim.cases)
     )
     return kinds <= own_kinds and (lengths == own_lengths if len(own_lengths) == 1 else chosen)
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from llmviz import Edits, experiments
+from llmviz import Edits, experiments, texts
 from llmviz.claims.cases import LISTS, LONG, MORE_TEXTS, SENTENCES, TEXTS, UNSEEN_SENTENCES, UNSEEN_TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
@@ -112,7 +112,10 @@ VERY_SHORT = (*SHORT, "a proverb")
 OTHERS = {"emoji": "😀👩‍👩‍👧", "capitals": "THE DOG BITES THE MAN AND RUNS AWAY"}
 OTHERS |= {"counting": "1 2 3 4 5 6 7 8 9 10 11 12 13", "names": "Alice, Bob, Carol, Dave, Eve, Frank, Grace"}
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
-REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
+REPEATS, UNSEEN_REPEATS = (
+    {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in seeds}
+    for seeds in (range(7), range(7, 14))
+)
 NAMES = "Tom Anna", "Mary John", "Peter Lucy", "Emma Jack", "Sam Kate", "Lisa Mark", "Ben Sarah"
 THINGS = ("dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter", "boat bike")
 MORE_THINGS = ("guitar piano", "rabbit fish", "hat coat", "ring watch", "farm shop")
@@ -122,6 +125,21 @@ def owners(names: Iterable[str], things: Iterable[str]) -> dict[str, tuple[str, 
     return {f"{who}, {what}": (*who.split(), *what.split()) for who in names for what in things}
 
 
+def parts(name: str, n: int) -> dict[str, str]:
+    """Cut n parts of 3,000 characters out of a text of ours, at even distances."""
+    text = texts.read(name)
+    starts = (text.index("\n\n", (2 * i + 1) * len(text) // (2 * n)) + 2 for i in range(n))
+    return {f"{name}, part {i}": text[start : start + 3_000] for i, start in enumerate(starts, start=1)}
+
+
+MORE_LONG = parts("python manual", 5) | parts("python source", 5)
+UNSEEN_LONG = parts("bedtime stories", 8) | parts("recipes", 8)
+UNSEEN_LONG |= {
+    "sentences in twelve languages": "\n".join(SENTENCES.values()),
+    "unseen short texts": "\n\n".join([*UNSEEN_TEXTS.values()][:16]),
+    "more of these": "\n\n".join([*UNSEEN_TEXTS.values()][16:]),
+    "Python's licence": texts.path_of("LICENSE-python").read_text("utf-8")[:3_000],
+}
 OWNERS = owners(NAMES, (*THINGS, *MORE_THINGS))
 OTHER_OWNERS = owners(
     ("Max Julia", "Emily David", "Paul Alice", "Sophie George"),
@@ -134,12 +152,12 @@ NO_ATTENTION = Edits(attention=dict.fromkeys(range(30), 0))
 SPARED = ("a short start", "a proverb", "the same word", "Arabic")
 ATTENTION = Bounds(supports=above(7), count=19)
 FIRST_KEY = Bounds(within=below(200))
-TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
+TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(7)})
 WORDED = TEXTS | MORE_TEXTS
 on_texts = partial(Claim, over="texts", cases=WORDED, unseen=UNSEEN_TEXTS)
 in_bits, in_the_score = partial(on_texts, unit="bits"), partial(on_texts, unit="in the score")
 on_heads = partial(on_texts, unit="heads of 270")
-on_repeats = partial(Claim, over="cases", cases=REPEATS, unit="bits")
+on_repeats = partial(Claim, over="cases", cases=REPEATS, unseen=UNSEEN_REPEATS, unit="bits")
 on_sentences = partial(Claim, over="sentences", cases=OWNERS, unseen=OTHER_OWNERS, unit="bits")
 
 CLAIMS = (
@@ -319,33 +337,34 @@ CLAIMS = (
             "In longer texts, the slow pairs matter more.",
             "Leave the 20 slowest pairs unturned, in the first 512 tokens.",
             partial(unturned, pairs=SLOW, n_tokens=512),
-            Bounds(within=(0.45, 1.15), above_control=10, control=Bounds(highest=(0.3, 0.4))),
+            Bounds(within=(0.45, 1.25), above_control=20, control=Bounds(within=below(0.45))),
             control=("the first 200 tokens", partial(unturned, pairs=SLOW, n_tokens=200)),
             over="long texts",
-            cases=LONG,
-            unseen={},
+            cases=LONG | MORE_LONG,
+            unseen=UNSEEN_LONG,
         ),
         fast_at_repeats=on_repeats(
             "Where tokens are repeated, the fast pairs are worth the most.",
             "Repeat ten random tokens 10, 75 or 130 tokens later: how many bits more do they cost?",
             lambda m, case: experiments.repeat_cost(m, FAST, *case),
-            Bounds(within=(4.35, 13.95), above_control=15, control=TEN_ON),
+            Bounds(within=(4.35, 13.95), above_control=21, control=TEN_ON),
             control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, SLOW, *case)),
         ),
         slow_at_repeats=on_repeats(
-            "What the slow pairs are worth grows with the distance.",
+            "What the slow pairs are worth usually grows with the distance.",
             "The same, 130 tokens later.",
             lambda m, seed: experiments.repeat_cost(m, SLOW, 130, seed),
-            Bounds(within=(3.25, 6.75), above_control=5, control=Bounds(within=(1.75, 3.45))),
+            Bounds(above_control=17),
             control=("75 tokens later", lambda m, seed: experiments.repeat_cost(m, SLOW, 75, seed)),
             over="seeds",
-            cases={str(seed): seed for seed in range(5)},
+            cases={str(seed): seed for seed in range(20)},
+            unseen={str(seed): seed for seed in range(20, 40)},
         ),
         others_at_repeats=on_repeats(
             "Ten new tokens in the same place lose far less.",
             "Put ten tokens there that repeat nothing, with the 8 fastest pairs unturned.",
             lambda m, case: experiments.repeat_cost(m, FAST, *case, other=True),
-            Bounds(within=below(2.65), control=Bounds(within=below(0.35))),
+            Bounds(within=below(2.65), control=Bounds(within=below(0.4))),
             control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, SLOW, *case, other=True)),
         ),
     ),
