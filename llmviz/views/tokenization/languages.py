@@ -33,7 +33,7 @@ def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
         for n, n_bytes in [counts[language]]
     )
     return (
-        f"{compared} Many scripts take two or three bytes for a letter, so their texts start as more pieces. And a "
+        f"{compared} Many scripts take two or three bytes for a letter, so their texts start as more pieces. A "
         "language that was rare in the text that the vocabulary was learned from has few tokens of its own."
     )
 

@@ -157,8 +157,8 @@ def about_first_merge(trace: TokenizedText | Trace) -> str:
     n = sum(rank is not None for rank in start.known)
     if not merges:
         return ""
-    others = f" Of the {n} pairs that are tokens, it has the lowest id." if n > 1 else ""
-    return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}.{others}"
+    others = f", the lowest id of {n} pairs" if n > 1 else ""
+    return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}{others}."
 
 
 def _plus(pair: tuple[bytes, bytes]) -> str:
