@@ -288,22 +288,22 @@ def test_a_case_of_ones_own_that_is_refused_is_left_out():
             {"bounds": Bounds(supports=above(2), count=3)},
             "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
-        ({"bounds": Bounds(within=below(5))}, "median 2.5 apples, at most 4, on all 4 numbers"),
+        ({"bounds": Bounds(within=below(5))}, "median 2.5 apples, at most 4, measured on 4 numbers"),
         ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
             {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},
-            "under 0.01%, on both numbers",
+            "under 0.01%, measured on 2 numbers",
         ),
-        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, on all 4 numbers"),
+        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, measured on 4 numbers"),
         (
             {"unit": "(rank)", "bounds": Bounds(within=above(0))},
-            "median rank 2.5, at least 1, on all 4 numbers",
+            "median rank 2.5, at least 1, measured on 4 numbers",
         ),
-        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, on all 4 numbers"),
+        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, measured on 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
-            "median 2.5%, at least 1%, on all 4 numbers (zero: 0%)",
+            "median 2.5%, at least 1%, measured on 4 numbers (zero: 0%)",
         ),
     ],
 )

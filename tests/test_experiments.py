@@ -631,6 +631,26 @@ def test_pairs_that_are_not_turned(tiny_model):
     np.testing.assert_allclose(found, cost, atol=1e-3)
 
 
+def test_rope_is_left_out_of_one_layer_only(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    edits = without_rope.unturned_pairs(tiny_model, len(tokens), slice(None), (1,))
+    run, whole = tiny_model.trace(tokens, edits), tiny_model.trace(tokens)
+    before_rope, _ = without_rope.before_rope(whole, 1, 0)
+    np.testing.assert_allclose(run.blocks[1].q[0], before_rope, atol=1e-4)
+    np.testing.assert_allclose(run.blocks[0].resid_post, whole.blocks[0].resid_post, atol=1e-5)
+
+
+def test_tokens_are_turned_by_positions_in_another_order(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    run = tiny_model.trace(tokens, without_rope.shuffled_positions(tiny_model, len(tokens), 3))
+    order = np.random.default_rng(3).permutation(len(tokens))
+    angles = position.rotation_angles(order, tiny_model.config.d_head, base=tiny_model.config.rope_base)
+    for own, turned in zip(
+        without_rope.before_rope(tiny_model.trace(tokens), 0, 0), (run.blocks[0].q[0], run.blocks[0].k[0])
+    ):
+        np.testing.assert_allclose(turned, position.rotate(own, angles), atol=1e-4)
+
+
 def test_odds_are_a_ratio_of_probabilities(tiny_model):
     trace = tiny_model.trace(TEXT)
     probs = Sampler().probs(trace.logits)
@@ -1470,5 +1490,7 @@ def test_two_tokens_that_can_change_places(tiny_model):
     trace = tiny_model.trace("the cat and the dog ran")
     the, _space, cat, *_ = trace.pieces
     assert positions_to_swap(trace, cat, the) == (trace.pieces.index(cat), 0)
-    assert positions_to_swap(trace, cat, "cow") == (0, 1)
+    first, second = positions_to_swap(trace, cat, "cow")  # in the middle
+    assert second == first + 1
+    assert abs(second - len(trace.tokens) / 2) <= 1
     assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)

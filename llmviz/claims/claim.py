@@ -249,10 +249,17 @@ class Claim:
         if n > 1:
             count = len(bounds.supporting(values))
             counted = f"{count} of {n} {over}" if count < n else f"{'both' if n == 2 else f'all {n}'} {over}"
+            more = [value - controls[name] for name, value in values.items() if name in controls]
             if self.yes_or_no:
                 phrase = counted
+            elif bounds.supports:
+                phrase = f"{counted}; {phrase}"
+            elif more and (bounds.above_control or bounds.below_control):
+                n_so = sum(by > 0 if bounds.above_control else by < 0 for by in more)
+                than = "more than" if bounds.above_control else "less than"
+                phrase = f"{than} the control on {n_so} of {n} {over}; {phrase}"
             else:
-                phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {counted}"
+                phrase = f"{phrase}, measured on {n} {over}"
         if self.control and controls:
             phrase += f" ({self.control[0]}: {self._phrase(controls, bounds.control or Bounds())})"
         return phrase

@@ -250,3 +250,10 @@ def move(control) -> None:
             control.press("Enter")
         case "checkbox" | "BUTTON":
             control.click()
+
+
+def fits_a_phone(one) -> None:
+    """Nothing is wider than the screen."""
+    one.set_viewport_size({"width": 390, "height": 900})
+    settle(one)
+    assert one.evaluate("document.documentElement.scrollWidth") <= 390
