@@ -14,7 +14,7 @@ from llmviz.experiments.table import analogy_score, random_map_quality, random_p
 from llmviz.experiments.words import common_words, pairs_of
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
-from llmviz.views.embeddings.cosine import EDGES, RANDOM, TOKENS, WORDS
+from llmviz.views.embeddings.cosine import COMMON, EDGES, RANDOM, TOKENS
 from llmviz.views.embeddings.senses import NAMES
 from llmviz.views.embeddings.two_arrows import geometry
 from llmviz.views.embeddings.word_map import looks_of
@@ -105,7 +105,7 @@ def test_a_cosine_is_held_against_tokens_words_and_random_pairs(model):
     W_E /= np.sqrt((W_E**2).sum(1, keepdims=True))
     value = cosine(model, " king", " banana")
     (king,) = model.tokenizer.encode(" king")
-    for against, tokens in ((TOKENS, range(len(W_E))), (WORDS, common_words(model))):
+    for against, tokens in ((TOKENS, range(len(W_E))), (COMMON, common_words(model))):
         view.controls["against"].value = against
         others = (W_E @ W_E[king])[[token for token in tokens if token != king]]
         assert histogram.counts == np.histogram(np.maximum(others, EDGES[0]), EDGES)[0].tolist()
@@ -284,10 +284,12 @@ def test_looks_beyond_the_last_are_shared_and_free_ones_used_again(model):
     later = looks_of(names[3:], looks)
     assert later == {name: looks[name] for name in names[3:7]} | dict(zip(names[7:], (0, 1, 2)))
     words = ["dog", "cat", "cow", "red", "blue", "one", "two", "king", "man"]
-    shown_names = [*shown(pictures.WordMap(model, "\n".join(map("{}: {}".format, names, words))))]
+    view = pictures.WordMap(model, "\n".join(map("{}: {}".format, names, words)))
+    shown_names = [*shown(view)]
     assert shown_names[:7] == names[:7]
     assert len(shown_names) == len(theme.GROUPS)
     assert "<b>" not in shown_names[-1]  # the others, in one
+    assert re.search(holding(len(theme.GROUPS) - 1), view.parts["nearest"].sentences[-1])
 
 
 def test_the_map_says_which_words_only_look_near(word_map, model):
@@ -298,9 +300,8 @@ def test_the_map_says_which_words_only_look_near(word_map, model):
     place = dict(zip(flat.pieces, flat.places))
     by_eye = sorted(others, key=lambda piece: sum((place[piece] - place[" dog"]) ** 2))[:3]
     assert [flat.pieces[i] for i in flat.dotted] == by_eye
-    only_on_map = [piece for piece in by_eye if piece not in by_cosine]
-    missing = [piece for piece in by_cosine if piece not in by_eye]
-    named = [piece.replace(" ", "·") for piece in (*by_cosine, " dog", *only_on_map, *missing)]
+    on_map = by_eye if {*by_eye} != {*by_cosine} else []
+    named = [piece.replace(" ", "·") for piece in (" dog", *by_cosine, *on_map)]
     assert re.findall(r"“\W*(·\w+)", nearest.sentences[0]) == named
     assert "xylophone" in nearest.sentences[1]
 

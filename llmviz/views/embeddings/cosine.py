@@ -20,7 +20,7 @@ from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
-TOKENS, WORDS, RANDOM = "Every token", "Common words", "Random pairs"
+TOKENS, COMMON, RANDOM = "Every token", "Common words", "Random pairs"
 
 
 class CosineHistogram(Picture):
@@ -65,9 +65,9 @@ class CosineExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        a: str = word("king", "One word", others=("cat", "banana", "mouse", "queen"))
-        b: str = word("banana", "Another", others=("mouse", "king", "cat", "queen", "river"))
-        against: str = choice(TOKENS, "Compare with", (TOKENS, WORDS, RANDOM), make=toggles)
+        a: str = word("king", "One word", others=("cat",))
+        b: str = word("banana", "Another", others=("mouse", "table"))
+        against: str = choice(TOKENS, "Compare with", (TOKENS, COMMON, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
 
     @part(CosineHistogram)
