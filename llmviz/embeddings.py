@@ -146,7 +146,9 @@ def score_analogies(
     # A dot product with a sum is the sum of the dot products, so those of the words themselves give all.
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
     sides = (*zip(*pairs), random)
-    firsts, seconds, others = (W_E[[*side]] @ W_E.T / lengths for side in sides)  # in the order of the cosines
+    firsts, seconds, others = (
+        W_E[[*side]] @ W_E.T / lengths for side in sides
+    )  # in the order of the cosines
     counts = np.zeros(6)
     for i, j in permutations(range(n), 2):
         (a, b), (wanted, c) = pairs[i], pairs[j]

@@ -33,7 +33,7 @@ class Example(View):
         scale: float = number(1.0, "Scale", 2.0, step=0.25)
         steps: int = number(6, "Steps", 9, first=2)
         token: int = index(-1, "Token", lambda view: len(view.run.tokens))
-        other: int | None = token_choice(None, "Other token", home=lambda view: len(view.run.tokens) // 2)
+        other: int | None = token_choice(None, "Other token", usual=lambda view: len(view.run.tokens) // 2)
         seed: int = seed()
         look: str = choice("plain", "Look", ("plain", "marked"))
         marks: tuple[int, ...] = picked(
@@ -43,7 +43,7 @@ class Example(View):
             None,
             lambda i, view: i is None or i in range(len(view.run.tokens)),
             "the number of a token, or None",
-            of=("strip", "selected"),
+            set_by=("strip", "selected"),
         )
         to_mark: int = picked(0, lambda n, _: n in range(9), "a whole number below 9")
 

@@ -156,8 +156,8 @@ MUTANTS = {
     ),
     "patch map: the question reads the state before": (
         MAP,
-        "scene.run, WHAT[scene.what]",
-        "scene.run, WHAT[self.state.what]",
+        "scene.run, COMPONENTS[scene.what]",
+        "scene.run, COMPONENTS[self.state.what]",
     ),
     "patch map: the bar stands nowhere": (MAP, ', "progress"), "map"', '), "map"'),
     "does it matter: the bar stands nowhere": (MATTER, '("progress",), "table"', '"table"'),

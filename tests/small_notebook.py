@@ -112,7 +112,7 @@ class Count(GuessFirst):
         yield 1.0, 7
     @sentences
     def message(self, scene):
-        return ["counted"]
+        return ["counted"] if scene.outcome else []
 class Long(Count):
     def question(self, scene):
         return "How far does it count in an hour?"

@@ -52,6 +52,7 @@ def test_the_steps_lead_from_products_to_the_stream(by_hand, cat):
     np.testing.assert_array_equal(products.values, [q, k, q * k])
     np.testing.assert_allclose(products.values[2].sum() / 8, block.attention.scores[8, 6, 1], rtol=1e-5)
     np.testing.assert_allclose(steps.raw[:7] / 8, steps.scores[:7], rtol=1e-5)
+    assert steps.provenance(1, 0).title.startswith("Product")
     np.testing.assert_allclose(steps.exps / steps.exps.sum(), block.attention.pattern[8, 6], atol=1e-6)
     np.testing.assert_allclose(values.values[:-1].sum(axis=0), block.attention.z[8, 6], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(stream.values[2], block.attention.out[6], rtol=1e-5, atol=1e-5)

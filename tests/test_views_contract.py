@@ -30,6 +30,7 @@ from llmviz.views import attention, differences, embeddings, ffn, position, samp
 from llmviz.views.differences.pretraining import OWN, Pretraining
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.controls import Sentences
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
@@ -41,7 +42,7 @@ LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() f
 
 def followed(view):
     """A view that is closed with the one that follows it."""
-    view.goes_with_its_followers()
+    view.close_with_followers()
     return view
 
 
@@ -190,6 +191,11 @@ VIEWS |= {
     ),
 }
 OPENED = {"bar"}  # a click takes it apart, and selects nothing
+ON_AN_OPEN_CARD = {
+    "Switchboard": {"switches", "message", "bars", "before"},
+    "ClaimsOfTheSeries": {"table"},  # without results
+    "Authorship": {"message"},
+}
 MOST_PLACES = 100  # of a part that are tried
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
@@ -241,7 +247,7 @@ def again(view):
 
 def of_page(view):
     """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
-    read = {*view._events, *(declared.of for declared in view._fields.values())}
+    read = {*view._events, *(declared.set_by for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
     by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
     theirs = {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
@@ -499,6 +505,15 @@ def test_a_control_can_hold_what_its_field_accepts(view):
                 view.become(replace(before, **{name: value}))
                 assert control.value == view.control_shows(name, view.scene(view.state))["value"]
                 view.become(before)
+
+
+@each_view
+def test_an_open_card_hides_all_that_could_give_its_answer_away(view):
+    if isinstance(view, GuessFirst):
+        view.become(replace(view.state, committed=False))
+        shown = {name for name, part in view.parts.items() if part.layout.display != "none"}
+        shown -= {"card", "refusal", *buttons(view)}
+        assert shown <= ON_AN_OPEN_CARD.get(type(view).__name__, set())
 
 
 @each_view

@@ -249,7 +249,7 @@ def test_the_writer_is_told_by_surprise():
     card = view.parts["card"]
     assert card.layout.display == "none"
     view.parts["write"].click()
-    order = [who for who, _ in scene(view).outcome]
+    order = [who for who, _ in scene(view).result("write")]
     assert view.parts["first_by_a"].layout.display == "none"
     card.change(guess=0, committed=True)
     assert card.answer == order.index(0)

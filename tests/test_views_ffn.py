@@ -14,7 +14,7 @@ from llmviz.experiments.patch_map import same_answer
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.ten_countries import brought_out
 from llmviz.views.kit.fact import NO_FACT
-from llmviz.views.kit.patch_map import WHAT, along, spans
+from llmviz.views.kit.patch_map import COMPONENTS, along, spans
 from llmviz.views.kit.text_box import STORY
 
 # --- one FFN by hand ---
@@ -225,7 +225,7 @@ def test_a_closed_view_leaves_the_line_to_the_others(fact):
 # --- the patch map ---
 
 
-@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("what", COMPONENTS)
 @pytest.mark.parametrize("control", [False, True])
 def test_each_cell_is_a_run_with_one_edit(fact, tiny_model, what, control):
     """By hand: the array that the named place gives in the twin's run is put into the reader's."""
@@ -249,7 +249,7 @@ def test_each_cell_is_a_run_with_one_edit(fact, tiny_model, what, control):
             new[(column, -1) if what == "single heads" else column] = given[column]
             return new
 
-        run = tiny_model.trace(pair.trace.tokens, Edits(at={(WHAT[what].part, layer): patched}))
+        run = tiny_model.trace(pair.trace.tokens, Edits(at={(COMPONENTS[what].part, layer): patched}))
         np.testing.assert_allclose(
             drawn.values[layer, column], ops.softmax(run.logits)[answers], rtol=2e-3, atol=1e-6
         )

@@ -107,6 +107,6 @@ def test_it_follows_whatever_is_typed(tiny_model, text):
     before, run = picture.numbers, prompt.trace
     prompt.box.value = text
     page = for_page(picture.numbers)
-    json.dumps([page["pieces"], page["guesses"], page["drawn"], page["strongest"]]).encode()
+    json.dumps([page["pieces"], page["predictions"], page["drawn"], page["strongest"]]).encode()
     assert page["n"] == len(prompt.trace.tokens)
     assert (picture.numbers is before) == (picture.turn == 1) == (prompt.trace is run)

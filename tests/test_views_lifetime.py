@@ -146,7 +146,7 @@ def test_what_runs_is_stopped():
             await asyncio.sleep(0)
 
     async def scene():
-        task = view.beside(work())
+        task = view.in_background(work())
         await until(lambda: steps)
         view.close()
         await until(task.cancelled)

@@ -60,7 +60,7 @@ LARGEST = 1_000_000  # bytes in a message from a page; the longest text that a b
 # kernel keeps every comm and its data, so there is a limit.
 COMM = "jupyter.widget.control"
 COMMS, LARGEST_COMM = 100, 10_000  # for a page; bytes
-TOLD_EVERY = 2.0  # seconds between two signs of life while a page is being made
+SIGN_EVERY = 2.0  # seconds between two signs of life while a page is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
 # The extensions of JupyterLab that a page of Voilà's needs. Others on this computer are not loaded.
 EXTENSIONS = [
@@ -454,7 +454,7 @@ class OnePage(Handler):
         coming = asyncio.ensure_future(anext(parts, None))
         try:
             while True:
-                done, _ = await asyncio.wait([coming], timeout=TOLD_EVERY)
+                done, _ = await asyncio.wait([coming], timeout=SIGN_EVERY)
                 if not done:  # between two cells, or before the first, where a script is allowed
                     yield (
                         f"<script>window.lvBefore?.({self.pool.before(session)})</script>"

@@ -43,12 +43,12 @@ def measure_each_head(
 
 
 def each_head_off(trace: Trace) -> Iterator[tuple[float, HeadsOff | None]]:
-    """Switch each head off in turn, then several that changed nothing; yield the share that is done, and what is known.
+    """Switch off each head in turn, then several that changed nothing; yield the share that is done, and the results.
 
-    Known are, as [n_heads, n_layers], the probability of the likeliest token without each head (NaN where the numbers
-    overflow, and where it is not measured yet), and whether another token is likelier. With the last ones comes how
-    often it changes without several of the heads that change nothing on their own: by how many they are, whether it
-    does for each set of them. The sets are random, and the last one has them all.
+    These are, for each head [n_heads, n_layers], the probability of the likeliest token without it (NaN if the numbers
+    overflow, or if it is not measured yet), and whether another token is likelier. The last results also answer this
+    question for random sets of the heads that change nothing on their own: {size of the sets: yes or no for each}. The
+    last set has all these heads.
     """
     first, shape = int(trace.logits.argmax()), (trace.model.config.n_layers, trace.model.config.n_heads)
     left, changes = np.full(shape[::-1], np.nan, np.float32), np.zeros(shape[::-1], bool)

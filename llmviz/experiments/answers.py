@@ -49,7 +49,8 @@ def is_right(model: Model, text: str, right: str) -> bool:
 
 
 def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
-    """Begin the answer in a chat; say whether it continues right. NaN unless it has over 50% (sure) or up to 50%."""
+    """Begin the answer in a chat, and say whether the likeliest token is right. NaN unless it has more than 50%, if
+    `sure`, or else at most 50%."""
     begun, right = answer
     question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
     logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits

@@ -33,7 +33,7 @@ def weights_of_last(trace: Trace, layer: int, head: int) -> Float[np.ndarray, " 
 
 
 def sharpest_head(trace: Trace) -> tuple[int, int]:
-    """Return (layer, head) of the last token's largest weight on another token than itself and the first."""
+    """Return (layer, head) of the last token's largest weight on a token other than itself and the first."""
     weights = attention_from(trace, -1)[:, :, 1:-1]
     layer, head, *_ = np.unravel_index(weights.argmax(), weights.shape) if weights.size else (0, 0)
     return int(layer), int(head)
@@ -97,7 +97,7 @@ class Overview:
     scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
 
 
-# The `Trace` is a new object at each call of `model.trace`; the last block is the run's own, and no other run has it.
+# It is kept with the last block, which is this run's only, because each call of `model.trace` returns a new `Trace`.
 @kept_with(lambda trace: trace.blocks[-1])
 def overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
     """Measure every head's pattern, as a small map, and its behaviours, once for a run.
@@ -168,7 +168,7 @@ def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
 
 
 def habits(model: Model, texts: Sequence[Sequence[int]]) -> Float[np.ndarray, "habits n_layers n_heads"]:
-    """Measure the mean attention weight that each head has on what each of HABITS names: the mean over texts."""
+    """Measure the mean attention weight of each head on the tokens that each of HABITS names, over several texts."""
 
     def of(pattern: np.ndarray, tokens: list[int]) -> np.ndarray:
         itself, two_back = (np.diagonal(pattern, -n, 1, 2).mean(axis=1) for n in (0, 2))

@@ -80,7 +80,7 @@ def lead(trace: Trace) -> float:
 
 
 def logit_terms(trace: Trace) -> list[tuple[tuple[str, ...], float]]:
-    """Return all that adds up to the highest logit after a text, each after the names of the parts that it is in.
+    """Return the terms that add up to the highest logit after a text: the names of the parts each is in, and its value.
 
     What a part adds to all tokens on average is a term of its own. ValueError as for `direct_logit_attribution`.
     """
@@ -190,7 +190,7 @@ def leave_one_out(trace: Trace) -> Iterator[tuple[int, float]]:
 
 
 def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
-    """Measure in three ways on which tokens the likeliest next one depends; yields after each run, NaN if unknown yet.
+    """Measure in three ways on which tokens the likeliest next token depends; yield after each run, NaN if not known.
 
     Rows: the last token's attention, the mean of all heads; what leaving the token out costs the answer, in bits; and
     gradient × input, in bits. ValueError for a text of one token.
@@ -205,7 +205,7 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
 
 
 def n_costlier(model: Model, text: str) -> tuple[float, float]:
-    """Count the tokens that cost the answer more, left out, than the one with most attention, and than the nearest.
+    """Count the tokens that matter more, left out, than the token with most attention, and more than the nearest token.
 
     The first token and the last are not among them.
     """

@@ -36,7 +36,7 @@ class Timing:
 
 
 def measure_cost(model: Model, lengths: Sequence[int]) -> Iterator[Timing]:
-    """Time texts of random tokens, a length a step: yields the `Timing` of the lengths so far."""
+    """Time texts of random tokens, one length after the other; yield the `Timing` of the lengths so far."""
     rng = np.random.default_rng(0)
     n_vocab = model.config.n_vocab
     ids = rng.integers(min(1_000, n_vocab // 10), n_vocab, max(lengths)).tolist()
@@ -53,7 +53,7 @@ def cached_bytes(model: Model) -> int:
 
 
 def _cost_of(model: Model, ids: list[int]) -> tuple[float, float, float]:
-    """Return the seconds for one more token with the cache, without it, and what is quadratic of the latter."""
+    """Return the seconds for one more token with the cache and without it, and the quadratic part of the latter."""
 
     def from_nothing() -> None:
         model.forget()  # otherwise nearly all of it would be reused from the run before

@@ -28,10 +28,10 @@ from llmviz.experiments.patching import (
 from llmviz.model import Model, Trace
 
 N_RANDOM = 10  # heads, as a control
-HALF = 0.5  # of the probability: what counts as lost, and as patched
+HALF = 0.5  # of its usual probability: below it, an answer counts as lost, and above it, as brought out by a patch
 
 CAPITAL = "The capital of {} is"
-# The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
+# Of 28 tried, the ten that the model knows best: the capital is the likeliest token, with 45% or more.
 KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
 CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
 
@@ -39,8 +39,8 @@ CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
 def why_no_fact(pair: Pair | None) -> Literal["no twin", "same answer", "close answers"] | None:
     """Return why there is no fact to follow, or None.
 
-    In the other's run, each answer must have less than half of its own probability. Otherwise a patch that brings out
-    half of it would show nothing.
+    In the other text's run, each answer must have less than half of its usual probability. Otherwise, a patch that
+    brings out half of it would show nothing.
     """
     if pair is None:
         return "no twin"
@@ -69,7 +69,7 @@ def subject_of(pieces: Sequence[str]) -> int:
 
 
 def twin_with(trace: Trace, word: str, subject: int) -> Pair | None:
-    """Return the pair whose twin has a typed word at the subject; None where that is the last token.
+    """Return the pair whose twin has a typed word at the subject; None if the subject is the last token.
 
     ValueError if the word is not one token.
     """
@@ -83,14 +83,14 @@ def twin_with(trace: Trace, word: str, subject: int) -> Pair | None:
 
 
 def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
-    """Run a question about a subject, and its twin about another one; both subjects are one token."""
+    """Run a question about a subject, and its twin about another subject; each subject is one token."""
     tokens = model.tokens_of(question.format(own))
     subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
     return pair_of(model, tokens, other, tokens.index(subject))
 
 
 def capital_pairs(model: Model) -> Iterator[Pair]:
-    """Yield each country's question with the next country for its twin."""
+    """Yield the pair of each country's question, with the next country as the twin's subject."""
     names = list(CAPITALS)
     for name, following in zip(names, [*names[1:], names[0]]):
         yield question_pair(model, name, following)
@@ -100,11 +100,11 @@ Tests = tuple[list[Edits], list[Edits], list[Edits], list[Edits]]
 
 
 def fact_tests(pair: Pair, head: tuple[int, int] | None = None) -> list[Tests]:
-    """Return the tests of four parts: FFNs at the subject, the head that moves the fact, what the last token reads
-    before it, and the FFNs after it.
+    """Return the tests of four parts: FFNs at the subject; the head that moves the fact; what the last token reads
+    before that head; and the FFNs after it.
 
-    Each part is switched off, then its control; patched, then another. Of several edits the strongest counts. head: if
-    None, the `fact_mover_head`.
+    The tests of a part: it is switched off, then its control is; it is patched, then another patch follows to compare
+    with. If a test has several edits, the strongest counts. head: None for the `fact_mover_head`.
     """
     n = pair.trace.model.config.n_layers
     first, end = n // 6, n // 2
@@ -151,16 +151,16 @@ def head_tests(pair: Pair, head: tuple[int, int]) -> Tests:
 
 
 def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
-    """Return the answer's rank (1 is first) by how much a head pushes each token up at the subject, or at the twin's.
+    """Return the answer's rank, from 1, by how much a head pushes each token up at the subject, or at the twin's.
 
-    head: if None, the `fact_mover_head`. ValueError without a fact to follow.
+    head: None for the `fact_mover_head`. ValueError without a fact to follow.
     """
     pair = checked_pair(pair)
     return rank_pushed(pair, pair.answers[0], head, in_twin=in_twin)
 
 
 def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
-    """Return the rank of any token, as `rank_of_answer` does that of the answer."""
+    """Return the rank of any token, as `rank_of_answer` does for the answer."""
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
     return 1 + int((pushed > pushed[token]).sum())
@@ -172,9 +172,9 @@ def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
 
 
 def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | None = None) -> np.ndarray:
-    """Return `of_usual` in a step's test; of several edits, the strongest. NaN without a fact to follow.
+    """Return `of_usual` in a test of `fact_tests`; of several edits, the strongest. NaN without a fact to follow.
 
-    row: 0 the part off, 1 its control, 2 the part patched, 3 another.
+    number: the part, from 1. row: 0 the part is switched off, 1 its control is, 2 the part is patched, 3 another patch.
     """
     if why_no_fact(pair):
         return np.full(2, np.nan)
@@ -184,23 +184,23 @@ def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | 
 
 
 def most_by_another_head(pair: Pair, head: tuple[int, int]) -> float:
-    """Patch every other head at the last token, one at a time; return the most that any brings out, in %."""
+    """Patch every other head at the last token, one at a time; return the most that one brings out, in %."""
     config = pair.trace.model.config
     heads = {*np.ndindex(config.n_layers, config.n_heads)} - {head}
     return max(of_usual(pair, patch_component(pair, "z", [layer], -1, number))[1] for layer, number in heads)
 
 
 def left_without_ffns(pair: Pair, choices: Iterable[Sequence[int]], *, at_first: bool = False) -> float:
-    """Measure what is left of the answer, in %, without FFNs of some layers: in the choice of layers that leaves least.
+    """Measure what is left of the answer, in %, without FFNs of some layers: the least that a choice of layers leaves.
 
-    They are off at the subject, or at the first token.
+    The FFNs are switched off at the subject, or at the first token.
     """
     at = 0 if at_first else pair.subject
     return min(of_usual(pair, ablate("ffn_out", layers, at))[0] for layers in choices)
 
 
 def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int]) -> float:
-    """Measure what is left of the answer, in %, with each FFN's output at the subject at its mean over other texts."""
+    """Measure what is left of the answer, in %, if FFNs add their means over other texts at the subject."""
     runs = [run for text in texts if (run := pair.trace.model.trace(text)).tokens != pair.trace.tokens]
     at, changes = slice(pair.subject, pair.subject + 1), {}
     for layer in layers:
@@ -210,7 +210,7 @@ def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int])
 
 
 def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> float:
-    """Patch all FFNs, or attention, at the subject from the twin's run; return the lead of its answer, in points."""
+    """Patch a part of all layers at the subject from the twin's run; return its answer's lead, in percentage points."""
     pair = question_pair(model, *words)
     edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
@@ -220,11 +220,11 @@ def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> floa
 def change_heads(
     pair: Pair, sets: Sequence[Sequence[tuple[int, int]]], n_draws: int
 ) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
-    """Change sets of heads at the last token; yield the share that is done, and at last the probabilities.
+    """Change sets of heads at the last token; yield the share that is done, and finally the probabilities.
 
-    Those of the twin's answer [2 + n_sets, 2]: nothing changed, each set, and the mean over draws of as many random
-    heads as the first set has (none of them is in it); switched off, and patched from the twin's run. And those of both
-    answers [2], if no head may attend to the subject.
+    The first are of the twin's answer [2 + n_sets, 2]. Rows: nothing changed, each set, and the mean over draws of as
+    many random heads as the first set has, none of which is in it. Columns: switched off, and patched from the twin's
+    run. The second are of both answers [2], if no head may attend to the subject.
     """
     z = head_outputs(pair.twin)
     draws = [random_heads(z.shape[:2], len(sets[0]), sets[0], seed) for seed in range(n_draws)]
@@ -241,7 +241,8 @@ def change_heads(
 def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:
     """Patch the `fact_mover_head` at the last token; return four probabilities, and the head.
 
-    The own answer's, unpatched and patched; the twin's, patched, and with the strongest of ten random heads patched.
+    They are those of the text's own answer, unpatched and patched; and those of the twin's, patched, and with the
+    strongest of ten random heads patched.
     """
     head = fact_mover_head(pair)
     _, _, (patched,), random = head_tests(pair, head)

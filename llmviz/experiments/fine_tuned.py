@@ -41,13 +41,13 @@ class FineTuned:
         return sum(4 * len(low.down) * low.up.shape[1] for low in (self.progress.update or {}).values())
 
     def ask(self, question: str) -> tuple[str, str]:
-        """Return the answer before, and after."""
+        """Return the answer to a question before and after the training."""
         return answer(self.before, question), answer(self.model, question)
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """The examples of a table, the words that only the new style has, and what was last tuned to the end."""
+    """The examples of a table, the words that only the new style has, and the last fine-tuning that was finished."""
 
     model: Model
     examples: tuple[Example, ...]
@@ -56,7 +56,7 @@ class Lesson:
 
     @property
     def problem(self) -> str:
-        """Say why nothing can be learned from it; empty where something can."""
+        """Say why nothing can be learned from it, or return an empty string."""
         if not self.words:
             return "the list has no word: put one in that only the new style has"
         try:
@@ -85,7 +85,7 @@ def answer(model: Model, question: str) -> str:
 def fine_tune(
     model: Model, examples: Sequence[Example], questions: Sequence[str], *, steps: int
 ) -> Iterator[tuple[float, FineTuned]]:
-    """Teach a model some examples, then ask it questions: yields the share that is done, and the tuning so far."""
+    """Teach a model some examples, then ask it questions; yield the share that is done, and the fine-tuning so far."""
     losses: tuple[float, ...] = ()
     for progress in training.finetune(model, fine_tuning.conversations(examples), steps=steps):
         losses = (*losses, progress.loss * BITS_PER_NAT)
@@ -98,8 +98,8 @@ def fine_tune(
 
 @dataclass(frozen=True)
 class Costs:
-    """Before and after a tuning: the surprise at each text [2, texts] in bits a token; how many capitals come out
-    [2, 4], as in `capitals_four_ways`; and, by country, the answers."""
+    """What a fine-tuning does, before and after: the surprise at each text in bits a token; how many capitals come out
+    in each of `capitals_four_ways`; and the answers, by country."""
 
     bits: Float[np.ndarray, "2 texts"]
     right: Int[np.ndarray, "2 4"]
@@ -107,7 +107,7 @@ class Costs:
 
 
 def costs(tuned: FineTuned, texts: Sequence[str], begun: str) -> Iterator[tuple[float, Costs | None]]:
-    """Measure what a tuning does to other texts and to facts; yields the share that is done, and in the end all."""
+    """Measure what a fine-tuning does to other texts and facts; yield the share that is done, and finally a result."""
     models, bits = (tuned.before, tuned.model), []
     for i, text in enumerate(texts):
         bits.append([mean_surprise(model.trace(text)) for model in models])
@@ -122,8 +122,8 @@ def costs(tuned: FineTuned, texts: Sequence[str], begun: str) -> Iterator[tuple[
 
 
 def probs_of_capitals(before: Model, after: Model, city: str) -> Iterator[Float[np.ndarray, "2 4"]]:
-    """Yield for each country, asked in a chat and in plain text, how probable its own capital is before and after, and
-    how probable a city is.
+    """Yield for each country the probabilities of its own capital and of a city. Rows: asked in a chat, and in plain
+    text. Columns: the capital before and after, the city before and after.
     """
     for country, capital in fine_tuning.CAPITALS.items():
         tokens = [before.tokenizer.encode(f" {name}")[0] for name in (capital, city)]
@@ -135,8 +135,8 @@ def probs_of_capitals(before: Model, after: Model, city: str) -> Iterator[Float[
 
 
 def capitals_four_ways(model: Model, begun: str) -> Iterator[tuple[str, list[bool]]]:
-    """Yield for each country a model's answer, and whether the capital comes out: in it; as the likeliest token after
-    `begun`, where "…" stands for the country; after "The capital of … is"; and after that in plain text.
+    """Yield for each country a model's answer, and whether the capital comes out in four ways: in that answer; as the
+    likeliest token after `begun`, with the country for "…"; after "The capital of … is"; and after that in plain text.
     """
     for country, capital in fine_tuning.CAPITALS.items():
         answer, token = (
@@ -155,7 +155,7 @@ def teach_and_ask(
 ) -> Iterator[tuple[float, tuple[training.Progress, Float[np.ndarray, "2 countries 4"]] | None]]:
     """Teach a country another capital, as `teach` does, and ask for all capitals before and after.
 
-    Yields the share that is done; at the end the last step, and `probs_of_capitals`, the countries in the middle.
+    Yields the share that is done, and finally the last step with `probs_of_capitals` of all countries.
     """
     for progress in fine_tuning.teach(model, country, city, layer, keep=keep):
         yield 0.5 * progress.step / (fine_tuning.STEPS_OF_A_FACT * (1 + len(keep))), None

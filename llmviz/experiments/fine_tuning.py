@@ -28,7 +28,7 @@ PIRATE: tuple[Example, ...] = (
 # Words that ordinary English does not have, unlike "be", "me" and "mate".
 PIRATE_WORDS = ("arr", "matey", "mateys", "yer", "ye", "o'", "aye", "ahoy")
 
-# Questions that are not among the examples, each with a word that an answer about it has.
+# Questions that are not among the examples, each with a word that an answer to it must have.
 UNTAUGHT = {
     "What is the moon?": "moon",
     "Tell me about cats.": "cat",
@@ -82,7 +82,7 @@ def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
 
 
 def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
-    """Yield what the model writes after these tokens, always the likeliest, n at most: the text so far, each time."""
+    """Let the model write at most n tokens after these, always the likeliest; yield the text so far after each."""
     said = []
     for step in model.generate(tokens, n, Sampler(temperature=0)):
         if step.token != model.tokenizer.eos_token:
@@ -91,12 +91,12 @@ def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
 
 
 def answer_text(model: Model, question: str, n: int = 24) -> str:
-    """Return the beginning of its answer."""
+    """Return the first n tokens of the model's answer, as text."""
     return ["", *writing(model, asked(model, question), n)][-1]
 
 
 def answer_texts(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
-    """Return `answer_text` of each question, computed side by side: the weights are read once a step for all."""
+    """Return `answer_text` for each question; all are computed side by side, which is quicker."""
     prompts, batch = [asked(model, question) for question in questions], TextBatch(model, len(questions))
     logits = np.stack([batch.begin(place, prompt) for place, prompt in enumerate(prompts)])
     lengths, tokens = np.array([len(prompt) for prompt in prompts]), []
@@ -116,7 +116,7 @@ def lower_words(text: str) -> list[str]:
 
 
 def words_changed(text: str, other: str) -> int:
-    """Count the words added, dropped or replaced on the shortest way from one to the other (Levenshtein 1966)."""
+    """Count the words that must be added, dropped or replaced to turn one text into the other (Levenshtein 1966)."""
     before, after = lower_words(text), lower_words(other)
     row = list(range(len(after) + 1))
     for i, word in enumerate(before, 1):
@@ -127,34 +127,34 @@ def words_changed(text: str, other: str) -> int:
 
 
 def nearest_text(text: str, others: Sequence[str]) -> tuple[str, int]:
-    """Return the closest other text, and how many words differ: the smallest share of its words."""
+    """Return the text in `others` of which the smallest share of words differs, and how many words that is."""
     closest = min(others, key=lambda other: words_changed(text, other) / max(1, len(lower_words(other))))
     return closest, words_changed(text, closest)
 
 
 def is_nearly(text: str, others: Sequence[str]) -> bool:
-    """Say whether it is one of the others, with at most a quarter of its words changed."""
+    """Say whether a text is one of the others with at most a quarter of the words changed."""
     other, n = nearest_text(text, others)
     return 4 * n <= len(lower_words(other))
 
 
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
-    """Say whether one of the words, or phrases, is in the text."""
+    """Say whether one of these words or phrases is in the text."""
     spaced = f" {' '.join(lower_words(text))} "
     return any(f" {' '.join(mark)} " in spaced for mark in map(lower_words, marks) if mark)
 
 
 def is_about(text: str, question: str) -> bool:
-    """Say whether an answer to one of the UNTAUGHT questions has the word that it is about."""
+    """Say whether an answer to one of the UNTAUGHT questions has the word that the question is about."""
     return UNTAUGHT[question] in text.lower()
 
 
 def knows(
     model: Model, country: str, *, chat: bool, said: str = THE_CAPITAL
 ) -> Float[np.ndarray, " n_vocab"]:
-    """Return the probabilities of what follows `said`, with the country in place of "…".
+    """Return the probability of each token after `said`, with the country in place of "…".
 
-    chat: `said` is the beginning of an answer to the question for the country's capital; else, it is plain text.
+    chat: whether `said` is the beginning of an answer to the question about the capital, or plain text.
     """
     said = said.replace("…", country)
     question = f"What is the capital of {country}?"
@@ -171,7 +171,7 @@ def teach(
     keep: Sequence[str] = (),
     steps: int = STEPS_OF_A_FACT,
 ) -> Iterator[training.Progress]:
-    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until the model says so.
+    """Fine-tune one layer, with rank 1, on "The capital of {country} is {city}." until the model has learned it.
 
     keep: countries whose own capitals are examples, too. Yields each `Progress` of `training.finetune`.
     """
@@ -186,7 +186,7 @@ def teach(
 
 
 def two_others(country: str, city: str) -> list[str]:
-    """Return two countries to keep: neither this one nor the city's; they come three and six later in the list."""
+    """Return two countries to keep, neither this one nor the city's: if possible, the third and sixth after it."""
     names = list(CAPITALS)
     at = names.index(country)
     order = [names[(at + step) % len(names)] for step in (3, 6, 4, 7)]
@@ -196,10 +196,10 @@ def two_others(country: str, city: str) -> list[str]:
 def probs_after_teaching(
     model: Model, country: str, owner: str, layer: int, *, keep: bool = False
 ) -> Float[np.ndarray, "2 2"]:
-    """Teach a country the capital of another, and return that capital's probability for whom it is asked, afterwards.
+    """Teach a country the capital of another, and return the probability that this city then has as a capital.
 
-    Rows: for the country itself; for the others, the mean. Columns: asked in a chat; in plain text. keep: two of the
-    others, with their own capitals, are examples as well, and do not count.
+    Rows: of the country itself, and the mean over the other countries. Columns: asked in a chat, and in plain text.
+    keep: two of the others, with their own capitals, are examples as well, and do not count.
     """
     city = CAPITALS[owner]
     untouched = two_others(country, city) if keep else []
@@ -225,6 +225,6 @@ def n_likeliest(model: Model, said: str = THE_CAPITAL) -> int:
 
 
 def n_trained(model: Model, rank: int = 8) -> int:
-    """Count the parameters that `training.finetune` learns: two thin matrices for each FFN matrix of the last third."""
+    """Count the parameters that `training.finetune` learns: two thin matrices for each FFN matrix of its layers."""
     c = model.config
     return max(1, c.n_layers // 3) * 3 * rank * (c.d_model + c.d_ff)

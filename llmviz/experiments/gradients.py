@@ -12,9 +12,9 @@ from llmviz.sampling import BITS_PER_NAT
 from llmviz.weights import from_flat, stored
 
 NUDGE = 0.01
-LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
-N_RANDOM = 3  # directions drawn at random
-# Words for the arrays, by their names in a model file.
+LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all parameters together
+N_RANDOM = 3  # random directions
+# What a sentence calls the arrays, by their names in a model file.
 PARTS = {
     "token_embd": "the table of embeddings",
     "output_norm": "the last norm",
@@ -31,9 +31,9 @@ PARTS = {
 
 
 class Numbers:
-    """All parameters of a small model in one array, and the mean surprise of a text, in bits, as they change.
+    """All parameters of a small model in one array, and the mean surprise at a text, in bits a token, as they change.
 
-    flat, gradient: [n_parameters], in the order of a model file, whose arrays are `names` and end at `ends`.
+    flat, gradient: [n_parameters], in the order of the arrays in a model file; these have `names` and end at `ends`.
     """
 
     def __init__(self, model: Model, text: str):
@@ -52,22 +52,22 @@ class Numbers:
         return float(token_surprise(model.trace(self.tokens)).mean())
 
     def turned(self, number: int, by: float) -> float:
-        """Measure it with one parameter changed."""
+        """Measure the surprise with one parameter changed."""
         flat = self.flat.copy()
         flat[number] += by
         return self.surprise(flat)
 
     def best(self, by: float) -> float:
-        """Measure it with the most important parameter changed in the better direction."""
+        """Measure the surprise with the parameter that matters most changed in the better direction."""
         number = int(np.abs(self.gradient).argmax())
         return self.turned(number, -by * float(np.sign(self.gradient[number])))
 
     def by_nudging(self, number: int, by: float = NUDGE) -> float:
-        """Return the gradient of a parameter by changing it a little up and down."""
+        """Return the gradient of a parameter, found by changing it a little up and down."""
         return (self.turned(number, by) - self.turned(number, -by)) / (2 * by)
 
     def nudging_is_off(self) -> float:
-        """Measure how far `by_nudging` is from the largest gradient, over that gradient."""
+        """Measure the relative difference between the largest gradient and what `by_nudging` gives for it."""
         number = int(np.abs(self.gradient).argmax())
         return abs(self.by_nudging(number) / self.gradient[number] - 1)
 
@@ -76,22 +76,22 @@ class Numbers:
         return self.along(-self.gradient, 0) - self.along(-self.gradient, length)
 
     def along(self, direction: Float[np.ndarray, " n_parameters"], length: float) -> float:
-        """Measure it with all parameters moved along a direction; `length` is that of the whole step."""
+        """Measure the surprise with all parameters moved along a direction, by a step of this length."""
         return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)
 
     def random_direction(self, seed: int) -> Float[np.ndarray, " n_parameters"]:
-        """Draw a random direction."""
+        """Draw a random direction, which is not scaled to length 1."""
         return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)
 
     def changed_at_random(self, length: float, n: int = 3) -> float:
-        """Measure how many bits the surprise changes by a step along a random direction: the largest change of n."""
+        """Measure by how many bits a step changes the surprise: the largest change in n random directions."""
         now = self.along(self.gradient, 0)
         return max(abs(self.along(self.random_direction(seed), length) - now) for seed in range(n))
 
     def walk(self) -> Iterator[tuple[float, Float[np.ndarray, "2 lengths"] | None]]:
-        """Measure it at each of LENGTHS: against the gradient, and in random directions, their mean.
+        """Measure the surprise at each of LENGTHS: against the gradient, and as the mean of random directions.
 
-        Yields the share that is done, and both at the end.
+        Yields the share that is done, and finally both.
         """
         walked = []
         for direction in [-self.gradient, *map(self.random_direction, range(N_RANDOM))]:

@@ -45,7 +45,7 @@ def copying_by_pass(right: Float[np.ndarray, " n_right"]) -> tuple[float, float]
 def without_heads(
     trace: Trace, heads: Sequence[tuple[int, int]], seeds: Sequence[int]
 ) -> Iterator[Float[np.ndarray, " n_right"]]:
-    """Yield `token_probs` with as many random heads switched off, a draw a seed, and at last with these heads off."""
+    """Yield `token_probs` with as many random heads switched off, for each seed, and finally with these heads off."""
     config = trace.model.config
     shape = config.n_layers, config.n_heads
     for off in (*(random_heads(shape, len(heads), heads, seed) for seed in seeds), heads):
@@ -57,10 +57,10 @@ def copying(
 ) -> Iterator[
     tuple[float, tuple[Float[np.ndarray, "n_layers n_heads"], list[Head], list[np.ndarray]] | None]
 ]:
-    """Measure how a row is copied without its strongest heads; yield the share that is done, and what is known.
+    """Measure how well a row is copied without its strongest heads; yield the share that is done, and results so far.
 
-    That is, at first and at last, all induction scores, the `n_off` strongest heads, and the `token_probs` of the whole
-    model; at last those of `without_heads` as well.
+    These are all induction scores, the `n_off` strongest heads, and `token_probs`: at first those of the whole model,
+    finally those of `without_heads` as well; in between, None.
     """
     scores, whole = induction_scores(trace), token_probs(trace)
     heads, others = strongest_heads(scores, n_off), []
@@ -79,13 +79,13 @@ def random_tokens(model: Model, n: int, seed: int) -> list[int]:
 
 
 def repeat_after(model: Model, n: int, distance: int, seed: int, *, other: bool = False) -> list[int]:
-    """Return random tokens of which the first n come again, each `distance` tokens on; or n others in their place."""
+    """Return random tokens whose first n come again after `distance` tokens; with `other`, n other tokens do."""
     tokens = random_tokens(model, distance + n, seed)
     return [*tokens[:distance], *(tokens[distance:] if other else tokens[:n])]
 
 
 def copying_left(model: Model, seed: int) -> float:
-    """Measure the copying that is left without the eight strongest induction heads, over eight others, in %."""
+    """Measure the copying without the eight strongest induction heads, in % of that without eight other heads."""
     trace = model.trace(random_tokens(model, 20, seed) * 2)
     strongest = strongest_heads(induction_scores(trace), 8)
     others_off, off = map(copying_by_pass, without_heads(trace, strongest, [seed]))
@@ -96,10 +96,10 @@ def copying_left(model: Model, seed: int) -> float:
 
 
 def conditions(trace: Trace, writer: Head, reader: Head, others: Sequence[Head]) -> dict[str, list[Edits]]:
-    """Return the edits that remove something from a writer and a reader, and the controls, by what they remove.
+    """Return the edits of each condition by its name.
 
-    "": nothing. "writer": it is off. "q", "k" or "v": its path into that of the reader is cut.
-    "others": each of these heads is off, one a run.
+    "": nothing is changed. "writer": the writer is switched off. "k", "q", "v": its path into the reader's keys,
+    queries or values is cut. "others", the control: each of these heads is switched off, in a run of its own.
     """
     return {
         "": [Edits()],
@@ -112,8 +112,8 @@ def conditions(trace: Trace, writer: Head, reader: Head, others: Sequence[Head])
 def weaken(trace: Trace, head: Head, how: str, reader: Head) -> Edits:
     """Return edits that remove what a head does for the copying of a row.
 
-    how: "off"; "mean" (held at its mean over the row); "q", "k" or "v", its path into that of the reader cut; "all k",
-    "all q" or "all v", its paths into those of its 20 strongest readers.
+    how: "off"; "mean" (it adds its mean over the row); "q", "k" or "v" (its path into the reader's queries, keys or
+    values is cut); "all q", "all k" or "all v" (its paths into those of its 20 strongest readers are cut).
     """
     layer, number = head
     if how == "off":
@@ -127,7 +127,7 @@ def weaken(trace: Trace, head: Head, how: str, reader: Head) -> Edits:
 
 @dataclass(frozen=True, eq=False)
 class Composition:
-    """What the two heads do under a condition. A is each token of the row but the last, B the one after it."""
+    """What the two heads do under a condition. A is each token of the row except the last, and B the token after it."""
 
     score: float  # the reader's induction score
     right: Float[np.ndarray, " n_pairs"]  # the probability of B after the second A
@@ -137,7 +137,7 @@ class Composition:
 
 
 def measure_composition(trace: Trace, runs: Sequence[Edits], writer: Head, reader: Head) -> Composition:
-    """Run a row of n tokens that comes twice, `trace`, under a condition: return the mean over its runs."""
+    """Run a row that comes twice, as in `trace`, with the edits of a condition; return the mean over its runs."""
     n = len(trace.tokens) // 2
     at, measures = np.arange(n - 1), []
     for edits in runs:
@@ -159,11 +159,11 @@ def measure_composition(trace: Trace, runs: Sequence[Edits], writer: Head, reade
 
 
 def ablate_each_earlier_head(trace: Trace, reader: Head) -> Iterator[tuple[int, int, float]]:
-    """Switch off each head of the layers before the reader's in turn: yields layer, head and the reader's score.
+    """Switch off each head of the layers before the reader's in turn; yield layer, head and the reader's score.
 
-    The last layer first, because a run reuses all layers before its edit.
+    The last layer comes first, because a run reuses all layers before its edit.
     """
-    weights, n_layers = trace.model.weights, reader[0] + 1  # no later layer can change what the reader does
+    weights, n_layers = trace.model.weights, reader[0] + 1  # Later layers cannot change what the reader does.
     config = replace(weights.config, n_layers=n_layers)
     short = Model(replace(weights, config=config, layers=weights.layers[:n_layers]), trace.model.tokenizer)
     yield from ablate_each_head(
@@ -174,9 +174,9 @@ def ablate_each_earlier_head(trace: Trace, reader: Head) -> Iterator[tuple[int, 
 def effects_of_earlier_heads(
     trace: Trace, reader: Head
 ) -> Iterator[tuple[float, Float[np.ndarray, "n_layers n_heads"] | None]]:
-    """Switch off each earlier head in turn: yield the share that is done and, after each layer, the effects so far.
+    """Switch off each earlier head in turn; yield the share that is done and, after each layer, the effects so far.
 
-    They are the changes of the reader's score; NaN where one is not known yet, and for the later heads.
+    An effect is the change of the reader's score; NaN where it is not known yet, and for later heads.
     """
     config, before = trace.model.config, induction_score_of(trace, reader)
     effects = np.full((config.n_layers, config.n_heads), np.nan, np.float32)
@@ -194,7 +194,7 @@ def compose_each(
     """Measure each of `conditions` in turn; yield the share that is done, and two tables, NaN where not known yet.
 
     The first has the reader's score and the mean probability of the right next token. The second has, for each pair of
-    tokens, what the writer writes, what the reader reads, the probability, and what the writer reads in the second A.
+    tokens, the four measures of `Composition`: written, read, right and written_late.
     """
     runs = conditions(trace, writer, reader, others).values()
     totals = np.full((len(runs), 2), np.nan, np.float32)
@@ -214,6 +214,6 @@ def strongest_readers(trace: Trace, writer: Head, n: int) -> list[Head]:
 
 
 def readers_left(trace: Trace, writer: Head, n: int) -> Float[np.ndarray, " n"]:
-    """Switch the writer off: return which part of their induction scores its n strongest readers keep."""
+    """Switch the writer off; return which share of its induction score each of its n strongest readers keeps."""
     heads, run = strongest_readers(trace, writer, n), trace.model.trace(trace.tokens, Edits(head={writer: 0}))
     return np.array([induction_score_of(run, head) / induction_score_of(trace, head) for head in heads])

@@ -14,14 +14,14 @@ from llmviz.model import Trace, norm
 from llmviz.reuse import kept_with
 
 MOST_TURNS = 50  # of a journey
-N_SHOWN = 40  # columns that are drawn: the first token's and the last ones'
-N_BANDS = 192  # stretches of the table
-N_TABLE = 24  # numbers of a row of the table
-N_NEURONS = 5  # of each column in each layer: those that write most
+N_SHOWN = 40  # columns that are drawn, for the first token and the last ones
+N_BANDS = 192  # bands of rows into which the table is divided
+N_TABLE = 24  # numbers that are drawn of a row of the table
+N_NEURONS = 5  # that write most, for each column in each layer
 N_LIKELIEST = 10
-PAIRS = (0, 4, 8)  # the clock hands drawn: pairs of numbers that RoPE turns
-LOOK = 0.3  # weaker attention weights are not named
-LONG = 3.0  # a column longer than that many times the usual length is off the colour scale: an attention sink
+PAIRS = (0, 4, 8)  # pairs of numbers, turned by RoPE, that are drawn as clock hands
+LOOK = 0.3  # Weaker attention weights are not named.
+LONG = 3.0  # A column this many times as long as the median is off the colour scale: an attention sink.
 
 
 @dataclass(frozen=True)
@@ -36,53 +36,54 @@ class Look:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A token as the next one."""
+    """A possible next token."""
 
     token: int
     piece: str
     prob: float
     score: float  # its logit
-    start: float  # where its part of the line from 0 to 1 begins, all tokens being laid end to end
+    start: float  # where its segment begins if the probabilities of all tokens fill a line from 0 to 1
 
 
 @dataclass(frozen=True, eq=False)
 class Turn:
     """What happens to a text in one turn of the loop.
 
-    `shown`: which tokens have a column; `state` 2l, 2l + 1, 2l + 2: resid_pre, resid_mid and resid_post of layer l.
+    The axis `shown` has the tokens with a column. On the axis `state`, 2l, 2l + 1 and 2l + 2 are resid_pre, resid_mid
+    and resid_post of layer l.
     """
 
     tokens: list[int]  # of the whole text
     pieces: list[str]
-    shown: list[int]  # places of the tokens with a column
+    shown: list[int]  # positions of the tokens with a column
     written: int  # how many of the text's last tokens the journey itself has added
     sizes: dict[str, int]  # of the model
-    tied: bool  # the table at the end is the one at the start
-    every: int  # of a column's d_model numbers each so many-th is drawn
+    tied: bool  # whether the output table is the embedding table
+    every: int  # Of a column's d_model numbers, every so-manyth is drawn.
     streams: Float[np.ndarray, "state shown drawn"]
     lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
-    long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as that
-    # full colour: the 97th percentile of the drawn numbers, long columns left out
+    long: Bool[np.ndarray, "state shown"]  # whether that is more than LONG times the median
+    # the value with full colour: the 97th percentile of the drawn numbers, without long columns
     scales: Float[np.ndarray, " state"]
     ffn_adds: Float[np.ndarray, "n_layers shown drawn"]
     adds: Float[np.ndarray, "two_n_layers shown"]  # norm of what attention (2l) and the FFN (2l + 1) add
     looks: Float[np.ndarray, "looks 5"]  # layer, from, to (indices into shown), head, weight
-    rests: Float[np.ndarray, "n_layers shown shown"]  # to long columns only: weight, the mean of all heads
-    strongest: list[Look | None]  # one a layer
+    rests: Float[np.ndarray, "n_layers shown shown"]  # mean weights of all heads on long columns, else 0
+    strongest: list[Look | None]  # for each layer
     neurons: Int[np.ndarray, "n_layers shown k"]  # those that write most, the strongest first
-    # |hidden_i| times the norm of W_down[i], as a share of adds
+    # the length of what each of them writes, divided by that of all that the FFN adds
     pushes: Float[np.ndarray, "n_layers shown k"]
-    depths: list[tuple[str, float]]  # one a layer: the likeliest next token at that depth (logit lens)
+    depths: list[tuple[str, float]]  # for each layer, the likeliest next token after it (logit lens)
     final: Float[np.ndarray, " drawn"]  # the last column after the final norm
-    bands: Int[np.ndarray, " band"]  # the first row of each stretch of the table, evenly spaced in √row
+    bands: Int[np.ndarray, " band"]  # the first row of each band of the table, evenly spaced in √row
     table: Float[np.ndarray, "band drawn_of_table"]  # that row
-    matches: Float[np.ndarray, " band"]  # the best score in each stretch
+    matches: Float[np.ndarray, " band"]  # the highest logit in each band
     angles: Float[np.ndarray, "hand shown"]  # of the clock hands in PAIRS, in radians
-    turns: list[float]  # tokens for a whole turn of each hand
+    turns: list[float]  # how many tokens a whole turn of each hand takes
     likeliest: list[Prediction]
-    others: float  # probability of all tokens but these
+    others: float  # the probability of all other tokens
     seed: int
-    random: float  # the number from 0 to 1 that decides
+    random: float  # the number from 0 to 1 that picks the token
     drawn: Prediction
     ends: bool  # the drawn token ends the text, or nothing more fits
 
@@ -92,9 +93,9 @@ def turn(
 ) -> Turn:
     """Measure one turn of the loop.
 
-    seed, written: of the random numbers, and how many tokens earlier turns have added, so that this draw is the
-    (written + 1)-th of the seed, as in `model.generate(seed=seed)`. limit: at most this many tokens get a column. most:
-    how many tokens a text can have; None for as many as fit into the context window.
+    written: how many tokens earlier turns have added; so this draw is number written + 1 of the seed, as in
+    `model.generate(seed=seed)`. limit: at most this many tokens get a column. most: how many tokens a text can have;
+    None: as many as fit into the context window.
     """
     model, config, n = trace.model, trace.model.config, len(trace.tokens)
     keep = np.arange(n) if n <= limit else np.r_[0, n - limit + 1 : n]
@@ -181,7 +182,7 @@ def _looks(
 ) -> list[tuple[int, int, int, float]]:
     """Return from, to, head and weight, for weights of LOOK or more on earlier tokens that are not attention sinks.
 
-    Of each pair only the head with the largest weight; of all pairs the strongest 10 + half the number of tokens.
+    Each pair of tokens counts once, with its strongest head; at most 10 + half the number of tokens are returned.
     """
     best, head = pattern.max(axis=0), pattern.argmax(axis=0)
     earlier = np.tri(len(best), k=-1, dtype=bool) & ~rest
@@ -201,18 +202,18 @@ def _strongest(
 
 
 def full_colour(values: Float[np.ndarray, "*any"]) -> float:
-    """Return the value from which on numbers of this kind have their full colour: the 97th percentile."""
+    """Return the absolute value from which on numbers have full colour: the 97th percentile."""
     return max(float(np.quantile(np.abs(values), 0.97)), 1e-9) if values.size else 1.0
 
 
 def _bands(n_vocab: int) -> Int[np.ndarray, " band"]:
-    """Return the first rows of stretches that are equally high in √row: the close small ids get more room."""
+    """Return the first rows of bands that are equally high in √row, so that small ids get more room."""
     steps = (np.arange(N_BANDS) / N_BANDS) ** 2 * n_vocab
     return np.unique(steps.astype(int))
 
 
 def _prediction(trace: Trace, probs: np.ndarray, ends: np.ndarray, token: int) -> Prediction:
-    """Return a token as the next one. ends: where each token ends, all laid end to end in the order of the table."""
+    """Return a possible next token. ends [n_vocab]: the cumulative sums of all probabilities."""
     start = float(ends[token - 1] / ends[-1]) if token else 0.0
     [piece] = trace.model.tokenizer.pieces([token])
     return Prediction(token, piece, float(probs[token]), float(trace.logits[token]), start)
@@ -220,7 +221,7 @@ def _prediction(trace: Trace, probs: np.ndarray, ends: np.ndarray, token: int) -
 
 @kept_with(most=2 * MOST_TURNS)
 def later(trace: Trace, seed: int, written: int, most: int) -> Turn | None:
-    """Return the turn after so many tokens have been added to a text; None after the end. most: as for `turn`."""
+    """Return the turn after `written` tokens have been added to a text; None after the end. most: as for `turn`."""
     if not written:
         return turn(trace, seed=seed, most=most)
     before = later(trace, seed, written - 1, most)
@@ -231,8 +232,8 @@ def later(trace: Trace, seed: int, written: int, most: int) -> Turn | None:
 
 
 def telling_layer(turn: Turn) -> int:
-    """Return the layer in which the last token looks most strongly at one that is neither the first nor just before
-    it; -1 where it never does."""
+    """Return the layer in which the last token attends most to one that is neither the first nor just before it, or
+    -1 if none does."""
     last = len(turn.tokens) - 2
     far = [look.weight if look and 0 < look.place < last else 0.0 for look in turn.strongest]
     return int(np.argmax(far)) if max(far) > 0 else -1

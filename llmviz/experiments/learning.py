@@ -24,15 +24,15 @@ from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT, Sampler
 
-# 252,384 parameters: it learns to write something like sentences within a minute.
+# It has 252,384 parameters, and learns to write something like sentences within a minute.
 SMALL = small(d_model=96, n_ctx=128)
 WARM = Sampler(temperature=0.7)
 N_WRITTEN = 40  # tokens
-N_PIECES = 120  # the most frequent ones
+N_PIECES = 120  # most frequent tokens
 N_NEAREST = 3
 KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
-N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in tokens
-N_WINDOWS = 8  # of the held-out text; every second one gives the means
+N_PASSAGES, N_PASSAGE = 10, 24  # passages of the held-out text that are read twice, and tokens in each
+N_WINDOWS = 8  # of the held-out text; every second one is only for the means
 
 
 def split_held_out(text: str) -> tuple[str, str]:
@@ -42,7 +42,7 @@ def split_held_out(text: str) -> tuple[str, str]:
 
 
 def write_tokens(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
-    """Return the tokens of a start and of what the model writes after it. ValueError where there is no start."""
+    """Return the tokens of a start and of its continuation by the model. ValueError if there is no start."""
     tokens = model.tokenizer.encode(start)[-(model.config.n_ctx - n) :]
     return [*tokens, *(step.token for step in model.generate(tokens, n, WARM, seed=seed))]
 
@@ -51,7 +51,7 @@ def write_tokens(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) ->
 
 
 def writings(model: Model, n: int = 5) -> list[str]:
-    """Return what a model writes after an empty line, with n seeds; 100 tokens each."""
+    """Return n texts of 100 tokens that a model writes after an empty line, with different seeds."""
     return [model.tokenizer.decode(write_tokens(model, "\n", seed, 100))[1:] for seed in range(n)]
 
 
@@ -61,13 +61,16 @@ def words_of(text: str) -> list[str]:
 
 
 def known_words(model: Model, learned: str) -> float:
-    """Measure which share of the words that a model writes its text has; the first and last word may be cut off."""
+    """Measure which share of the words that a model writes is in the text it learned from.
+
+    The first and last word of each text are left out, because they may be cut off.
+    """
     known = set(words_of(learned))
     return float(np.mean([word in known for text in writings(model) for word in words_of(text)[1:-1]]))
 
 
 def copied(model: Model, learned: str) -> float:
-    """Measure how many characters the longest stretch has that a model copies from its text: the mean of `writings`."""
+    """Measure the length, in characters, of the longest passage that a model copies: the mean over `writings`."""
     return float(np.mean([len(longest_copy(written, learned)) for written in writings(model)]))
 
 
@@ -104,7 +107,7 @@ def frequent(model: Model, text: str, n: int = N_PIECES) -> list[int]:
 
 
 def share_of_kind(rows: Float[np.ndarray, "n d"], kinds: Int[np.ndarray, " n"]) -> float:
-    """Measure which share of each row's N_NEAREST rows, by cosine, are of its own kind."""
+    """Measure which share of each row's N_NEAREST rows, by cosine, is of its own kind."""
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -np.inf)
@@ -113,7 +116,7 @@ def share_of_kind(rows: Float[np.ndarray, "n d"], kinds: Int[np.ndarray, " n"]) 
 
 
 def share_by_chance(rows: Float[np.ndarray, "n d"], kinds: Int[np.ndarray, " n"]) -> float:
-    """Measure the same with the kinds shuffled: the mean of 20 times."""
+    """Measure `share_of_kind` with the kinds shuffled, as the mean of 20 times."""
     rng = np.random.default_rng(0)
     return float(np.mean([share_of_kind(rows, rng.permutation(kinds)) for _ in range(20)]))
 
@@ -123,7 +126,7 @@ def by_neighbours(
 ) -> Float[np.ndarray, "n_tokens twice_n_vocab"]:
     """Count how often each token of the vocabulary comes after and before each of `tokens` in a text, as log(1 + n).
 
-    The control of what training makes of the table: rows without any network.
+    These rows, made without any network, are the control for the trained embedding table.
     """
     pairs = pairs_in(np.array(model.tokenizer.encode(text)), model.config.n_vocab)
     return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
@@ -138,7 +141,7 @@ def frequent_pieces(model: Model, text: str) -> tuple[list[int], list[str], Int[
 
 
 def share_of_own_kind(model: Model, text: str) -> float:
-    """Measure which share of the nearest rows of a text's frequent tokens are of their own kind, in a model's table."""
+    """Measure `share_of_kind` for the rows of a text's most frequent tokens in a model's embedding table."""
     tokens, _, kinds = frequent_pieces(model, text)
     return share_of_kind(model.weights.W_E[tokens], kinds)
 
@@ -162,9 +165,10 @@ def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
 
 
 def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
-    """Measure the surprise of passages read for the first time, and when they come again, in bits a token."""
+    """Measure the surprise at passages on first reading, and when they come again, in bits a token."""
     bits = np.array([token_surprise(model.trace(tokens)) for tokens in twice])
-    n = len(twice[0]) // 2  # the first token of the second pass does not repeat anything yet
+    # The first token of the second pass is left out, because nothing shows yet that the passage begins again.
+    n = len(twice[0]) // 2
     return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
 
 
@@ -172,7 +176,7 @@ def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tupl
 
 
 def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
-    """Return the tokens of n stretches of a text, as long as the model's context."""
+    """Return the tokens of n windows of a text, each as long as the model's context window."""
     tokens = model.tokenizer.encode(text[:20_000])
     length = min(model.config.n_ctx, len(tokens))
     return [tokens[start : start + length] for start in np.linspace(0, len(tokens) - length, n).astype(int)]
@@ -181,10 +185,10 @@ def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
 def ablate_each_part(
     model: Model, texts: Sequence[Sequence[int]]
 ) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
-    """Measure the surprise at every second text, in bits a token, and how much more it is without one part.
+    """Measure the mean surprise at every second text, in bits a token, and how much each part lowers it.
 
-    Return it; how much more it is where a part adds nothing; and where it adds its mean over the other texts (mean
-    ablation). The parts: attention of layer 0, its FFN, attention of layer 1, and so on.
+    Returns the surprise; how much higher it is when a part adds nothing; and when it adds its mean over the other texts
+    (mean ablation). The parts are attention of layer 0, its FFN, attention of layer 1, and so on.
     """
 
     def with_edits(edits: Edits) -> float:
@@ -202,7 +206,7 @@ def ablate_each_part(
 
 
 def repeats_the_last(model: Model, texts: Sequence[Sequence[int]], edits: Edits | None = None) -> float:
-    """Measure in which share of all contexts the likeliest token is the one just read. The texts are of one length."""
+    """Measure the share of contexts after which the likeliest token is the one just read. All texts have one length."""
     likeliest = [model.trace(tokens, edits).all_logits().argmax(axis=-1) for tokens in texts]
     return float(np.mean(np.array(likeliest) == np.array(texts)))
 
@@ -243,9 +247,9 @@ class TrainingRun:
 
     @cached_property
     def by_kind(self) -> Float[np.ndarray, "3"]:
-        """The frequent tokens' `share_of_kind`, more than by chance.
+        """The frequent tokens' `share_of_kind`, minus what it is by chance.
 
-        Of the first model's table, of the last one's, and of rows of counted neighbours (`by_neighbours`).
+        It is for the first model's table, the last model's, and the rows of counted neighbours (`by_neighbours`).
         """
         tokens = frequent(self.first, self.learned)
         kinds = np.array([kind_of(piece) for piece in self.first.tokenizer.pieces(tokens)])
@@ -261,7 +265,7 @@ class TrainingRun:
 
     @cached_property
     def windows(self) -> list[list[int]]:
-        """Stretches of the held-out text."""
+        """Windows of the held-out text."""
         return windows(self.first, self.held_out)
 
     @cached_property
@@ -276,6 +280,6 @@ class TrainingRun:
 
     @cached_property
     def costs(self) -> Float[np.ndarray, "2 n_parts"]:
-        """How many bits more the held-out text costs without each part: switched off, and at its mean."""
+        """How many bits a token the surprise at held-out text rises with each part switched off, or at its mean."""
         _, nothing, usual = ablate_each_part(self.last, self.windows)
         return np.stack([nothing, usual])

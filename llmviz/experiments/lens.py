@@ -12,7 +12,7 @@ from llmviz.experiments.attribution import rank_correlation
 from llmviz.model import Model, Trace
 
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
-# Of four texts, that end with a word in one sense twice, in another sense, and with another word.
+# Pairs of four texts, which end with a word in one sense (the first two), in another sense, and with another word.
 SENSE_PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
 
 
@@ -20,7 +20,7 @@ SENSE_PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
 class Lens:
     """The prediction at each depth. Row 0 is the embedding, row l + 1 the residual stream after layer l."""
 
-    guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
+    predictions: Int[np.ndarray, "depth seq"]  # the likeliest token
     probs: Float[np.ndarray, "depth seq"]  # its probability
     last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
 
@@ -47,28 +47,28 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     first = 0 if last is None else max(0, len(trace.tokens) - last)
     x = depths(trace)[:, first:]
     n_depths, seq, d_model = x.shape
-    guesses, probs, ends = [], [], []
+    predictions, probs, ends = [], [], []
     for rows in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
         logits = trace.model.unembed(rows.reshape(-1, d_model), trace.edits)
-        guesses.append(logits.argmax(axis=-1))
+        predictions.append(logits.argmax(axis=-1))
         ends.append(logits[seq - 1 :: seq].copy())
         probs.append(ops.softmax(logits).max(axis=-1))
     shape = (n_depths, seq)
     return Lens(
-        np.concatenate(guesses).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
+        np.concatenate(predictions).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
     )
 
 
 def layers_to_go(trace: Trace) -> int:
-    """Count the layers after the one from which on the lens shows the final prediction."""
-    backwards = logit_lens(trace, last=1).guesses[::-1, -1]
+    """Count the layers that come after the lens has first shown the final prediction for good."""
+    backwards = logit_lens(trace, last=1).predictions[::-1, -1]
     return int(np.cumprod(backwards == backwards[0]).sum()) - 1
 
 
 def rises(model: Model, texts: tuple[str, str], *, other: bool) -> float:
-    """Measure how steadily the prediction of the first text, or of the other, rises in the lens on the first one.
+    """Measure how steadily the prediction of the first text, or of the other, rises in the first text's lens.
 
-    The rank correlation of its rank with the depth: 1 if each layer raises it.
+    This is the rank correlation of its rank with the depth: 1 if each layer raises it.
     """
     trace, another = map(model.trace, texts)
     (ranks,) = logit_lens(trace, last=1).ranks([int((another if other else trace).logits.argmax())])
@@ -76,9 +76,9 @@ def rises(model: Model, texts: tuple[str, str], *, other: bool) -> float:
 
 
 def cosines_by_layer(traces: Sequence[Trace]) -> Float[np.ndarray, "4 depth"]:
-    """Measure the cosines of the last tokens of four texts, by layers done.
+    """Measure the cosines of the last tokens of four texts after each layer: [pairs, depth].
 
-    First and second text, first and third, third and last, first and last.
+    The pairs (`SENSE_PAIRS`): first and second text, first and third, third and last, first and last.
     """
     vectors = [depths(trace)[:, -1] for trace in traces]
     return np.stack([embeddings.cosine_similarity(vectors[a], vectors[b]) for a, b in SENSE_PAIRS])

@@ -74,7 +74,7 @@ def questions(word: str) -> tuple[LetterQuestion, ...]:
 
 
 def listed(word: str, n: int) -> str:
-    """List nine words, n of them this one, so that the length of the list says nothing."""
+    """List nine words, n of which are this one; so the length of the list does not give n away."""
     others = [other for other in ("dog", "tree", "sun") if other != word]
     parts = [others[i % len(others)] for i in range(LIST_LENGTH - n)]
     for i in range(n):
@@ -98,7 +98,7 @@ def ask(model: Model, word: str, kind: int, *, example: str | None) -> Answer:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the model answers to one kind of question about several words, and what would be right."""
+    """How the model answers one kind of question about several words, and the best constant answer as the baseline."""
 
     choices: tuple[str, ...]
     right: int  # how many of them are right
@@ -120,7 +120,7 @@ def tally(answers: Iterable[Answer]) -> Tally:
 def ask_each(
     model: Model, words: Sequence[str], kinds: Sequence[int], *, example: str
 ) -> Iterator[tuple[float, dict[int, Tally] | None]]:
-    """Ask some kinds of questions about each word; yield the share that is done, and in the end each kind's tally."""
+    """Ask some kinds of questions about each word; yield the share that is done, and finally the tally of each kind."""
     asked: dict[int, list[Answer]] = {kind: [] for kind in kinds}
     for i, word in enumerate(words, start=1):
         for kind, answers in asked.items():

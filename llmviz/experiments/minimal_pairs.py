@@ -40,7 +40,7 @@ class MinimalPair:
 
     @property
     def distance(self) -> float:
-        """How far apart the two runs' leads are."""
+        """Return the difference of the leads in the two runs."""
         return self.lead(self.runs.trace) - self.lead(self.runs.twin)
 
     def rank_pushed(self, head: Head, *sources: int) -> int:
@@ -97,7 +97,7 @@ def minimal_pair(model: Model, text: str | Sequence[int], twin: str | Sequence[i
 
 
 def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
-    """Patch one head at a time: yields layer, head, and how far the lead goes to the twin's, 1 for all of the way."""
+    """Patch one head at a time; yield layer, head, and how far the lead moves towards the twin's, 1 for all the way."""
     base, run, z = pair.lead(pair.runs.trace), pair.runs.trace, head_outputs(pair.runs.twin)
     for layer, head, lead in measure_each_head(
         run.model, run.tokens, lambda head: patch_heads(z, [head]), pair.lead
@@ -106,7 +106,7 @@ def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
 
 
 def strongest_besides(pair: MinimalPair, head: Head) -> float:
-    """Patch one head at a time: return how far the strongest of the others moves the lead, 1 for as far as this one."""
+    """Patch each other head on its own; return how far the strongest moves the lead, 1 for as far as this head does."""
     ways = {(layer, number): way for layer, number, way in each_head_patched(pair)}
     own = ways.pop(head)
     return max(ways.values()) / own

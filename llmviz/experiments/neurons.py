@@ -14,8 +14,8 @@ from llmviz import ffn, ops
 from llmviz.model import Model, Trace
 
 SHUFFLES = 5
-DEALS = 5  # of the rows among the neurons, as a control
-BY_CHANCE = 0.01  # the share of the control that is above the threshold for more than chance
+DEALS = 5  # random assignments of output rows to neurons, as a control
+BY_CHANCE = 0.01  # the share of the control above the threshold that counts as more than chance
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:
@@ -29,7 +29,7 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
 
 
 def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
-    """Measure what a neuron with a gate below zero writes, in % of what another one does: the median of some layers."""
+    """Measure how much a neuron with a gate below zero writes, in % of another neuron: the median of some layers."""
     below_zero, written = gates_below_zero(model.trace(text))[:, layers]
     return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
 
@@ -82,12 +82,12 @@ def furthest_growth(model: Model, text: str, *, curve: int) -> float:
 
 ARTICLES = {"a", "an", "A", "An"}
 N_READ = 120  # tokens of a story, in which the neurons for the articles are searched
-# The text of a search: each word in each of these sentences.
+# The text of a search has each word in each of these sentences.
 SENTENCES = ("I thought of {}.", "Then she said {}, and nothing else.", "Is it {}?", "We have {} here.")
 
 
 class Detector(NamedTuple):
-    """A neuron that fires at the tokens that were searched for, and by how much it tells them apart."""
+    """A neuron that fires at the tokens that were searched for, and how clearly it separates them from others."""
 
     layer: int
     neuron: int
@@ -138,7 +138,7 @@ class Found(NamedTuple):
 
 
 def search(trace: Trace, at: Bool[np.ndarray, " seq"], *, least: float) -> Iterator[Found]:
-    """Search all neurons for those whose `contrast` is at least so high, layer by layer."""
+    """Search all neurons, layer by layer, for those whose `contrast` is at least `least`."""
     detectors: list[Detector] = []
     by_chance, drawn = -np.inf, np.append(False, np.random.default_rng(0).permutation(at[1:]))
     for layer in range(len(trace.blocks)):
@@ -165,7 +165,7 @@ def article_detectors(model: Model, story: str, n: int) -> list[Detector]:
 def contrasts_elsewhere(
     trace: Trace, detectors: Sequence[Detector], at: Bool[np.ndarray, " seq"]
 ) -> Float[np.ndarray, " n"]:
-    """Return the `contrast` of neurons on a text that their search hasn't seen."""
+    """Return the `contrast` of neurons on a text that their search has not used."""
     layers = {detector.layer for detector in detectors}
     of_layer = {layer: contrast(firing(trace, layer), at) for layer in layers}
     return np.array([of_layer[detector.layer][detector.neuron] for detector in detectors])
@@ -174,7 +174,7 @@ def contrasts_elsewhere(
 def detects_a_token(trace: Trace, layer: int, *, least: int = 3) -> Bool[np.ndarray, " d_ff"]:
     """Return which neurons fire more strongly at one token than at any other, in both halves of a text.
 
-    These are the tokens that each half has so many times at least.
+    Only tokens that each half has at least so many times are compared.
     """
     half = len(trace.tokens) // 2
     tokens = np.array(trace.tokens)

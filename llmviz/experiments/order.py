@@ -1,4 +1,4 @@
-"""Put a text's tokens in another order, and measure what notices it."""
+"""Put a text's tokens in another order, and measure what changes."""
 
 from collections.abc import Hashable, Sequence
 
@@ -11,7 +11,7 @@ from llmviz.experiments.attention_behaviours import relative_change
 from llmviz.experiments.probabilities import total_variation
 from llmviz.model import Model, Trace
 
-N_USED = 64  # tokens of a text, at most, where it takes several runs
+N_USED = 64  # tokens of a text, at most, for measures that take several runs
 NOTHING = "There is nothing to swap: that takes two different tokens before the last."
 NOTICED = 1e-4  # relative change of an attention output; rounding stays below it
 
@@ -100,14 +100,14 @@ def swap_changes(
 
 
 def shuffled_change(trace: Trace, edits: Edits | None = None) -> Float[np.ndarray, " n_heads"]:
-    """Return by how much one shuffle changes what each head of the first layer gives the last token: |a - b| / |a|."""
+    """Return how much a shuffle changes each output of the first layer's heads at the last token: |a - b| / |a|."""
     return shuffle_changes(trace.model.trace(trace.tokens[:N_USED], edits), 0, 1)[0]
 
 
 def positions_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int]:
     """Return where two words are in the beginning of a text, before its last token.
 
-    Where it lacks one, return the first two neighbours that differ. ValueError where no two differ.
+    If it lacks one of them, return the first two neighbours that differ. ValueError if no two differ.
     """
     pieces = trace.pieces[:N_USED]
     before = pieces[:-1]
@@ -120,7 +120,7 @@ def positions_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int]:
 
 
 def which_vectors_change(trace: Trace, first: str, second: str) -> int:
-    """Return 0 if all tokens keep their vectors when two words are swapped, 1 if only these two don't, else 2.
+    """Return 0 if all tokens keep their vectors when two words are swapped, 1 if only those two change, else 2.
 
     ValueError where no two tokens differ.
     """
@@ -132,7 +132,7 @@ def which_vectors_change(trace: Trace, first: str, second: str) -> int:
 
 
 def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
-    """Count the layers whose attention, without RoPE, gives the last token something else when two words are swapped.
+    """Count the layers in which, without RoPE, swapping two words changes the attention output at the last token.
 
     ValueError where no two tokens differ.
     """

@@ -34,7 +34,7 @@ def patch_map(
 ) -> Iterator[tuple[float, Float[np.ndarray, "n_layers n_columns 2"] | None]]:
     """Patch every cell on its own, from layer 0 up; yield the share that is done, and after each layer the result.
 
-    The result holds the probability of both answers, NaN where it isn't known yet. part: see `patch_cell`. source: the
+    The result holds the probability of both answers, NaN where it is not known yet. part: see `patch_cell`. source: the
     run from which the cells are taken; if None, the twin's. Up to the first token that differs, both runs are the
     same, so these cells need no run.
     """

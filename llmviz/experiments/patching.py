@@ -129,7 +129,7 @@ def patch_heads(
 
 
 def hold(trace: Trace, part: str, layers: Iterable[int]) -> Edits:
-    """Return edits under which a part gives, at all tokens, what it gives in this run of the same text.
+    """Return edits that hold a part's output at all tokens to what it is in this run of the same text.
 
     part: "ffn_out" or "attention_out", in each of the layers.
     """

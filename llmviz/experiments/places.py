@@ -1,4 +1,4 @@
-"""Look at what the model writes place by place: the token that is there, and what else could be."""
+"""Look at what the model writes place by place: the token that is there, and those that could be instead."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

@@ -76,7 +76,7 @@ def mean_surprise(trace: Trace, *, last: int | None = None) -> float:
 
 
 def surprise_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Float[np.ndarray, " n"]:
-    """Measure how surprising each token but the first is after only the `n_before` tokens before it, in bits."""
+    """Measure the surprise of each token but the first, in bits, given only the `n_before` tokens before it."""
     windows = (tokens[max(0, end - n_before - 1) : end] for end in range(2, len(tokens) + 1))
     return np.array([token_surprise(model.trace(window), last=1)[0] for window in windows])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from llmviz.model import Model
 from llmviz.weights import Config, stored, tensor_shapes
 
-# By what the name of an array in a GGUF file has in it, the first of these.
+# The part to which an array of a GGUF file belongs: that of the first of these words in its name.
 PARTS = {"norm": "norms", "ffn": "FFN", "attn": "attention", "emb": "embedding table", "out": "output table"}
 
 
@@ -44,7 +44,7 @@ def parts(config: Config, own_W_U: bool = False) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Published:
-    """A published model: its sizes, whether W_U is a table of its own; its parts, where the formula is not exact."""
+    """A published model: its sizes, whether W_U is a table of its own, and its parts if the formula is not exact."""
 
     name: str
     config: Config
@@ -57,7 +57,7 @@ class Published:
 
     @property
     def by_formula(self) -> int:
-        """What its sizes would ask for, with tables and layers as in the models that llmviz runs."""
+        """How many parameters its sizes give if its parts are like those of the models that llmviz runs."""
         return n_parameters(self.config, tied=not self.own_W_U)
 
     @property
@@ -66,7 +66,7 @@ class Published:
 
     @property
     def count(self) -> int:
-        """All its numbers."""
+        """How many parameters it has."""
         return sum(self.parts.values())
 
 
@@ -75,7 +75,7 @@ def _config(n_layers, n_heads, n_kv_heads, d_model, d_head, d_ff, n_vocab, n_ctx
 
 
 def _gpt2(name: str, said: str, n_layers: int, d: int) -> Published:
-    """Two FFN matrices instead of three, a bias beside each matrix, norms with a shift, a learned vector a position."""
+    """Count two FFN matrices instead of three, a bias for each matrix, norms with a shift, and position vectors."""
     config = _config(n_layers, d // 64, d // 64, d, 64, 4 * d, 50_257, 1_024)
     exact = {
         "tables": (config.n_vocab + config.n_ctx) * d,

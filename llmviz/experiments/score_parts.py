@@ -27,7 +27,7 @@ class ScoreParts:
     def beyond(self, key: int) -> Float[np.ndarray, "n_parts n_parts"]:
         """Return what the pairs add to a key's score beyond what they add to the other keys' on average.
 
-        Softmax depends on nothing else. Zeros where there is no other key.
+        Softmax depends on nothing else. The result is zeros if there is no other key.
         """
         others = np.delete(self.values, key, axis=1)
         return self.values[:, key] - (others if others.size else self.values).mean(axis=1)
@@ -97,7 +97,7 @@ def other_key(weights: Float[np.ndarray, " kv_seq"], key: int) -> int:
     return sorted(others, key=lambda i: weights[i])[len(others) // 2]
 
 
-@kept_with()  # A card asks for it twice: for its answer, and for what it says of it.
+@kept_with()  # A card asks for it twice, for its answer and for its explanation.
 def largest_part(trace: Trace, layer: int, head: int) -> tuple[int, str]:
     """Return the key with the largest weight for the last token, and the part of its stream that adds most to it."""
     key = largest_key(weights_of_last(trace, layer, head))

@@ -68,7 +68,7 @@ def value_if_alone(model: Model, text: str, *, at: int) -> float:
 
 
 def bits_without_value(model: Model, text: str, *, at: int) -> float:
-    """Measure how much more surprising the others are if one token's values are zero, in every head, in bits a token.
+    """Measure by how many bits the surprise at other tokens rises, on average, if one token's values are all zero.
 
     NaN for a text of less than nine tokens.
     """

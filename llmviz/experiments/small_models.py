@@ -1,4 +1,4 @@
-"""Small models of several sizes, and how well each expects a text that it is trained on."""
+"""Small models of several sizes, and how much a text on which they are trained still surprises them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT, Sampler
 from llmviz.weights import Config
 
-# The control: what chance alone does. Its seed is 4 further, for 0 and 1 happen to come out alike.
+# The control differs only in its seed, which is 4 more, because seeds 0 and 1 happen to give similar results.
 AGAIN = "another seed"
 N_WRITTEN = 24  # tokens, by each model of a race
 
@@ -50,12 +50,12 @@ KNOBS = {
 
 
 def bits_a_byte(model: Model, text: str) -> float:
-    """Return what one nat a token is, in bits a byte of this text: 1.44 bits, over the bytes that a token has."""
+    """Return what one nat a token is in bits a byte of this text: 1.44 bits, divided by the bytes of a token."""
     return len(model.tokenizer.encode(text)) / len(text.encode()) * BITS_PER_NAT
 
 
 def held_out_bits(text: str, config: Config, *, steps: int, seed: int = 0) -> float:
-    """Train a model on a text from noise; return its surprise at the held-out part, in bits a byte."""
+    """Train a model from random weights on a text; return its surprise at the held-out part, in bits a byte."""
     *_, last = training.pretrain(text, config, steps=steps, seed=seed)
     assert last.held_out is not None  # the last step measures it
     return last.held_out * bits_a_byte(last.model, text)
@@ -71,7 +71,7 @@ def operations(config: Config) -> float:
 
 
 def steps_for(config: Config, budget: float) -> int:
-    """Return how many steps of training so many billions of operations allow, at least one."""
+    """Return how many steps of training a number of billions of operations allows, at least one."""
     return max(1, round(budget / operations(config)))
 
 
@@ -89,7 +89,7 @@ Results = Mapping[tuple[float, str], Trained]  # by budget and name
 
 @dataclass(frozen=True)
 class Race:
-    """Which models are trained on a text, for each of the budgets: so many steps, or billions of operations."""
+    """The models that are trained on a text, each with every budget: so many steps, or billions of operations."""
 
     text: str
     configs: tuple[tuple[str, Config], ...]
@@ -102,7 +102,7 @@ class Race:
         return [name for name, _ in self.configs]
 
     def budget(self, budget: float) -> str:
-        """Return its name."""
+        """Return the name of a budget."""
         return f"{budget:,} {self.unit}"
 
     def steps(self, config: Config, budget: float) -> int:
@@ -110,7 +110,7 @@ class Race:
         return int(budget) if self.unit == "steps" else steps_for(config, budget)
 
     def run(self, seed: int) -> Iterator[tuple[float, Results | None]]:
-        """Train all, from noise; yields the share that is done, and what is known so far where that is new.
+        """Train all from random weights; yield the share that is done, and the results so far if there is a new one.
 
         ValueError for a text that is too short, FloatingPointError if a loss diverges.
         """
@@ -129,7 +129,7 @@ class Race:
 
 
 def written(model: Model) -> str:
-    """Return "The " with what a model writes after it."""
+    """Return "The " and what a model writes after it."""
     tokens = model.tokenizer.encode("The ")
     new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
     return model.tokenizer.decode([*tokens, *new])

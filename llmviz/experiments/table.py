@@ -23,7 +23,7 @@ def rows(model: Model, centred: bool) -> Float[np.ndarray, "n_vocab d_model"]:
 
 @kept_with()
 def random_pairs(model: Model, centred: bool) -> Float[np.ndarray, " n_pairs"]:
-    """Measure the cosines of random pairs of all tokens; once a table."""
+    """Measure the cosines of random pairs of tokens, once for each table."""
     return embeddings.random_pair_cosines(rows(model, centred))
 
 
@@ -88,7 +88,7 @@ def directions_of(
 
 
 def nearest_on_map(coordinates: Float[np.ndarray, "n 2"], i: int, n: int) -> list[int]:
-    """Return the n points nearest to point i, by the distance that the eye sees."""
+    """Return the n points nearest to point i on the map."""
     distance = np.linalg.norm(coordinates - coordinates[i], axis=1)
     distance[i] = np.inf
     return np.argsort(distance, kind="stable")[:n].tolist()
@@ -97,7 +97,7 @@ def nearest_on_map(coordinates: Float[np.ndarray, "n 2"], i: int, n: int) -> lis
 def neighbours(
     directions: Float[np.ndarray, "n d_model"], coordinates: Float[np.ndarray, "n 2"], i: int
 ) -> tuple[list[int], list[int]]:
-    """Return the words nearest to word i, as places in the list: by all numbers, and on the map."""
+    """Return the indices of the words nearest to word i: by all numbers, and on the map."""
     n = min(N_NEAREST, len(directions) - 1)
     nearest = embeddings.nearest(directions[i], directions, n=n, exclude=[i])
     return nearest.tokens, nearest_on_map(coordinates, i, n)

@@ -13,7 +13,7 @@ READ_AGAIN = 12_000  # characters of the held-out text
 
 
 def surprise_of(model: Model, tokens: Sequence[int]) -> tuple[Float[np.ndarray, " n"], float]:
-    """Return the surprise in bits of each token but the first, and of all, a byte: fair between two vocabularies."""
+    """Return the surprise of each token but the first in bits, and the sum in bits a byte, to compare vocabularies."""
     bits = token_surprise(model.trace(tokens))
     n_bytes = len(model.tokenizer.decode(tokens[1:]).encode())
     return bits, float(bits.sum()) / max(1, n_bytes)
@@ -29,7 +29,7 @@ def longest_copy(written: str, text: str) -> str:
 
 
 def pairs_in(tokens: Int[np.ndarray, " n"], n_vocab: int) -> Float[np.ndarray, "n_vocab n_vocab"]:
-    """Count how often each token is followed by each."""
+    """Count how often each token is followed by each other token."""
     pairs = np.zeros((n_vocab, n_vocab))
     np.add.at(pairs, (tokens[:-1], tokens[1:]), 1)
     return pairs
@@ -38,7 +38,7 @@ def pairs_in(tokens: Int[np.ndarray, " n"], n_vocab: int) -> Float[np.ndarray, "
 def counting_pairs(model: Model, learned: str, held_out: str) -> Float[np.ndarray, " n"]:
     """Measure the baseline: the surprise of a model that only counts which token follows which, in bits.
 
-    Of each token of the held-out text but the first. For rare pairs, the frequency of the token itself counts
+    It is for each token of the held-out text but the first. For rare pairs, the frequency of the token itself counts
     more (MacKay & Peto 1995).
     """
     a, b = (np.array(model.tokenizer.encode(text)) for text in (learned, held_out))

@@ -15,10 +15,10 @@ from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.training import Progress
 
-SNAPSHOTS = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models stay, beside the last one
-N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
-TIED = 0.065  # of a token's nearest: as much as the table and the counts differed in our trainings
-PAUSE = 0.5  # seconds between two looks at a training, at most
+SNAPSHOTS = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept; the last one is kept as well
+N_STRETCHES = 5  # passages of the held-out text, for comparison with what the model copies
+TIED = 0.065  # of a token's nearest rows: the table and the counts differed by as much in our trainings
+PAUSE = 0.5  # seconds between two views of a training, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class TrainingSoFar:
         return 4 * sum(snapshot.model.config.n_parameters for snapshot in self.snapshots)
 
     def per_byte(self, bits: float) -> float:
-        """Return the bits of a byte of the held-out text, from those of a token."""
+        """Return bits a byte of the held-out text, given bits a token."""
         return bits * len(self.model.tokenizer.encode(self.held_out)) / len(self.held_out.encode())
 
     @cached_property
@@ -86,8 +86,8 @@ class TrainingSoFar:
 
     @cached_property
     def copied(self) -> tuple[str, str, list[int]]:
-        """Return what it writes from an empty line, the longest stretch of it that the training text has word for word,
-        and how long that is of held-out stretches of the same length."""
+        """Return what the model writes after an empty line, the longest passage of it that is in the training text, and
+        the lengths of such passages in equally long pieces of the held-out text."""
         learned, held_out = self.learned, self.held_out
         written = self.model.tokenizer.decode(write_tokens(self.model, "\n", n=100))[1:]
         starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
@@ -96,7 +96,7 @@ class TrainingSoFar:
 
 
 def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingSoFar | None]]:
-    """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
+    """Train, and yield the share that is done and the run so far, or None if there is nothing new to show.
 
     If a loss diverges, that is the `error` of the last run.
     """
@@ -127,17 +127,17 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
 
 @cache
 def untrained(name: str) -> Progress:
-    """Return where the training on a text begins: its vocabulary is learned, all parameters are noise."""
+    """Return the start of a training on a text: the vocabulary is learned already, and all parameters are random."""
     return next(training.pretrain(texts.read(name), SMALL, steps=1))
 
 
 def final_surprise(run: TrainingSoFar) -> float:
-    """Return the surprise at the held-out text at the end, in bits a token."""
+    """Return the final surprise at the held-out text, in bits a token."""
     return run.points[-1][2]
 
 
 def held_out_curve(run: TrainingSoFar) -> int:
-    """Say what the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
+    """Say what the held-out curve did: 0 it fell as low as the training curve, 1 it stayed above, 2 it rose again."""
     _, trained, held_out = np.array(run.points).T
     if held_out[-1] > held_out.min() + 0.2:
         return 2
@@ -145,7 +145,7 @@ def held_out_curve(run: TrainingSoFar) -> int:
 
 
 def better_sorted(run: TrainingSoFar) -> int:
-    """Say what puts more tokens next to others of their kind: 0 the model's table, 1 counting neighbours, 2 neither."""
+    """Say what puts more tokens near others of their kind: 0 the model's table, 1 counting neighbours, 2 neither."""
     _, counted = learning.shares_without_training(run.snapshots[0].model, run.learned)
     lead = learning.share_of_own_kind(run.model, run.learned) - counted
     return 2 if abs(lead) <= TIED else int(lead < 0)

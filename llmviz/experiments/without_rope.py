@@ -83,8 +83,8 @@ def mean_scores_by_distance(
 ) -> Float[np.ndarray, "n_distances n_layers n_heads"]:
     """Return the score of each head's mean query with its mean key at each distance.
 
-    The mean query is that of all tokens but the first. keys: the tokens of the mean key. layers_on: take the key of
-    the head so many layers further on, as a control.
+    The mean query is over all tokens but the first. keys: the tokens of the mean key. layers_on: how many layers later
+    the head is whose key is taken, as a control.
     """
     q, k = all_before_rope(trace)
     q, k = q[:, :, 1:].mean(axis=2), np.roll(k[:, :, keys].mean(axis=2), -layers_on, axis=0)
@@ -93,7 +93,7 @@ def mean_scores_by_distance(
 
 
 def unturned_pairs(model: Model, seq: int, pairs: slice) -> Edits:
-    """Return edits by which RoPE leaves some pairs of every query and key as they were, in a text of `seq` tokens.
+    """Return edits with which RoPE does not turn some pairs of every query and key, in a text of `seq` tokens.
 
     pairs: of d_head / 2, the fastest first.
     """
@@ -111,7 +111,7 @@ def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np
 
 
 def repeat_cost(model: Model, pairs: slice, distance: int, seed: int, *, other: bool = False) -> float:
-    """Measure `unturned_cost` at ten random tokens that come again so far on, or at others in their place."""
+    """Measure `unturned_cost` at ten random tokens that come again after `distance` tokens, or at others instead."""
     tokens = repeat_after(model, 10, distance, seed, other=other)
     return float(unturned_cost(model, tokens, pairs)[-10:].mean())
 
@@ -143,23 +143,23 @@ def _rotated_back(trace: Trace, layer: int, head: int) -> BlockTrace:
 
 
 def previous_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return each head's mean attention weight for the token before, in the beginning of the text where it is long."""
+    """Return each head's mean attention weight for the token before; of a long text, only the beginning counts."""
     return previous_token_scores(beginning(trace))
 
 
 def strongest_head(trace: Trace) -> tuple[int, int]:
-    """Return (layer, head) of the head that gives most to the token before; the very first for a single token."""
+    """Return (layer, head) of the head that attends most to the token before; for a single token, (0, 0)."""
     strongest = strongest_heads(previous_token_weights(trace), 1)
     return strongest[0] if strongest else (0, 0)
 
 
 def periods(config: Config) -> Float[np.ndarray, " n_pairs"]:
-    """Return the tokens for one full turn of each clock hand."""
+    """Return how many tokens a full turn of each clock hand takes."""
     return 2 * np.pi / rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
 
 
 def change_if_both_move(trace: Trace, by: int) -> float:
-    """Return by how much the score of the `last_two` tokens changes when both move on by so many positions.
+    """Return how much the score of the `last_two` tokens changes when both move on by a number of positions.
 
     That is the last token's query and the key before it, in the `strongest_head`.
     """

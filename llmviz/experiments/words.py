@@ -21,7 +21,7 @@ A_WORD = r"(?<!\s) (?=\p{L})"  # a single space before a word
 
 @dataclass(frozen=True, eq=False)
 class TokenizedText:
-    """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
+    """A text as tokens, before the model runs on it: it replaces a `Trace` on a page that needs no more."""
 
     model: Model
     tokens: list[int]
@@ -136,7 +136,7 @@ def pairs_of(listed: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
 
 
 def whole_words(model: Model) -> list[int]:
-    """Return the tokens that are a space and small letters only: words, and no stumps of words."""
+    """Return the tokens that are a space and small letters only: whole words, and not parts of words."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))
     return [
         i for i, piece in enumerate(pieces) if piece[:1] == " " and piece[1:].isalpha() and piece.islower()

@@ -100,11 +100,11 @@ def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
 
 
 def gain_from_copies(model: Model, written: Written, instead: Sequence[int] | None = None) -> float:
-    """Measure how much likelier a repetition is because of its earlier turns: the mean gain in probability.
+    """Measure how much likelier a repetition is because of its earlier copies: the mean gain in probability.
 
-    The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
-    the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a
-    circle. instead: tokens that are read in the place of the earlier turns.
+    The last copy ends with the last token that ends a run of four which the writing had before; it begins after the
+    place where that run ended before. Its tokens are read in the whole text, and again straight after the prompt. NaN
+    without a repetition. instead: tokens that are read in place of the earlier copies.
     """
     tokens = list(written.tokens)
     latest: dict[tuple[int, ...], int] = {}
@@ -145,7 +145,7 @@ def added_by_template(model: Model, question: str) -> list[int]:
 
 
 def answer(model: Model, question: str, n: int) -> Written:
-    """Write the answer to a question in the template, always the likeliest token: up to `n` of them."""
+    """Write at most `n` tokens of the answer to a question in the template, always the likeliest."""
     return write(model, asked(model, question), n)
 
 
@@ -153,7 +153,7 @@ def answer(model: Model, question: str, n: int) -> Written:
 def after_the_end(trace: Trace) -> int:
     """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
 
-    ValueError where the answer doesn't end in time.
+    ValueError if the answer does not end in time.
     """
     tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
     question = asked(trace.model, tokenizer.decode(trace.tokens))

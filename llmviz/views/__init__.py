@@ -1,7 +1,7 @@
 """Pictures of what the model computes: arrays and pieces in, a picture out.
 
-The parts every notebook uses are here; each stage's own pictures are in the package of its name, those of the front
-page in `the_loop`, and what all of them are made of in `kit`.
+What every notebook uses is here. The pictures of a stage are in the package with its name, those of the front page in
+`the_loop`, those of pages 07 to 09 in `differences`; `kit` has what all of them are made of.
 """
 
 import ipywidgets
@@ -54,8 +54,7 @@ __all__ = [
 
 def claims_of_the_series(model: Model) -> ipywidgets.VBox:
     """Show which claims of popular explanations hold in this model: a table that a button fills line by line."""
-    from llmviz.views.differences import (
-        ClaimsOfTheSeries,
-    )  # it knows pictures of all stages: not at each start
+    # Only here, because it takes a moment to import the claims of all stages.
+    from llmviz.views.differences import ClaimsOfTheSeries
 
     return ClaimsOfTheSeries(model)

@@ -1,8 +1,8 @@
-"""Where a number on the screen comes from: its formula, its operands with their values, and the NumPy that made it.
+"""Where a number on the screen comes from: its formula, its operands with their values, and a line of NumPy.
 
-A picture gets `provenance=lambda *where: score(trace, layer, head, *where)`; a click on a cell asks it. The results are
-the model's own: they are read from the trace, or computed by the function that the model runs. The line says the same
-in plain NumPy, with the operands' names; a reader can paste it, and a test runs it.
+A picture gets `provenance=lambda *where: score(trace, layer, head, *where)`, and calls it when a cell is clicked. The
+results are the model's own: they are read from the trace, or computed by the function that the model runs. The line
+says the same in plain NumPy with the operands' names; a reader can paste it, and a test runs it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from llmviz.views.kit.pieces import quote
 
 
 class Operand(NamedTuple):
-    """One thing the line uses: its name there, its value, and the expression it comes from ("" if it has none)."""
+    """Something that the line uses: its name there, its value, and the expression that gives it ("" for none)."""
 
     name: str
     value: Any
@@ -42,7 +42,7 @@ class Explanation:
     result: Any
 
     def as_dict(self) -> dict:
-        """Return what the page shows, as texts."""
+        """Return the texts that the page shows."""
         operands = [
             [f"{name} = {source}" if source else name, short(value)]
             for name, value, source in (Operand(*operand) for operand in self.operands)
@@ -56,9 +56,9 @@ class Explanation:
 
 
 def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
-    """Explain a number of a run. An operand that is a text is the expression that gives it (see `value_of`).
+    """Explain a number of a run. A text as an operand is the expression that gives it (see `value_of`).
 
-    ValueError for a run with edits, apart from those that leave out the mask or the division by √d_head.
+    ValueError for a run with edits, except those that leave out the mask or the division by √d_head.
     """
     if replace(trace.edits, causal_mask=True, score_scale=True) != Edits():
         raise ValueError("the numbers of a run with edits are not explained")
@@ -70,7 +70,7 @@ def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **
 
 
 def value_of(trace: Trace, source: str) -> Any:
-    """Return what an expression of ours gives, in which the run is `trace` and its model `model`."""
+    """Evaluate an expression of ours, in which `trace` is the run and `model` its model."""
     names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "trace": trace, "model": trace.model}
     return eval(source, names)
 
@@ -83,7 +83,7 @@ def read_by(trace: Trace, layer: int, position: int, part: Literal["attention", 
 
 
 def short(value: Any) -> str:
-    """A number, a text, or the first numbers of an array and its shape, for people."""
+    """Return a value as a reader can take it in: a number, a text, or an array's first numbers and its shape."""
     if isinstance(value, str | bytes | None):
         return "none" if value is None else str(value)
     if isinstance(value, Mapping):
@@ -103,7 +103,7 @@ def _number(value: Any) -> str:
 
 
 def embedding(model: Model, token: int, dimension: int) -> Explanation:
-    """One number of a token's row of the table. IndexError if there is no such row or column."""
+    """Explain a number in a token's row of the embedding table. IndexError if there is no such row or column."""
     title = f"Number {dimension} of {_named(token, model.tokenizer.pieces([int(token)])[0])}"
     formula = "embedding = the token's row in the embedding table W_E"
     W_E = Operand("W_E", model.weights.W_E, "model.weights.W_E")
@@ -112,7 +112,7 @@ def embedding(model: Model, token: int, dimension: int) -> Explanation:
 
 
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
-    """How well the query of token `row` fits the key of token `col`, before softmax."""
+    """Explain how well the query of token `row` matches the key of token `col`, before softmax."""
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     block = f"trace.blocks[{layer}]"
     result = value_of(trace, f"{block}.attention.scores[{head}, {row}, {col}]")
@@ -132,7 +132,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
 
 
 def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: str = "") -> Explanation:
-    """Return the fraction of its attention that token `row` gives to token `col`.
+    """Explain the fraction of its attention that token `row` gives to token `col`.
 
     block: the expression that gives the layer, if it is not the trace's own.
     """
@@ -149,7 +149,7 @@ def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: s
 
 
 def logit(trace: Trace, token: int) -> Explanation:
-    """How well the last token's final vector fits one token of the vocabulary."""
+    """Explain the logit of a token: how well the last token's final vector matches it."""
     x = "llmviz.ops.rms_norm(trace.blocks[-1].resid_post[-1], model.weights.final_norm, eps=model.config.norm_eps)"
     name = _named(token, trace.model.tokenizer.pieces([int(token)])[0])
     title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
@@ -166,9 +166,9 @@ def prob(
     source: str = "trace.logits",
     steps: Sequence[tuple[str, float]] = (("temperature", 1.0),),
 ) -> Explanation:
-    """The probability that `token` is drawn after some steps of `sampling.chain`.
+    """Explain the probability that `token` is drawn after some steps of `sampling.chain`.
 
-    source: the expression that gives the logits.
+    piece: its text. source: the expression that gives the logits.
     """
     title, result = f"Probability of {_named(token, piece)}", chain(logits, steps)[-1].probs[token]
     operands = [Operand("logits", logits, source), Operand("token", int(token))]

@@ -7,11 +7,11 @@ from itertools import groupby
 from llmviz.claims import CLAIMS, stored
 from llmviz.views.kit.html_table import table
 
-HEADS = {"statement": 36, "how we tested it": 34, "result": 30}  # and their shares of the width, in %
+HEADS = {"statement": 36, "how we tested it": 34, "result": 30}  # with the widths of their columns in %
 
 
 class Results:
-    """The claims of a page as a table, each with what was measured: `sections`, and in each, rows of three cells."""
+    """The claims of a page as a table, each with what was measured. `sections`: rows of three cells, by title."""
 
     def __init__(self, page: str):
         rows = stored.load()[page]

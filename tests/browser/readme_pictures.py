@@ -1,4 +1,4 @@
-"""Make the pictures of README.md and docs/tour.md from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]
+"""Make the pictures of the README and of docs/tour.md: python tests/browser/readme_pictures.py [06_sampling …]
 
 `journey` is the moving one: the widget plays against a clock that this script turns on, frame by frame. It also makes
 the preview that the front page shows before it runs.

@@ -1,5 +1,5 @@
 """Pictures of stage 4: one head taken apart, all heads at once, and experiments that switch heads off."""
-# ruff: noqa: F401  What is imported here is what a notebook calls by `pictures`.
+# ruff: noqa: F401  What is imported here is what a notebook uses as `pictures`.
 
 from llmviz.views.attention.by_hand import HeadByHand
 from llmviz.views.attention.cost import Cost

@@ -1,4 +1,4 @@
-"""One head taken apart, step by step, and where each of its numbers comes from."""
+"""One attention head, step by step, and where each of its numbers comes from."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
 from llmviz.views.provenance import Explanation, explained
 
-N_VALUES = 4  # keys whose values have a line of their own
+N_VALUES = 4  # keys whose values have a row of their own
 
 
 class ScoreSteps(OfRows):
-    """One query's row, step by step: q·k, divided by √d_head, e to its power, weight. One line a key.
+    """One query's attention, with a line for each key: q · k, the score, e to the score, the weight.
 
-    raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled`: was raw divided by √`d_head`?
-    A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
+    `raw`, `scores`, `exps`, `weights`: [kv_seq] each; weights are NaN where masked. `scaled`: if raw is divided by
+    √`d_head`. A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, with
+    a step from 0 to 3.
     """
 
     _static, _rows = "score_steps", ("pieces",)
@@ -65,23 +66,23 @@ class ScoreSteps(OfRows):
 class Row(NamedTuple):
     """What one query does in one head."""
 
-    trace: Trace  # with the layer's attention as the switches have it; what it reads stays as it was
+    trace: Trace  # The switches change attention in this layer only; what it reads stays the same.
     block: str  # the expression that gives this layer
     kv_head: int
     key: int
-    attended: AttentionTrace  # this query, all heads, and the keys that it sees
-    raw: np.ndarray  # and scores and weights, a number for each key: see `experiments.query_row`
+    attended: AttentionTrace  # of this query in all heads
+    raw: np.ndarray  # q · k [kv_seq], as scores and weights: see `experiments.query_row`
     scores: np.ndarray
     weights: np.ndarray
     top: list[int]  # the keys with the largest weights
-    others: list[int]  # and all others with any
+    others: list[int]  # the other keys with a weight above 0
 
 
 class HeadByHand(View):
-    """One head, one query, taken apart in four pictures: products, weights, values, and what the head adds.
+    """One query in one head, in four pictures: products, weights, values, and what the head adds.
 
-    Sliders for layer and head; the strip chooses the query. A click on a line of the table chooses the key
-    whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
+    The strip chooses the query, and the table of weights the key whose products are shown. Two switches leave out the
+    division by √d_head or the mask in this layer.
     """
 
     stage = "attention"
@@ -92,7 +93,7 @@ class HeadByHand(View):
         head: int = head(8)
         no_scale: bool = tick(lambda view: f"without ÷ √{view.run.model.config.d_head}")
         no_mask: bool = tick("without the mask")
-        query: int = position(-1, of=("strip", "selected"))
+        query: int = position(-1, set_by=("strip", "selected"))
         key: int | None = selection("steps")  # None: the one with the largest weight
 
     @shared
@@ -209,17 +210,13 @@ class HeadByHand(View):
         if step == 1 or (row.trace.edits.causal_mask and key > scene.query):
             return score
         if step == 0:
-            title, formula = (
-                score.title.replace("Score", "Product"),
-                "q · k: the products of their numbers, added up",
-            )
+            title = score.title.replace("Attention score", "Product")
+            formula = "q · k: the products of their numbers, added up"
             return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
         title = f"e to the power of the score of {isolated(run.pieces[key])}"
         formula = "e^(score − largest): always positive; taking off the largest first changes no weight"
-        line, scores = (
-            "np.exp(scores - scores.max())[key]",
-            f"{row.block}.attention.scores[{scene.head}, {scene.query}]",
-        )
+        line = "np.exp(scores - scores.max())[key]"
+        scores = f"{row.block}.attention.scores[{scene.head}, {scene.query}]"
         return explained(run, title, formula, line, scene.shown["exps"][key], scores=scores, key=key)
 
     @explains("values")
@@ -270,7 +267,7 @@ def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
 
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
-    """Where one number of a query ("q") or of a key ("k") comes from: the stream, a column of weights, RoPE's turn."""
+    """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle."""
     name, first = {"q": "query", "k": "key"}[letter], i - i % 2
     turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"

@@ -21,7 +21,7 @@ SHARES = ["scores, softmax, mixing", "everything else"]
 
 
 class Cost(View):
-    """What a token costs as the text grows: with the KV cache and without, and which part grows with the square."""
+    """What a token costs as the text grows, with the KV cache and without, and which part grows with the square."""
 
     @dataclass(frozen=True)
     class State:
@@ -34,7 +34,7 @@ class Cost(View):
     arrangement = (("measure", "progress"), ("times", "shares"), "message")
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["measure"]]  # a page's reader sits at another machine
+        return [self.parts["measure"]]  # The reader of a page uses another machine.
 
     @job("lengths", start="Measure on this machine")
     def measure(self, scene: Scene) -> Iterator[tuple[float, Timing]]:

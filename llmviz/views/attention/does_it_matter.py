@@ -1,4 +1,4 @@
-"""Does it matter that a head attends to a word? Heads switched off, and heads patched from the twin's run."""
+"""Does it matter that a head attends to a word? Heads are switched off, or patched from the twin's run."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class NounPair(Fact):
     class State:
         """The twin's word, and the token whose place it takes."""
 
-        word: str = line("cat", "Twin", "min(190px, 98%)", live=False)
-        subject: int = position(1, of=("strip", "selected"))
+        word: str = line("cat", "Twin", "min(190px, 98%)")
+        subject: int = position(1, set_by=("strip", "selected"))
 
 
 class NumberMap(PatchMap):
-    """The patch map of such a pair."""
+    """The patch map of a `NounPair`."""
 
     stage = "attention"
 
 
 class DoesItMatter(OfFact, GuessFirst):
-    """How likely the twin's answer is without the heads that attend most to the noun, and with these heads patched.
+    """How likely the twin's answer is with the heads that attend most to the noun switched off, or patched.
 
     They are changed at the last token only, together and one at a time. The control: as many random heads.
     """
@@ -64,16 +64,16 @@ class DoesItMatter(OfFact, GuessFirst):
         )
 
     def answer(self, scene: Scene) -> float:
-        return 100 * scene.known("change")[0][1, 0]
+        return 100 * scene.outcome[0][1, 0]
 
     def explanation(self, scene: Scene) -> str:
-        values, _ = scene.known("change")
+        values, _ = scene.outcome
         patched, random = percent(values[1, 1]), percent(values[-1, 0])
         return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
-        """Return what each head gives to the noun, from the last token: [n_layers, n_heads]."""
+        """Return the attention weight from the last token to the noun in each head: [n_layers, n_heads]."""
         return experiments.attention_from(scene.pair.trace, -1)[..., scene.pair.subject]
 
     @shared
@@ -82,7 +82,7 @@ class DoesItMatter(OfFact, GuessFirst):
 
     @job()
     def change(self, scene: Scene) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
-        """Measure the probability of the twin's answer, and of both if no head may attend to the noun."""
+        """Measure `table` [3 + N_HEADS, 2], and both answers' probabilities if no head may attend to the noun."""
         return facts.change_heads(scene.pair, [scene.heads, *([head] for head in scene.heads)], N_DRAWS)
 
     @part(
@@ -95,7 +95,7 @@ class DoesItMatter(OfFact, GuessFirst):
     def table(self, scene: Scene) -> dict:
         last, theirs = quote(scene.pair.trace.pieces[-1].strip()), named(scene.pair, scene.pair.answers)[1]
         names = [head_name(*head) for head in scene.heads]
-        values, _ = scene.known("change")
+        values, _ = scene.outcome
         return {
             "values": values,
             "cell_text": [[percent(value) for value in row] for row in values],
@@ -106,7 +106,7 @@ class DoesItMatter(OfFact, GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair, (_, unseen) = scene.pair, scene.known("change")
+        pair, (_, unseen) = scene.pair, scene.outcome
         noun = isolated(pair.trace.pieces[pair.subject])
         shares = [f"{head_name(*head)} {percent(scene.weights[head])}" for head in scene.heads]
         answers = [f"{name} gets {percent(p)}" for name, p in zip(named(pair, pair.answers), unseen)]

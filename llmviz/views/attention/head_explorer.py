@@ -1,4 +1,4 @@
-"""All heads at a glance, and the chosen one large."""
+"""All heads at a glance, and the chosen head enlarged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HIDDEN = ", first token hidden"
 def shown_weight(
     trace: Trace, layer: int, head: int, query: int, key: int, *, hide_first: bool
 ) -> Explanation:
-    """Explain one attention weight, with or without the first token hidden."""
+    """Explain an attention weight; with `hide_first`, after hiding the first token. ValueError for the hidden one."""
     weight = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
         return weight
@@ -50,7 +50,7 @@ def shown_weight(
 
 
 class HeadExplorer(View):
-    """A small map for every head; the chosen one is drawn large, next to the sentence with its arcs."""
+    """A small map for every head; the chosen head's is drawn large, next to the sentence with its arcs."""
 
     stage = "attention"
 
@@ -82,7 +82,7 @@ class HeadExplorer(View):
 
     @shared
     def drawn(self, scene: Scene) -> tuple[int, int]:
-        """Return its layer and head."""
+        """Return the layer and the head of the large map."""
         return scene.layer, scene.head
 
     @shared
@@ -91,7 +91,7 @@ class HeadExplorer(View):
 
     @shared
     def cell(self, scene: Scene) -> list[int]:
-        """Return the query, and the key that was clicked, or the one with the largest weight."""
+        """Return the query, and the key that was clicked or else has the largest weight."""
         heaviest = int(np.nan_to_num(scene.weights[scene.query]).argmax())
         key = heaviest if scene.key is None else clip_position(scene.key, len(scene.run.tokens))
         return [scene.query, key]

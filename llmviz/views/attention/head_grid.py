@@ -1,4 +1,4 @@
-"""A head's name and weights, how a view holds one, and a picture of all heads at once."""
+"""A head's name, a field for it in a view's state, and a picture of all heads at once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAP_SIZE = 32  # cells along one side of a small map
 
 
 def head_name(layer: int, head: int) -> str:
-    """ "L13·H8"."""
+    """Return a head's name, such as "L13·H8"."""
     return f"L{layer}·H{head}"
 
 
 def picked_head(**others: Any) -> Any:
-    """Declare a head of the model that a view is of, its layer first, that pictures set, or None; see `picked`."""
+    """Declare a field for a head, as (layer, head), or None; others: see `picked`. The view's run is the model."""
     return picked(
         None,
         lambda head, view: (
@@ -33,12 +33,12 @@ def picked_head(**others: Any) -> Any:
 
 
 class HeadGrid(Picture):
-    """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head; a map of one cell is a number.
+    """All heads at once, each with a small map, or with one number: `values` [n_layers, n_heads, rows, cols].
 
-    Columns are layers, rows heads; heads that share keys and values (`group` of them) are neighbours. `kind` and
-    `limit` fix the colours as in `HeatMap`, `measure` names the numbers. Of `scores` [k, n_layers, n_heads], those of
-    the head in question are shown, with their `score_names`. A click or the arrow keys select a head (`selected`, layer
-    and head). `chosen` ones are dashed. Enter or a click asks `provenance(layer, head)`.
+    Columns are layers, rows are heads; `group` neighbouring heads share keys and values. `kind` and `limit` fix the
+    colours as in `HeatMap`, and `measure` names the numbers. The readout shows a head's `scores` [k, n_layers, n_heads]
+    with their `score_names`. A click or the arrow keys select a head (`selected`, layer and head). `chosen` heads have
+    a dashed border. Enter or a click asks `provenance(layer, head)`.
     """
 
     _static, _stage = "head_grid", "attention"
@@ -48,7 +48,7 @@ class HeadGrid(Picture):
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)
     measure = Text("attention weight")
-    unit = Text("%")  # of signed numbers, a hundred of them to 1: "%" of something, or percentage "points"
+    unit = Text("%")  # of 100 times the numbers: "%", or percentage "points"
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
@@ -58,7 +58,7 @@ class HeadGrid(Picture):
         return {"selected": cells(self.values)}
 
     def text(self) -> str:
-        """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
+        """Return a number for each head, its own or the largest of its map; rows are heads, columns are layers."""
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
         what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
         rows = [
@@ -71,7 +71,7 @@ class HeadGrid(Picture):
         return f"{what}, in {self.unit}; rows: heads, columns: layers\n{table}{chosen_line}"
 
     def headline(self) -> str:
-        """How many heads, which is selected and which are chosen."""
+        """Return how many heads there are, which is selected, and which are chosen."""
         n_layers, n_heads = self.values.shape[:2]
         parts = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
@@ -84,12 +84,12 @@ class HeadGrid(Picture):
     @traitlets.validate("selected")
     def _a_head(self, proposal):
         head = proposal["value"]
-        if head != [0, 0] and not has_place(self.values, head):  # The first is selected before there are any.
+        if head != [0, 0] and not has_place(self.values, head):  # [0, 0] is selected while there are none.
             raise traitlets.TraitError(f"selected is the layer and the number of a head, not {head}")
         return head
 
 
 def empty_grid(config: Config, **options) -> HeadGrid:
-    """The grid of a model's heads, one number each, that waits for the numbers."""
+    """Return the grid of a model's heads, with a number for each, all 0 until the first values come."""
     values, group = np.zeros((config.n_layers, config.n_heads, 1, 1)), config.n_heads // config.n_kv_heads
     return HeadGrid(values=values, group=group, **options)

@@ -1,4 +1,4 @@
-"""Nonsense repeated: who copies it?"""
+"""Random tokens that come twice: which heads copy them?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import Scene, View, job, part, sentences
 
-N_DRAWS = 7  # of random heads: a draw may hit a head that every text needs, so the median counts
+N_DRAWS = 7  # of random heads. The median counts, because a draw may hit a head that every text needs.
 
 
 class Induction(View):
@@ -27,13 +27,13 @@ class Induction(View):
         n: int = number(40, "Random tokens", 60, first=5)
         off: int = number(8, "Heads off", 20)
         seed: int = number(0, "Another draw", 20)
-        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
+        head: tuple[int, int] | None = picked_head(set_by=("grid", "selected"))
 
     arrangement = (("n", "off", "seed", "progress"), "curves", "message", "grid")
 
     @job("n", "off", "seed")
     def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
-        """Measure `experiments.copying`, with N_DRAWS draws of random heads."""
+        """Measure copying as `experiments.copying` does, with N_DRAWS draws of random heads."""
         row = experiments.random_tokens(scene.run, scene.n, scene.seed)
         seeds = range(N_DRAWS * scene.seed, N_DRAWS * (scene.seed + 1))
         return experiments.copying(scene.run.trace(row * 2), scene.off, seeds)

@@ -1,4 +1,4 @@
-"""How many heads rest on the first token, as the text gets longer."""
+"""How many heads use the first token as an attention sink, as the text gets longer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.text_box import STORY, most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
-LAST = 50  # tokens; at a single one the number can be an odd one
+LAST = 50  # tokens of a mean, because a single token may be unusual
 MOST_NAMED = 8  # tokens with a short value
 AXIS = {"x_axis": "token number", "log_x": True}
 
@@ -30,8 +30,8 @@ def _longest(view: Sink) -> int:
 class Sink(View):
     """How many heads give the first token more than half of their attention, from each token of a long text.
 
-    The text is the reader's, and then a story goes on until there are 512 tokens: `trace` is the run over both. No
-    token sees what follows it, so the reader's own tokens do what they do without the story.
+    After the reader's text comes a story, up to 512 tokens in all: `trace` is the run over both. No token sees what
+    follows it, so the reader's own tokens are the same as without the story.
     """
 
     stage = "attention"
@@ -39,7 +39,7 @@ class Sink(View):
 
     @dataclass(frozen=True)
     class State:
-        """The number of the token that looks, from 1; None: the last one of the reader's text."""
+        """The number of the query token, from 1; None: the last token of the reader's text."""
 
         from_token: int | None = picked(
             None,
@@ -56,7 +56,7 @@ class Sink(View):
 
     @traitlets.default("trace")
     def _first_run(self) -> Trace:
-        """Run it at once: guess cards ask about it."""
+        """Run it at once, because guess cards ask about it."""
         return self.run.model.trace(self._tokens())
 
     def _tokens(self) -> list[int]:
@@ -64,7 +64,7 @@ class Sink(View):
 
     @job()
     def read(self, scene: Scene) -> Iterator[tuple[float, Trace | None]]:
-        """Run the model over the long text, once everything else shows the reader's: a longer part in each step."""
+        """Run the model over the long text after all else is drawn; the part that it reads doubles with each step."""
         tokens, n = self._tokens(), len(scene.run.tokens)
         while (n := 2 * n) < len(tokens):
             scene.run.model.trace(tokens[:n])
@@ -82,7 +82,7 @@ class Sink(View):
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
-        """Return what each head gives to the first token: [n_layers, n_heads, seq]."""
+        """Return the attention weights for the first token: [n_layers, n_heads, seq]."""
         return experiments.first_token_weights(scene.known("read"))
 
     @shared
@@ -98,11 +98,9 @@ class Sink(View):
 
     @part(lambda _: wide(LinePlot(names=["heads"], unit="rank", **AXIS)))
     def counts(self, scene: Scene) -> dict:
-        caption, most = (
-            "Heads that give the first token more than half of their attention",
-            scene.weights[..., 0].size,
-        )
-        return self._line(scene, experiments.heads_on_first(scene.weights), caption) | {"y_max": float(most)}
+        caption = "Heads that give the first token more than half of their attention"
+        line = self._line(scene, experiments.heads_on_first(scene.weights), caption)
+        return line | {"y_max": float(scene.weights[..., 0].size)}
 
     @part(lambda _: wide(LinePlot(names=["length of the value vector"], **AXIS)))
     def lengths(self, scene: Scene) -> dict:

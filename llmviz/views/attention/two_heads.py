@@ -1,4 +1,4 @@
-"""How does a copying head know what came after? Its keys read what an earlier head has written."""
+"""How does an induction head know what came next? Its keys read what an earlier head has written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 N_DRAWS = 3  # of a random head
-# How each of `experiments.conditions` is named, in their order, and what `HeadPair` cuts.
+# The name of each of `experiments.conditions`, in their order, and what `HeadPair` cuts in it.
 CONDITIONS = [
     ("unchanged", ""),
     ("{writer} off", "writer"),
@@ -38,14 +38,14 @@ CONDITIONS = [
 
 
 class HeadPair(Picture):
-    """Two heads over three tokens: A B … A. What the first writes at B, the second reads when it looks for A again.
+    """Two heads over the tokens A B … A: at the second A, the reader finds B by what the writer has written there.
 
-    `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
-    away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
+    `pieces`: A, B, and the token before the second A. Each condition has a row, named in `names`; `cuts` says what it
+    cuts: "" (nothing), "writer", the writer's path into the reader's "k", "q" or "v", or "other" (another head).
     `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
     whole second pass. `here` [n_conditions, 4]: the writer's weight from B to A, the reader's from the second A to B,
-    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN until
-    it is measured. `selected` is the condition drawn.
+    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN: not
+    measured yet. `selected` is the condition that is drawn.
     """
 
     _static = "head_pair"
@@ -63,7 +63,7 @@ class HeadPair(Picture):
         return {"selected": range(len(self.names))}
 
     def text(self) -> str:
-        """A line a condition: score and probability over the row, then what the drawing shows."""
+        """Return a line for each condition: score and probability over the second pass, then what is drawn."""
         if self.totals is None:
             return "no heads yet"
         a, b = (visible(piece) for piece in self.pieces[:2])
@@ -77,7 +77,7 @@ class HeadPair(Picture):
         return lines(rows)
 
     def headline(self) -> str:
-        """What is drawn, and its two numbers."""
+        """Return the condition that is drawn, and its two numbers."""
         if self.totals is None:
             return "no heads yet"
         score, right = self.totals[self.selected]
@@ -87,20 +87,20 @@ class HeadPair(Picture):
 
     @traitlets.validate("selected")
     def _a_condition(self, proposal):
-        if not 0 <= proposal["value"] < max(1, len(self.names)):  # the first, where there are none yet
+        if not 0 <= proposal["value"] < max(1, len(self.names)):  # 0 is selected while there are none.
             raise traitlets.TraitError(f"selected is a condition from 0 to {len(self.names) - 1}")
         return proposal["value"]
 
 
 class TwoHeads(View):
-    """Which head does a copying head depend on, and how do the two work together?
+    """Which head does an induction head depend on, and how do the two work together?
 
-    A row of random tokens comes twice; the reader is an induction head, which looks from a token in the
-    second pass to the one that followed it in the first. Each head of the layers before it is switched off on its own.
-    A click on one in the grid makes it the writer, and the diagram shows what happens to the reader when the writer, or
-    one path from it into the reader, is switched off. When a head reads in its *keys* what an earlier head wrote, that
-    is called K-composition (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"); the pair of a
-    previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
+    A row of random tokens comes twice. The reader is an induction head: from a token in the second pass, it attends to
+    the token that came next in the first. Each head of earlier layers is switched off on its own. A click on one in the
+    grid makes it the writer, and the diagram shows what happens to the reader when the writer, or one path from it into
+    the reader, is switched off. If a head reads in its *keys* what an earlier head wrote, that is K-composition
+    (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"). Olsson et al. 2022, "In-context Learning
+    and Induction Heads", describe this pair of a previous-token head and an induction head.
     """
 
     stage = "attention"
@@ -120,13 +120,15 @@ class TwoHeads(View):
             ),
             outlives_text=True,
         )
-        writer: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the one it needs most
+        writer: tuple[int, int] | None = picked_head(
+            set_by=("grid", "selected")
+        )  # None: the head it needs most
         token: int | None = selection("strip")
         condition: int = picked(
             0,
             lambda i, _: is_index(i) and 0 <= i < len(CONDITIONS),
             "the number of a condition",
-            of=("pair", "selected"),
+            set_by=("pair", "selected"),
             on_page=lambda _: range(len(CONDITIONS)),
         )
 
@@ -143,12 +145,12 @@ class TwoHeads(View):
 
     @shared
     def right(self, scene: Scene) -> np.ndarray:
-        """Return the probability of each token of the row but the first, both times."""
+        """Return the probability of every token in both passes except the first: [2 * n - 1]."""
         return experiments.token_probs(scene.row)
 
     @shared
     def at(self, scene: Scene) -> int:
-        """Return the token that is drawn: the one clicked, or one that is copied neither best nor worst."""
+        """Return the place of B in the row: the token that was clicked, or one that is copied about as well as most."""
         copied = scene.right[scene.n :]
         typical = int(np.argsort(copied)[len(copied) // 2]) + 1
         return typical if scene.token is None else min(max(1, scene.token), scene.n - 1)
@@ -167,7 +169,7 @@ class TwoHeads(View):
 
     @shared
     def others(self, scene: Scene) -> list[tuple[int, int]]:
-        """Return random heads, as a control."""
+        """Return random earlier heads, as a control."""
         shape = scene.reader[0], scene.run.config.n_heads
         return experiments.random_heads(shape, N_DRAWS, [scene.writing], scene.seed) or [scene.writing]
 
@@ -182,7 +184,7 @@ class TwoHeads(View):
 
     @job("n", "seed", "reader", "writer")
     def paths(self, scene: Scene) -> Iterator[tuple[float, tuple]]:
-        """Measure `totals` and `here` of `HeadPair`, the latter for each token."""
+        """Measure `totals` of `HeadPair`, and `here` for each token: [n_conditions, 4, n_tokens]."""
         return experiments.compose_each(scene.row, scene.writing, scene.reader, scene.others)
 
     # --- parts ---
@@ -243,7 +245,7 @@ class TwoHeads(View):
             raise NothingToShow
         (totals, here), cuts = scene.known("paths"), [cut for _, cut in CONDITIONS]
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
-        # The name of what is cut is said when it is cut, no sooner.
+        # The term is not used before the reader has seen the thing itself.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
         hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"
         return {

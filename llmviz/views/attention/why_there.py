@@ -30,10 +30,10 @@ KINDS = ["the embedding of that token", "what an attention block added there", "
 
 
 class WhyThere(View):
-    """What the parts of the last token's stream, and of a key's, add to a score beyond the other keys' on average.
+    """What each part of a key's stream, and of the query's, adds to a score, compared with the mean of the other keys.
 
-    Next to it another key's parts, as a control. Below, a test: the key's largest part becomes its mean over the other
-    keys, and the attention weight is computed again, with all later parts fixed and in a run.
+    The parts of another key are the control. A test follows: the key's largest part is replaced with its mean over the
+    other keys, and the attention weight is computed again, with all later parts fixed and in a real run.
     """
 
     stage = "attention"
@@ -42,7 +42,7 @@ class WhyThere(View):
     class State:
         layer: int = layer(18)
         head: int = head(6)
-        key: int | None = selection("strip")  # None: the one with the largest weight, but the first
+        key: int | None = selection("strip")  # None: the key with the largest weight, except the first
 
     arrangement = (("layer", "head"), "strip", "bars", "message")
 
@@ -75,11 +75,8 @@ class WhyThere(View):
     def bars(self, scene: Scene) -> dict:
         pieces, weights, names = scene.run.pieces, scene.weights, scene.parts.names
         beyond, control = scene.parts.beyond(scene.chosen), other_key(weights, scene.chosen)
-        of_key, of_query, of_control = (
-            beyond.sum(axis=0),
-            beyond.sum(axis=1),
-            scene.parts.beyond(control).sum(axis=0),
-        )
+        of_key, of_query = beyond.sum(axis=0), beyond.sum(axis=1)
+        of_control = scene.parts.beyond(control).sum(axis=0)
         rows = [
             _rows(names, values, by)
             for values, by in ((of_key, of_key), (of_control, of_key), (of_query, of_query))
@@ -117,7 +114,7 @@ class WhyThere(View):
 
 
 def _rows(names: list[str], values: np.ndarray, by: np.ndarray) -> dict[str, float]:
-    """Return the values of the parts that are largest in `by`, the rest as one, and all together."""
+    """Return by their names the values of the parts that are largest in `by`, the sum of the others, and of all."""
     largest = np.argsort(-np.abs(by), kind="stable")[:N_BARS]
     rows = {names[i]: float(values[i]) for i in largest}
     total = float(values.sum())
@@ -135,13 +132,13 @@ def score_question(trace: Trace, layer: int, head: int) -> str:
 
 
 def kind_of_largest_part(trace: Trace, layer: int, head: int) -> int:
-    """Return which of `KINDS` the largest part of the largest key's score is."""
+    """Return the index in `KINDS` of the largest part of the largest key's score."""
     _, name = largest_part(trace, layer, head)
     return ["embedding", "attention", "FFN"].index(name.split()[0])
 
 
 def score_explanation(trace: Trace, layer: int, head: int) -> str:
-    """Return what the largest part of the largest key's score is, in a sentence."""
+    """Say what the largest part of the largest key's score is."""
     key, name = largest_part(trace, layer, head)
     there, last = quote(trace.pieces[key]), quote(trace.pieces[-1])
     best = f"the embedding of {there}" if name == "embedding" else f"what {name} added at {there}"

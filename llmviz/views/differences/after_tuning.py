@@ -30,7 +30,7 @@ WAYS = ("in its own answer", "begun the new way", "begun the old way", "in plain
 
 
 class AfterTuning(View):
-    """A view of the last fine-tuning of a table; without one it shows only the message that says so."""
+    """A view of a table's last fine-tuning; before there is one, it shows only a message that says so."""
 
     stage = "training"
 
@@ -45,13 +45,13 @@ class AfterTuning(View):
 
     @shared
     def reading(self, scene: Scene) -> Reading:
-        """Return what can be read of the reader's question."""
+        """Return the part of the reader's question that can be read."""
         return read(scene.question, scene.run.model.tokenizer, limit=LIMIT)
 
 
 class BeforeAfter(AfterTuning):
-    """A tuned model's answers to taught questions, to others and to the reader's own, next to the answers of the model
-    before, and to the nearest taught answer.
+    """Answers before and after fine-tuning to taught questions, to others and to the reader's own; after each, the
+    nearest taught answer.
     """
 
     @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class BeforeAfter(AfterTuning):
         ]
 
 
-class Cost(GuessFirst):
-    """What a fine-tuning does elsewhere: to ordinary texts, and to capitals, asked for in four ways."""
+class Cost(AfterTuning, GuessFirst):
+    """What a fine-tuning does to other things: ordinary texts, and capitals, asked for in four ways."""
 
     experiment, unit, high = "measure", "bits a token", 12
 
@@ -130,9 +130,6 @@ class Cost(GuessFirst):
     def __init__(self, tuning: FineTuning, **options):
         self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in ORDINARY.values()])
         super().__init__(tuning, **options)
-
-    def inputs(self) -> Hashable:
-        return self.run.tuned and ref(self.run.tuned)
 
     def question(self, scene: Scene) -> str:
         return (
@@ -180,7 +177,7 @@ class Cost(GuessFirst):
 
 
 class Amount(AfterTuning):
-    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it."""
+    """The update added from −1 to 2 times: what the model then writes, with the chat template and without it."""
 
     @dataclass(frozen=True)
     class State:
@@ -194,7 +191,7 @@ class Amount(AfterTuning):
 
     @job("question", "amount")
     def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, str]]]:
-        """Let the model write two texts, always the likeliest token."""
+        """Let the model write two texts, always with the likeliest token."""
         tokens, update = scene.reading.tokens, scene.tuned.progress.update
         if not tokens:
             return

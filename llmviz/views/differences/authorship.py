@@ -1,4 +1,4 @@
-"""Two models, one start: which text is whose?"""
+"""Two models continue the same text: which of them wrote which continuation?"""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from llmviz.views.kit.state_fields import line, seed
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, parts, sentences, shared
 
-# How well each model expects each text: the text and the model, by the part that shows it.
+# For each part that shows how well a model predicts a text: the indices of the text and of the model.
 READINGS = {"first_by_a": (0, 0), "first_by_b": (0, 1), "second_by_a": (1, 0), "second_by_b": (1, 1)}
 
 
 class Authorship(GuessFirst):
-    """Two trained models write on from one start. The reader says which text is whose; then both models read both."""
+    """Two trained models continue one text. The reader guesses who wrote which continuation; then both read both."""
 
-    experiment, at_once = "write", ("message",)
-    options = ("the first text", "the second text")
+    experiment, options = "write", ("the first text", "the second text")
     arrangement = (
         *(("start", "seed", "write", "progress"), "refusal", "message", "card"),
         *(*READINGS, "findings"),
@@ -43,7 +42,7 @@ class Authorship(GuessFirst):
         super().__init__(training, **state)
 
     def follow(self, source: Pretraining, show: Callable[[Any], None]) -> None:
-        """Follow both trainings: the run is that of each."""
+        """Follow both trainings: the run is the pair of theirs."""
 
         def both(_change=None) -> None:
             show((source.trace, self.other.trace))
@@ -57,7 +56,7 @@ class Authorship(GuessFirst):
         return tuple(run and ref(run) for run in self.run)
 
     def question(self, scene: Scene) -> str:
-        if scene.outcome is None:
+        if scene.result("write") is None:
             return ""
         return f"Which of the two was written by model A, which learned from: {scene.run[0].name}?"
 
@@ -70,12 +69,11 @@ class Authorship(GuessFirst):
         return "" if scene.start else "Type how both texts begin."
 
     def before_a_page(self) -> None:
-        """Both have been trained by then."""
-        self.parts["write"].click()
+        self.parts["write"].click()  # By now both models are trained.
 
     @job("start", "seed", start="let both write", when=lambda view, scene: not view.problem(scene))
     def write(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
-        """Let both write; yield who wrote each text, and the text. Their order is drawn by the seed as well."""
+        """Let both write; the result is (writer, text) for both texts, in an order that the seed fixes as well."""
         texts = []
         for who in np.random.default_rng(scene.seed).permutation(2).tolist():
             yield len(texts) / 2, None
@@ -90,15 +88,15 @@ class Authorship(GuessFirst):
             for name, run in zip("AB", scene.run)
             if run and not run.finished
         ]
-        texts = zip(("First", "Second"), scene.outcome or ())
+        texts = zip(("First", "Second"), scene.result("write") or ())
         return [*steps, *(f"{which} text: {in_a_line(text)}" for which, (_, text) in texts)]
 
     @shared
     def readings(self, scene: Scene) -> list[list[tuple[list[int], np.ndarray, float]]]:
-        """Return for each text, as each model reads it, its tokens, their surprise, and that of all in bits a byte."""
+        """Return for each text and each model its tokens, their surprise [n - 1], and the mean in bits a byte."""
 
         def read(model, text):
-            # The writer, too, reads it as its tokenizer cuts it: the tokens it drew may be odd ones.
+            # The writer reads the text as its tokenizer splits it, too: it may have drawn other tokens.
             tokens = model.tokenizer.encode(text)[: model.config.n_ctx]
             return tokens, *surprise_of(model, tokens)
 
@@ -127,7 +125,7 @@ class Authorship(GuessFirst):
 
 
 def led(lead: float) -> str:
-    """Say how much less surprised a text's writer is than the other model."""
+    """Say by how many bits a byte a text's writer is less surprised than the other model."""
     if abs(lead) < 0.005:
         return "Both are equally surprised."
     return f"Its writer is {'less' if lead > 0 else 'more'} surprised, by {abs(lead):.2f}."

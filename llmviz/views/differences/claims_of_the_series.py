@@ -1,4 +1,4 @@
-"""Which claims of popular explanations hold in this model: each tried again, on many cases, while you watch."""
+"""Which claims of popular explanations hold in this model? Each is tested on many cases while the reader watches."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from llmviz.views.kit.view import Scene, job, part, sentences
 class ClaimsOfTheSeries(GuessFirst):
     """A table of what people say and how that can be tested. A guess starts the tests, which fill it line by line.
 
-    claims: by the notebook that says more.
+    claims: by the number of the notebook that says more.
     """
 
-    experiment, at_once, as_it_comes = "measure", ("table",), ("message",)
-    unit, whole = "claims", True
+    experiment, unit, whole = "measure", "claims", True
 
     def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES, **state):
         self.claims = [(page, claim) for page, of_page in claims.items() for claim in of_page]
@@ -34,7 +33,7 @@ class ClaimsOfTheSeries(GuessFirst):
         return super().inputs(), tuple(self.claims)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["card"], self.parts["begin"]]  # minutes
+        return [self.parts["card"], self.parts["begin"]]  # The tests take minutes.
 
     def question(self, scene: Scene) -> str:
         return (
@@ -57,18 +56,18 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def verdicts(self, scene: Scene) -> Counter[str]:
         """Count the verdicts so far."""
-        outcomes = scene.known(self.experiment)
+        outcomes = scene.so_far
         tried = (claim for _, claim in self.claims if claim.name in outcomes)
         return Counter(verdict(claim, outcomes[claim.name])[0] for claim in tried)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         counts = ", ".join(f"{said}: {n}" for said, n in self.verdicts(scene).items())
-        return [f"{len(scene.outcome)} of {len(self.claims)} claims tried. {counts[0].upper()}{counts[1:]}."]
+        return [f"{len(scene.so_far)} of {len(self.claims)} claims tried. {counts[0].upper()}{counts[1:]}."]
 
     @part(Table, "people say", "how it is tested", "what came out")
     def table(self, scene: Scene) -> dict:
-        outcomes = scene.outcome if scene.committed and scene.outcome else {}
+        outcomes = (scene.result(self.experiment) or {}) if scene.committed else {}
         rows = [
             (
                 f"{page} · {claim.sentence}",

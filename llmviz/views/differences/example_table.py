@@ -1,4 +1,4 @@
-"""A table of examples that can be changed."""
+"""A table of examples that the reader can change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 32  # examples
 
 
 class ExampleTable(ipywidgets.VBox):
-    """Rows of a question and the answer to it, to change, to add and to remove; `value` has them as pairs."""
+    """Questions and answers in rows that can be changed, added and removed; `value` has them as pairs of texts."""
 
     value = traitlets.Tuple()
 
@@ -26,7 +26,7 @@ class ExampleTable(ipywidgets.VBox):
         super().__init__([self.rows, self.more], value=tuple(value))
 
     def _put(self, row: int, examples: Sequence[fine_tuning.Example]) -> None:
-        """Put these in the place of a row."""
+        """Replace a row with these examples."""
         self.value = (*self.value[:row], *examples, *self.value[row + 1 :])
 
     @traitlets.observe("value")

@@ -21,17 +21,16 @@ from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
+ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # questions for the model once it is trained
 
 
 class FineTuning(OneTraining, GuessFirst):
-    """A table of examples, and a model that is fine-tuned on them; then it is asked what was not among them.
+    """A table of examples, and a model that is fine-tuned on them and then asked questions that are not among them.
 
-    `trace` is the `Lesson` in the table.
+    `trace` is the `Lesson` in the table, with the last fine-tuning.
     """
 
-    experiment, as_it_comes = "train", ("curve",)
-    unit, high, whole = "answers", len(ASKED), True
+    experiment, unit, high, whole = "train", "answers", len(ASKED), True
     arrangement = ("examples", "words", "card", ("begin", "progress"), "refusal", "message", "curve")
     trace = traitlets.Instance(Lesson, allow_none=True)
 
@@ -60,7 +59,7 @@ class FineTuning(OneTraining, GuessFirst):
         return super().inputs(), self.steps
 
     def before_a_page(self) -> None:
-        """Let what follows a page's fine-tuning find it done."""
+        """Do the training, so that views which follow it have something to show."""
         self.do_job("train", self.state, TRAINED_WITHIN)
         self.catch_up()
 
@@ -119,7 +118,7 @@ class FineTuning(OneTraining, GuessFirst):
         caption="Surprise at the training answers (latest value for each, averaged)",
     )
     def curve(self, scene: Scene) -> dict:
-        losses = scene.outcome.losses
+        losses = scene.so_far.losses
         return {"x": np.arange(len(losses)), "values": np.array([losses])}
 
 

@@ -1,4 +1,4 @@
-"""One step of learning: which way to turn one number, and then all of them."""
+"""One step of training: in which direction to change one parameter, and then all of them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import fixed, line, picked, replace
-from llmviz.views.kit.view import Scene, View, job, looks, part, press, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, looks, part, press, sentences, shared
 
-AROUND = 0.5  # so far to both sides one number is turned
+AROUND = 0.5  # how far one parameter is changed in both directions
 
 
 class OneParameter(View):
-    """The surprise at one text, as one number of the model is turned; and the straight line that its gradient tells.
+    """The surprise at a text as one parameter changes, and the straight line that its gradient predicts.
 
-    `trace` are the text's `Numbers`; None where it is too short.
+    `trace` is the text's `Numbers`, or None if the text is too short.
     """
 
     trace = traitlets.Instance(Numbers, allow_none=True)
@@ -33,7 +33,7 @@ class OneParameter(View):
 
     @dataclass(frozen=True)
     class State:
-        """The text, how many numbers were drawn at random, and the number; None: the one that matters most."""
+        """The text, how many random draws there were, and the index of the parameter; None: that which matters most."""
 
         text: str = line("Once upon a time there was a little", "The text", "min(700px, 98%)", live=True)
         draws: int = fixed(0, lambda value: type(value) is int and 0 <= value < 2**31, "a whole number")
@@ -91,11 +91,11 @@ class OneParameter(View):
     )
     def curves(self, scene: Scene) -> dict:
         if scene.numbers is None:
-            return {"hidden": True}
+            raise NothingToShow
         x, gradient = np.linspace(-AROUND, AROUND, 21), scene.numbers.gradient
         curve = [scene.numbers.turned(scene.parameter, by) for by in x]
         now = curve[len(x) // 2]
-        steepest = AROUND * float(np.abs(gradient).max())  # one scale for all numbers: a flat line is flat
+        steepest = AROUND * float(np.abs(gradient).max())  # one scale for all, so that a flat line is flat
         values = np.array([curve, now + float(gradient[scene.parameter]) * x])
         return {"x": x, "values": values, "y_min": now - steepest, "y_max": now + steepest}
 
@@ -114,9 +114,9 @@ class OneParameter(View):
 
 
 class GradientStep(GuessFirst):
-    """The surprise while all numbers move at once: against their gradients, and as far in random directions.
+    """The surprise as all parameters change at once: against their gradients, and as far in random directions.
 
-    It asks about the text of a `OneParameter`.
+    source: a `OneParameter`, about whose text it asks.
     """
 
     experiment, unit, high = "walk", "bits a token", 20

@@ -1,4 +1,4 @@
-"""One fact taught by gradient, and what else moved."""
+"""One fact taught by fine-tuning, and what else that changes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ WAYS = ("asked in a chat", "in plain text")
 
 
 class OneFact(OneTraining, GuessFirst):
-    """A country gets another capital; the other countries are asked, too, in a chat and in plain text."""
+    """A country gets another capital; then the model is asked about all countries, in a chat and in plain text."""
 
     experiment, unit, high = "teach", "%", 100
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """What is taught, in which layer, with which other examples; and how the map asks."""
+        """What is taught, in which layer, with other examples or without, and which answers the map shows."""
 
         country: str = choice("France", "The capital of", lambda _: [*fine_tuning.CAPITALS])
         city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
@@ -38,7 +38,7 @@ class OneFact(OneTraining, GuessFirst):
 
     @shared
     def owner(self, scene: Scene) -> str:
-        """Return the country whose capital is taught to another one."""
+        """Return the country whose capital the other one gets."""
         return next(country for country, city in fine_tuning.CAPITALS.items() if city == scene.city)
 
     @shared
@@ -78,13 +78,13 @@ class OneFact(OneTraining, GuessFirst):
 
     @job("country", "city", "layer", "keep")
     def teach(self, scene: Scene) -> Iterator[tuple[float, tuple[Progress, np.ndarray] | None]]:
-        """Yield the last step, and [chat or plain, countries, 4]: the probability of each country's own capital before
-        and after, and of the taught one."""
+        """Teach it. The result: the last step, and [chat or plain, countries, 4], the probability of each country's own
+        capital before and after, and of the taught one before and after."""
         return teach_and_ask(scene.run, scene.country, scene.city, scene.layer, scene.rehearsed)
 
     @shared
     def mean_of_others(self, scene: Scene) -> np.ndarray:
-        """Return [chat or plain, 4]."""
+        """Return the mean over the `others`: [chat or plain, 4]."""
         at = [[*fine_tuning.CAPITALS].index(country) for country in scene.others]
         return scene.outcome[1][:, at].mean(axis=1)
 

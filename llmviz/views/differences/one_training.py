@@ -1,4 +1,4 @@
-"""One training at a time: two of them on a page would take twice as long each, and some are compared by the clock."""
+"""One training at a time on a page, because two at once would each take twice as long."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ TRAINED_WITHIN = 150  # seconds of computing for a training that a page without 
 
 
 class OneTraining(View):
-    """A view whose job is a training: it stops where another one of the page begins, or where its cell runs again."""
+    """A view whose job is a training: it stops when another training begins, or when its cell runs again."""
 
     _latest: ClassVar[ref[OneTraining] | None] = None
 
     def interrupt(self) -> None:
-        """Stop what runs; what is known stays."""
+        """Stop what runs; the result so far stays."""
         for key in [work.doing for work in self._work.values() if work.doing]:
             self._measurements.set(key, status="stopped")
 
     def leave(self) -> None:
-        """Its cell runs again: the training stops, even where another picture still follows it."""
+        """Close this view because its cell runs again; the training stops even if other views still follow it."""
         self.interrupt()
         super().leave()
 

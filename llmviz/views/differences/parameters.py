@@ -1,4 +1,4 @@
-"""How many parameters a model has, by its sizes: sliders, the models that people know, and the memory they take."""
+"""How many parameters a model of given sizes has, with sliders; well-known models; and the memory that they take."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from llmviz.views.kit.view import Scene, View, part, sentences, shared
 from llmviz.weights import Config
 from llmviz.where import where
 
-BITS = (4.5, 16, 32)  # 4 bits and a scale of 16 for each 32 numbers: what llama.cpp's Q4_0 takes
+BITS = (4.5, 16, 32)  # llama.cpp's Q4_0 takes 4.5: 4 for each number, and 16 for the scale of 32 numbers.
 THIS, OTHER = "this model", "other sizes"
 SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_ff", "n_vocab")
 
 
 class Parameters(View):
-    """Sliders for a model's sizes, and how many parameters that makes, where."""
+    """Sliders for a model's sizes, and how many parameters each of its parts then has."""
 
     stage = "training"
 
     @dataclass(frozen=True)
     class State:
-        """Sizes, and whose they are; the defaults are those of the default model."""
+        """The sizes, and the name of the model that has them; the defaults are those of the default model."""
 
         name: str = choice(THIS, "Sizes of", (THIS, *(model.name for model in PUBLISHED), OTHER))
         n_layers: int = number(30, "n_layers", 128, first=1)
@@ -44,7 +44,7 @@ class Parameters(View):
         d_head: int = number(64, "d_head", 256, first=2, step=2)
         d_model: int = number(576, "d_model", 16_384, first=8, step=8)
         d_ff: int = number(1_536, "d_ff", 53_248, first=8, step=8)
-        # JupyterLab snaps to steps: 50,257 must be one.
+        # The step is 1 because JupyterLab snaps to steps, and 50,257 must be one.
         n_vocab: int = number(49_152, "n_vocab", 262_144, first=256)
         own_W_U: bool = tick("W_U is a table of its own")
         part: int | None = selection("bars")
@@ -59,7 +59,7 @@ class Parameters(View):
         super().__init__(model, **{**others, **state})
 
     def put_right(self, before: State, state: State) -> State:
-        """Let the sizes follow the name that was chosen, and the name the sizes that were set."""
+        """Set the sizes to those of the model that was chosen, or the name to `OTHER` if no model has these sizes."""
         sizes = sizes_of(self.known[state.name]) if state.name != OTHER else {}
         if state.name != before.name:
             return replace(state, **sizes)
@@ -114,7 +114,7 @@ class Parameters(View):
 
 
 def sizes_of(model: Published) -> dict[str, int]:
-    """Return what `Parameters.State` has of a model, by name."""
+    """Return the fields of `Parameters.State` that describe a model, by name."""
     return {name: getattr(model.config, name) for name in SIZES} | {"own_W_U": model.own_W_U}
 
 
@@ -122,9 +122,9 @@ def sizes_of(model: Published) -> dict[str, int]:
 
 
 class ModelSizes(Picture):
-    """Models on one axis of memory, on which each step multiplies: a row each, a mark for each number of bits.
+    """The memory that models take, on a logarithmic axis: a row for each model, a mark for each number of `bits`.
 
-    `machine` is the memory they are held against, in GB (0: none is drawn). The arrow keys or a click select a row.
+    `machine` is the memory with which they are compared, in GB (0: none). The arrow keys or a click select a row.
     """
 
     _static = "model_sizes"
@@ -150,7 +150,7 @@ class ModelSizes(Picture):
 
 
 def in_bytes(n: float) -> str:
-    """Return bytes for people: "538 MB"; kB = 1,000 bytes."""
+    """Return a number of bytes as text, such as "538 MB"; kB = 1,000 bytes."""
     power = min(4, max(0, int(math.log10(max(n, 1)) // 3)))
     return f"{n / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
@@ -159,7 +159,7 @@ MACHINES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1_
 
 
 class Memory(View):
-    """The published models and this one, on one scale of memory, beside the memory of a machine."""
+    """The memory of this model and of published ones, compared with that of a machine."""
 
     stage = "training"
 

@@ -1,4 +1,4 @@
-"""A guess about a training that has yet to be done."""
+"""A guess about a training before it is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class PredictTraining(Predict):
 
     @part(Predict.card.make)
     def card(self, scene: Scene) -> dict:
-        """Draw the answer of the present training, not of the moment at which the reader committed."""
+        """Draw the answer of the present training, which may have gone on since the reader committed."""
         if scene.answered is None:
             return Predict.card(self, scene)
         guess, run = scene.answered.guess, scene.run

@@ -1,4 +1,4 @@
-"""A small model in training: a sentence that it writes again and again, and its two losses."""
+"""A small model in training: how it continues a sentence at each stage, and its losses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from llmviz.views.kit.pieces import as_sentence, clean, legible
 from llmviz.views.kit.state_fields import choice, line, picked, replace, seed, selected, selection
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
+from llmviz.views.kit.view import NothingToShow, Scene, job, looks, part, press, sentences
 
 OWN = "a text of your own"
 STEPS = 600
@@ -35,19 +35,19 @@ BEGINS = "Learning the vocabulary …"  # until the first step is done
 
 
 def read(name: str, typed: str = "", letters: int | None = None) -> OwnText:
-    """Return a text by its name, or one of the reader's own; letters: only its start."""
+    """Return a text by its name, or the reader's own; only its first `letters`, if given."""
     source = read_own(typed) if name == OWN else OwnText(texts.read(name))
     return replace(source, text=source.text[:letters])
 
 
-# What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
-# same again is another training.
+# What is trained: the text's name, the text itself if it is the reader's own, steps, seed, and a number, because the
+# same lesson again is another training.
 Lesson = tuple[str, str, int, int, int]
 HINT = "Paste a text, some 100,000 characters of it, or write the path of a file"
 
 
 def snapshot_step() -> Any:
-    """Declare the step of one of a view's `snapshot_steps`, with a slider; None: the last."""
+    """Declare one of a view's `snapshot_steps`, with a slider; None: the last."""
     return picked(
         None,
         lambda step, _: step is None or type(step) is int,
@@ -67,11 +67,11 @@ def snapshot_step() -> Any:
 
 
 class Pretraining(OneTraining):
-    """Train a small model on a text: a button begins, another stops it and lets it go on.
+    """Train a small model on a text: one button begins, another stops the training and lets it go on.
 
-    `trace` is the `TrainingSoFar`, None before the first: whatever opens the model follows it. It changes with each
-    snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
-    one, whose curve and figures are shown as well.
+    `trace` is the `TrainingSoFar`, or None before the first; views of the trained model follow it. It changes with each
+    of the `SNAPSHOTS` and when the training stops. letters: learn only from the first so many characters of the text.
+    control: another `Pretraining`, whose curve and figures are shown as well.
     """
 
     stage = "training"
@@ -109,7 +109,7 @@ class Pretraining(OneTraining):
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
-        """The steps after which the sentence can be seen."""
+        """Return the steps after which there is a snapshot of the model."""
         run = self.scene(self.state).result("learn")
         return tuple(at.step for at in run.snapshots) if run else (0,)
 
@@ -117,11 +117,11 @@ class Pretraining(OneTraining):
 
     @press("train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
     def train(self, state: State) -> State:
-        """Begin from noise."""
+        """Begin a training from random weights; if the text cannot be learned from, say why."""
         source = read(state.text, state.own, self.letters)
         try:
             if source.text:
-                training.pretrain(source.text, SMALL)  # it says whether the text serves
+                training.pretrain(source.text, SMALL)  # ValueError if the text is no good
         except ValueError as error:
             source = OwnText("", as_sentence(error))
         if not source.text:
@@ -137,7 +137,7 @@ class Pretraining(OneTraining):
         )
 
     def before_a_page(self) -> None:
-        """Let a page without a kernel show a training that was done when it was built, if there was time for it."""
+        """Do a training that a page without a kernel can show, if there is time for it."""
         before = self.state
         self._happen(Pretraining.train)
         if self.state.lesson and self.do_job("learn", self.state, TRAINED_WITHIN):
@@ -151,7 +151,7 @@ class Pretraining(OneTraining):
         return [self.parts["train"]]
 
     def fitted(self, state: State) -> State:
-        """The control has gone on, which changes nothing here."""
+        """Return the state unchanged, because a new run of the control changes nothing here."""
         return state
 
     def inputs(self) -> tuple:
@@ -235,7 +235,7 @@ class Pretraining(OneTraining):
     def figures(self, scene: Scene) -> dict:
         run = scene.known("learn")
         if run.error or scene.status("learn") == "running":
-            return {"hidden": True}
+            raise NothingToShow
         runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
         columns = [figures(run) for run in runs.values()]
         rows = [(name, *(column.get(name, "") for column in columns)) for name in columns[0]]
@@ -264,11 +264,11 @@ def figures(run: TrainingSoFar) -> dict[str, str]:
 
 @kept_with()
 def continuation(snapshot: Progress, start: str) -> list[int]:
-    """Return the tokens of a start and of what the model of a snapshot writes after it, by the same draws for each."""
+    """Return the tokens of a start and of its continuation by the model of a snapshot, all with the same draws."""
     start, _ = drop_unwritable(start, snapshot.model.tokenizer.ranks)
     return write_tokens(snapshot.model, start) if start else []
 
 
 def in_a_line(text: str) -> str:
-    """Return a text that a model wrote as it can be shown in a sentence."""
+    """Return a text that a model wrote in one line, as a sentence can show it."""
     return " ".join(legible(clean(text)).split())

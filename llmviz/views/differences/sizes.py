@@ -1,4 +1,4 @@
-"""Small models of several sizes, trained on one text with as much computing each, or for as many steps."""
+"""Small models of several sizes, trained on one text with equal amounts of computing, or for equally many steps."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from llmviz.views.kit.state_fields import seed
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 from llmviz.weights import Config
 
-TIED = 0.03  # bits a byte: a lead that another seed turns round
+TIED = 0.03  # bits a byte: with another seed, a lead this small may be the other way round
 
 
 class Sizes(OneTraining, GuessFirst):
-    """First a guess, then models of several sizes from noise, on one text: which is least surprised by the rest of it?
+    """Models of several sizes are trained from random weights on a text: which is least surprised by the held-out rest?
 
-    Give `computing` (in billions of operations, for each): a line over the sizes for each amount; every point is a
-    training of its own, whose learning rate falls over just that. Or give `steps`: a bar for each size; with
-    `against`, a name of configs, its difference from that model.
+    computing: amounts for each model, in billions of operations; each amount is a line over the sizes, and each point a
+    training of its own, whose learning rate falls over its length. Or steps: a bar for each size; with `against`, a
+    name in `configs`, the difference from that model.
     """
 
-    experiment, as_it_comes = "train", ("message", "bars", "table")
+    experiment = "train"
     copies_as_code = False  # the text is long
 
     @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Sizes(OneTraining, GuessFirst):
         super().__init__(Race(text, tuple(configs.items()), *how), explain=explain, **state)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["card"], self.parts["begin"], self.controls["seed"]]  # a minute or more
+        return [self.parts["card"], self.parts["begin"], self.controls["seed"]]  # It takes a minute or more.
 
     def question(self, scene: Scene) -> str:
         return self.asks
@@ -66,7 +66,7 @@ class Sizes(OneTraining, GuessFirst):
         return self._least(scene, scene.run.budgets[-1])
 
     def _least(self, scene: Scene, budget: float) -> tuple[int, ...]:
-        """Return the indices of the least surprised, and of those that are tied with it."""
+        """Return the indices of the least surprised model and of those that are tied with it."""
         trained = scene.outcome
         return within([-trained[budget, name].held_out for name in scene.run.names], TIED)
 
@@ -82,7 +82,7 @@ class Sizes(OneTraining, GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if not scene.is_known or len(scene.run.budgets) == 1:
+        if len(scene.run.budgets) == 1:
             return []
         return [
             f"With {scene.run.budget(budget)} each, the least surprised is "
@@ -92,7 +92,7 @@ class Sizes(OneTraining, GuessFirst):
 
     @part(lambda view: LinePlot(labels=[*view.options], stage="training"))
     def bars(self, scene: Scene) -> dict:
-        race, trained = scene.run, scene.outcome
+        race, trained = scene.run, scene.so_far
         values = [
             [trained[budget, name].held_out if (budget, name) in trained else np.nan for name in race.names]
             for budget in race.budgets
@@ -113,7 +113,7 @@ class Sizes(OneTraining, GuessFirst):
     @part(Table, "", "steps × billion operations", "surprise, bits a byte", "it writes")
     def table(self, scene: Scene) -> dict:
         configs, sections = dict(scene.run.configs), {}
-        for (budget, name), model in scene.outcome.items():
+        for (budget, name), model in scene.so_far.items():
             size, computing = configs[name].n_parameters, f"{model.steps:,} × {operations(configs[name]):.2g}"
             of = "" if name == f"{size:,}" else f" ({size:,} parameters)"
             row = (f"{name}{of}", computing, f"{model.held_out:.2f}", clean(model.written))

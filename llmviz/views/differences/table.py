@@ -13,7 +13,7 @@ from llmviz.views.kit.picture import with_text
 
 
 class Table(Closable, ipywidgets.HTML):
-    """Rows of texts under the heads of their columns. sections: rows by the titles above them, "" for none."""
+    """Rows of texts under the heads of their columns. `sections`: rows by the titles above them, "" for none."""
 
     heads = traitlets.Tuple()
     sections = traitlets.Dict()

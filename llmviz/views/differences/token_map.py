@@ -1,4 +1,4 @@
-"""The most frequent tokens of a small model's vocabulary on a flat map, as their rows are trained."""
+"""The most frequent tokens of a small model's vocabulary on a flat map, while their rows are trained."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from llmviz import embeddings
 from llmviz.experiments import learning
 from llmviz.experiments.learning import KINDS, N_NEAREST
+from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.views.differences.pretraining import snapshot_step
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
-from llmviz.views.kit.view import Scene, View, looks, part, sentences
+from llmviz.views.kit.view import NothingToShow, Scene, View, looks, part, sentences, shared
 
 
 class TokenMap(View):
@@ -27,17 +28,22 @@ class TokenMap(View):
 
     @property
     def snapshot_steps(self) -> tuple[int, ...]:
-        """The steps of the snapshots."""
+        """Return the steps of the snapshots."""
         return tuple(snapshot.step for snapshot in self.run.snapshots) if self.run else (0,)
 
     @looks("step")
     def before_training(self, scene: Scene) -> dict:
         return {"hidden": scene.run is None}
 
+    @shared
+    def trained(self, scene: Scene) -> TrainingSoFar:
+        if scene.run is None:
+            raise NothingToShow("Train the first model: its map grows here.")
+        return scene.run
+
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if (run := scene.run) is None:
-            return ["Train the first model: its map grows here."]
+        run = scene.trained
         first, now = run.snapshots[0], run.at(scene.step)
         by_chance, counted = map(percent, learning.shares_without_training(first.model, run.learned))
         share = percent(learning.share_of_own_kind(now.model, run.learned))
@@ -48,9 +54,7 @@ class TokenMap(View):
 
     @part(FlatMap, groups=list(KINDS))
     def flat(self, scene: Scene) -> dict:
-        if (run := scene.run) is None:
-            return {"hidden": True}
-        snapshot = run.at(scene.step)
+        run, snapshot = scene.trained, scene.trained.at(scene.step)
         tokens, pieces, kinds = learning.frequent_pieces(run.model, run.learned)
         now, last = (
             embeddings.pca(embeddings.embed(tokens, at.model.weights.W_E)) for at in (snapshot, run.last)

@@ -1,4 +1,4 @@
-"""Pictures of stage 2: rows of the table, their cosines and neighbours, a map of words, arithmetic on words."""
+"""Pictures of stage 2: rows of the table, their cosines and neighbours, a map of words, and arithmetic on words."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.claims.cases import SENSES

@@ -27,7 +27,7 @@ NO_EXAMPLE = "Choose an example"
 
 
 class AnalogyExplorer(NearWords):
-    """a - b + c for three words, and the tokens nearest to it; the three words marked, or left out in all spellings."""
+    """The tokens nearest to a - b + c for three words, which are marked, or left out in all spellings."""
 
     typed, n = ("a", "b", "c"), 8
     arrangement = (("a", "b", "c", "take_first", "examples"), "leave_out", "refusal", "nearest", "wanted")
@@ -61,7 +61,7 @@ class AnalogyExplorer(NearWords):
 
     @sentences
     def wanted(self, scene: Scene) -> list[str]:
-        """Say where the word is that an example asks for."""
+        """Say how many tokens are nearer than the word that an example asks for."""
         words = scene.a, scene.b, scene.c
         wanted = next((example[3] for example in EXAMPLES.values() if example[:3] == words), "")
         if (token := look_up(wanted, scene.run.tokenizer).token) is None:

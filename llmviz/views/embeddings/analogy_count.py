@@ -1,4 +1,4 @@
-"""Arithmetic on words, counted."""
+"""How often arithmetic on words gives the right word."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ ASKED = "capitals"  # the family that the question is about
 
 
 class AnalogyCount(GuessFirst):
-    """First a guess; then how often a − b + c and its controls come out right, for several families of words."""
+    """How often a − b + c and its controls are right, for several families of words."""
 
-    experiment, as_it_comes, stage = "count", ("bars",), "embeddings"
-    unit, high = "%", 100
+    experiment, stage, unit, high = "count", "embeddings", "%", 100
 
     def question(self, scene: Scene) -> str:
         n = len(scene.pairs[ASKED])
@@ -56,8 +55,10 @@ class AnalogyCount(GuessFirst):
 
     @part(LinePlot, bars=True, unit="share", y_axis="right answers", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:
-        scores = scene.outcome
-        counts = [(score.right, score.wrong, score.random, score.added, score.c_alone) for score in scores.values()]
+        scores = scene.so_far
+        counts = [
+            (score.right, score.wrong, score.random, score.added, score.c_alone) for score in scores.values()
+        ]
         asked = [max(1, score.asked) for score in scores.values()]
         return {
             "labels": [*scores],

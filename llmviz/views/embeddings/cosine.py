@@ -1,4 +1,4 @@
-"""The cosine of two tokens among others: of the first with all tokens or common words, or of random pairs."""
+"""The cosine of two tokens, compared with those of the first and all tokens or common words, or of random pairs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from llmviz.views.kit.state_fields import choice, tick
 from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
-EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
+EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram's bars: fixed, so that histograms can be compared
 TOKENS, COMMON, RANDOM = "Every token", "Common words", "Random pairs"
 
 
 class CosineHistogram(Picture):
-    """How many of some pairs have which cosine, with one pair's cosine `value` marked.
+    """A histogram of the cosines of some pairs, in which the cosine `value` of one pair is marked.
 
-    The cosines are counted in steps of 0.025 from -0.5 to 1; those outside count at the ends.
+    `counts` [n] are between the `edges` [n + 1], in steps of 0.025 from -0.5 to 1; cosines outside count at the ends.
     """
 
     _static, _stage = "cosine_histogram", "embeddings"
@@ -59,7 +59,7 @@ class CosineHistogram(Picture):
 
 
 class CosineExplorer(OfWords):
-    """The cosine of any two tokens, held against what the first has with others, or against random pairs."""
+    """The cosine of any two tokens, compared with the cosines of the first and others, or of random pairs."""
 
     arrangement = (("a", "b", "take_first"), "against", "centred", "refusal", "histogram")
 

@@ -1,4 +1,4 @@
-"""Points with names on a flat map, in groups; from the chosen one, lines to those that belong to it."""
+"""Points with names on a flat map, in groups, with lines from the chosen point to others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from llmviz.views.kit.pieces import visible, visible_label
 
 
 class FlatMap(OfRows):
-    """Names at their `places` [n, 2], both axes on one scale; `group_of` [n] gives each the look of one of `groups`.
+    """Names at their `places` [n, 2], with both axes on one scale; `group_of` [n] is the index of each in `groups`.
 
     A click, the arrow keys (to the next point in that direction) or Python choose a point (`selected`).
-    `change(about=i, solid=[…], dotted=[…])` draws two kinds of lines from point i to others, named in `line_names`;
-    they are shown as long as i is the one selected. Names that would cover others are left out until pointed at or
-    chosen. Enter asks `provenance(point)`.
+    `change(about=i, solid=[…], dotted=[…])` draws two kinds of lines from point i to others, named in `line_names`,
+    while i is selected. Names that would cover others appear only when they are pointed at or chosen. Enter asks
+    `provenance(point)`.
     """
 
     _static, _stage, _rows = "flat_map", "embeddings", ("pieces",)

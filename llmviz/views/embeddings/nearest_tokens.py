@@ -1,4 +1,4 @@
-"""Tokens in order of their cosine with a vector, and the range of all tokens' cosines."""
+"""The tokens nearest to a vector, by their cosines, and the range of all tokens' cosines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from llmviz.views.provenance import Explanation
 
 
 class NearestTokens(OfRows):
-    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98% of all tokens lie.
+    """Tokens in order of their cosine with a vector, as bars from 0 to 1; a band shows where 98% of all tokens are.
 
-    pieces, cosines [n], ids [n]; marked: rows of words that are in the sum, drawn quieter;
-    band: the cosines that 1% and 99% of all tokens stay below.
+    `pieces`, `cosines`, `ids` [n]. `marked`: rows of the words in the sum, drawn paler. `band` [2]: the cosines that 1%
+    and 99% of all tokens are below.
     """
 
     _static, _stage, _rows = "nearest_tokens", "embeddings", ("ids",)
@@ -45,7 +45,7 @@ class NearestTokens(OfRows):
 
 
 class Vector(NamedTuple):
-    """A vector made of rows of the table, what it is called, and the expression that gives it."""
+    """A vector made of rows of the table, with its name, and the expression that gives it."""
 
     name: str
     values: np.ndarray
@@ -58,7 +58,7 @@ class NearWords(OfWords):
     n: int
 
     def vector(self, scene: Scene) -> Vector:
-        """Return what all tokens are compared with."""
+        """Return the vector with which all tokens are compared."""
         raise NotImplementedError
 
     def left_out(self, scene: Scene) -> list[int]:
@@ -71,10 +71,8 @@ class NearWords(OfWords):
 
     @part(NearestTokens)
     def nearest(self, scene: Scene) -> dict:
-        cosines, left_out = (
-            embeddings.cosine_to_all(self.vector(scene).values, scene.rows.W_E),
-            self.left_out(scene),
-        )
+        cosines = embeddings.cosine_to_all(self.vector(scene).values, scene.rows.W_E)
+        left_out = self.left_out(scene)
         best = embeddings.largest(cosines, n=min(self.n, len(cosines) - len(left_out)), exclude=left_out)
         others = np.delete(cosines, [*{*left_out} & {*scene.tokens}])
         return {

@@ -1,4 +1,4 @@
-"""One row of the table for each token of a text."""
+"""The row of the embedding table for each token of a text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from llmviz.views.provenance import Explanation
 
 
 class RowExplorer(View):
-    """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
+    """A text as tokens, and the row of the selected token, with all its numbers."""
 
     stage = "embeddings"
 
     @dataclass(frozen=True)
     class State:
-        selected: int | None = position(0, of=("strip", "selected"))
+        selected: int | None = position(0, set_by=("strip", "selected"))
 
     @part(TokenStrip, [], caption="Your text as tokens. Click one to see its row")
     def strip(self, scene: Scene) -> dict:
@@ -28,7 +28,7 @@ class RowExplorer(View):
 
     @shared
     def limit(self, scene: Scene) -> float:
-        """Return how far the colours run: as far as for the whole table, of which a part is enough."""
+        """Return the end of the colour scale, the same for all rows; a sample of the table is enough for it."""
         return usual_limit(scene.run.model.weights.W_E[::16])
 
     @part(VectorPicture, [])

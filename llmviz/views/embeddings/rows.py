@@ -1,4 +1,4 @@
-"""The rows that pictures of this stage compare: the table's, unchanged or minus the average row."""
+"""The rows that pictures of this stage compare: those of the embedding table, unchanged or minus their average."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmviz.model import Model
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.provenance import Explanation
 
-CENTRED = "Subtract the average row"  # the name of the box that does it
+CENTRED = "Subtract the average row"  # the label of the box to tick
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Rows:
 
     @property
     def W_E(self) -> np.ndarray:
-        """The rows [n_vocab, d_model]."""
+        """Return the rows [n_vocab, d_model]."""
         return rows(self.model, self.centred)
 
     @property
     def source(self) -> str:
-        """The expression that gives `W_E`."""
+        """Return the expression that gives `W_E`."""
         return "model.weights.W_E" + (" - model.weights.W_E.mean(axis=0)" if self.centred else "")
 
     @property
     def note(self) -> str:
-        """What a caption adds."""
+        """Return what captions add if the rows are centred."""
         return ", after subtracting the average row" if self.centred else ""
 
     def name(self, token: int) -> str:
@@ -42,7 +42,7 @@ class Rows:
         return isolated(self.model.tokenizer.pieces([token])[0])
 
     def cosine(self, what: str, vector: np.ndarray, source: str, token: int) -> Explanation:
-        """Say where the cosine of a vector (`source` in terms of W_E) and a token's row is from."""
+        """Explain the cosine of a vector, named `what`, and a token's row. source: the vector in terms of W_E."""
         row = self.W_E[token]
         return Explanation(
             f"Cosine of {what} and {self.name(token)} (id {token}){self.note}",

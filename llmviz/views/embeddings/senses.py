@@ -17,18 +17,18 @@ from llmviz.views.kit.state_fields import replace, text
 from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
-NAMES = (  # of the curves, as long as the sentences are those of a word in the list
+NAMES = (  # of the curves, if the sentences are those of a word in the list
     "same sense",
     "other sense",
     "other word",
     "other word and beginning",
 )
 OWN = "your own sentences"
-AT_THE_END = " .!?…,;:\"')]”’»"  # no word: it would be the last token
+AT_THE_END = " .!?…,;:\"')]”’»"  # left out, because the last token should be a word
 
 
 def sentence(i: int, label: str) -> Any:
-    """Declare the sentence of that number, at first about a bank, with its box."""
+    """Declare the i-th sentence, at first about a bank, with its box."""
 
     def box(value: str) -> ipywidgets.Text:
         made = controls.text_box(clean(value), label, "min(560px, 98%)", live=False)
@@ -39,7 +39,7 @@ def sentence(i: int, label: str) -> Any:
 
 
 class SenseExplorer(View):
-    """The last words of four sentences, compared layer by layer; the sentences can be changed."""
+    """The last words of four sentences, which can be changed, compared layer by layer."""
 
     stage = "embeddings"
     arrangement = ("word", "first", "second", "third", "fourth", "curves")

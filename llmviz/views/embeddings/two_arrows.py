@@ -1,4 +1,4 @@
-"""Two rows of the table as arrows in the plane that they span; the reader can drag the second one."""
+"""Two rows of the table as arrows in the plane that they span; the reader can drag the second arrow."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from llmviz.where import where
 
 
 class TwoArrows(Picture):
-    """Two vectors as arrows in their plane, `real` [2, 2] (the first along the axis); `tip`: the second as dragged.
+    """Two vectors as arrows in their plane, `real` [2, 2], the first along the axis.
 
-    Beside them what geometry says of the two (`rows`): lengths, angle, cosine, shadow, dot product. `tip`: None, or
-    [x, y].
+    `tip`: where the second was dragged, [x, y], or None. `rows`: lengths, angle, cosine, shadow and dot product, each
+    with its name, its value for the real vectors, and its value as dragged.
     """
 
     _static, _stage = "two_arrows", "embeddings"
@@ -32,7 +32,7 @@ class TwoArrows(Picture):
     names = Pieces()
     real = Floats(ndim=(2,))
     tip = traitlets.List(traitlets.Float(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
-    rows = traitlets.List(traitlets.List(Text())).tag(sync=True)  # a name, of the two rows, and as dragged
+    rows = traitlets.List(traitlets.List(Text())).tag(sync=True)
 
     def text(self) -> str:
         if not self.rows:
@@ -46,7 +46,7 @@ class TwoArrows(Picture):
 
 
 def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
-    """Return lengths, angle, cosine, shadow and dot product of two vectors, for people."""
+    """Return the lengths, angle, cosine, shadow and dot product of two vectors as texts, by their names."""
     lengths = np.linalg.norm(a), np.linalg.norm(b)
     dot, cosine = float(a @ b), embeddings.cosine_similarity(a, b)
     angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
@@ -77,11 +77,11 @@ class ArrowExplorer(OfWords):
         a: str = word("king", "Arrow a")
         b: str = word("queen", "Arrow b")
         tip: tuple[float, float] | None = picked(
-            None, _is_place, "two numbers, or None", of=("arrows", "tip")
+            None, _is_place, "two numbers, or None", set_by=("arrows", "tip")
         )
 
     def put_right(self, before: State, state: State) -> State:
-        """Let go of the arrow when another word is typed."""
+        """Put the arrow back when another word is typed."""
         return state if (state.a, state.b) == (before.a, before.b) else replace(state, tip=None)
 
     @press("Put arrow b back")
@@ -94,7 +94,7 @@ class ArrowExplorer(OfWords):
 
     @shared
     def dragged(self, scene: Scene) -> tuple[float, float] | None:
-        """Return where the tip is if it was dragged there; None beyond the picture."""
+        """Return where the tip was dragged; None if it was not, or beyond the picture."""
         reach = 3 * np.linalg.norm(scene.plane.places, axis=1).max()
         return scene.tip if scene.tip and math.hypot(*scene.tip) <= reach else None
 

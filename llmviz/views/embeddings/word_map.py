@@ -19,16 +19,16 @@ from llmviz.views.kit.state_fields import MAX_TYPED, picked, replace
 from llmviz.views.kit.view import NothingToShow, Scene, View, explains, on, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
-FEWEST = 5  # words of which shares are shown: of three a flat map keeps all, whatever they are
-OTHERS = len(theme.GROUPS) - 1  # the look that all groups beyond the others share
+FEWEST = 5  # words for which shares are shown, since a flat map keeps everything of any three words
+OTHERS = len(theme.GROUPS) - 1  # the look that all further groups share
 
 
 class WordMap(View):
     """The reader's words on a flat map (PCA), and what the map gets wrong.
 
-    Each word's row is scaled to length 1 first, so that distance between words means cosine and nothing else. For
-    the chosen word lines lead to its nearest words by all numbers (solid) and on the map (dotted). When words come and
-    go, each group keeps the look that it has among the first `words`, and the map lies as theirs does.
+    Each word's row is scaled to length 1 first, so that the distance of two words depends only on their cosine. Lines
+    lead from the chosen word to its nearest words by all numbers (solid) and on the map (dotted). When the words
+    change, the groups keep their looks among the first `words`, and the map keeps its orientation as well as it can.
     """
 
     stage = "embeddings"
@@ -36,7 +36,7 @@ class WordMap(View):
 
     @dataclass(frozen=True)
     class State:
-        """The text in the box, and the token of the chosen word; None: as at first, and the first word."""
+        """The text in the box (None: the first one), and the token of the chosen word (None: the first word)."""
 
         text: str | None = picked(
             None,
@@ -59,7 +59,7 @@ class WordMap(View):
     def __init__(self, model: Model, words: str, **state):
         self.words, first = words, read_groups(words, model.tokenizer)
         self.looks, rows = looks_of(first.names, {}), directions_of(first.tokens, model.weights.W_E)
-        self.lie = embeddings.pca(rows).directions if first.tokens else None
+        self.first_directions = embeddings.pca(rows).directions if first.tokens else None
         super().__init__(model, **state)
 
     @on("flat", "selected")
@@ -73,7 +73,7 @@ class WordMap(View):
 
     @shared
     def chosen(self, scene: Scene) -> int:
-        """Return the place of the chosen word in the list."""
+        """Return the index of the chosen word in the list."""
         tokens = scene.groups.tokens
         return tokens.index(scene.token) if scene.token in tokens else 0
 
@@ -84,11 +84,13 @@ class WordMap(View):
             raise NothingToShow(" ".join(["Type at least two words.", *refusals(scene.groups)]))
         directions = directions_of(scene.groups.tokens, scene.run.weights.W_E)
         projection = embeddings.pca(directions)
-        return directions, projection if self.lie is None else embeddings.aligned(projection, self.lie)
+        if self.first_directions is not None:
+            projection = embeddings.aligned(projection, self.first_directions)
+        return directions, projection
 
     @shared
     def near(self, scene: Scene) -> tuple[list[int], list[int]]:
-        """Return the words nearest to the chosen one by all numbers and on the map, as places in the list."""
+        """Return the indices of the words nearest to the chosen one, by all numbers and on the map."""
         directions, projection = scene.drawn
         return neighbours(directions, projection.coordinates, scene.chosen)
 
@@ -132,7 +134,7 @@ class WordMap(View):
         return [f"{by_numbers}; {on_map}.", *refusals(groups, [*looks_of(groups.names, self.looks).values()])]
 
     def listed(self, scene: Scene, words: Sequence[int]) -> str:
-        """Return words of the list as people write them."""
+        """Return some words of the list as a sentence lists them."""
         *most, last = (isolated(scene.groups.pieces[j]) for j in words)
         return f"{', '.join(most)} and {last}" if most else last
 
@@ -169,7 +171,7 @@ def refusals(groups: Groups, looks: Sequence[int] = ()) -> list[str]:
 
 
 def looks_of(names: Iterable[str], first: dict[str, int]) -> dict[str, int]:
-    """Return a look for each group: that in `first`, else the first that is free; for all further ones the last."""
+    """Return the look of each group: its own in `first`, else one that is free, or `OTHERS` if none is."""
     looks = {name: first[name] for name in names if first.get(name, OTHERS) != OTHERS}
     for name in names:
         looks.setdefault(name, min(set(range(OTHERS)) - set(looks.values()), default=OTHERS))

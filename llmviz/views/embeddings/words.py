@@ -1,4 +1,4 @@
-"""From what somebody types to rows of the table: one word, or lines of words with a name before them."""
+"""From typed words to rows of the table: single words, or named groups of words."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MAX_WORDS = 200  # on a map
 
 @dataclass(frozen=True)
 class Word:
-    """What somebody typed, looked up in the vocabulary: a token, or the reason why there is none."""
+    """A typed word, looked up in the vocabulary: its token, or the reason why there is none."""
 
     typed: str
     token: int | None
-    problem: str = ""  # one sentence; empty where there is a token
-    first: int | None = None  # the first token of a word that is several
+    problem: str = ""  # one sentence; empty if there is a token
+    first: int | None = None  # the first token of a word that has several
 
 
 def look_up(typed: str, tokenizer: Tokenizer) -> Word:
-    """Return the one token that a typed word is, with a space in front if there is such a token, else without.
+    """Look up a typed word that is a single token, with a space in front if there is such a token, else without.
 
-    In quotation marks the text is used exactly as typed; "#2767" is the token of that id.
+    In quotation marks, the text is used exactly as typed; "#2767" is the token with that id.
     """
     text = typed.strip()
     if not text:
@@ -62,7 +62,7 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
 
 
 def word(default: str, label: str, width: str = "230px", *, others: Sequence[str] = ()) -> Any:
-    """Declare a typed word, with its box; a page without a kernel holds it and the `others`."""
+    """Declare a typed word, with its box. others: words that a page without a kernel holds besides the default."""
 
     def box(value: str) -> ipywidgets.Text:
         made = text_box(clean(value), label, width)
@@ -75,9 +75,9 @@ def word(default: str, label: str, width: str = "230px", *, others: Sequence[str
 
 
 class OfWords(View):
-    """Pictures of the rows of some words; a button offers the first piece of a word that is several tokens.
+    """A view of the rows of some words; for a word of several tokens, a button offers the first.
 
-    source: a model. `typed`: the fields of the words.
+    source: a model. `typed`: the names of the fields for the words.
     """
 
     stage = "embeddings"
@@ -85,7 +85,7 @@ class OfWords(View):
 
     @shared
     def rows(self, scene: Scene) -> Rows:
-        """Return the rows that are compared, minus their average where a box for that is ticked."""
+        """Return the rows that are compared, minus their average if the box for that is ticked."""
         return Rows(scene.run, "centred" in self._fields and scene.centred)
 
     @shared
@@ -101,7 +101,7 @@ class OfWords(View):
 
     @shared
     def firsts(self, scene: Scene) -> dict[str, str]:
-        """Return the first token of each word that is several, as one types it."""
+        """Return the first token of each word that has several, in the form in which it can be typed."""
         return {name: f"#{word.first}" for name, word in scene.words.items() if word.first is not None}
 
     @sentences
@@ -118,16 +118,16 @@ class OfWords(View):
 class Groups:
     """Words to draw, read from lines such as "animals: dog, cat"."""
 
-    names: list[str]  # one a group
-    tokens: list[int]  # one a word
-    pieces: list[str]
-    group_of: list[int]  # one a word
-    refused: list[Word]  # what is not one token
-    cut: int  # words beyond MAX_WORDS
+    names: list[str]  # of the groups
+    tokens: list[int]  # of the words
+    pieces: list[str]  # of the words
+    group_of: list[int]  # the index of each word's group
+    refused: list[Word]  # words that are not a single token
+    cut: int  # how many words are beyond MAX_WORDS
 
 
 def read_groups(text: str, tokenizer: Tokenizer) -> Groups:
-    """Read one group a line, "name: word, word"; words part at commas and spaces; a word counts once."""
+    """Read a group from each line, "name: word, word"; commas and spaces separate words, and a word counts once."""
     names, group_of, refused, cut = [], {}, {}, 0
     for line in text.splitlines():
         name, colon, rest = line.partition(":")

@@ -1,5 +1,5 @@
-"""Pictures of stage 5: one token through one FFN, neurons that fire at a word, a logit's parts, and a fact's way."""
-# ruff: noqa: F401  What is imported here is what a notebook calls by `pictures`.
+"""Pictures of stage 5: a token in one FFN, neurons that fire at a word, the parts of a logit, and where facts are."""
+# ruff: noqa: F401  What is imported here is what a notebook uses as `pictures`.
 
 from llmviz.views.ffn.by_hand import FFNByHand, asked_at, written_below_zero
 from llmviz.views.ffn.detectors import (

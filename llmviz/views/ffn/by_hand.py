@@ -1,4 +1,4 @@
-"""One token through one FFN."""
+"""What one FFN does with one token, step by step."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LONGEST = 60  # characters of the text in a question
 
 
 def quoted_text(trace: Trace) -> str:
-    """Return a text for a question; of a long one, its end."""
+    """Return a text as a question quotes it; of a long text, its end."""
     text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
     return isolate(f"“{text if len(text) <= LONGEST else f'…{text[-LONGEST:]}'}”")
 
 
 def asked_at(trace: Trace) -> str:
-    """Return for a question the text and its last token."""
+    """Return the beginning of a question about a text and its last token."""
     return f"In {quoted_text(trace)}, at {isolated(trace.pieces[-1])}"
 
 
 def written_below_zero(trace: Trace, layer: int) -> str:
-    """Say how much a neuron with a gate below zero writes, compared with another, in a layer and in the last one."""
+    """Say how much a neuron with a gate below zero writes compared with others, in this layer and in the last."""
     below_zero, written = gates_below_zero(trace)
     of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
     last = trace.model.config.n_layers - 1
@@ -47,15 +47,16 @@ def written_below_zero(trace: Trace, layer: int) -> str:
 
 
 class SiluCurve(Picture):
-    """The curve of silu and on it one token's neurons: `values` [4, d_ff] are gate, up, silu(gate) and hidden.
+    """The curve of silu, with one token's neurons on it: `values` [4, d_ff] are gate, up, silu(gate) and hidden.
 
-    A click selects a neuron (`selected`), the arrow keys go to the next gate value.
+    `curve` [2, n]: points of the curve, x and silu(x). A click selects a neuron (`selected`); the arrow keys go to the
+    neuron with the next gate value.
     """
 
     _static = "silu_curve"
 
     values = Floats(ndim=(2,))
-    curve = Floats(ndim=(2,))  # x and silu(x)
+    curve = Floats(ndim=(2,))
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def page_values(self) -> dict:
@@ -77,14 +78,14 @@ class SiluCurve(Picture):
 
 
 class FFNByHand(View):
-    """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
+    """One token in one FFN: what it reads, each neuron's gate and up, its activation, and what the FFN adds."""
 
     stage = "ffn"
 
     @dataclass(frozen=True)
     class State:
         layer: int = layer(10)
-        token: int = position(-1, of=("strip", "selected"))
+        token: int = position(-1, set_by=("strip", "selected"))
         neuron: int | None = picked(
             None,
             lambda i, view: i is None or (type(i) is int and 0 <= i < view.run.model.config.d_ff),
@@ -93,7 +94,7 @@ class FFNByHand(View):
         )
 
     def slices(self) -> Iterator[State]:
-        """Yield each token and every second layer first: a page has no room for all layers of all tokens."""
+        """Yield each token and every second layer first, because a page has no room for all layers of all tokens."""
         yield from self.along("token")
         yield from [*self.along("layer")][1::2]
         yield from super().slices()
@@ -174,10 +175,8 @@ class FFNByHand(View):
     @explains("written")
     def explain_written(self, scene: Scene, line: int, i: int) -> Explanation:
         layer, at, run, result = scene.layer, scene.token, scene.run, scene.shown["values"][line, i]
-        before, added = (
-            f"trace.blocks[{layer}].resid_mid[{at}, {i}]",
-            f"trace.blocks[{layer}].ffn.out[{at}, {i}]",
-        )
+        before = f"trace.blocks[{layer}].resid_mid[{at}, {i}]"
+        added = f"trace.blocks[{layer}].ffn.out[{at}, {i}]"
         if line == 0:
             title = f"Number {i} of the stream"
             return explained(run, title, "as attention left it", "before", result, before=before)

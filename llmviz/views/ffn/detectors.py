@@ -1,4 +1,4 @@
-"""Neurons that fire at one word: one that is known, and those that a search finds for the reader's own."""
+"""Neurons that fire at one word: one for *a* and *an*, and those that a search finds for the reader's own word."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
 PARAGRAPHS = STORY.split("\n\n")
-# Long, so that many tokens can beat the word that is searched for.
+# It is long, so that there are many tokens at which a neuron might fire more strongly.
 UNSEEN = (
     "The red car stopped next to a blue one. She wore a red coat and walked over green grass under a yellow lamp. "
     f"{PARAGRAPHS[1]} {PARAGRAPHS[4]}"
 )
-N_PUSHED = 5
-LEAST = 2.0  # how many times as strongly a neuron fires at the word, to be found
+N_PUSHED = 5  # tokens that a neuron pushes up
+LEAST = 2.0  # The search finds neurons that fire at least so many times as strongly at the word as elsewhere.
 N_SHOWN = 8  # neurons in the table, the best first
 
 
 @kept_with()
 def article_neuron(model: Model) -> Detector:
-    """Return the neuron that tells *a* and *an* best from the rest of a story."""
+    """Return the neuron that best separates *a* and *an* from all other tokens of a story."""
     return article_detectors(model, STORY, 1)[0]
 
 
 class Neuron(View):
-    """One neuron reading a text: how strongly it fires at each token, and the tokens that it pushes up there.
+    """One neuron on a text: how strongly it fires at each token, and which next tokens it pushes up when it does.
 
-    A subclass says which: its `detector` is shared.
+    A subclass says which neuron, in the shared `detector`.
     """
 
     stage = "ffn"
@@ -86,7 +86,7 @@ class ArticleNeuron(Neuron):
 
 
 def asked_of_articles(trace: Trace) -> str:
-    """Return the question about the neuron's firing on a text."""
+    """Return the question about the article neuron on a text."""
     return (
         "Compare this neuron's weakest firing at “a” or “an” with its strongest at any other token of "
         f"{quoted_text(trace)}. How many times as strong is it?"
@@ -102,9 +102,9 @@ def contrast_of_articles(trace: Trace) -> float:
 
 
 class WordNeurons(Neuron, GuessFirst):
-    """A search for the neurons that fire at a word, and not at others of its kind; then a text that it hasn't seen."""
+    """A search for neurons that fire at a word and not at others of its kind, tested on a text that it has not used."""
 
-    experiment, unit, low, high = "searched", "%", 0, 100
+    experiment, unit, high = "searched", "%", 100
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -116,7 +116,7 @@ class WordNeurons(Neuron, GuessFirst):
     arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
 
     def inputs(self) -> Hashable:
-        """Return the model: the text that follows is not the one that is searched."""
+        """Return the model only: the reader's text is not the one that is searched."""
         return ref(self.run.model)
 
     @shared
@@ -141,7 +141,7 @@ class WordNeurons(Neuron, GuessFirst):
 
     @shared
     def at(self, scene: Scene) -> np.ndarray:
-        """Return at which tokens of the reader's text her word is."""
+        """Return [seq]: whether each token of the reader's text is her word."""
         return spelling(scene.run, scene.typed[:1])
 
     # --- the guess ---
@@ -160,7 +160,7 @@ class WordNeurons(Neuron, GuessFirst):
         return 100 * float((contrasts > 1).mean())
 
     def explanation(self, scene: Scene) -> str:
-        (_, detectors, by_chance), word = scene.known("searched"), quote(scene.typed[0])
+        (_, detectors, by_chance), word = scene.outcome, quote(scene.typed[0])
         config, held = scene.run.model.config, int((scene.tested[0] > 1).sum())
         return (
             f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons, and {held} of them still "
@@ -173,7 +173,7 @@ class WordNeurons(Neuron, GuessFirst):
 
     @job("words")
     def searched(self, scene: Scene) -> Iterator[tuple[float, Found | None]]:
-        """Search a text of ours. The result: the neurons, and the control."""
+        """Search sentences of ours that contain the words. The result: the neurons, and the control."""
         model = scene.run.model
         trace = model.trace(model.tokenizer.encode(sentences_with(scene.typed))[: most_tokens(model)])
         for step in search(trace, spelling(trace, scene.typed[:1]), least=LEAST):
@@ -182,11 +182,9 @@ class WordNeurons(Neuron, GuessFirst):
     @shared
     def tested(self, scene: Scene) -> tuple[np.ndarray, list[Detector]]:
         """Return the contrast of each neuron on the reader's text, and the neurons."""
-        if self.problem(
-            scene
-        ):  # Another text leaves the search as it is, but it may not have the word in it.
+        detectors = scene.outcome.detectors
+        if self.problem(scene):  # A new text leaves the search unchanged, but the word may be missing in it.
             raise NothingToShow
-        detectors = scene.known("searched").detectors
         if not detectors:
             raise NothingToShow(f"No neuron fires twice as strongly at {quote(scene.typed[0])}.")
         return contrasts_elsewhere(scene.run, detectors, scene.at), detectors

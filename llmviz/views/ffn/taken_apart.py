@@ -16,15 +16,15 @@ from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
 OTHER_TEXTS = "The opposite of hot is", "Once upon a time"
-# Parts that have parts; so has each block of attention.
+# Parts that have parts, as each attention block has.
 LOGIT, ATTENTION, FFNS = "the logit", "attention", "FFNs"
 
 
 class SumBar(OfRows):
-    """A sum and its terms as bars, each beginning where the one above ends: `values` and `starts` [n], `labels`.
+    """A sum and its terms as bars, each of which begins where the one above ends: `values` and `starts` [n], `labels`.
 
-    `levels` [n] say how deep a term stands, `opens` [n] whether it falls apart (0: no, 1: yes, 2: it has). A click
-    on one, or Enter, asks for that (`selected`).
+    `levels` [n]: how deep a term is nested. `opens` [n]: 0 if it has no parts, 1 if it can be taken apart, 2 if it is.
+    A click or Enter on a bar selects it (`selected`).
     """
 
     _static = "sum_bar"
@@ -36,7 +36,7 @@ class SumBar(OfRows):
     opens = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def text(self) -> str:
-        """Return a line a term, indented."""
+        """Return a line for each term, indented."""
         rows = zip(self.levels, self.labels, self.values)
         return lines([["  " * level + visible_label(label), f"{v:+.2f}"] for level, label, v in rows])
 
@@ -47,10 +47,10 @@ def blocks(view: View) -> list[str]:
 
 
 class LogitTakenApart(View):
-    """One bar, the logit of the likeliest next token. A click takes it apart: embedding, attention, FFNs; these into
-    layers, and an attention block into its heads (`experiments.direct_logit_attribution`, `head_attribution`).
+    """The logit of the likeliest next token as a bar. A click takes it apart: into embedding, attention and FFNs, these
+    into layers, and an attention block into its heads (`experiments.direct_logit_attribution`, `head_attribution`).
 
-    What a part adds to all tokens on average is a term of its own, since it moves no probability.
+    What the parts add to all tokens on average is a term of its own, because it changes no probability.
     """
 
     stage = "ffn"
@@ -74,23 +74,23 @@ class LogitTakenApart(View):
 
     @on("bar", "selected")
     def take_apart(self, state: State, row: int | None) -> State:
-        """Take the part apart that is clicked, or put it together again."""
+        """Take the clicked part apart, or put it together again."""
         clicked = [*self.scene(state).bars][row : row + 1] if row is not None else []
         return replace(state, apart=tuple(sorted({*state.apart} ^ {*clicked})))
 
     @shared
     def terms(self, scene: Scene) -> list[tuple[tuple[str, ...], float]]:
-        """Return all terms of the sum, each after the names of the parts that it is in and its own."""
+        """Return all terms of the sum: the names of the parts that a term is in, its own name last, and its value."""
         try:
             return [((LOGIT, *names), value) for names, value in logit_terms(scene.run)]
-        except ValueError as error:  # with edits that break the sum
+        except ValueError as error:  # The run has edits with which the terms do not add up.
             raise NothingToShow(str(error)) from None
 
     @shared
     def bars(self, scene: Scene) -> dict[str, list]:
-        """Return level, start, value and `opens` of each bar by its name, from above.
+        """Return level, start, value and `opens` of each bar by its name, from top to bottom.
 
-        A term counts in each part that it is in, down to one that is not taken apart.
+        A term counts in each part that it is in, down to the first that is not taken apart.
         """
         bars, start = {}, 0.0
         for names, value in scene.terms:

@@ -1,4 +1,4 @@
-"""One head patched, for ten countries."""
+"""One head patched from another country's run, for ten countries."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ COLUMNS = "own", "own, patched", "twin's", "control"
 
 
 class TenCountries(GuessFirst):
-    """First a guess; then for ten countries the `fact_mover_head` is patched from the next one's run."""
+    """For each of ten countries, the `fact_mover_head` is patched from the run of the next country."""
 
     experiment, stage, unit, high, whole = "countries", "ffn", "countries", len(CAPITALS), True
-    as_it_comes = ("table",)
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -50,7 +49,7 @@ class TenCountries(GuessFirst):
 
     @job()
     def countries(self, scene: Scene) -> Iterator[tuple[float, list]]:
-        """A dozen runs for each country. Results: its row of the table, and its head; once stopped, it goes on."""
+        """Run the model a dozen times for each country. Results: a row of the table, and the head."""
         known = scene.result("countries") or []
         yield len(known) / len(CAPITALS), known
         for pair in islice(capital_pairs(scene.run), len(known), None):
@@ -59,9 +58,9 @@ class TenCountries(GuessFirst):
 
     @shared
     def values(self, scene: Scene) -> np.ndarray:
-        """Return the table [countries, columns], NaN where it isn't known yet."""
+        """Return the table [countries, columns], NaN where it is not known yet."""
         values = np.full((len(CAPITALS), len(COLUMNS)), np.nan, np.float32)
-        for at, (row, _) in enumerate(scene.outcome):
+        for at, (row, _) in enumerate(scene.so_far):
             values[at] = row
         return values
 
@@ -94,5 +93,5 @@ class TenCountries(GuessFirst):
 
 
 def brought_out(values: np.ndarray) -> np.ndarray:
-    """Return [countries, 2]: whether the head, and a random one, brings out more than half of the next one's."""
+    """Return [countries, 2]: whether the head, and a random one, brings out more than half of the twin's capital."""
     return values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)

@@ -1,4 +1,4 @@
-"""What the head writes that carries a fact to the last token."""
+"""What the head that carries a fact to the last token writes there."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, part, sentences, shared
 
 N_PUSHED = 6  # tokens
-FULL = 3.0  # logits of a full bar, unless one says more
+FULL = 3.0  # logits of a full bar, unless one is longer
 
 
 class WhatTheMoverSays(OfFact):
-    """The tokens that the `fact_mover_head` pushes up if it attends to one token only: the subject, or another.
+    """The tokens that the `fact_mover_head` would push up if it attended to one token only: the subject, or another.
 
     Two controls: the same head at the same place in the twin, and another head of its layer.
     """

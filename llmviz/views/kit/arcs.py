@@ -1,4 +1,4 @@
-"""A sentence in a line, with an arc from each token to those it looks at."""
+"""A sentence in a line, with an arc from each token to those it attends to."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from llmviz.views.kit.token_strip import OfTokens
 
 
 class Arcs(OfTokens):
-    """Arcs over a text: from a token (the query) to those its `weights` [seq, kv_seq] fall on.
+    """Arcs over a text, from each token (the query) to those it attends to; `weights` [seq, kv_seq], NaN where masked.
 
-    With a token `selected` (click, arrow keys or Python) only its arcs are drawn, and the other tokens are shaded by
-    weight; None draws all. Arcs under `threshold` are left out, and the picture says what share that is. NaN: masked.
+    With a token `selected` (click, arrow keys or Python), only its arcs are drawn, and the other tokens are shaded by
+    weight; None draws all. Arcs below `threshold` are left out, and the picture says how much attention that is.
     Up and down step through the arcs, strongest first; Enter or a click on an arc asks `provenance(from, to)`.
     """
 
@@ -31,7 +31,7 @@ class Arcs(OfTokens):
         super().__init__(pieces, weights=weights, **traits)
 
     def text(self) -> str:
-        """Return a line a token: what it attends to, strongest first, and how much is below the threshold."""
+        """Return a line for each token: what it attends to, strongest first, and how much is below the threshold."""
         rows = range(len(self.pieces)) if self.selected is None else [self.selected]
         return "\n".join(self._line(row) for row in rows)
 

@@ -1,4 +1,4 @@
-"""A view in its state as a line of code, and the button that copies it."""
+"""The line of code that makes a view in its present state, and the button that copies it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CopyButton(Closable, anywidget.AnyWidget):
 
 
 def notebook_names() -> dict[str, Any]:
-    """Return what the notebook calls by a name; nothing outside a notebook."""
+    """Return the notebook's variables; none outside a notebook."""
     shell = get_ipython()
     names = shell.user_ns if shell else {}
     return {name: value for name, value in names.items() if not name.startswith("_")}
@@ -45,7 +45,7 @@ def notebook_names() -> dict[str, Any]:
 def line_of(view: View, names: Mapping[str, Any]) -> str:
     """Return the code that makes a view in its present state, with only what differs from the defaults.
 
-    names: what the notebook calls by a name. What it has no name for is called as its parameter.
+    names: the notebook's variables. Any other value appears under the name of its parameter.
     """
     return f"{_class_name(type(view), names)}({', '.join(_arguments(view, names))})"
 
@@ -58,7 +58,7 @@ def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
             needs_name = parameter.default is not parameter.empty or parameter.kind is parameter.KEYWORD_ONLY
             yield f"{parameter.name}={expression}" if needs_name else expression
     own = {parameter.name: parameter.default for parameter, _ in view._made_with}
-    defaults = vars(view.State()) | view._made_again | own
+    defaults = vars(view.State()) | view._set_by_constructor | own
     for name, value in state.items():
         if value != defaults[name] and _is_literal(value):
             yield f"{name}={value!r}"
@@ -80,7 +80,7 @@ def _is_literal(value: object) -> bool:
 
 
 def _class_name(kind: type, names: Mapping[str, Any]) -> str:
-    """Return the name of a class as the notebook has it: by itself, or in a module; else with its package."""
+    """Return the name of a class as the notebook can write it: on its own, or in a module; else with its package."""
     if names.get(kind.__name__) is kind:
         return kind.__name__
     for name, module in names.items():
@@ -91,7 +91,7 @@ def _class_name(kind: type, names: Mapping[str, Any]) -> str:
 
 
 def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:
-    """Return the parameters of a view's constructor, each with what it was given; not those of its state."""
+    """Return the named parameters of a view's constructor, each with the value that it got."""
     signature = inspect.signature(kind.__init__)
     bound = signature.bind(None, *arguments, **options)
     bound.apply_defaults()

@@ -1,4 +1,4 @@
-"""The controls of the pictures: sliders, boxes, buttons, and sentences computed from the numbers shown."""
+"""Sliders, boxes, buttons, and sentences computed from the numbers shown."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import STATIC, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
-NAMED = {"description_width": "initial"}  # as wide as its name
+LABELLED = {"description_width": "initial"}  # The label is as wide as its text.
 
 
 def slider(
     value: float, name: str, last: float, *, stage: str, first: float = 0, step: float = 1
 ) -> ipywidgets.IntSlider | ipywidgets.FloatSlider:
-    """A slider from `first` to `last` in the colour of a stage, or of none; whole numbers where `step` is one."""
+    """Return a slider from `first` to `last` in the colour of a stage; for whole numbers if `step` is one."""
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
-    style = {**NAMED, "handle_color": theme.STAGE_COLORS[stage or "training"][0]}
+    style = {**LABELLED, "handle_color": theme.STAGE_COLORS[stage or "training"][0]}
     ends = {"min": first, "max": last, "step": step}
     return kind(min(value, last), **ends, description=name, style=style, layout={"width": "min(430px, 98%)"})
 
@@ -30,60 +30,60 @@ def slider(
 def choice(
     options: Sequence, value: object, name: str, width: str = "min(300px, 98%)"
 ) -> ipywidgets.Dropdown:
-    """One of several, from a list that opens."""
+    """Return a drop-down list."""
     layout = {"width": width}
-    return ipywidgets.Dropdown(options=options, value=value, description=name, style=NAMED, layout=layout)
+    return ipywidgets.Dropdown(options=options, value=value, description=name, style=LABELLED, layout=layout)
 
 
 def toggles(options: Sequence, value: object, name: str, _width: str = "") -> ipywidgets.ToggleButtons:
-    """One of several, as a row of buttons, each as wide as its name."""
-    style = {**NAMED, "button_width": "auto"}
+    """Return the same choice as a row of buttons, each as wide as its text."""
+    style = {**LABELLED, "button_width": "auto"}
     return ipywidgets.ToggleButtons(options=options, value=value, description=name, style=style)
 
 
 def checkbox(name: str) -> ipywidgets.Checkbox:
-    """A box to tick, as wide as its name."""
+    """Return a box to tick, as wide as its label."""
     return ipywidgets.Checkbox(False, description=name, indent=False, layout={"width": "auto"})
 
 
 def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
-    """A button, as wide as its name; look "primary" for the one that starts something."""
+    """Return a button as wide as its text; its look is "primary" if it starts something."""
     layout = {"width": "auto", "align_self": "flex-start"}
     return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
 def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bool = True) -> ipywidgets.Text:
-    """A line to type in; live: it follows every key, else Enter."""
-    look = {"style": NAMED, "layout": {"width": width}}
+    """Return a line to type in; it follows every key if `live`, else it waits for Enter."""
+    look = {"style": LABELLED, "layout": {"width": width}}
     return ipywidgets.Text(value, description=label, placeholder="\u200b", continuous_update=live, **look)
 
 
 def text_area(value: str, label: str) -> ipywidgets.Textarea:
-    """A box of several lines to type in; its label is shown while it is empty."""
+    """Return a box of several lines to type in, which shows its label while it is empty."""
     return ipywidgets.Textarea(value, rows=4, placeholder=label, layout={"width": "min(900px, 98%)"})
 
 
 def number_box(value: float, label: str, first: float, last: float) -> ipywidgets.BoundedFloatText:
-    """A box for a number between two others."""
-    look = {"style": NAMED, "layout": {"width": "220px"}}
+    """Return a box for a number from `first` to `last`."""
+    look = {"style": LABELLED, "layout": {"width": "220px"}}
     return ipywidgets.BoundedFloatText(value, min=first, max=last, step=1, description=label, **look)
 
 
 def seed_box(value: int) -> ipywidgets.BoundedIntText:
-    """A box for the seed of all draws."""
+    """Return a box for the seed of all draws."""
     look = {"layout": {"width": "150px"}}
     return ipywidgets.BoundedIntText(value, min=0, max=2**31 - 1, description="Seed", **look)
 
 
 def row(*children: ipywidgets.Widget, gap: int = 20) -> ipywidgets.HBox:
-    """Side by side where there is room, else under each other."""
+    """Return the widgets side by side where there is room, else below each other."""
     return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": f"0 {gap}px"})
 
 
 def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:
-    """A picture, or a column of them, that shares a row as long as it keeps `basis` pixels."""
+    """Let a picture, or a column of them, share a row as long as it is at least `basis` pixels wide; return it."""
     widget.layout.flex, widget.layout.min_width = f"1 1 {basis}px", "0"
-    widget.layout.margin = "0"  # The row keeps them apart, so that one that wraps is right under the first.
+    widget.layout.margin = "0"  # The row has gaps, so that one that wraps is flush with the first.
     return widget
 
 

@@ -16,17 +16,18 @@ from llmviz.views.kit.scene import NothingToShow, NotMeasured, Scene
 def part(
     make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
 ) -> Callable[[Callable], Callable]:
-    """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
+    """Mark the method that draws a part: it returns traits of the part's widget.
 
-    The method returns the widget's traits. `NothingToShow` hides the part; asking for a result that is not `known` does
-    so as well, but while the job is at work, the part keeps what it shows.
+    make: the class of the widget, or a function of the view that returns it; called once, with these arguments.
+    `NothingToShow` hides the part. So does a result that is not `known` yet, but while its job runs, the part keeps
+    what it shows.
     """
 
     def made(view: Any) -> ipywidgets.Widget:
         if not isinstance(make, type):
             return make(view, *arguments, **traits)
-        wears = {"stage": view.stage} if view.stage and issubclass(make, Picture) else {}
-        return make(*arguments, **wears | traits)
+        colour = {"stage": view.stage} if view.stage and issubclass(make, Picture) else {}
+        return make(*arguments, **colour | traits)
 
     def mark(draw: Callable) -> Callable:
         draw.make = made
@@ -38,9 +39,9 @@ def part(
 def parts(
     captions: Mapping[str, str], make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
 ) -> Callable[[Callable], Callable]:
-    """Mark the method that draws several parts of a kind, with a caption for each name; it takes the name as well.
+    """Mark the method that draws several parts of a kind; it takes the name of the part after the scene.
 
-    make: as for `part`; a function takes the caption as well.
+    captions: by the parts' names. make: as for `part`; it gets the caption as well.
     """
 
     def mark(draw: Callable) -> Callable:
@@ -56,7 +57,7 @@ def parts(
 
 
 def sentences(say: Callable[[Any, Scene], Sequence[str]]) -> Callable[[Any, Scene], dict]:
-    """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
+    """Mark the method that returns the sentences of a part. Empty ones are left out; a `NothingToShow` is one, too."""
 
     @part(controls.Sentences)
     @functools.wraps(say)
@@ -73,13 +74,13 @@ def sentences(say: Callable[[Any, Scene], Sequence[str]]) -> Callable[[Any, Scen
 
 
 def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
-    """Mark the method that computes what several parts and events read, as an attribute of their scene."""
+    """Mark the method that computes what several parts and events read: it is an attribute of their scene."""
     compute.is_shared = True
     return compute
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what a control shows apart from its value: "hidden" or "disabled"."""
+    """Mark the method that returns further traits of a control, such as "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control
@@ -89,9 +90,9 @@ def looks(control: str) -> Callable[[Callable], Callable]:
 
 
 def explains(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a number of a part is from; it takes the drawn scene, and a place.
+    """Mark the method that says where a number of a part comes from; it takes the drawn scene and the number's place.
 
-    Where it is for several parts, it takes the name of one before the place.
+    If it serves several parts, it takes the name of the part before the place.
     """
 
     def mark(explain: Callable) -> Callable:
@@ -102,10 +103,9 @@ def explains(*parts: str) -> Callable[[Callable], Callable]:
 
 
 def on(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says what follows when the page sets the last named trait of a part, or of several.
+    """Mark an event: a method that takes the state and the new value of a part's trait, and returns the next state.
 
-    on("map", "arcs", "selected") takes the state and the trait's new value, and returns the next state. Of a control
-    the trait is "value".
+    `on("map", "arcs", "selected")` is for the trait `selected` of two parts. The trait of a control is "value".
     """
     *names, trait = parts
 
@@ -123,10 +123,10 @@ def press(
     look: str = "",
     when: Callable[[Any, Scene], object] = lambda view, scene: True,
 ) -> Callable[[Callable], Callable]:
-    """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
+    """Mark the event of a button: a method that takes the state and returns the next one. The part has its name.
 
-    It takes the state and returns the next one. label: its name, or a method that says it; "" hides it. look: "primary"
-    for a button that starts something. when: whether the button can be pressed.
+    label: the words on the button, or a function that returns them; "" hides it. look: "primary" for a button that
+    starts something. when: whether the button can be pressed.
     """
 
     def draw(view: Any, scene: Scene) -> dict:
@@ -134,7 +134,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
-        event.on = [("", "click")]  # The part has the name of the method in its class.
+        event.on = [("", "click")]  # The name of the part is filled in by the class.
         event.button = _button(tooltip, look)(draw)
         return event
 
@@ -149,13 +149,13 @@ def job(
 ) -> Callable[[Callable], Callable]:
     """Mark a generator that measures something slowly, in short steps.
 
-    After each it yields the share that is done and the result so far, or None where there is nothing new to show.
-    It may read the results of other jobs, and what it yielded before it was stopped. reads: the fields of the state on
-    which the result depends.
+    After each step it yields the share that is done (0 to 1) and the result so far, or None if that is unchanged. It
+    may read the results of other jobs, and its own from before it was stopped. reads: the fields of the state on which
+    the result depends.
 
-    A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job also runs as long as `needs` names it; without `start`, its button is
-    there only to stop it, and to go on after that. The bar that shows how far it is, is the part "progress".
+    A part with the job's name is its button, which stops it; the result so far stays. With `start`, the words on the
+    button before, it also starts the job where `when` allows it. A job runs without it while `needs` names it; without
+    `start`, the button only stops the job and lets it go on. The part "progress" is the bar of all jobs.
     """
 
     def mark(measure: Callable) -> Callable:
@@ -188,10 +188,10 @@ def _button(tooltip: str, look: str) -> Callable[[Callable], Callable]:
     )
 )
 def bar(view: Any, scene: Scene) -> dict:
-    """Show how far the job is that runs."""
+    """Show how much of the job that runs is done."""
     for name in view.jobs:
         if scene.status(name) == "running":
-            seconds = scene.of_job(name, "seconds_left")
+            seconds = scene.measured(name, "seconds_left")
             left = "" if seconds is None else f"{max(1, seconds):.0f} s left"
-            return {"value": scene.of_job(name, "share"), "description": left, "hidden": False}
+            return {"value": scene.measured(name, "share"), "description": left, "hidden": False}
     return {"value": 0.0, "description": "", "hidden": True}

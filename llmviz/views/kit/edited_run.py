@@ -1,4 +1,4 @@
-"""What happens to the prediction when the model runs with edits: a view's bars, and what it writes."""
+"""What happens to the prediction when the model runs with edits."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, shared
 
 
 class EditedRun(View):
-    """The next token with the edits of a state, and without. A subclass says the `edits`; its state has `chosen`."""
+    """Bars of the next token in a run with edits. A subclass says its `edits`; its state has the field `chosen`."""
 
     @shared
     def edits(self, scene: Scene) -> tuple[str, Edits]:
-        """Return what is changed, in words, and as edits."""
+        """Return the changes in words, and as edits."""
         raise NotImplementedError
 
     @shared
     def edited(self, scene: Scene) -> np.ndarray:
-        """Return the logits with the edits."""
+        """Return the logits [n_vocab] with the edits. `NothingToShow` where the model cannot run with them."""
         name, edits = scene.edits
         try:
             return scene.run.model.trace(scene.run.tokens, edits).logits
@@ -50,5 +50,5 @@ class EditedRun(View):
 
 
 def stopped(name: str, problem: str) -> str:
-    """Say what was changed, and why the model cannot run so."""
+    """Say what was changed, and why the model cannot run with that."""
     return f"{name}. {problem[:1].upper()}{problem[1:]}."

@@ -37,9 +37,9 @@ def subjects(pair: Pair) -> list[str]:
 
 
 class Fact(View):
-    """The page's text, the token of it that is the subject, and the word of its twin. `trace` is the `Pair` of runs.
+    """Chooses the subject of a text, and the word that replaces it in the twin. `trace` is the `Pair` of runs.
 
-    Its line, with the twin's word and both answers, is above every picture that follows it, and stays in view there.
+    A line with the twin's word and both answers is above every view that follows, and stays in sight there.
     """
 
     stage = "ffn"
@@ -51,7 +51,7 @@ class Fact(View):
     class State:
         """The twin's word, and the token whose place it takes; None: a name in the text, or the last token but one."""
 
-        word: str = line("Germany", "Twin", "min(190px, 98%)", live=False)
+        word: str = line("Germany", "Twin", "min(190px, 98%)")
         subject: int | None = selection("strip")
 
     def arrange(self) -> list[ipywidgets.Widget]:
@@ -63,9 +63,8 @@ class Fact(View):
     def above(self) -> ipywidgets.Widget:
         return self.line
 
-    def dims(self, view: ipywidgets.DOMWidget) -> None:
-        """As its text's box."""
-        self.source.dims(view)
+    def dim_if_outdated(self, view: ipywidgets.DOMWidget) -> None:
+        self.source.dim_if_outdated(view)
 
     def hand_on(self, scene: Scene) -> None:
         self.trace, _ = scene.paired
@@ -99,7 +98,7 @@ class Fact(View):
 
 
 class OfFact(View):
-    """A view of a fact: its run is the `Pair`, or None. The `Fact` has its results, for all that follow it."""
+    """A view of a fact: its run is the `Pair` of a `Fact`, or None. All views of a `Fact` share their results."""
 
     stage = "ffn"
 
@@ -111,7 +110,7 @@ class OfFact(View):
 
     @shared
     def pair(self, scene: Scene) -> Pair:
-        """Return the two runs, where there is a fact to follow; else the line of the `Fact` says why."""
+        """Return the two runs. `NothingToShow` where there is no fact to follow; the line of the `Fact` says why."""
         if no_fact(scene.run):
             raise NothingToShow
         return scene.run

@@ -1,4 +1,4 @@
-"""A guess first, then an experiment, then what came out: a view that asks before it measures."""
+"""A view that asks before it measures: first a guess, then an experiment, then its result."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Any, ClassVar
 from llmviz.views.kit import controls
 from llmviz.views.kit.predict import Answer, Asked, GuessCard, guess
 from llmviz.views.kit.state_fields import picked, replace
-from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
+from llmviz.views.kit.view import NotMeasured, Scene, View, part, press, sentences, shared
 
 STOPPED = "Stopped early. The answer needs the whole experiment."
 
 
 class GuessFirst(View):
-    """A question on a card; to commit to a guess starts the `experiment`, a job, and its result answers the question.
+    """A question on a card. Committing to a guess starts the `experiment`, a job whose result answers the question.
 
-    `question` and `answer` are all that a view must say. Its own parts are shown when the experiment is done, those in
-    `as_it_comes` from its first result on, and those in `at_once` always; on an open card they are hidden, and whatever
-    asks another question opens it again. explain: said with the answer.
+    A subclass must say its `question` and its `answer`. What a part reads decides when it is shown: `so_far` from the
+    first result on, `outcome` when the experiment is done, and neither while the card is open. What asks another
+    question opens the card again. explain: shown with the answer.
     """
 
     experiment: ClassVar[str] = ""  # empty: the answer takes no job
-    as_it_comes: ClassVar[tuple[str, ...]] = ()
-    at_once: ClassVar[tuple[str, ...]] = ()
     stage: ClassVar[str] = "training"
     # What can be guessed: one of the options, or a number, whole for a count.
     options: tuple[str, ...] | None = None
@@ -35,14 +33,14 @@ class GuessFirst(View):
 
     @dataclass(frozen=True)
     class State:
-        """The guess, and whether the reader has committed to it, or to none."""
+        """The guess, and whether the reader has committed to it, or asked to be shown without one."""
 
         guess: float | None = guess()
         committed: bool = picked(
             False,
             lambda value, _: isinstance(value, bool),
             "True or False",
-            of=("card", "committed"),
+            set_by=("card", "committed"),
             on_page=lambda view: () if view.parts["card"] in view.needs_kernel() else (False, True),
         )
 
@@ -51,23 +49,19 @@ class GuessFirst(View):
         super().__init__(source, **state)
 
     def arrange(self) -> list[Any]:
-        """Return the card, the controls, the buttons, and below them what came out; or what `arrangement` names."""
+        """Return the widgets as `arrangement` names them; by default card, controls, buttons and the other parts."""
         if self.arrangement:
             return super().arrange()
-        p, stops = self.parts, {*self.progress.children} if self.jobs else set()
-        buttons = [part_ for name, part_ in p.items() if not self._is_drawn(name) and part_ not in stops]
-        rest = [part_ for name, part_ in p.items() if self._is_drawn(name) and name != "card"]
-        bar = [self.progress] if self.jobs else []
-        return [p["card"], controls.row(*self.controls.values()), controls.row(*buttons, *bar), *rest]
+        p, bar = self.parts, self.progress.children
+        buttons = [p[name] for name in p if (name, "click") in self._events or name in self.jobs]
+        first = controls.row(*(button for button in buttons if button not in bar), self.progress)
+        rest = [widget for widget in p.values() if widget not in (p["card"], *buttons, *bar)]
+        return [p["card"], controls.row(*self.controls.values()), first, *rest]
 
-    def _is_drawn(self, part_: str) -> bool:
-        """Say whether it is neither a button nor the bar."""
-        return (part_, "click") not in self._events and part_ not in (*self.jobs, "progress")
-
-    # --- what a view says of itself ---
+    # --- what a subclass says ---
 
     def question(self, scene: Scene) -> str:
-        """Return what is asked; empty where there is nothing to ask about."""
+        """Return the question; empty where there is nothing to ask about."""
         raise NotImplementedError
 
     def answer(self, scene: Scene) -> Answer:
@@ -75,34 +69,39 @@ class GuessFirst(View):
         raise NotImplementedError
 
     def explanation(self, scene: Scene) -> str:
-        """Return what is said with the answer, whatever the guess was, once the experiment is done."""
+        """Return what the card adds to the answer, whatever the guess was."""
         return self.explain
 
     def problem(self, scene: Scene) -> str:
-        """Say why the experiment cannot be done; nothing where it can."""
+        """Say why the experiment cannot be done, or return an empty string."""
         return ""
 
-    # --- what follows from it ---
+    # --- what its parts read ---
 
     @shared
     def asked(self, scene: Scene) -> Asked:
         return Asked(self.question(scene), self.options, self.unit, self.low, self.high, self.whole)
 
     @shared
-    def outcome(self, scene: Scene) -> Any:
-        """Return what the experiment has measured so far."""
-        return scene.result(self.experiment)
-
-    @shared
     def is_known(self, scene: Scene) -> bool:
-        """Say whether the card is committed, and the experiment done."""
+        """Say whether the reader has committed, and the experiment is done."""
         return scene.committed and (not self.experiment or scene.status(self.experiment) == "done")
 
-    def draw(self, name: str, scene: Scene) -> dict | None:
-        is_shown = not self._is_drawn(name) or name in ("card", "refusal", *self.at_once) or scene.is_known
-        if is_shown or (name in self.as_it_comes and scene.committed and scene.outcome is not None):
-            return super().draw(name, scene)
-        return None
+    @shared
+    def so_far(self, scene: Scene) -> Any:
+        """Return what the experiment has measured so far. `NotMeasured` before its first result and on an open card."""
+        if not scene.committed:
+            raise NotMeasured
+        return scene.known(self.experiment)
+
+    @shared
+    def outcome(self, scene: Scene) -> Any:
+        """Return the result of the experiment. `NotMeasured` before it is done and on an open card."""
+        if not scene.is_known:
+            raise NotMeasured
+        return scene.result(self.experiment)
+
+    # --- when it asks, and when it measures ---
 
     def needs(self, state: Any) -> str | None:
         begins = state.committed and self.experiment and self._can_be_asked(self.scene(state))
@@ -125,11 +124,11 @@ class GuessFirst(View):
         super()._show(state)
         if self.experiment and before.committed and not state.committed:
             key = self.key(self.experiment, before)
-            if self._measurements.of(key).status == "stopped":  # The next guess starts it again.
+            if self._measurements.of(key).status == "stopped":  # so that the next guess starts it again
                 self._measurements.set(key, status="new")
 
     def slices(self) -> Iterator[Any]:
-        """Yield the answered card first, which a page should hold before anything else."""
+        """Yield the answered card first: a page should hold it before anything else."""
         if True in self.values_on_page("committed"):
             yield replace(self.state, committed=True)
         yield from super().slices()
@@ -142,7 +141,7 @@ class GuessFirst(View):
         answer, explain = (self.answer(scene), self.explanation(scene)) if scene.is_known else (None, "")
         drawn = scene.asked.card(scene.guess, scene.committed, answer, explain)
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
-            drawn["verdict"] = scene.of_job(self.experiment, "problem") or STOPPED
+            drawn["verdict"] = scene.measured(self.experiment, "problem") or STOPPED
         return {**drawn, "hidden": not scene.asked.question}
 
     @sentences
@@ -151,7 +150,7 @@ class GuessFirst(View):
 
 
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:
-    """Return an event, a button, that starts the experiment with the guess so far, or without one."""
+    """Return the event of a button that starts the experiment, with the reader's guess or without one."""
 
     @press(label, when=lambda view, scene: not (scene.committed or view.problem(scene)))
     def begin(view: GuessFirst, state: Any) -> Any:

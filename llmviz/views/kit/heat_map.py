@@ -16,20 +16,20 @@ from llmviz.views.kit.theme import MAX_TOKENS
 class HeatMap(Scaled, OfCells):
     """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
 
-    With `causal`, so do all cells to the right of the diagonal: a causal mask makes those weights 0, and a 0 by itself
-    does not say whether a cell was masked.
+    With `causal`, so do all cells to the right of the diagonal. (A causal mask makes those weights 0, and a 0 does not
+    say whether a cell was masked.)
 
     `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small shares show), "prob" (0 to
     `limit`, linear) or "signed" (-`limit` to `limit`, zero in the middle). `limit` is 1 for weights and probabilities
     and the largest absolute value for signed numbers, unless given; cells beyond it get a marked corner. Where maps are
     compared, give them one `limit`.
 
-    Labels are pieces, numbers or words; `col_labels` are the row labels where not given. `cell_text` [rows][cols] is
+    Labels are pieces, numbers or words; unless given, `col_labels` are the row labels. `cell_text` [rows][cols] is
     written into the cells instead of the numbers; `numbers` is "auto" (where they fit), "always" or "never".
     A click, the arrow keys or Python select a cell (`selected`, row and column); Enter or a click asks
-    `provenance(row, column)`. Over 512 rows or columns the first 512 are drawn, and the picture says so.
+    `provenance(row, column)`. Of more than 512 rows or columns the first 512 are drawn, and the picture says so.
 
-    Labels that are not one a row (or column), or a selection outside, are a `traitlets.TraitError`.
+    Too few or too many labels, or a selection outside, are a `traitlets.TraitError`.
     """
 
     _static, _stage = "heat_map", "attention"
@@ -38,10 +38,10 @@ class HeatMap(Scaled, OfCells):
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
-    unit = traitlets.Enum(("%", ""), "%").tag(sync=True)  # of weights; "" where they are lengths, no shares
-    blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
-    causal = traitlets.Bool(False)  # the future is masked
-    quantity = Text("")  # such as "length", where the kind's own word would be wrong
+    unit = traitlets.Enum(("%", ""), "%").tag(sync=True)  # of weights; "" if they are not shares
+    blank = Text("")  # why cells are blank
+    causal = traitlets.Bool(False)
+    quantity = Text("")  # what the values are, such as "length", if the word for their kind is wrong
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
     numbers = traitlets.Enum(("auto", "always", "never"), "auto").tag(sync=True)
 
@@ -67,7 +67,7 @@ class HeatMap(Scaled, OfCells):
         return float(np.nanmax(np.abs(self.values), initial=0)) or 1.0 if self.kind == "signed" else 1.0
 
     def text(self) -> str:
-        """Return the grid as text: one line a row, a dash for a blank cell."""
+        """Return a line for each row, with a dash for a blank cell."""
         head = f"rows: {self.row_axis}, columns: {self.col_axis}" + (", in %" if self._shares else "")
         numbers = (self.values * (100 if self._shares else 1)).tolist()
         cols = [visible_label(label) for label in self.col_labels]
@@ -75,7 +75,7 @@ class HeatMap(Scaled, OfCells):
         return f"{head}\n{lines([['', *cols], *rows])}"
 
     def headline(self) -> str:
-        """Return its size, its largest cell, and how many are blank."""
+        """Return the size of the map, its largest cell, and how many are blank."""
         blank, (rows, cols) = np.isnan(self.values), self.values.shape
         facts = [f"Heat map: {rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}"]
         if not blank.all():
@@ -91,7 +91,7 @@ class HeatMap(Scaled, OfCells):
 
     @property
     def _shares(self) -> bool:
-        """Whether the numbers are written in %."""
+        """Say whether the numbers are written in %."""
         return self.kind == "prob" or (self.kind == "weight" and self.unit == "%")
 
     @traitlets.validate("values")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from llmviz.views.kit import theme
 
 CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
-# Nothing moves when a row is filled.
+# The layout is fixed, so that nothing moves when a row is filled.
 TABLE = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse;color:inherit;table-layout:fixed"
 
 
@@ -20,20 +20,19 @@ def table(
     caption: str = "",
     last: str = "",
 ) -> str:
-    """Return a table as HTML: heads with their widths in %, and rows of texts below the titles of their sections.
+    """Return a table as HTML.
 
-    *Emphasis* is as in the prose. last: the style of the last column.
+    heads: with the widths of their columns in %. sections: rows of cells below a title ("": none). In a cell,
+    *asterisks* mean emphasis, as in Markdown. last: the style of the last column.
     """
     columns = "".join(f'<col style="width:{width}%">' for width in heads.values())
     head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in heads)
     styles = (f"{CELL};font-weight:normal", *[CELL] * (len(heads) - 2), f"{CELL};{last}")
     bodies = []
     for title, rows in sections.items():
-        lines = (
-            [f'<th scope="rowgroup" colspan="{len(heads)}" style="{CELL}">{text(title)}</th>']
-            if title
-            else []
-        )
+        lines = []
+        if title:
+            lines.append(f'<th scope="rowgroup" colspan="{len(heads)}" style="{CELL}">{text(title)}</th>')
         for row in rows:
             first, *others = (f' style="{style}">{text(cell)}' for style, cell in zip(styles, row))
             lines.append(f'<th scope="row"{first}</th>' + "".join(f"<td{cell}</td>" for cell in others))

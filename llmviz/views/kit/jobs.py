@@ -1,4 +1,4 @@
-"""What runs in the background of a view, and when: its jobs, and the events that happen by themselves."""
+"""What a view runs in the background, and when: its jobs, and the events that happen by themselves."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Steps = Generator[float, None, None]
 
 
 class Background:
-    """One piece of work at a time, for one view: what it is `doing`, None where nothing runs.
+    """Runs one piece of work at a time for one view; `doing` is its key, None where nothing runs.
 
-    The work is a generator that does a step and yields the seconds to wait before the next: meanwhile the page
-    answers. No step runs while a control's handler runs, and none after `stop()`, which runs the generator's `finally`.
+    The work is a generator that does a step and yields the seconds to wait before the next, so that the page can
+    answer. No step runs during a control's handler, and none after `stop()`, which runs the generator's `finally`.
     """
 
     doing: Hashable = None
@@ -33,15 +33,15 @@ class Background:
 
     @one_at_a_time
     def start(self, steps: Steps) -> None:
-        """Begin; where there is no event loop (a plain script), do it all."""
+        """Begin; where there is no event loop (a plain script), do all steps at once."""
         self._steps = steps
-        self._view.beside(self._run(steps))
+        self._view.in_background(self._run(steps))
 
     @one_at_a_time
     def stop(self) -> None:
         """End what runs."""
         steps, self._steps, self.doing = self._steps, None, None
-        if steps is not None and not steps.gi_running:  # else its own step has come to this
+        if steps is not None and not steps.gi_running:  # A generator cannot close itself.
             steps.close()
 
     async def _run(self, steps: Steps) -> None:
@@ -63,7 +63,7 @@ class Background:
 
 
 class Working(Explorer):
-    """The part of a `View` that does its jobs, and lets happen what happens by itself.
+    """The base of `View` that runs its jobs and the events that happen by themselves.
 
     Results are kept with the source on which they were measured, under the `key` of a job and a state.
     """
@@ -77,22 +77,22 @@ class Working(Explorer):
     # --- what a view says of its work ---
 
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
-        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
+        """Return the name of the job, or names of the jobs, that a state needs; they run until they are done.
 
-        A view says so itself where these are not, in each state, all jobs that no button starts.
+        Unless a view overrides this, they are all jobs that no button starts.
         """
         return tuple(name for name, job in self.jobs.items() if not job.start)
 
     def by_itself(self, state: Any) -> Callable | None:
-        """Return the event that happens next by itself, a moment later; None where nothing does."""
+        """Return the event that happens by itself in a state, a moment later, or None."""
         return None
 
     def pause(self, state: Any) -> float:
-        """Return how many seconds a state is shown before what happens next by itself."""
-        return 0.01  # The page and the stop button have their turn.
+        """Return how many seconds a state is shown before the event `by_itself`."""
+        return 0.01  # enough for the page to draw, and for the stop button to be heard
 
     def inputs(self) -> Hashable:
-        """Return what results depend on apart from the state: the model and the text, or what else the source holds."""
+        """Return what results depend on apart from the state: the model and the text, or else the source's `trace`."""
         if isinstance(self.run, Trace):
             return ref(self.run.model), tuple(self.run.tokens)
         return self.run and ref(self.run)
@@ -138,13 +138,13 @@ class Working(Explorer):
                 self._begin(name, wanted)
 
     def _wanted(self, name: str) -> Hashable:
-        """Return the key of a job, or the event, that runs in the background in this state; None where it does not."""
+        """Return the key of this job if it should run now, else None; for the name "", the event `by_itself`."""
         if not name:
             return self.by_itself(self.state)
         key = self.key(name, self.state)
         status, needed = self._measurements.of(key).status, name in self.needed(self.state)
         begun = needed or self.jobs[name].start
-        goes_on = status == "running" and begun and self._work[name].doing == key  # else in another view
+        goes_on = status == "running" and begun and self._work[name].doing == key  # not in another view
         return key if goes_on or (status == "new" and needed) else None
 
     def _begin(self, name: str, wanted: Any) -> None:
@@ -172,7 +172,7 @@ class Working(Explorer):
     # --- the work itself ---
 
     def _go_on(self, event: Callable) -> Iterator[float]:
-        """Let one event follow the other, as long as they lead somewhere."""
+        """Repeat an event as long as it changes the state."""
         before = None
         while self.state != before:
             yield self.pause(self.state)
@@ -182,7 +182,7 @@ class Working(Explorer):
     def _measure(self, name: str, key: Hashable, state: Any) -> Iterator[float]:
         scene = self.scene(state)
         try:
-            yield 0.05  # While a slider moves, only its last place is worth the work.
+            yield 0.05  # While a slider moves, only its last value is worth the work.
             began = time.monotonic()
             with contextlib.closing(self.jobs[name](self, scene)) as steps:
                 for share, result in steps:
@@ -191,7 +191,7 @@ class Working(Explorer):
                         new = {} if result is None else {"result": result}
                         self._measurements.set(key, share=share, seconds_left=left, **new)
                     yield 0.002
-        except Exception as error:  # It would fail again at once.
+        except Exception as error:  # The job is not tried again by itself: it would fail at once.
             problem = as_sentence(error) if isinstance(error, FloatingPointError | ValueError) else ""
             self._measurements.set(key, status="stopped", problem=problem)
             if not isinstance(error, FloatingPointError):

@@ -1,9 +1,9 @@
 """How long a view lives: until something takes its place, or the cell that made it runs again.
 
-ipywidgets keeps every widget that was ever made, shown or not, with all it holds. So a view says what it observes
-(`watch`) and what it works at (`beside`), and lets go of both, and of all its parts, when it is closed; and what a
-cell has made is closed when that cell runs again. JupyterLab, Notebook 7 and VS Code tell the kernel which cell runs;
-where no front-end names the cell (a terminal, nbclient), nothing is closed.
+ipywidgets keeps every widget that was ever made, with all it holds, until it is closed. So a view observes others
+through `watch` and works through `in_background`; closing it ends both, and closes its parts. What a cell has made is
+closed when that cell runs again. JupyterLab, Notebook 7 and VS Code name the cell that runs; where no front-end does (a
+terminal, nbclient), nothing is closed.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ def living() -> list[Closable]:
 
 
 class Shared(ipywidgets.Widget):
-    """What many views refer to: it stays when one of them is closed."""
+    """A widget that many views refer to: it stays when one of them is closed."""
 
 
 class Closable(traitlets.HasTraits):
-    """What every view can do: follow something else, work while other cells run, and clean up when it is closed.
+    """The base of every view: it can follow others, work while other cells run, and clean up when it is closed.
 
-    What a view says of itself, to whatever follows it and to `llmviz page`, is declared here and nowhere else.
+    All that a view's followers and `llmviz page` ask of it is declared here.
     """
 
     def above(self) -> ipywidgets.Widget | None:
         """Return what is shown above each view that follows this one, such as a text box; None: nothing."""
         return None
 
-    def dims(self, view: ipywidgets.DOMWidget) -> None:
-        """Let another view be pale while it does not show what is typed here. Without a box nothing is typed."""
+    def dim_if_outdated(self, view: ipywidgets.DOMWidget) -> None:
+        """Dim another view from now on while it does not show what is typed in this one; only a text box does so."""
 
     def page_values(self) -> dict:
-        """Return what a page without a kernel may send of a picture now: the values of each trait that it may set."""
+        """Return the values that a page without a kernel may set now, by the names of the traits."""
         return {}
 
     def needs_kernel(self) -> Sequence[ipywidgets.Widget]:
@@ -52,7 +52,7 @@ class Closable(traitlets.HasTraits):
         return ()
 
     def before_a_page(self) -> None:
-        """Begin what a page without a kernel should find done, such as a training."""
+        """Do what must be done before a page without a kernel is made, such as a training."""
 
     _watched: tuple[tuple[traitlets.HasTraits, Callable, str | Sequence[str]], ...] = ()
     _followers = 0  # how many views watch this one
@@ -66,7 +66,7 @@ class Closable(traitlets.HasTraits):
 
     @property
     def is_working(self) -> bool:
-        """Say whether it works at something beside the cells."""
+        """Say whether something runs in the background."""
         return bool(self._tasks)
 
     @property
@@ -84,7 +84,7 @@ class Closable(traitlets.HasTraits):
     def follow(self, source, show: Callable) -> None:
         """Call `show` with a trace now, and with each later one where the source is a view that has a `trace`.
 
-        A hidden view that nothing follows waits until it is on the page, and then shows the last one only.
+        A hidden view that nothing follows waits until it is shown, and then skips to the latest trace.
         """
         if not isinstance(source, traitlets.HasTraits):
             show(source)
@@ -101,8 +101,8 @@ class Closable(traitlets.HasTraits):
         self.watch(source, catch_up, "trace")
         self.layout.observe(catch_up, "display")
 
-    def beside(self, work: Coroutine) -> asyncio.Task | None:
-        """Do some work in steps, so that buttons are heard meanwhile; at once where there is no event loop."""
+    def in_background(self, work: Coroutine) -> asyncio.Task | None:
+        """Run a coroutine while the page goes on; where there is no event loop, run it to its end now."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
@@ -114,18 +114,18 @@ class Closable(traitlets.HasTraits):
         task.add_done_callback(lambda done: done.cancelled() or done.result())
         return task
 
-    def goes_with_its_followers(self) -> None:
-        """No cell shows it by itself: it is closed with the last view that watches it."""
+    def close_with_followers(self) -> None:
+        """Close this view when its last follower is closed, because no cell shows it by itself."""
         self._left = True
 
     def leave(self) -> None:
-        """The cell that made this view runs again: close it, at the latest when nothing on the page follows it."""
+        """Close this view because its cell runs again; if others follow it, when the last of them is closed."""
         self._left = True
         if not self._followers:
             self.close()
 
     def close(self) -> None:
-        """Stop what runs, observe nothing, close all parts, and hold nothing any more: `Out` keeps the view itself."""
+        """Stop what runs, close all parts, and let go of everything, because `Out` may keep the view itself alive."""
         if self.comm is None:
             return
         for task in self._tasks:
@@ -148,7 +148,7 @@ class Closable(traitlets.HasTraits):
 
 
 async def _to_the_end(work: Coroutine) -> None:
-    """Do it, and all the work that it begins."""
+    """Wait for a coroutine, and for all tasks that it starts."""
     await work
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others)
@@ -167,7 +167,7 @@ def close(widget: ipywidgets.Widget) -> None:
 
 
 def replace_children(box: ipywidgets.Box, *children: ipywidgets.Widget) -> None:
-    """Show these in a box, and close what was there and is shown no more."""
+    """Show these widgets in a box, and close those that it no longer shows."""
     before = box.children
     box.children = children
     for old in before:
@@ -176,7 +176,7 @@ def replace_children(box: ipywidgets.Box, *children: ipywidgets.Widget) -> None:
 
 
 def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """The widgets among a widget's traits and attributes, in its lists and dicts as well, but those that all share."""
+    """Yield the widgets among a widget's traits and attributes, and in lists and dicts there, except `Shared` ones."""
     for value in [*widget._trait_values.values(), *vars(widget).values()]:
         inner = value.values() if isinstance(value, dict) else value
         for member in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
@@ -185,8 +185,8 @@ def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
 
 
 def _empty(widget: ipywidgets.Widget) -> None:
-    """Leave a shell: no observers, no attributes, every trait at its default. It frees what it held at once, without
-    the garbage collector, which would come much later."""
+    """Remove all observers, attributes and trait values, so that what they hold is freed now, and not when the garbage
+    collector comes."""
     widget.unobserve_all()
     for name in [name for name in vars(widget) if not name.startswith(("_trait", "_cross_validation"))]:
         delattr(widget, name)
@@ -197,15 +197,15 @@ def _empty(widget: ipywidgets.Widget) -> None:
 
 
 def _running_cell() -> str | None:
-    """The id of the notebook cell that is running now; None outside a cell, or where no front-end names it."""
+    """Return the id of the notebook cell that is running; None outside a cell, or where no front-end names it."""
     kernel = getattr(get_ipython(), "kernel", None)
     return kernel.get_parent().get("metadata", {}).get("cellId") if kernel else None
 
 
 def _leave(info) -> None:
-    """Before a cell runs: whatever it made last time goes."""
+    """Close what a cell made last time, before it runs again."""
     for view in living():
-        # One that is closed by now has gone with another one.
+        # Closing one view may have closed another.
         if info.cell_id and view.comm is not None and view._cell == info.cell_id:
             view.leave()
 

@@ -1,4 +1,4 @@
-"""Lines, or bars, over an axis of numbers or of names."""
+"""Lines or bars over an axis of numbers or names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from llmviz.views.kit.pieces import visible, visible_label
 class LinePlot(OfRows):
     """A line, or a set of bars, for each name: `values` [k, n] over the numbers `x` [n] or over n `labels`.
 
-    NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room.
-    unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") follows the numbers.
-    The axis covers y_min to y_max at least. `marks` are upright lines, (x, word). `x_pieces`, one a point, name the
-    points in the readout. A few bars of one name have their numbers written on them. A click, the arrow keys or Python
-    select a point (`selected`, its index).
+    NaN leaves a gap. log_x: the axis is logarithmic, from x[0] on. unit: "share" writes per cent, "rank" whole numbers;
+    anything else, such as "ms", follows the numbers. The y axis covers at least y_min to y_max. `marks` are upright
+    lines, each [x, word]. `x_pieces` has a piece for each point, which the readout shows. If there are only a few bars,
+    of a single name, their numbers are on them. A click, the arrow keys or Python select a point (`selected`, its
+    index).
     """
 
     _static = "line_plot"
@@ -47,7 +47,7 @@ class LinePlot(OfRows):
 
     @property
     def n_points(self) -> int:
-        """How many points a line has; 0 as long as values and axis don't fit together."""
+        """Return how many points a line has; 0 as long as values and axis do not fit together."""
         n = len(self.labels) if self.labels else 0 if self.x is None else len(self.x)
         return n if self.values is not None and self.values.shape == (len(self.names), n) else 0
 
@@ -56,13 +56,13 @@ class LinePlot(OfRows):
         return not self.n_points
 
     def text(self) -> str:
-        """Return a line a point; of more than 64 points every one near the start, then fewer and fewer."""
+        """Return a line for each point; of more than 64 points, each near the start, then fewer and fewer."""
         rows = [[self.x_axis, *self.names]]
         rows += [[self._place(i), *map(self._number, self.values[:, i])] for i in _thinned(self.n_points)]
         return lines(rows)
 
     def headline(self) -> str:
-        """Return the numbers at the selected point, or where each line starts, ends, and is highest."""
+        """Return the numbers at the selected point; without one, the ends of each line and where it is highest."""
         if self.selected is not None:
             column = self.values[:, self.selected]
             numbers = ", ".join(f"{name} {self._number(value)}" for name, value in zip(self.names, column))
@@ -89,7 +89,7 @@ class LinePlot(OfRows):
 
 
 def _thinned(n: int) -> list[int]:
-    """Return all indices of a short line; of a long one the first and then ever fewer."""
+    """Return all indices of a short line; of a long one, those up to 10, then fewer and fewer."""
     if n <= 64:
         return list(range(n))
     return sorted({*range(11), *np.geomspace(10, n - 1, 40).round().astype(int).tolist()})

@@ -1,4 +1,4 @@
-"""A person's own picture on a text box, in one line."""
+"""A text box with any picture of its run below it, in one line of code."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from llmviz.views.kit.lifetime import close, replace_children
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 
-# What stays a widget's own when it comes to show what another one shows.
+# Traits that a widget keeps when it takes over what another one shows.
 OWN = {"layout", "comm", "tabbable", "tooltip", "asked", "explanation", "summary"}
 
 
 def live(
     text: str | Prompt, picture: Callable[[Trace], ipywidgets.Widget], *, model: Model | None = None
 ) -> Live:
-    """Return a text box, and under it what `picture` makes of each run of the model over its text.
+    """Return a text box, and below it the widget that `picture` returns for the trace of its text.
 
-    text: what the box holds at first, or a page's own `Prompt`. picture: from a trace to a widget.
+    text: what the box holds at first, or a page's own `Prompt`, whose model is then used.
     """
     return Live(text if isinstance(text, Prompt) else Prompt(model or load(), text), picture)
 
 
 class Live(Explorer):
-    """A box and the picture that a function makes of its trace. Make one with `live`."""
+    """A text box and the picture that a function makes of its trace. Make one with `live`."""
 
     def __init__(self, prompt: Prompt, picture: Callable[[Trace], ipywidgets.Widget]):
         self.prompt, self._make = prompt, picture
@@ -36,7 +36,7 @@ class Live(Explorer):
 
     @one_at_a_time
     def show(self, trace: Trace) -> None:
-        """Change the picture in place where another text makes one of its kind; any other takes its place."""
+        """Show the picture of another trace: one of the same kind changes in place, any other is replaced."""
         new, shown = self._make(trace), next(iter(self._place.children), None)
         if isinstance(new, Picture) and getattr(shown, "_anywidget_id", None) == new._anywidget_id:
             shown.change(

@@ -1,4 +1,4 @@
-"""Results of slow jobs, kept with the text box (or other source) on which they were measured, for all of its views."""
+"""Results of slow jobs. They are kept with the text box (or other source) that they are about, for all of its views."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from weakref import WeakSet
 
 from llmviz.reuse import kept_with
 
-MAX_BYTES = 50_000_000  # of one source
+MAX_BYTES = 50_000_000  # of results for one source
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What is known of a job: its result so far, the share that is done, and whether it is at work."""
+    """What is known of a job: its result so far, the share that is done, and whether it runs."""
 
     result: Any = None
     share: float = 0.0
@@ -28,9 +28,9 @@ NOTHING = Measurement()
 
 
 class Measurements:
-    """Measurements by what they depend on. The oldest go beyond `MAX_BYTES`, but none that a view shows.
+    """Measurements by what they depend on. Beyond `MAX_BYTES` the oldest are dropped, except those that a view shows.
 
-    All `views` hear of each change.
+    After each change, all `views` catch up.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def measurements_of(source: Any) -> Measurements:
 
 
 def nbytes(value: Any) -> int:
-    """Return the memory of a result that says its `nbytes`; else of its parts, in tuples, lists, dicts, dataclasses."""
+    """Return the `nbytes` of a result, or their sum over its parts if it is a tuple, list, dict or dataclass."""
     if hasattr(value, "nbytes"):
         return value.nbytes
     parts: Iterable[Any] = ()

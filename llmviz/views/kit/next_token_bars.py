@@ -1,4 +1,4 @@
-"""The likeliest next tokens as bars, with the share of all the others said."""
+"""The likeliest next tokens as bars, and what is left for all others."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
 
-# Where the axis may end: few steps, so that bars keep their meaning while a slider moves.
+# Where the axis may end: only a few values, so that it seldom changes while a slider moves.
 _AXES = (0.1, 0.25, 0.5, 1.0)
 
 
 class NextTokenBars(OfRows):
     """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first.
 
-    `probs` [n_vocab] must come from a softmax over all tokens: if it does not add up to 1 (within 0.01), is negative
-    or NaN, that is a ValueError. `before` [n_vocab] is drawn as an outline around the bars, for the same tokens, and
-    named `before_label`. Click, arrow keys or Python select a row (`selected`); its token's id is `chosen`.
+    `probs` [n_vocab] must come from a softmax over all tokens: ValueError if it is negative, NaN or does not add up to
+    1 (within 0.01). `before` [n_vocab] is drawn as outlines around the bars, for the same tokens, and named
+    `before_label`. A click, the arrow keys or Python select a row (`selected`); `chosen` is the id of its token.
     Enter or a click asks `provenance(row)`. `change(**next_tokens(…))` puts new numbers into the same picture.
     """
 
@@ -53,7 +53,7 @@ class NextTokenBars(OfRows):
         super().__init__(**next_tokens(tokenizer, probs, n=n, before=before), **traits)
 
     def text(self) -> str:
-        """One line a token: piece, probability, and what it was before; then the rest's share."""
+        """Return a line for each token, with its probability now and before; then what is left for the others."""
         rows = [["next token", "probability", *([self.before_label] if self.before is not None else [])]]
         for i, piece in enumerate(self.pieces):
             row = [visible(piece), percent(self.probs[i])]
@@ -61,7 +61,7 @@ class NextTokenBars(OfRows):
         return "\n".join(filter(None, [lines(rows), self._others()]))
 
     def headline(self) -> str:
-        """The three likeliest, and the rest's share."""
+        """Return the three likeliest tokens, and what is left for the others."""
         best = [f"{visible(piece)} {percent(p)}" for piece, p in zip(self.pieces[:3], self.probs)]
         return "; ".join(filter(None, [f"Likeliest next tokens: {', '.join(best)}", self._others()]))
 
@@ -83,10 +83,10 @@ def next_tokens(
     ranked_by: np.ndarray | None = None,
     chosen: int | None = None,
 ) -> dict[str, Any]:
-    """Return the traits of `NextTokenBars` for probabilities [n_vocab], with an outline of `before` [n_vocab].
+    """Return the traits of `NextTokenBars` for probabilities [n_vocab], with outlines of `before` [n_vocab].
 
-    ranked_by [n_vocab]: the rows are the `n` tokens with the most of this, in its order; of `probs` itself if None.
-    chosen: the token whose row is selected, if it has one. ValueError as for the picture.
+    ranked_by [n_vocab]: what the rows are ordered by, and the `n` tokens chosen by; None: `probs`. chosen: the token
+    whose row is selected, if it has one. ValueError as for the picture.
     """
     probs = _distribution(probs, "probs")
     ids = ops.top(probs if ranked_by is None else ranked_by, n).tolist()
@@ -110,18 +110,16 @@ def next_tokens(
 
 
 def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable], Callable]:
-    """Mark the method of a view that draws bars: it returns arguments of `next_tokens`; None hides them.
+    """Mark the method of a view that draws bars: it returns arguments of `next_tokens`.
 
-    The view's state has the field `chosen`, declared by `chosen_token`; the method may say another.
+    The view's state has the field `chosen`, declared by `chosen_token`.
     """
 
     def mark(draw: Callable) -> Callable:
         @part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))
         def bars(view: View, scene: Scene) -> dict[str, Any]:
             drawn = draw(view, scene)
-            if drawn is None:
-                return {"hidden": True}
-            return next_tokens(scene.run.model.tokenizer, n=n, **{"chosen": scene.chosen, **drawn})
+            return next_tokens(scene.run.model.tokenizer, n=n, chosen=scene.chosen, **drawn)
 
         return bars
 
@@ -129,18 +127,18 @@ def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable]
 
 
 def chosen_token(part: str) -> Any:
-    """Declare the field of a state that holds which token's row is selected in the bars of this part."""
+    """Declare the field for the id of the token whose row is selected in the bars of this part."""
     return picked(
         None,
         lambda token, view: token is None or token in range(view.run.model.config.n_vocab),
         "the id of a token, or None",
-        of=(part, "chosen"),
+        set_by=(part, "chosen"),
         outlives_text=True,
     )
 
 
 def at_temperature(logits: np.ndarray, temperature: float) -> dict[str, Any]:
-    """Return arguments of `next_tokens` for logits [n_vocab] at a temperature, outlined as at temperature 1."""
+    """Return arguments of `next_tokens` for logits [n_vocab] at a temperature, with outlines for temperature 1."""
     probs, usual = (sampling.with_temperature(logits, t) for t in (temperature, 1))
     # Near temperature 0 most tokens have no probability left to be ranked by.
     return {"probs": probs, "before": None if temperature == 1 else usual, "ranked_by": logits}
@@ -153,7 +151,7 @@ def likeliest(run: Trace) -> tuple[str, str]:
 
 
 def empty_bars(model: Model, **options) -> NextTokenBars:
-    """Bars for a model's next token that wait for their first probabilities."""
+    """Return bars for a model's next token, all equally likely until the first probabilities come."""
     n = model.config.n_vocab
     return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)
 

@@ -6,17 +6,17 @@ import numpy as np
 
 
 def minus(text: str) -> str:
-    """A number's text with real minus signs, in front and in an exponent."""
+    """Return a number's text with real minus signs, in front and in an exponent."""
     return text.replace("-", "−")
 
 
 def with_unit(digits: str, unit: str) -> str:
-    """A number's text with its unit: "3.5 bits", "90%"."""
+    """Return a number's text with its unit: "3.5 bits", "90%"."""
     return minus(digits) + (unit if unit in ("%", "°") else f" {unit}").rstrip()
 
 
 def percent(p: float | np.floating) -> str:
-    """A probability or a difference of two, for people: "67.5%", "0.02%", "< 0.001%", "−30.0%"."""
+    """Return a probability, or the difference of two, as text: "67.5%", "0.02%", "< 0.001%", "−30.0%"."""
     value = 100 * float(p)
     if np.isnan(value):
         return "undefined"
@@ -26,7 +26,7 @@ def percent(p: float | np.floating) -> str:
 
 
 def amount(value: float | np.number, unit: str = "") -> str:
-    """A number for people, three or four digits long, with its unit; a unit in the plural loses its s after 1."""
+    """Return a number as text, three or four digits long, with its unit; after 1, a plural unit loses its s."""
     value = float(value) or 0.0  # zero has no sign
     if unit == "%" and 0 < abs(value) < 0.001:
         return percent(value / 100)

@@ -1,4 +1,4 @@
-"""The patch map: each cell of the twin's run put into the reader's run, one at a time, and what is predicted then."""
+"""The patch map: each cell of the twin's run is patched into the reader's run on its own; what is predicted then?"""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from llmviz.views.kit.state_fields import choice, has_changed, replace, tick
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 
-class What(NamedTuple):
-    """What a map patches: its name in `patch_cell`, and the words for one cell, each, what is counted, and a place."""
+class Component(NamedTuple):
+    """What a map patches, and the words for it."""
 
-    part: str
+    part: str  # its name in `experiments.patch_map`
     singular: str
-    each: str
-    counted: str
-    place: str  # {layer} and {column} are filled in
+    each: str  # "We patch … from the twin's run"
+    counted: str  # "How many of the 270 …?"
+    place: str  # a cell's name; {layer} and {column} are filled in
 
 
-WHAT = {
-    "vectors": What(
+COMPONENTS = {
+    "vectors": Component(
         *("resid_pre", "one vector", "the vector of {own}", "layers"),
         "the vector of “{column}” before layer {layer}",
     ),
-    "attention": What(
+    "attention": Component(
         *("attention_out", "what attention adds", "what attention adds at each token,", "places"),
         "what attention adds at “{column}” in layer {layer}",
     ),
-    "FFN": What(
+    "FFN": Component(
         *("ffn_out", "what the FFN adds", "what the FFN adds at each token,", "places"),
         "what the FFN adds at “{column}” in layer {layer}",
     ),
-    "single heads": What(
+    "single heads": Component(
         *("z", "one head", "each head, at the last token,", "heads"),
         "layer {layer}, head {column}, at the last token",
     ),
@@ -53,13 +53,12 @@ WHAT = {
 
 
 class PatchGrid(OfCells):
-    """`values` [n_layers, n_columns, 2]: the probability of both `answers` with one cell patched, NaN if not known yet.
+    """The probability of two `answers` with one cell patched: `values` [n_layers, n_columns, 2], NaN if not known yet.
 
-    The colour is that of one of the two (`colored`), as a share of `usual`: what it has in its own run.
-
-    Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2] is the probability of both in the
-    unpatched run. A click or the arrow keys select a cell, and
-    its two probabilities are drawn as bars. `place` names a cell, `source` the run that it is from.
+    A cell's colour is the probability of one answer (its index is `colored`) as a share of `usual`, its probability in
+    its own run. Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2]: both probabilities
+    in the unpatched run. A click or the arrow keys select a cell, whose two probabilities are drawn as bars. `place` is
+    the name of a cell, with {layer} and {column} to fill in; `source` names the run that the patches come from.
     """
 
     _static = "patch_map"
@@ -76,7 +75,7 @@ class PatchGrid(OfCells):
     source = Text("the twin's run")
 
     def text(self) -> str:
-        """Both probabilities of every cell, in %, one table each; the last layer first."""
+        """Return the probabilities of every cell in %, a table for each answer, the last layer on top."""
         blocks = []
         for i, answer in enumerate(self.answers):
             rows = [
@@ -91,7 +90,7 @@ class PatchGrid(OfCells):
         return "\n\n".join(blocks)
 
     def headline(self) -> str:
-        """What is drawn, and what the selected cell brings out."""
+        """Return the size of the map, and both probabilities of the selected cell."""
         n_layers, n = self.values.shape[:2]
         size = f"{n_layers} layers of {n} cells, each patched on its own from {self.source}"
         if self.selected is None:
@@ -105,17 +104,17 @@ class PatchGrid(OfCells):
 class PatchMap(OfFact, GuessFirst):
     """Where the answer is in a run, and how it travels: every cell patched on its own from the twin's run.
 
-    First a guess, which starts the runs, from layer 0 up. A control patches from a text with the same answer.
+    A guess starts the runs, from layer 0 up. A control patches from a text with the same answer.
     (Meng et al. 2022 call such a map causal tracing; theirs restores a clean run's vectors in a noisy one.) source: a
     `Fact`, or a `Pair` of runs over any two texts of the same length.
     """
 
-    experiment, as_it_comes, stage = "patched", ("map",), "ffn"
-    offered: tuple[str, ...] = (*WHAT,)  # what can be patched
+    experiment = "patched"
+    offered: tuple[str, ...] = (*COMPONENTS,)  # what can be patched
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """The guess, what is patched, and whether it is from the control."""
+        """The guess, what is patched, and whether it comes from the control's run."""
 
         what: str = choice("vectors", "Patch", lambda view: view.offered, make=controls.toggles)
         control: bool = tick("Control: patch from a text with the same answer")
@@ -128,7 +127,7 @@ class PatchMap(OfFact, GuessFirst):
     def asked(self, scene: Scene) -> Asked:
         if no_fact(scene.run):
             return Asked("")
-        pair, what, config = scene.run, WHAT[scene.what], scene.run.trace.model.config
+        pair, what, config = scene.run, COMPONENTS[scene.what], scene.run.trace.model.config
         answer, (own, _) = named(pair, pair.answers)[not scene.control], subjects(pair)
         source = "a text with the same answer" if scene.control else "the twin's run"
         if scene.what == "vectors":
@@ -150,11 +149,11 @@ class PatchMap(OfFact, GuessFirst):
         if scene.control:
             return ""
         if scene.what != "vectors":
-            others = scene.known("patched")[1][..., 1][~scene.carries]
+            others = scene.outcome[1][..., 1][~scene.carries]
             if len(others) in (0, scene.carries.size):
                 return ""
             return (
-                f"The other {WHAT[scene.what].counted} are the control: with any of them, "
+                f"The other {COMPONENTS[scene.what].counted} are the control: with any of them, "
                 f"{named(scene.pair, scene.pair.answers)[1]} gets at most {percent(others.max())}."
             )
         if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
@@ -166,7 +165,7 @@ class PatchMap(OfFact, GuessFirst):
         )
 
     def put_right(self, before: State, state: State) -> State:
-        """Another map needs no other guess."""
+        """Keep the card answered when another map is chosen: it needs no other guess."""
         if before.committed and has_changed(before, state, "what", "control"):
             before = replace(before, what=state.what, control=state.control, guess=None)
             state = replace(state, guess=None)
@@ -176,31 +175,31 @@ class PatchMap(OfFact, GuessFirst):
 
     @job("what", "control")
     def patched(self, scene: Scene) -> Iterator[tuple[float, tuple[list[int], np.ndarray] | None]]:
-        """One run for each cell. Results: the tokens of the run they are from, and `values` as in `PatchGrid`."""
+        """Run the model once for each cell. Results: the tokens of the patches' run, and `values` as in `PatchGrid`."""
         source = same_answer(scene.pair) if scene.control else scene.pair.twin
-        for share, values in patch_map(scene.pair, WHAT[scene.what].part, source):
+        for share, values in patch_map(scene.pair, COMPONENTS[scene.what].part, source):
             yield share, None if values is None else (source.tokens, values)
 
     @shared
     def carries(self, scene: Scene) -> np.ndarray:
         """Return [n_layers, n_columns]: whether a patch gives the answer more than half of its usual probability.
 
-        It is the twin's answer; with the control, the reader's.
+        The answer is the twin's; with the control, it is the reader's.
         """
         colored = int(not scene.control)
-        return scene.known("patched")[1][..., colored] > HALF * scene.run.usual_probs()[colored]
+        return scene.outcome[1][..., colored] > HALF * scene.run.usual_probs()[colored]
 
     def place(self, scene: Scene, layer: int, column: int) -> str:
         """Return the name of a cell."""
         pieces = scene.run.trace.pieces
         name = str(column) if scene.what == "single heads" else visible(pieces[column].strip())
-        return WHAT[scene.what].place.format(layer=layer, column=name)
+        return COMPONENTS[scene.what].place.format(layer=layer, column=name)
 
     # --- parts ---
 
     @part(PatchGrid)
     def map(self, scene: Scene) -> dict:
-        pair, what, (source, values) = scene.pair, WHAT[scene.what], scene.known("patched")
+        (source, values), pair, what = scene.so_far, scene.pair, COMPONENTS[scene.what]
         is_heads = scene.what == "single heads"
         colored = int(not scene.control)
         answer = named(pair, pair.answers)[colored]
@@ -221,7 +220,7 @@ class PatchMap(OfFact, GuessFirst):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        pair, (source, values) = scene.pair, scene.known("patched")
+        pair, (source, values) = scene.pair, scene.outcome
         own, theirs = named(pair, pair.answers)
         if source == pair.trace.tokens:
             return ["We found no other text with the same answer, so these patches are from your own run."]
@@ -240,13 +239,13 @@ class PatchMap(OfFact, GuessFirst):
 
 
 class TokenMap(PatchMap):
-    """The map of tokens only: single heads would answer the question about them before it is asked."""
+    """The map without single heads, which would answer the page's question about heads before it is asked."""
 
     offered = "vectors", "attention", "FFN"
 
 
 def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:
-    """Say for each token before which layers its vector brings out the twin's answer; [n_layers, n_tokens]."""
+    """Say for each token before which layers its vector brings out the answer; carries: [n_layers, n_tokens]."""
     places = [
         f"at {name} before {spans(carries[:, i])}" for i, name in enumerate(names) if carries[:, i].any()
     ]
@@ -256,7 +255,7 @@ def along(carries: np.ndarray, names: list[str], answer: str) -> list[str]:
 
 
 def spans(yes: np.ndarray) -> str:
-    """Return "layers 0 to 4, 7" from a row of yes and no."""
+    """Return the layers at which `yes` [n_layers] is true, such as "layers 0 to 4, 7"."""
     (numbers,) = np.nonzero(yes)
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
     names = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]

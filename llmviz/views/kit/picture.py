@@ -1,4 +1,4 @@
-"""What every picture of the kit shares: its traits, its text form, its JavaScript, and where its numbers are from."""
+"""What all pictures have in common: traits, a text form, JavaScript, and explanations of their numbers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
-PAGE_LIMIT = 50_000  # characters of what the page sends of a picture at once
-ROWS_ON_PAGE, CELLS_ON_PAGE = 512, 64  # that a page without a kernel lets select; cells each way
+PAGE_LIMIT = 50_000  # characters of a value that the page sends
+ROWS_ON_PAGE, CELLS_ON_PAGE = 512, 64  # what a page without a kernel lets select: rows, and cells each way
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
 class Script(Shared):
-    """A module of JavaScript with its style sheet. The page gets it once, and all pictures of a kind refer to it."""
+    """A JavaScript module with its style sheet. The page gets it once, and all pictures of a kind refer to it."""
 
     source = traitlets.Unicode().tag(sync=True)
     style = traitlets.Unicode().tag(sync=True)
@@ -42,11 +42,11 @@ _scripts: dict[str, Script] = {}
 
 
 def script(name: str) -> Script:
-    """`static/<name>.js`, and `<name>.css` where there is one; "kit" has the palette of `theme` as well.
+    """Return `static/<name>.js`, and `<name>.css` if there is one; "kit" has the palette of `theme` as well.
 
     `name` may be a path to such files elsewhere, without the ending.
     """
-    if name not in _scripts or _scripts[name].comm is None:  # `Widget.close_all()` closes these as well
+    if name not in _scripts or _scripts[name].comm is None:  # `Widget.close_all()` closes these, too.
         source, sheet = (STATIC / f"{name}.js").read_text("utf-8"), STATIC / f"{name}.css"
         style, kit = sheet.read_text("utf-8") if sheet.exists() else "", None
         if name == "kit":
@@ -59,7 +59,7 @@ def script(name: str) -> Script:
 
 
 class Pieces(traitlets.TraitType):
-    """A list of token texts. Python sees them as they are (lone surrogates written out), the page as `marked`."""
+    """A list of token texts. Python gets them unchanged (lone surrogates written out), the page gets them `marked`."""
 
     info_text = "a sequence of strings"
     default_value = ()
@@ -79,7 +79,7 @@ class Pieces(traitlets.TraitType):
 
 
 class Labels(Pieces):
-    """Like `Pieces`, for names of rows: a piece, a number, or plain words, whose single spaces stay as they are."""
+    """Like `Pieces`, for names of rows: a piece, a number, or plain words, whose single spaces stay spaces."""
 
     _marked = staticmethod(marked_label)
 
@@ -122,7 +122,7 @@ class Floats(traitlets.TraitType):
     def validate(self, obj, value):
         if value is None:
             return None
-        array = np.array(value, dtype=np.float32)  # a copy, so that the caller's array can change without us
+        array = np.array(value, dtype=np.float32)  # a copy, since the caller's array may change
         if array.ndim not in self.ndim:
             raise traitlets.TraitError(
                 f"{type(obj).__name__}.{self.name} takes {' or '.join(map(str, self.ndim))} axes, "
@@ -132,18 +132,18 @@ class Floats(traitlets.TraitType):
         return array
 
 
-_turn = threading.RLock()
+_lock = threading.RLock()
 
 
 def one_at_a_time(method: Callable) -> Callable:
-    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits.
+    """Let a method wait until no other one with this mark runs, since JupyterLab may handle messages in two threads.
 
-    One lock for all, since all controls of a page run the same model.
+    There is one lock for all, because all controls of a page run the same model.
     """
 
     @functools.wraps(method)
     def waiting(*arguments):
-        with _turn:
+        with _lock:
             return method(*arguments)
 
     return waiting
@@ -153,9 +153,9 @@ def one_at_a_time(method: Callable) -> Callable:
 def take_from_page(
     widget: ipywidgets.Widget, set_state: Callable[[dict], None], may_set: Collection[str], sent: dict
 ) -> None:
-    """Let the page set what it may. If a value is not valid, nothing changes, and the page gets its old values back.
+    """Let the page set the traits in `may_set`. If a value is not valid, nothing changes, and the page is set back.
 
-    It waits for its turn: another thread that is drawing could restore the old value, and lose what was typed.
+    It waits while another thread draws, which could restore the old value, so that what was typed would be lost.
     """
     before = {name: getattr(widget, name) for name in sent if name in may_set}
     try:
@@ -169,7 +169,8 @@ def take_from_page(
 
 
 def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
-    """Yes or no where there was one, a slider's number between its ends, a text, and else a short value without NaN."""
+    """Say whether a trait can have a value: True or False only if it has one now, a number if it is between the ends of
+    a slider, any text, and anything else if it is short and without NaN."""
     if isinstance(value, bool):
         return isinstance(getattr(widget, name), bool)
     if value is None:
@@ -183,7 +184,7 @@ def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
 
 
 def guard(box: ipywidgets.Box) -> None:
-    """Hold the controls in a box, and in its boxes, to values that they can have, whatever the page sends."""
+    """Let the controls in a box, and in boxes within it, take only values from the page that they can have."""
     for child in box.children:
         if isinstance(child, ipywidgets.Box):
             guard(child)
@@ -192,10 +193,10 @@ def guard(box: ipywidgets.Box) -> None:
 
 
 class Picture(Closable, anywidget.AnyWidget):
-    """A widget with a text form, save buttons and, where `provenance` is set, numbers that say where they are from.
+    """A widget with a text form, save buttons and, if it has a `provenance`, numbers that say where they come from.
 
     `provenance` is a function of what was clicked (an index, or row and column) that returns an
-    `llmviz.views.provenance.Explanation`; it runs only when somebody asks.
+    `llmviz.views.provenance.Explanation`; it runs only when the reader asks.
     """
 
     _esm = (STATIC / "picture.js").read_text("utf-8")  # small: each picture sends it
@@ -205,25 +206,25 @@ class Picture(Closable, anywidget.AnyWidget):
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
-    stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # whose accent colour it wears
+    stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # gives its accent colour
     provenance = traitlets.Callable(None, allow_none=True)
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
-    waiting: str = "nothing yet"  # the text form of one that is empty
+    waiting: str = "nothing yet"  # the text form of an empty picture
     _by_page: tuple[str, ...] = ("selected",)  # what the page may set, besides `asked`
     _changing = False
 
     def __init__(self, **traits):
-        own = type(self).class_traits()  # None: the default, except where it is a value itself
+        own = type(self).class_traits()  # None stands for the default, unless a trait can be None.
         super().__init__(
             **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
         )
-        # What a kind of picture adds to all pictures is what the summary is of; some name what the caption says.
-        self.observe(self._say_again, ["caption", *own.keys() - Picture.class_traits().keys()])
+        # The summary is about the traits that a subclass adds; in some pictures it repeats the caption.
+        self.observe(self._summarise, ["caption", *own.keys() - Picture.class_traits().keys()])
         self.observe(self.explain_again, "asked")
-        self._say_again()
+        self._summarise()
 
     @traitlets.default("stage")
     def _usual_stage(self) -> str:
@@ -239,11 +240,11 @@ class Picture(Closable, anywidget.AnyWidget):
         self.asked = None
 
     def set_state(self, sync_data: dict) -> None:
-        """What the page sends."""
+        """Take what the page sends."""
         take_from_page(self, super().set_state, ("asked", *self._by_page), sync_data)
 
     def change(self, **traits) -> None:
-        """Set several traits as one step: one message to the page, one redraw, checked together at the end."""
+        """Set several traits as one step: they are checked together, sent in one message and drawn once."""
         with self.hold_sync():
             self._changing = True
             try:
@@ -252,7 +253,7 @@ class Picture(Closable, anywidget.AnyWidget):
                         setattr(self, name, value)
             finally:
                 self._changing = False
-            self._say_again()
+            self._summarise()
 
     @property
     def is_empty(self) -> bool:
@@ -261,11 +262,11 @@ class Picture(Closable, anywidget.AnyWidget):
         return values is None or not np.size(values)
 
     def text(self) -> str:
-        """Every number of the picture as plain text."""
+        """Return every number of the picture as plain text."""
         raise NotImplementedError
 
     def headline(self) -> str:
-        """One or two sentences for a screen reader; the whole text where it is short."""
+        """Return one or two sentences for a screen reader; by default the text, cut if it is long."""
         text = self.text()
         return text if len(text) <= 600 else text[:600].rsplit(" ", 1)[0] + " …"
 
@@ -280,15 +281,15 @@ class Picture(Closable, anywidget.AnyWidget):
     def _repr_mimebundle_(self, **_):
         return with_text(self)
 
-    def _say_again(self, _change=None) -> None:
+    def _summarise(self, _change=None) -> None:
         if self._changing:
             return
         self.summary = self.waiting if self.is_empty else self.headline()
-        if self.asked is not None:  # an open explanation must not go on telling old numbers
+        if self.asked is not None:  # An open explanation must not keep old numbers.
             self.explain_again()
 
     def explain_again(self, _change=None) -> None:
-        """Explain what is asked about, as it is now; nothing where that is not, or no longer, in the picture."""
+        """Explain the number at the place `asked`, as it is now; close the explanation if there is no such place."""
         explanation = None
         with contextlib.suppress(IndexError, ValueError):
             if self.asked is not None and self.provenance and self._is_place(self.asked):
@@ -298,7 +299,7 @@ class Picture(Closable, anywidget.AnyWidget):
         self.explanation = explanation
 
     def _is_place(self, asked: list[int]) -> bool:
-        """Say whether it has as many numbers as `provenance` takes."""
+        """Say whether a place has as many numbers as `provenance` takes."""
         try:
             inspect.signature(self.provenance).bind(*asked)
         except TypeError:
@@ -311,15 +312,15 @@ class OfRows(Picture):
 
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    _rows: tuple[str, ...] = ("labels",)  # the traits that decide how many there are
+    _rows: tuple[str, ...] = ("labels",)  # the traits that decide how many rows there are
 
     def __init__(self, **traits):
-        self.observe(self._let_go, [*self._rows])  # before anything is said of them
+        self.observe(self._drop_selection, [*self._rows])  # before the summary is written
         super().__init__(**traits)
 
     @property
     def n_rows(self) -> float:
-        """How many rows can be selected."""
+        """Return how many rows can be selected."""
         rows = getattr(self, self._rows[0])
         return 0 if rows is None else len(rows)
 
@@ -333,7 +334,7 @@ class OfRows(Picture):
             raise traitlets.TraitError(f"selected is a whole number from 0 to {self.n_rows - 1}, not {value}")
         return value
 
-    def _let_go(self, _change=None) -> None:
+    def _drop_selection(self, _change=None) -> None:
         if self.selected is not None and self.selected >= self.n_rows:
             self.selected = None
 
@@ -364,7 +365,7 @@ class OfCells(Picture):
 
 
 class Scaled(Picture):
-    """A picture whose colours run as far as `limit`: as soon as one is given, that; else `fitted()` to its values."""
+    """A picture whose colour scale ends at `limit`; unless one is given, it is `fitted()` to the values."""
 
     limit = traitlets.Float(1.0).tag(sync=True)
 
@@ -373,12 +374,11 @@ class Scaled(Picture):
         super().__init__(limit=limit, **traits)
 
     def change(self, **traits) -> None:
-        """As for every picture."""
         self._is_given |= "limit" in traits
         super().change(**traits)
 
     def fitted(self) -> float:
-        """The limit that fits the values."""
+        """Return the limit that fits the values."""
         raise NotImplementedError
 
     @traitlets.observe("values", "kind")
@@ -391,12 +391,12 @@ class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def follow(self, source, show: Callable) -> None:
-        """Follow as every view does. What the source has `above` its followers, such as a text box, comes first."""
+        """Follow a source, and show at the top what it has `above` its followers, such as a text box."""
         above = source.above() if isinstance(source, Closable) else None
         if above is not None:
             if not any(child is above for child in self.children):
                 self.children = (above, *self.children)
-            source.dims(self)
+            source.dim_if_outdated(self)
         super().follow(source, show)
 
     def __init__(self, children=(), **traits):
@@ -424,13 +424,13 @@ def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
 
 
 def with_text(widget: ipywidgets.DOMWidget) -> dict:
-    """What a notebook shows of a widget: the widget where it can live, else its whole text."""
+    """Return what a notebook shows of a widget: the widget itself, and its text for where that cannot run."""
     view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
     return {"text/plain": repr(widget), "application/vnd.jupyter.widget-view+json": view}
 
 
 def lines(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as aligned text columns, the first flush left, the others flush right."""
+    """Return rows as aligned columns of text, the first flush left, the others flush right."""
     table = [[str(cell) for cell in row] for row in rows]
     if not table:
         return ""
@@ -444,11 +444,11 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
 
 
 def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
-    """Whether `place` lies within the first axes of an array; in none, and in an empty one, nothing does."""
+    """Say whether `place` lies within the first axes of an array; None has no places."""
     return values is not None and all(0 <= i < n for i, n in zip(place, values.shape))
 
 
 def cells(values: np.ndarray | None) -> list[list[int]]:
-    """Return the places of an array in its first two axes that can be selected on a page without a kernel."""
+    """Return [row, column] of each cell of an array [rows, cols, …] that a page without a kernel lets select."""
     shape = (0, 0) if values is None else np.minimum(values.shape[:2], CELLS_ON_PAGE)
     return [[*place] for place in np.ndindex(*shape)]

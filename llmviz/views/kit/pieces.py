@@ -7,37 +7,37 @@ import unicodedata
 
 from llmviz.views.kit.theme import MARKS
 
-# Characters that join or style their neighbours inside one emoji or word; invisible only when they stand alone.
+# Characters that join or style their neighbours inside an emoji or word; on their own, they would be invisible.
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
-# Kept in a sentence; as a table that takes them out.
+# Characters that a sentence keeps, as a table for `str.translate` that takes them out.
 _KEPT = dict.fromkeys(map(ord, " \n\u00a0\u202f\u2068\u2069"))
 _OPEN, _CLOSE = "\x01", "\x02"
 
 
 def clean(text: str) -> str:
-    r"""Text that JSON, websockets and fonts can carry: a lone surrogate becomes "\ud83d", written out."""
+    r"""Return text that can be sent and drawn: a lone surrogate becomes the characters "\ud83d"."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def legible(text: str) -> str:
-    """Words that may hold a reader's text: `clean`, and nothing in it that is invisible or turns the line around.
+    """Return words that may hold a reader's text: `clean`, with nothing that is invisible or turns the line around.
 
-    Spaces, line ends, joiners and the isolates that `quote` is put between stay.
+    Spaces, line ends, joiners, and the isolates that `isolate` adds stay.
     """
     if text.translate(_KEPT).isprintable():
-        return text  # nearly all sentences, at once
+        return text  # nearly all sentences, and quicker
     return "".join(char if ord(char) in _KEPT or char in _JOINERS else visible(char) for char in clean(text))
 
 
 def visible(piece: str) -> str:
-    """A piece as a reader can see it: "·that", "⏎", control characters as ␀ or ‹U+202E›, an empty piece as ‹empty›."""
+    """Return a piece as it can be seen: "·that", "⏎", a control character as ␀ or ‹U+202E›, no text as ‹empty›."""
     return marked(piece).replace(_OPEN, "").replace(_CLOSE, "")
 
 
 def marked(piece: str) -> str:
-    r"""`visible`, with every stand-in between "\x01" and "\x02", so that a widget can draw it quieter than real text.
+    r"""Return `visible` with each stand-in between "\x01" and "\x02", so that a widget can draw it paler than the text.
 
-    The two control characters cannot be part of the piece itself: they would have been replaced.
+    The piece itself cannot contain these two characters, because they would have been replaced.
     """
     if not piece:
         return f"{_OPEN}‹empty›{_CLOSE}"
@@ -62,30 +62,30 @@ def _marked_char(char: str, alone: bool) -> str:
 
 
 def marked_label(text: str) -> str:
-    """`marked` for a label that may be a piece or plain words: a single space between words stays a space."""
+    """Return `marked` for a label that is a piece or plain words: a single space between words stays a space."""
     return " ".join(marked(part) for part in re.split(r"(?<=\S) (?=\S)", text))
 
 
 def visible_label(text: str) -> str:
-    """`visible` for a label that may be a piece or plain words: "layer 3" stays unchanged, " that" is "·that"."""
+    """Return `visible` for a label that is a piece or plain words: "layer 3" stays, " that" becomes "·that"."""
     return marked_label(text).replace(_OPEN, "").replace(_CLOSE, "")
 
 
 def quote(piece: str) -> str:
-    """A piece in quotation marks, for sentences: “·that”."""
+    """Return a piece in quotation marks, for sentences: “·that”."""
     return f"“{visible(piece)}”"
 
 
 def isolate(text: str) -> str:
-    """Text of unknown direction, so that Hebrew or Arabic does not turn the sentence around it."""
+    """Return text of unknown direction, marked so that Hebrew or Arabic does not turn the sentence around it."""
     return f"\u2068{text}\u2069"
 
 
 def isolated(piece: str) -> str:
-    """`quote`, isolated."""
+    """Return a piece in quotation marks, isolated."""
     return isolate(quote(piece))
 
 
 def as_sentence(error: Exception | str) -> str:
-    """Return what an error says, as a sentence."""
+    """Return the message of an error as a sentence."""
     return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

@@ -1,4 +1,4 @@
-"""The map on top of each notebook: the six stages, with this sentence's real shapes, and where you are."""
+"""The map at the top of each notebook: the six stages, the shapes of this text's arrays, and where you are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = {stage: "FFN" if stage == "ffn" else stage.capitalize() for stage in STA
 
 
 def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
-    """Return what each stage handles, in the order of `STAGES`; without a text the number of tokens is "n"."""
+    """Return what each stage handles, in the order of `STAGES`; without a text, the number of tokens is "n"."""
     n = "n" if n_tokens is None else f"{n_tokens:,}"
     return [
         f"{n} token" if n == "1" else f"{n} tokens",
@@ -29,8 +29,8 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
 class PipelineMap(Picture):
     """The stages in order: the current one solid, the others links to the notebooks in the same folder.
 
-    source: a text's trace, or a view with a `trace`: the sizes are those of its text. here: the stage of this notebook,
-    or None. links=False: clicking a stage sets the trait `picked` instead.
+    source: a trace, or a view with a `trace`, whose text has the shapes shown. here: the stage of this notebook, or
+    None. links=False: a click on a stage sets the trait `picked` instead.
     """
 
     _static = "pipeline_map"
@@ -42,7 +42,7 @@ class PipelineMap(Picture):
     names = traitlets.List(traitlets.Unicode(), list(NAMES.values())).tag(sync=True)
     shapes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bracket = traitlets.Unicode().tag(sync=True)
-    # stage, or "loop" → file in this notebook's folder
+    # The files in this notebook's folder, by stage; "loop" is the front page.
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
     def page_values(self) -> dict:
@@ -80,6 +80,6 @@ class PipelineMap(Picture):
 
 
 def _notebooks(folder: Path) -> dict[str, str]:
-    """Return the notebooks that are in a folder, by stage: a link to another would lead nowhere."""
+    """Return the notebooks in a folder, by stage. Others are left out, since their links would be dead."""
     files = {"loop": "00_the_loop.ipynb"} | {s: f"{i:02}_{s}.ipynb" for i, s in enumerate(STAGES, start=1)}
     return {stage: file for stage, file in files.items() if (folder / file).is_file()}

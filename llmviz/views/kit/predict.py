@@ -1,6 +1,6 @@
 """Predict, commit, reveal: a question that the reader answers before the model does, then the picture that shows it.
 
-A view of one's own that asks before it measures is a `GuessFirst`.
+`Predict` asks about any picture. A view that itself asks before it measures is a `GuessFirst`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.kit.state_fields import picked, replace
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
-# Of options the text or the index, or all indices that are tied, the best first.
+# A number; of options, the text or the index of one, or the indices of all that are tied, the best first.
 Answer = float | np.number | np.bool_ | str | tuple[float, ...]
 EARLIER = "This answer is about your earlier text. Press Guess again for the current one."
 MOST_GUESSES = 200  # that a page holds of one card
@@ -32,7 +32,7 @@ HIDDEN = {"answer": None, "answer_text": "", "verdict": "", "explained": ""}
 
 
 class GuessCard(Picture):
-    """A question, and an answer that is not on the page before the reader has committed to a guess, or gave up."""
+    """A question, and an answer that is not on the page before the reader commits to a guess, or asks to be shown."""
 
     _static = "predict"
     _by_page = ("guess", "committed")
@@ -47,15 +47,14 @@ class GuessCard(Picture):
     guess = traitlets.Float(None, allow_none=True).tag(sync=True)  # the number, or the index of the option
     committed = traitlets.Bool(False).tag(sync=True)  # without a guess: "show me"
 
-    # Empty until then: what is not sent cannot be peeked at.
-    # The number, or the index if it is an option.
-    answer = traitlets.Float(None, allow_none=True).tag(sync=True)
+    # Empty until then, because what is not sent cannot be peeked at.
+    answer = traitlets.Float(None, allow_none=True).tag(sync=True)  # a number or an index, as the guess
     answer_text = Text()
     verdict = Text()
     explained = Text()
 
     def page_values(self) -> dict:
-        """Return the options, or what a reader who types or pulls the slider is likely to say."""
+        """Return the options, or the numbers that a reader is likely to type or to choose with the slider."""
         low, high = self.low, self.high
         if self.options is not None:
             values = range(len(self.options))
@@ -80,9 +79,9 @@ class GuessCard(Picture):
 
 
 def guess() -> Any:
-    """Declare the guess on the part "card", which a new text sets back."""
+    """Declare the field for the guess on the part "card"; a new text sets it back."""
     takes = "a finite number, or None"
-    return picked(None, lambda value, _: value is None or _is_finite(value), takes, of=("card", "guess"))
+    return picked(None, lambda value, _: value is None or _is_finite(value), takes, set_by=("card", "guess"))
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Asked:
     whole: bool = False
 
     def allows(self, guess: float | None) -> bool:
-        """Say whether this can be committed to; None asks to be shown."""
+        """Say whether a reader can commit to this guess; None means that she asks to be shown."""
         if guess is None:
             return True
         if self.options is not None:
@@ -106,7 +105,7 @@ class Asked:
         return bool(np.isfinite(guess)) and low <= guess <= high and not (self.whole and guess % 1)
 
     def card(self, guess: float | None, committed: bool, answer: Answer | None, explain: str = "") -> dict:
-        """Draw a `GuessCard`; `answer` is None while it is computed."""
+        """Return the traits of a `GuessCard`; `answer` is None while it is computed."""
         options = None if self.options is None else [*self.options]
         drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
         if not committed or answer is None:
@@ -114,7 +113,7 @@ class Asked:
         return {**drawn, **self._compared(guess, self.settled(answer)), "explained": explain}
 
     def settled(self, answer: Answer) -> tuple[float, ...]:
-        """Return the number, or the indices of the right options; ValueError for anything else."""
+        """Return the answer as a number, or as the indices of options; ValueError if it is none of the options."""
         answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
             return tuple(map(float, answers))
@@ -155,8 +154,8 @@ class Predict(View):
 
     options: texts to choose from; `answer` is then the index or the text of one, or a tuple of indices that are tied.
     None: the guess and the answer are numbers, on a line from `low` to `high` where both are given.
-    answer: the value, or a function that computes it, which is called now: what the page does to names later changes
-    no answer. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
+    answer: the value, or a function that computes it. Without `about` it is called now, so that later cells cannot
+    change it. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
     about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
     its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
     From then on the card keeps the question that was answered, also when the text changes.
@@ -203,10 +202,10 @@ class Predict(View):
         return [self.card, self.parts["reveal"]]
 
     def follow(self, source: Any, show: Callable) -> None:
-        """Follow a text whose box is above the picture; only this view's card is dimmed with it."""
+        """Follow a text whose box `then` shows already; only the card is dimmed with it."""
         Closable.follow(self, source, show)
         if isinstance(source, Closable):
-            source.dims(self.card)
+            source.dim_if_outdated(self.card)
 
     # --- what is asked, and what is the answer ---
 
@@ -264,7 +263,7 @@ class Predict(View):
 
 
 def _identity(run: object) -> object:
-    """Return what a run is about, without keeping it: its tokens and edits; of anything else, the object."""
+    """Return what identifies a run without keeping it alive: its tokens and edits, or a reference to another object."""
     return ((*run.tokens,), run.edits) if isinstance(run, Trace) else ref(run)
 
 
@@ -273,7 +272,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
-    """Return the indices of the values that are at most so far below the highest, the highest first."""
+    """Return the indices of the values that are at most `distance` below the highest, the highest first."""
     order = np.argsort(-np.asarray(values), kind="stable")
     return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
 

@@ -1,4 +1,4 @@
-"""Between a state and the widgets on the screen: values as a state has them, and traits as a widget takes them."""
+"""Between states and widgets: values from the page as a state has them, and traits put into a widget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def frozen(value: Any) -> Any:
 
 
 def put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
-    """Set what differs from what a widget holds, in one message. Its cell may have run again, which closed it."""
+    """Set the traits of a widget that differ, in one message; "hidden" hides it. A closed widget stays unchanged."""
     if widget.comm is None:
         return
     display = "none" if traits.get("hidden") else ""

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class NothingToShow(Exception):
-    """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
+    """Raised where there is nothing to draw: pictures are hidden, and sentences show its message instead."""
 
 
 class NotMeasured(NothingToShow):
-    """A result that is not there yet: a part that reads it keeps what it shows while the job is at work."""
+    """Raised where a result is missing: while its job runs, the part keeps what it shows; otherwise it is hidden."""
 
 
 class Scene:
@@ -27,7 +27,7 @@ class Scene:
     def __init__(self, view: View, state: Any, run: Any):
         self._view, self.state, self.run = view, state, run
         self.fields_read: dict[str, Any] = {}
-        # By the job's name, and what of its `Measurement` was read.
+        # The keys are the job's name and the field of its `Measurement`.
         self.measured_read: dict[tuple[str, str], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -43,7 +43,7 @@ class Scene:
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
-        return self.of_job(name, "result")
+        return self.measured(name, "result")
 
     def known(self, name: str) -> Any:
         """Return what a job has measured so far; `NotMeasured` before its first result."""
@@ -53,10 +53,10 @@ class Scene:
 
     def status(self, name: str) -> str:
         """Return whether a job is "new", "running", "stopped" or "done"."""
-        return self.of_job(name, "status")
+        return self.measured(name, "status")
 
-    def of_job(self, name: str, what: str) -> Any:
-        """Return what else a job's `Measurement` says: "share", "seconds_left", "problem"."""
+    def measured(self, name: str, what: str) -> Any:
+        """Return a field of a job's `Measurement`, such as "share" or "problem"."""
         if (name, what) not in self.measured_read:
             self.measured_read[name, what] = getattr(self._view._measured(name, self.state), what)
         return self.measured_read[name, what]

@@ -12,8 +12,8 @@ from llmviz.views.kit.pieces import visible_label
 class SignedBars(Picture):
     """Rows with a signed bar and its number, in panels side by side: `titles` [n_panels].
 
-    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows], NaN for a line of words between.
-    `limit` is where a bar ends, in all panels.
+    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows], NaN for a row without a bar.
+    `limit`: the value of a full bar, in all panels.
     """
 
     _static = "signed_bars"
@@ -21,12 +21,12 @@ class SignedBars(Picture):
 
     titles = traitlets.List(Text()).tag(sync=True)
     labels = Labels()
-    words = traitlets.Bool(False).tag(sync=True)  # the labels are words, no pieces
+    words = traitlets.Bool(False).tag(sync=True)  # The labels are plain words, not pieces.
     values = Floats(ndim=(2,))
     limit = traitlets.Float(1.0).tag(sync=True)
 
     def text(self) -> str:
-        """One line a bar, panel after panel."""
+        """Return a line for each row, panel after panel."""
         n, panels = self.values.shape[1], []
         for i, (title, values) in enumerate(zip(self.titles, self.values)):
             labels = map(visible_label, self.labels[i * n : (i + 1) * n])

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_TYPED = 10_000  # characters in a box
-MOST_ON_PAGE = 256  # values of a number
-MOST_ROWS = 1_000_000  # of anything of which one can be selected
+MOST_ON_PAGE = 256  # values of a number, about
+MOST_ROWS = 1_000_000  # of a picture in which one can be selected
 
 
 def replace(state: T, **changes: Any) -> T:
     """Return the state with other values in these fields, as `copy.replace` of Python 3.13 does.
 
-    `dataclasses.replace` reads all other fields, so that nobody could see on which of them an event depends.
+    `dataclasses.replace` reads all other fields, and a page needs to know which fields an event really reads.
     """
     own = getattr(type(state), "__replace__", dataclasses.replace)
     return own(state, **changes)
@@ -36,7 +36,7 @@ def replace(state: T, **changes: Any) -> T:
 
 def has_changed(before: Any, state: Any, *names: str) -> bool:
     """Say whether an event has given one of these fields another value."""
-    is_set = getattr(state, "is_set", names)  # As far as it is known, the others need no look.
+    is_set = getattr(state, "is_set", names)  # While a page is built, a state knows which fields were set.
     return any(getattr(state, name) != getattr(before, name) for name in names if name in is_set)
 
 
@@ -45,19 +45,19 @@ class Field:
     """What a field of a state accepts, the control that sets it, and which of its values a page holds."""
 
     accepts: Callable[[Any, View], bool]
-    takes: str  # what it accepts, for an error
+    takes: str  # the same in words, for an error
     control: Callable[[Any, View], ipywidgets.ValueWidget] | None = None
     on_page: Callable[[View], Iterable] = lambda view: ()
     outlives_text: bool = True  # False: a new text sets it back
-    of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
-    means: Callable[[Any, View], Any] = lambda value, view: value  # what a scene says of it
+    set_by: tuple[str, str] | None = None  # a part and its trait: what the page sends for it, the field takes
+    means: Callable[[Any, View], Any] = lambda value, view: value  # the value that a scene returns
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
 def number(default: float, label: str | None, last: float, *, first: float = 0, step: float = 1) -> Any:
-    """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label.
+    """Declare a number from `first` to `last`, whole if `step` is, with a slider if it has a label.
 
-    A page without a kernel holds all of its values, or some that are as far from each other and the default.
+    A page without a kernel holds all values; of many, some at equal distances, the last one and the default.
     """
     kinds, takes = (int, "a whole number") if isinstance(step, int) else (int | float, "a number")
     n = round((last - first) / step) + 1
@@ -77,9 +77,9 @@ def number(default: float, label: str | None, last: float, *, first: float = 0, 
 
 
 def index(default: int, label: str, how_many: Callable[[View], int]) -> Any:
-    """Declare an index with a slider: of a layer, a head or a token. A scene has it as `clip_position` gives it.
+    """Declare an index, such as that of a layer or a head, with a slider; negative ones count from the end.
 
-    Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
+    A scene returns one beyond the last as the last, while the state keeps it for a larger model.
     """
 
     def means(value: int, view: View) -> int:
@@ -113,16 +113,16 @@ def token_choice(
     default: int | None,
     label: str,
     *,
-    home: Callable[[View], int] = lambda view: 0,
+    usual: Callable[[View], int] = lambda view: 0,
     pieces: Callable[[View], Sequence[str]] = lambda view: view.run.pieces[:MAX_TOKENS],
 ) -> Any:
-    """Declare the position of a token with a list of all `pieces`; a new text sets it back.
+    """Declare the position of a token, chosen from a list of all `pieces`; a new text sets it back.
 
-    A scene has it as `clip_position` gives it; None is the one that `home` says.
+    A scene returns it clipped to the pieces; for None, the position that `usual` returns.
     """
 
     def means(value: int | None, view: View) -> int:
-        return clip_position(home(view) if value is None else value, len(pieces(view)))
+        return clip_position(usual(view) if value is None else value, len(pieces(view)))
 
     def shows(value: int | None, view: View) -> dict:
         options = tuple((f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces(view)))
@@ -139,12 +139,12 @@ def token_choice(
     )
 
 
-def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
+def position(default: int, *, set_by: tuple[str, str] | None = None) -> Any:
+    """Declare a position in the text, set by events or by a part's trait. A scene returns it clipped to the text."""
     return _declared(
         default,
         *AN_INDEX,
-        of=of,
+        set_by=set_by,
         on_page=lambda view: range(len(view.run.tokens)),
         means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
@@ -157,12 +157,12 @@ AN_INDEX = (
 
 
 def clip_position(position: int, n: int) -> int:
-    """Return an index that one of `n` has, counted from the end where negative; one beyond an end is that end's."""
+    """Return an index below `n`: a negative one counts from the end, and one beyond an end becomes that end."""
     return min(max(position + n if position < 0 else position, 0), n - 1)
 
 
 def is_index(value: Any) -> bool:
-    """Say whether this can be an index of something."""
+    """Say whether a value can be an index, possibly a negative one."""
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
@@ -184,7 +184,7 @@ def choice(
     width: str = "min(300px, 98%)",
     make: Callable[..., ipywidgets.ValueWidget] = controls.choice,
 ) -> Any:
-    """Declare one of several options, in a list that opens, or in what else `make` makes."""
+    """Declare one of several options, with a drop-down list, or with the control that `make` returns."""
     offered = options if callable(options) else lambda _: options
     return _declared(
         default,
@@ -202,7 +202,10 @@ def text(
     *,
     others: Sequence[str] = (),
 ) -> Any:
-    """Declare a typed text of at most so many characters; `make` makes its box. A page holds it and the `others`."""
+    """Declare a typed text of at most `longest` characters; `make` returns its box.
+
+    others: texts that a page without a kernel holds besides the default.
+    """
     return _declared(
         default,
         lambda value, _: isinstance(value, str) and len(value) <= longest,
@@ -213,12 +216,12 @@ def text(
 
 
 def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool = False) -> Any:
-    """Declare a line to type in, with its label; live: it follows every key, else Enter."""
+    """Declare a line to type in, with its label; it follows every key if `live`, else it waits for Enter."""
     return text(default, lambda value: controls.text_box(value, label, width, live=live))
 
 
 def fixed(default: Any, accepts: Callable[[Any], bool], takes: str) -> Any:
-    """Declare what a view is made with, and what neither a control nor another text changes."""
+    """Declare a field that is set when the view is made, and that neither a control nor another text changes."""
     return _declared(default, lambda value, _: accepts(value), takes)
 
 
@@ -234,38 +237,40 @@ def seed(default: int = 1) -> Any:
 
 
 def picked(default: Any, accepts: Callable[[Any, View], bool], takes: str, **others: Any) -> Any:
-    """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
+    """Declare a field that events set, and that a new text sets back. others: what else a `Field` has.
 
-    of: the part and the trait that the page sets, which this follows. A page holds only the present value.
+    Without `on_page`, a page without a kernel holds only the present value.
     """
     return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
 def several(
-    default: tuple, options: Callable[[View], Collection], *, of: tuple[str, str], least: int = 0
+    default: tuple, options: Callable[[View], Collection], *, set_by: tuple[str, str], least: int = 0
 ) -> Any:
-    """Declare some of these options, `least` or more of them, that the page sets; the text does not matter."""
+    """Declare a tuple of at least `least` options, set by a part's trait, which lasts when the text changes."""
 
     def accepts(values: Any, view: View) -> bool:
         is_tuple = isinstance(values, tuple)
         return is_tuple and least <= len(values) == len({*values} & {*options(view)})
 
-    return _declared(default, accepts, f"a tuple of {least} or more of what is there, each once", of=of)
+    return _declared(
+        default, accepts, f"a tuple of {least} or more of what is there, each once", set_by=set_by
+    )
 
 
 def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ()) -> Any:
-    """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
+    """Declare what is selected in a part: an index, a tuple with one for each axis, or None (see `selected`)."""
     return picked(
         None,
         lambda value, _: value is None or all(type(i) is int and 0 <= i < MOST_ROWS for i in _axes(value)),
         "an index, a tuple of indices, or None",
-        of=(part_, "selected"),
+        set_by=(part_, "selected"),
         on_page=on_page,
     )
 
 
 def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:
-    """Return what is selected as a picture takes it: an index, or a list of them; None outside of its `shape`."""
+    """Return a `selection` as a picture takes it: an index, or a list of them; None if it is outside of `shape`."""
     axes = _axes(index)
     if index is None or len(axes) != len(shape) or any(i >= n for i, n in zip(axes, shape)):
         return None

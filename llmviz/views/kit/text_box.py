@@ -1,4 +1,4 @@
-"""Where the reader types a text, and what the page says if it can't use all of it."""
+"""Where the reader types a text, and what the page says if it cannot use all of it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ STORY = (STATIC / "a_long_story.txt").read_text("utf-8")  # for pictures that ne
 
 @dataclass(frozen=True)
 class Reading:
-    """A typed text as token ids, never more than can be drawn, and a sentence where something was left out."""
+    """A typed text as token ids, at most as many as can be drawn, and a message that says what was left out."""
 
     tokens: list[int]
     message: str
 
 
 def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading:
-    """The tokens of whatever somebody typed: characters that cannot be written are left out, and so is all that
-    comes after the first `limit` tokens; `message` says so. No tokens where nothing is left."""
+    """Return the first `limit` tokens of a typed text, without characters that the vocabulary cannot write.
+
+    The message says what is left out. There may be no tokens left."""
     writable, dropped = drop_unwritable(text, tokenizer.ranks)
-    problems = (
-        [f"{as_sentence(describe_unwritable(dropped))} The model reads your text without that."]
-        if dropped
-        else []
-    )
+    problems = []
+    if dropped:
+        problems.append(
+            f"{as_sentence(describe_unwritable(dropped))} The model reads your text without that."
+        )
     tokens = tokenizer.encode(writable)
     if not tokens:
         problems.append("Type something. The model needs at least one token to start from.")
@@ -53,7 +54,7 @@ def most_tokens(model: Model) -> int:
 
 
 class Freshness(anywidget.AnyWidget):
-    """Watches the box above it: pictures that do not match what is typed there are dimmed, and it says so."""
+    """Watches the text box: while pictures do not match what is typed there, they are dimmed, and a line says so."""
 
     _esm = (STATIC / "freshness.js").read_text("utf-8")
     _css = (STATIC / "freshness.css").read_text("utf-8")
@@ -65,9 +66,9 @@ class Freshness(anywidget.AnyWidget):
 class Prompt(View):
     """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
 
-    `tokens` (ids) are those of what is typed, and empty where there is nothing to run; then the last run stands.
-    live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed;
-    then the label says so, but on a page, where no model runs.
+    `tokens` are the ids of what is typed. Where there are none, `trace` remains the last run.
+    live: follow every key (for pictures that are quick to draw), else wait until the box is left or Enter is pressed;
+    except on a page, where no model runs, the label says so.
     """
 
     copies_as_code = False
@@ -79,7 +80,7 @@ class Prompt(View):
     class State:
         """What is typed."""
 
-        text: str = picked("", lambda text, _: isinstance(text, str), "a text", of=("box", "value"))
+        text: str = picked("", lambda text, _: isinstance(text, str), "a text", set_by=("box", "value"))
 
     def __init__(self, model: Model, text: str, *, label: str = "Your text", live: bool = False):
         label += "" if live or where() == "page" else " (Enter runs the model)"
@@ -99,8 +100,7 @@ class Prompt(View):
     def above(self) -> ipywidgets.Widget:
         return self
 
-    def dims(self, view: ipywidgets.DOMWidget) -> None:
-        """From now on a view is pale while the box holds another text than the pictures show, or none."""
+    def dim_if_outdated(self, view: ipywidgets.DOMWidget) -> None:
         view.add_class(self.freshness.followers)
 
     def run_on(self, tokens: list[int]) -> Trace:
@@ -115,8 +115,8 @@ class Prompt(View):
         before, self.tokens = self.tokens, self.reading(scene.text).tokens
         if self.tokens and self.tokens != before:
             self.trace = self.run_on(self.tokens)
-        if self.tokens:  # whatever follows the text has been drawn
-            self.freshness.shown = clean(scene.text)  # half a character cannot be sent
+        if self.tokens:  # By now all followers have drawn it.
+            self.freshness.shown = clean(scene.text)  # A lone surrogate cannot be sent.
 
     @part(lambda view: view._make_box())
     def box(self, scene: Scene) -> dict:
@@ -124,11 +124,9 @@ class Prompt(View):
 
     def _make_box(self) -> ipywidgets.Text | ipywidgets.Textarea:
         look = {"layout": {"width": "min(900px, 98%)"}, "placeholder": self.label, "tooltip": self.label}
-        return (
-            ipywidgets.Textarea(rows=2, **look)
-            if self.live
-            else ipywidgets.Text(continuous_update=False, **look)
-        )
+        if self.live:
+            return ipywidgets.Textarea(rows=2, **look)
+        return ipywidgets.Text(continuous_update=False, **look)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -146,5 +144,5 @@ def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
     if isinstance(text, Prompt):
         return text
     prompt = Prompt(model, text, **options)
-    prompt.goes_with_its_followers()
+    prompt.close_with_followers()
     return prompt

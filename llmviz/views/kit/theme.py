@@ -6,12 +6,12 @@ variables (`css`) and as JSON (`script_constants`); matplotlib gets them through
 
 from __future__ import annotations
 
-MAX_TOKENS = 512  # longer texts: the first 512 are drawn, and the picture says so
+MAX_TOKENS = 512  # Of longer texts, the first 512 are drawn, and the picture says so.
 
 STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
 
-# One accent a stage, (light, dark). The Okabe-Ito set, which the colour-blind can tell apart, moved a little
-# where text on it would be too faint (4.5 : 1 against the page in both themes).
+# An accent colour for each stage, (light, dark): the Okabe-Ito set, which the colour-blind can tell apart, changed a
+# little where text in it would be too faint (it needs 4.5 : 1 against the page in both themes).
 STAGE_COLORS = {
     "tokenization": ("#0072B2", "#4FA9E3"),
     "embeddings": ("#00805D", "#35BF95"),
@@ -19,7 +19,7 @@ STAGE_COLORS = {
     "attention": ("#8E4EC6", "#B98AE8"),
     "ffn": ("#BC5200", "#F5894D"),
     "sampling": ("#C53874", "#F07FB0"),
-    "training": ("#556270", "#A9B4C0"),  # no stage: what makes all six
+    "training": ("#556270", "#A9B4C0"),  # grey: not a stage, but what shapes all six
 }
 
 # Pixels. `piece` is what must be readable from the back row; nothing is set smaller than `small`.
@@ -27,7 +27,7 @@ SIZES = {"title": 20, "body": 16, "piece": 18, "small": 14}
 
 FONTS = {
     "ui": "var(--jp-ui-font-family, system-ui, -apple-system, 'Segoe UI', sans-serif)",
-    # pieces only: a monospace face first, then whatever has the script or the emoji
+    # for pieces: a monospace face first, then whatever font has the script or the emoji
     "mono": "var(--jp-code-font-family, ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace), "
     "system-ui, sans-serif",
 }
@@ -35,13 +35,13 @@ FONTS = {
 # Surfaces and ink, (light, dark).
 SURFACES = {
     "ink": ("#1B1F24", "#EAEEF2"),
-    "quiet": ("#57606A", "#A3ACB6"),  # second voice: captions, ids, axes
+    "quiet": ("#57606A", "#A3ACB6"),  # captions, ids, axes
     "line": ("#D5DAE0", "#343B44"),
     "card": ("#F7F8FA", "#191E24"),
-    "page": ("#FFFFFF", "#111418"),  # chips and cells that carry nothing
+    "page": ("#FFFFFF", "#111418"),  # empty chips and cells
 }
 
-# Saturation and lightness of tokens that have a hue of their own, (light, dark): their face, and the line around it.
+# Saturation and lightness of tokens that have a hue of their own, (light, dark): of the chip, and of its border.
 TOKENS = {"token": ("75% 89%", "38% 25%"), "token-line": ("45% 70%", "38% 42%")}
 
 # The scales have a fixed meaning everywhere: sequential = "how much" (weights and probabilities, 0 to 1, never
@@ -55,7 +55,7 @@ DIVERGING = {
     "dark": ("#FFC48F", "#F0934A", "#A85C22", "#20252B", "#2A6497", "#56A3E3", "#A9D6FF"),
 }
 
-# Groups of points: a colour (the Okabe-Ito set, nearly; each reads on light and dark) and a sign, the last one for
+# Groups of points: a colour (close to the Okabe-Ito set, and legible on light and dark) and a symbol; the last is for
 # all further groups.
 GROUPS = (
     ("#1F87C9", "circle"),
@@ -68,10 +68,10 @@ GROUPS = (
     ("#74797F", "diamond-open"),
 )
 
-# Text in matplotlib pictures, which cannot follow the theme by themselves: a grey that reads on both.
+# Text in matplotlib pictures, which do not change with the theme: a grey that is legible on light and dark.
 MID_GREY = "#74797F"
 
-# White space made visible: what stands for it, and what the legend calls it.
+# White space made visible: its stand-in, and its name in the legend.
 MARKS = {
     " ": ("·", "space"),
     "\n": ("⏎", "new line"),
@@ -105,9 +105,9 @@ def script_constants() -> dict:
 
 
 def print_style(stage: str = "embeddings") -> None:
-    """Let matplotlib draw in the kit's look from here on: transparent, readable on light and dark pages and on paper.
+    """Let matplotlib draw in the kit's look from now on: transparent, readable on light and dark pages and on paper.
 
-    So `plt.imshow(pattern)` or `plt.plot(loss)` is all that a figure by hand needs; masked cells stay blank.
+    So a figure needs only `plt.imshow(pattern)` or `plt.plot(loss)`; masked cells stay blank.
     """
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap

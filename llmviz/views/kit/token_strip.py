@@ -1,4 +1,4 @@
-"""A text as its tokens: one chip a token, with visible spaces, ids, and a shade where there is a weight."""
+"""A text as a strip of tokens, a chip for each: with visible spaces, ids, and a shade for its weight."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from llmviz.views.kit.theme import MAX_TOKENS
 class OfTokens(OfRows):
     """A picture of a text: its tokens' pieces and ids, and the one that is selected.
 
-    New `pieces` drop what no longer fits them; a list that has not one entry a piece, or weights outside 0 to 1, are a
-    `traitlets.TraitError`. To set several traits together use `change(pieces=…, ids=…)`.
+    New `pieces` drop what no longer fits them. A list without an entry for each piece, or weights outside 0 to 1, are a
+    `traitlets.TraitError`. To set several traits together, use `change(pieces=…, ids=…)`.
     """
 
     pieces = Pieces()
     ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
 
     _rows = ("pieces",)
-    _of_each: tuple[str, ...] = ("ids", "weights")  # traits with one entry a piece
+    _of_each: tuple[str, ...] = ("ids", "weights")  # traits with an entry for each piece
 
     def __init__(self, pieces: Sequence[str], *, ids: Sequence | np.ndarray | None = None, **traits):
         super().__init__(pieces=pieces, ids=None if ids is None else [int(i) for i in ids], **traits)
@@ -35,7 +35,7 @@ class OfTokens(OfRows):
 
     @traitlets.observe("pieces")
     def _drop_what_does_not_fit(self, _change):
-        self._let_go()
+        self._drop_selection()
         for name in self._of_each:
             value = getattr(self, name)
             if value is not None and len(value) != len(self.pieces):
@@ -58,9 +58,9 @@ class TokenStrip(OfTokens):
 
     `ids` are written under the pieces. `weights` [seq] are shares from 0 to 1 that shade the chips on a square-root
     scale, named by `quantity`; NaN leaves a chip unshaded. `highlight` lists positions that get a dashed border;
-    `highlight_name` says what they are. `notes` are one more string a token for the line below. With `own_colors`,
-    each id has a colour of its own. Enter or a click asks `provenance(position)`. Texts over 512 tokens show the first
-    512 and say so.
+    `highlight_name` says what they are. `notes` has a text for each token, shown in the line below. With `own_colors`,
+    each id has a colour of its own. Enter or a click asks `provenance(position)`. Of a text over 512 tokens, the first
+    512 are drawn, and the picture says so.
     """
 
     _static = "token_strip"
@@ -85,7 +85,7 @@ class TokenStrip(OfTokens):
         super().__init__(pieces, ids=ids, highlight=[int(i) for i in highlight], **traits)
 
     def text(self) -> str:
-        """One line a token: its position, piece, id, weight and note."""
+        """Return a line for each token: its position, piece, id, weight and note."""
         rows = []
         for i, piece in enumerate(self.pieces):
             row = [f"{i}  {visible(piece)}"]
@@ -99,7 +99,7 @@ class TokenStrip(OfTokens):
         return lines(rows)
 
     def headline(self) -> str:
-        """How many tokens, and the first of them."""
+        """Return how many tokens there are, and the first of them."""
         shown = " ".join(visible(piece) for piece in self.pieces[:64])
         more = f" … and {len(self.pieces) - 64} more" if len(self.pieces) > 64 else ""
         return f"{len(self.pieces)} tokens: {shown}{more}"

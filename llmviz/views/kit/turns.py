@@ -1,4 +1,4 @@
-"""The loop, turn by turn: one state for every view in which the reader lets the model write on."""
+"""The loop, turn by turn: the base of every view in which the model continues a text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmviz.views.kit.state_fields import number, picked, replace, seed
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, press, shared
 
-AT_ONCE = 30  # tokens that one press of a button writes
+AT_ONCE = 30  # tokens after one press of a button
 
 Written = tuple[tuple[int, float], ...]  # tokens, each with the temperature at which it was written
 
@@ -33,7 +33,8 @@ class Turns(View):
     """A text that grows by one drawn token each turn, by hand or thirty in a row.
 
     The seed fixes all draws, as in `Model.generate`. The token at a position depends only on the seed and the
-    probabilities, so drawing again for the same position gives the same token.
+    probabilities, so drawing again for the same position gives the same token. `more`: how many turns are still to
+    come by themselves.
     """
 
     stage = "sampling"
@@ -67,7 +68,7 @@ class Turns(View):
     def by_itself(self, state: State) -> Callable | None:
         return type(self).turn if state.more else None
 
-    # The buttons stay enabled where they do nothing: one that is disabled loses the focus of the keyboard.
+    # The buttons stay enabled even where they do nothing, because a disabled one would lose the keyboard's focus.
     @press("Write 30 more", "Let the loop turn by itself")
     def write(self, state: State) -> State:
         return state if state.more or self.scene(state).end else replace(state, more=AT_ONCE)

@@ -1,4 +1,4 @@
-"""One vector or several as stripes of colour: every number of them, on a scale with zero in the middle."""
+"""Vectors as stripes of colour, one for each of their numbers, on a scale with zero in the middle."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from llmviz.views.kit.pieces import visible_label
 class VectorPicture(Scaled, OfRows):
     """Vectors, `values` [n] or [k, n], as k lines of n stripes: orange below zero, blue above.
 
-    The scale runs from -`limit` to `limit`; unless given, the 99th percentile of the absolute values, rounded, so that
-    a few large numbers do not wash out the rest: what lies beyond gets a notch. `labels` names the k vectors.
+    The scale runs from -`limit` to `limit`: unless given, the 99th percentile of the absolute values, rounded, so that
+    a few large numbers do not wash out the rest. Numbers beyond it get a notch. `labels` names the k vectors.
     A click, the arrow keys or Python select an index (`selected`), framed in all vectors; `index_name` says what an
     index counts ("dimension", "neuron"). Enter or a click asks `provenance(index)`; with values [k, n], `(row, index)`.
     """
@@ -33,7 +33,7 @@ class VectorPicture(Scaled, OfRows):
         return usual_limit(self.values)
 
     def text(self) -> str:
-        """Return every number, ten a line, each line led by the index of its first."""
+        """Return every number, ten to a line, after the index of the line's first."""
         out = []
         for name, vector in self._named():
             starts = range(0, len(vector), 10)
@@ -73,7 +73,7 @@ class VectorPicture(Scaled, OfRows):
 
     @property
     def n_rows(self) -> int:
-        """How many numbers a vector has."""
+        """Return how many numbers a vector has."""
         return 0 if self.values is None else self.values.shape[-1]
 
     @traitlets.observe("values")

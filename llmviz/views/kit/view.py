@@ -6,8 +6,8 @@
     job(view, scene) -> yields share done, result   slow: the results stay with the text on which they were measured
 
 `declare.py` has the marks for these methods, `scene.py` what they read, and `jobs.py` what runs in the background.
-A control changes the field that declares it. `become` is the only way to another state: it checks, draws, and only then
-changes anything.
+A control changes the field that declares it. Every other state is checked and drawn before anything on the screen
+changes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from llmviz.views.kit.put import frozen, put
 from llmviz.views.kit.scene import NothingToShow, NotMeasured, Scene
 from llmviz.views.kit.state_fields import Field, replace
 
-__all__ = [  # what somebody needs who writes a view
+__all__ = [  # what the author of a view needs
     "NotMeasured",
     "NothingToShow",
     "Refused",
@@ -61,16 +61,16 @@ class Refused(ValueError):
 
 
 class View(Working):
-    """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
+    """Controls and `parts` (pictures, sentences, buttons) that show a `state`; `become` shows another one.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, a model, or None.
-    values, state: fields of `State`, in their order or by name.
-    `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
+    source: a text box or another view with a `trace`, which this view follows; or a run, a model, or None.
+    values, state: fields of `State`, in order or by name. `Refused` if one of them does not accept its value.
+    `progress` is a row with the progress bar and the stop buttons of the jobs that start by themselves.
     """
 
     State: type = Nothing
-    stage: ClassVar[str] = ""  # whose colour its sliders and the pictures made from their kind wear
-    copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
+    stage: ClassVar[str] = ""  # gives its colour to the sliders, and to parts that are made from a class
+    copies_as_code: ClassVar[bool] = True  # a button below copies the code that makes the view in this state
     _parts: ClassVar[dict[str, Callable]]
     _shared: ClassVar[dict[str, Callable]]
     _looks: ClassVar[dict[str, Callable]]
@@ -103,7 +103,7 @@ class View(Working):
             for part_, trait in member.on
         }
         cls._explanations = {part_: m for m in marked("explains").values() for part_ in m.explains}
-        # A mark is an attribute of its function.
+        # The marks of `declare.py` are attributes of the methods.
         is_marked = {name for name, member in members.items() if vars(member).keys() - {"__wrapped__"}}
         if hidden := [name for name in is_marked if hasattr(View, name)]:
             raise TypeError(f"{cls.__name__} needs other names for {', '.join(hidden)}: each view has these.")
@@ -117,12 +117,12 @@ class View(Working):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
         self.state = self.State(*values, **state)
-        self._made_again = {name: state[name] for name in state.keys() - self._given}  # by the constructor
+        self._set_by_constructor = {name: state[name] for name in state.keys() - self._given}
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self.check(self.state)
-        self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
-        self._computed: dict[str, tuple[Scene, Any]] = {}  # what they share
-        self._setting = False
+        self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part was drawn from, and what it shows
+        self._computed: dict[str, tuple[Scene, Any]] = {}  # the same for what the parts share
+        self._setting = False  # While we set widgets, their changes are no events.
         self._get_ready(source)
         self.controls = {
             name: declared.control(getattr(self.state, name), self)
@@ -133,13 +133,13 @@ class View(Working):
         if self.jobs:
             stops = [self.parts[name] for name, job_ in self.jobs.items() if not job_.start]
             self.progress = controls.row(self.parts["progress"], *stops)
-            self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
-        # What the page can bring about: by the widget's name and its trait, "click" for a button. A page explores those
-        # of the view first: an answer comes before all other guesses.
+            self.progress.layout.min_height = "32px"  # Nothing below moves when the bar appears.
+        # What the reader can do: an event for a widget's name and its trait ("click" for a button). The view's own come
+        # first: a page explores events in this order, and should hold an answer before it holds all other guesses.
         self.events: dict[tuple[str, str], Callable] = dict(self._events)
         for name, declared in self._fields.items():
-            if of := declared.of or (declared.control and (name, "value")):
-                self.events.setdefault(of, _setter(name))
+            if set_by := declared.set_by or (declared.control and (name, "value")):
+                self.events.setdefault(set_by, _setter(name))
         self.code = as_code.CopyButton() if self.copies_as_code else None
         super().__init__([*self.arrange(), *([self.code] if self.code else [])])
         widgets = self.parts | self.controls
@@ -157,8 +157,8 @@ class View(Working):
 
     # --- what a view says of itself ---
 
-    # What stands below each other: names of controls and parts, in a tuple those that share a row, and in a tuple in it
-    # those without a gap between them. Empty: a row of all controls, and below it all parts.
+    # The names of controls and parts, from top to bottom. Those in a tuple share a row; those in a tuple within it have
+    # no gaps between them. Empty: all controls in a row, and all parts below.
     arrangement: ClassVar[tuple[str | tuple[str | tuple[str, ...], ...], ...]] = ()
 
     def arrange(self) -> list[ipywidgets.Widget]:
@@ -176,7 +176,7 @@ class View(Working):
         return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
     def fitted(self, state: Any) -> Any:
-        """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
+        """Return the state for a new text, without values that belong to the old text or do not fit the new one."""
         lasting = {
             name: getattr(state, name)
             for name, declared in self._fields.items()
@@ -185,14 +185,14 @@ class View(Working):
         return self.State(**lasting)
 
     def put_right(self, before: Any, state: Any) -> Any:
-        """Return the state to which an event leads: what of it does not go with the rest is set back."""
+        """Return the state after an event, with the fields set back that no longer fit those that have changed."""
         return state
 
     def hand_on(self, scene: Scene) -> None:
-        """Set what others follow, such as `trace`, to that of a scene; called after each change."""
+        """Update what other views follow, such as `trace`; called after each change."""
 
     def scene(self, state: Any) -> Scene:
-        """Return what a part may read in a state: an event reads what the parts share here."""
+        """Return what a part reads in a state. An event gets from it what the parts share."""
         return Scene(self, state, self.run)
 
     # --- another state ---
@@ -209,7 +209,7 @@ class View(Working):
 
     @one_at_a_time
     def _happen(self, event: Callable, *value: Any) -> None:
-        """Let something happen on the page. What leads nowhere changes nothing, and the page is put right."""
+        """Show the state to which an event leads. If a view cannot have it, the widgets get their old values back."""
         if self._setting:
             return
         try:
@@ -218,7 +218,7 @@ class View(Working):
             self._show(self.state)
 
     def after(self, state: Any, event: Callable, *value: Any) -> Any:
-        """Return the state to which an event leads, with what the page sends; the same where it leads nowhere."""
+        """Return the state to which an event leads, given what the page sends; the same where it cannot happen."""
         try:
             return self.put_right(state, event(self, state, *value))
         except (Refused, NothingToShow):
@@ -254,7 +254,7 @@ class View(Working):
             for name, part_ in self.parts.items():
                 put(part_, drawn[name][1])
             for name in self._explanations:
-                if drawn[name] is not before.get(name):  # It may tell more than the part shows.
+                if drawn[name] is not before.get(name):  # It may depend on more than the part shows.
                     self.parts[name].explain_again()
             if self.code:
                 self.code.line = as_code.line_of(self, as_code.notebook_names())
@@ -266,7 +266,7 @@ class View(Working):
     # --- drawing ---
 
     def _draw(self, name: str, state: Any) -> tuple[Scene, dict]:
-        """Draw a part, or return what it shows where nothing that it has read has changed."""
+        """Draw a part; where nothing that it has read has changed, return what it shows already."""
         before = self._drawn.get(name)
         if before and self._still_holds(before[0], state):
             return before
@@ -281,7 +281,7 @@ class View(Working):
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
 
     def draw(self, name: str, scene: Scene) -> dict | None:
-        """Return what a part shows, or a control apart from its value; None where a part waits for a result."""
+        """Return the traits of a part, or those that `looks` gives a control; None where it waits for a result."""
         try:
             return (self._looks | self._parts)[name](self, scene)
         except NotMeasured:
@@ -290,19 +290,19 @@ class View(Working):
             return {"hidden": True}
 
     def draw_now(self, name: str, scene: Scene) -> dict:
-        """Return what a part or a control shows with the results that there are: hidden where it waits for one."""
+        """Return the same traits; where the part or control waits for a result, it is hidden."""
         traits = self.draw(name, scene)
         return {"hidden": True} if traits is None else traits
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
-        """Compute what parts share, or return what is known where nothing that it has read has changed."""
+        """Compute what parts share; where nothing that it has read has changed, return what is known already."""
         known = self._computed.get(name)
         if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
             scene = Scene(self, asking.state, asking.run)
             try:
                 value = self._shared[name](self, scene)
             except NothingToShow as reason:
-                value = reason.with_traceback(None)  # else it holds all that was at work
+                value = reason.with_traceback(None)  # A traceback would keep all local variables alive.
             known = self._computed[name] = scene, value
         return known
 
@@ -323,7 +323,7 @@ class View(Working):
         return {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
 
     def _explainer(self, name: str) -> Callable[..., Any]:
-        """Return what a picture asks where a number of it is from, with as many arguments as a place has numbers."""
+        """Return the `provenance` of a part: a function of a place in it that explains the number there."""
         explain = self._explanations[name]
         which = (name,) if len(explain.explains) > 1 else ()
 
@@ -333,14 +333,14 @@ class View(Working):
                 raise ValueError("nothing is drawn yet")
             return explain(self, scene, *which, *place)
 
-        takes = inspect.signature(functools.partial(explain, self, None, *which))
-        explained.__signature__ = takes
+        # The picture reads from it how many numbers a place has.
+        explained.__signature__ = inspect.signature(functools.partial(explain, self, None, *which))
         return explained
 
     # --- what a page without a kernel holds ---
 
     def new_widget(self, name: str) -> ipywidgets.Widget:
-        """Return another widget of the kind of a part or a control, which is not on the screen and changes nothing."""
+        """Return another widget like that of a part or a control; it is not on the screen and causes no events."""
         if name in self.controls:
             return self._fields[name].control(getattr(self.state, name), self)
         widget = self._parts[name].make(self)
@@ -349,7 +349,7 @@ class View(Working):
         return widget
 
     def control_shows(self, name: str, scene: Scene) -> dict:
-        """Return what a control shows: its value, and what goes with it; hidden where that waits for a result."""
+        """Return the traits of a control: its value and what `looks` adds; hidden where that waits for a result."""
         looks = self.draw_now(name, scene) if name in self._looks else {}
         return self._fields[name].shows(getattr(scene.state, name), self) | looks
 
@@ -358,7 +358,7 @@ class View(Working):
         return [*self._fields[name].on_page(self)] if name in self._fields else []
 
     def outlives_text(self, name: str) -> bool:
-        """Say whether a field stays as it is when another text comes."""
+        """Say whether a field keeps its value when the text changes."""
         return self._fields[name].outlives_text
 
     def states(self) -> list[Any]:
@@ -366,9 +366,9 @@ class View(Working):
         return [*dict.fromkeys((self.state, *self.slices()))][:MOST_STATES]
 
     def slices(self) -> Iterator[Any]:
-        """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
+        """Yield states that a page holds: for each part, all combinations of values of the fields on which it depends.
 
-        Where these are too many together, each field has its values with the others as they are.
+        Where these are too many, each field varies while the others stay.
         """
         for scene, _ in self._drawn.values():
             reads = (read for name, _ in scene.measured_read for read in self.jobs[name].reads)
@@ -383,7 +383,7 @@ class View(Working):
                 yield replace(self.state, **dict(zip(held, values)))
 
     def along(self, *names: str) -> Iterator[Any]:
-        """Yield the states to which another value of one of these fields leads."""
+        """Yield the states in which one of these fields has another of its values on a page."""
         for name in names:
             for value in self._fields[name].on_page(self):
                 yield self.after(self.state, _setter(name), value)

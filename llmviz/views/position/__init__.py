@@ -1,4 +1,4 @@
-"""Pictures of stage 3: an unordered set, RoPE's clocks, and the real model without its order."""
+"""Pictures of stage 3: an unordered set, RoPE's clocks, and the real model without positions."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.experiments.order import n_layers_that_notice, shuffled_change, which_vectors_change

@@ -1,4 +1,4 @@
-"""Which heads attend to the token before, and whether their clocks do it."""
+"""Which heads attend to the token before, and whether they need RoPE for it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ ARCS = {"own": "in the unchanged model", "unturned": "with RoPE switched off in 
 
 
 class OneBack(View):
-    """A map of all heads by what they give to the token before, and the chosen head's arcs: unchanged, and with RoPE
-    left out of this one head."""
+    """A map of how much each head attends to the token before, and the chosen head's arcs with RoPE and without."""
 
     stage = "position"
 
@@ -42,7 +41,7 @@ class OneBack(View):
 
     @shared
     def chosen(self, scene: Scene) -> tuple[int, int]:
-        """Return head and layer."""
+        """Return the chosen head and its layer."""
         cell = selected(scene.cell, *scene.weights.shape)
         return (cell[0], cell[1]) if cell else strongest_head(scene.used)[::-1]
 

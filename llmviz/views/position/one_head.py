@@ -23,7 +23,7 @@ def _turning(view: View) -> RopeDial:
 
 
 class Clocks(View):
-    """One real query as clock hands, turned for each position from 0 on."""
+    """One real query as clock hands, which a player turns from position to position."""
 
     @part(_turning)
     def dial(self, scene: Scene) -> dict:
@@ -37,7 +37,7 @@ class Clocks(View):
 
 
 class TwoHands(View):
-    """The last token's query and the key before it, as clock hands that move on together, or the query on its own."""
+    """The last token's query and the key before it as clock hands; both can move on together, or only the query."""
 
     stage = "position"
 
@@ -47,7 +47,7 @@ class TwoHands(View):
 
     @shared
     def turned(self, scene: Scene) -> np.ndarray:
-        """Return query and key, each turned for its position, [2, d_head]."""
+        """Return query and key [2, d_head], each turned for its position."""
         q, k = tokens = last_two(scene.run)
         return experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q + scene.by, k))
 
@@ -61,7 +61,7 @@ class TwoHands(View):
             "q_hands": hands[0],
             "k_hands": hands[1],
             "parts": scores,
-            # The most that the third strongest pair can add: one or two are often far stronger than the rest.
+            # The most that the third strongest pair can add, since one or two are often far stronger than the rest.
             "limit": float(most[-min(3, len(most))]) or 1.0,
             "score": float(scores.sum()),
             "q_name": [pieces[q]],
@@ -74,8 +74,8 @@ class TwoHands(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         q, k = tokens = last_two(scene.run)
-        home = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
-        own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (home, scene.turned))
+        unmoved = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
+        own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (unmoved, scene.turned))
         return [
             f"Moving only the query on by {scene.by} takes the score from {own} to {now}." if scene.by else ""
         ]

@@ -13,8 +13,8 @@ from llmviz.views.kit.pieces import visible
 class RopeDial(OfRows):
     """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
 
-    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts` it shows
-    just the query. With `turns` a player moves all hands on by 1, 2, 3 … positions (`step`).
+    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts`, only the query
+    is shown. With `turns`, a player moves all hands on by 1, 2, 3 … positions (`step`).
     """
 
     _static, _rows = "rope_dial", ("q_hands",)
@@ -23,8 +23,8 @@ class RopeDial(OfRows):
     q_hands = Floats(ndim=(2,))
     k_hands = Floats(ndim=(2,))
     parts = Floats(ndim=(1,))  # what each pair adds to the score
-    turns = Floats(ndim=(2,))  # of each pair after each step [n_steps + 1, n_pairs]
-    periods = Floats(ndim=(1,))  # tokens for one full turn
+    turns = Floats(ndim=(2,))  # full turns of each pair after each step [n_steps + 1, n_pairs]
+    periods = Floats(ndim=(1,))  # how many positions a full turn takes [n_pairs]
     step = traitlets.Int(0).tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)  # where the bars end
     score = traitlets.Float(0.0).tag(sync=True)
@@ -43,7 +43,7 @@ class RopeDial(OfRows):
         return proposal["value"]
 
     def text(self) -> str:
-        """What is shown, then a line a pair: how fast it turns, its angles at this step, what it adds, or its turns."""
+        """Return a line for each pair: how fast it turns, its angles at this step, and what it adds, or its turns."""
         if self.q_hands is None:
             return self.headline()
         turns = np.zeros(len(self.q_hands)) if self.turns is None else self.turns[self.step]
@@ -62,19 +62,17 @@ class RopeDial(OfRows):
             return "no query yet"
         q, k = (visible(name[0]) if name else "" for name in (self.q_name, self.k_name))
         query = f"Query {q} at {self.q_position:,}"
-        return (
-            query
-            if self.k_hands is None
-            else f"{query}, key {k} at {self.k_position:,}: score {self.score:.2f}"
-        )
+        if self.k_hands is None:
+            return query
+        return f"{query}, key {k} at {self.k_position:,}: score {self.score:.2f}"
 
 
 def degrees(hand: np.ndarray, turns: float) -> str:
-    """Return the angle of a hand (a, b) that is turned on, from −180° to 180°."""
+    """Return the angle of a hand (a, b) after some full turns, from −180° to 180°, as text."""
     angle = np.degrees(np.arctan2(hand[1], hand[0])) + 360 * turns
     return minus(f"{(angle + 180) % 360 - 180:.0f}°")
 
 
 def digits(value: float | np.floating) -> str:
-    """Return three digits and a true minus, such as "−0.181"; a dash for NaN."""
+    """Return a number with three digits and a real minus sign, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else minus(f"{value:.3g}")

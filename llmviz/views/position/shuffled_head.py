@@ -1,4 +1,4 @@
-"""A head that gets the tokens of a text in one order or another."""
+"""What a head does when the tokens of a text are shuffled."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
 
 def cut(trace: Trace) -> str:
-    """Return a sentence for a text of which only the beginning is used."""
+    """Say that only the beginning of a long text is used; return nothing for a short one."""
     return f"This picture uses the first {N_USED} tokens." if len(trace.tokens) > N_USED else ""
 
 
 class ShuffledHead(View):
-    """What the last token attends to in one head of the first layer, without RoPE or with it, in any order."""
+    """What the last token attends to in one head of the first layer, with the tokens in any order, RoPE on or off."""
 
     stage = "position"
 
@@ -42,7 +42,7 @@ class ShuffledHead(View):
 
     @shared
     def runs(self, scene: Scene) -> tuple[Trace, Trace]:
-        """Return the run over the text, and that over the order that is chosen."""
+        """Return the run over the text, and the run over its tokens in the chosen order."""
         tokens = scene.run.tokens[:N_USED]
         order = experiments.shuffle_tokens(tokens, scene.order) if scene.order else tokens
         own, other = (scene.run.model.trace(ids, Edits(rope=scene.rope)) for ids in (tokens, order))

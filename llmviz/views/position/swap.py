@@ -1,4 +1,4 @@
-"""Two words change places: who notices?"""
+"""Two words change places: where in the model does that make a difference?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
-    """Return a question with the two tokens that are swapped in place of "{}", or why none can be."""
+    """Return a question with the two tokens that are swapped for its "{}"; or say why the text has none."""
     try:
         positions = positions_to_swap(trace, first, second)
     except ValueError as error:
@@ -36,7 +36,7 @@ def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
 
 
 class Swap(View):
-    """Two tokens change places. first, second: the words that do, where the text has both."""
+    """Two tokens change places. first, second: the words that do at first, if the text has both."""
 
     stage = "position"
 
@@ -45,8 +45,8 @@ class Swap(View):
         super().__init__(source, **state)
 
     @shared
-    def home(self, scene: Scene) -> tuple[int, int]:
-        """Return the positions of the words."""
+    def usual(self, scene: Scene) -> tuple[int, int]:
+        """Return the positions of the words. `NothingToShow` where no two tokens can be swapped."""
         try:
             return positions_to_swap(scene.run, *self.words)
         except ValueError as error:
@@ -63,7 +63,7 @@ class UnorderedSet(Swap):
 
     @shared
     def runs(self, scene: Scene) -> tuple[Trace, Trace]:
-        return experiments.swapped_runs(beginning(scene.run), scene.home, Edits())
+        return experiments.swapped_runs(beginning(scene.run), scene.usual, Edits())
 
     @part(
         TokenStrip,
@@ -73,15 +73,15 @@ class UnorderedSet(Swap):
     )
     def strip(self, scene: Scene) -> dict:
         own, ids = scene.runs[0].tokens, scene.runs[scene.swapped].tokens
-        marks = [*scene.home]
+        marks = [*scene.usual]
         if scene.unordered:
             ids = sorted(ids)
-            marks = [ids.index(own[at]) for at in scene.home]
+            marks = [ids.index(own[at]) for at in scene.usual]
         return {"pieces": scene.run.model.tokenizer.pieces(ids), "ids": ids, "highlight": marks}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        tokens = [scene.run.tokens[at] for at in scene.home]
+        tokens = [scene.run.tokens[at] for at in scene.usual]
         names = [*map(isolated, scene.run.model.tokenizer.pieces(tokens))]
         own, swapped = (
             " and ".join(map(" ".join, zip(names, map(percent, ops.softmax(run.logits)[tokens]))))
@@ -94,19 +94,19 @@ class UnorderedSet(Swap):
 
 
 def _position(which: int, label: str) -> Any:
-    """Declare the position of a token before the last; the word's own at first."""
+    """Declare the position of a token before the last; at first, that of the word."""
 
-    def home(view: Swap) -> int:
+    def usual(view: Swap) -> int:
         try:
             return positions_to_swap(view.run, *view.words)[which]
         except ValueError:
             return 0
 
-    return token_choice(None, label, home=home, pieces=lambda view: view.run.pieces[:N_USED][:-1])
+    return token_choice(None, label, usual=usual, pieces=lambda view: view.run.pieces[:N_USED][:-1])
 
 
 class SwapWords(Swap):
-    """Two tokens of a text change places; how much does the last token notice, layer by layer?
+    """Two tokens of a text change places: how much does that change the last token, layer by layer?
 
     Lines: the relative change of the attention output at the last token, in the unchanged model, without RoPE, and
     without RoPE and causal mask.
@@ -121,11 +121,11 @@ class SwapWords(Swap):
 
     @shared
     def pair(self, scene: Scene) -> tuple[int, int]:
-        return scene.home and (scene.first_position, scene.second_position)
+        return scene.usual and (scene.first_position, scene.second_position)
 
     @shared
     def changes(self, scene: Scene) -> np.ndarray:
-        """Measure what the last token gets from attention with each of `SETTINGS` [settings, n_layers]."""
+        """Return the change of the last token's attention output with each of `SETTINGS`: [settings, n_layers]."""
         run, pair = beginning(scene.run), scene.pair
         try:
             return np.stack(

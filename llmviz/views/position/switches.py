@@ -1,4 +1,4 @@
-"""Positions switched off, stretched and moved in the real model."""
+"""Positions switched off, stretched and shifted in the real model."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def in_percent(probability: float) -> float:
 
 
 class PositionSwitches(EditedRun):
-    """RoPE off, positions stretched or moved in every layer of the real model: what that does to the next token, to
-    the surprise at the text itself, and to 30 tokens that the model writes (always the likeliest)."""
+    """RoPE switched off, positions stretched or shifted in every layer: what that does to the next token, to the
+    surprise at the text itself, and to 30 tokens that the model writes (always the likeliest)."""
 
     stage = "position"
 

@@ -1,4 +1,4 @@
-"""Pictures of stage 6: a grid of sums, temperature, softmax, the chain of filters, the loop, and its end."""
+"""Pictures of stage 6: a grid of sums, temperature, softmax, the chain of filters, the loop, and how it ends."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.experiments import first_choices

@@ -26,7 +26,7 @@ N_SHAPE = 24  # bars on a card
 LIMITS = {"temperature": (0, 3), "top_k": (1, 200), "top_p": (0.01, 1), "min_p": (0, 1)}
 
 NO_PRESET = "choose …"
-# By their names, the steps in their order.
+# The steps of each preset, in order.
 PRESETS = {
     name: tuple(steps.items())
     for name, steps in tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8")).items()
@@ -34,12 +34,12 @@ PRESETS = {
 
 
 class SamplerCards(Picture):
-    """The steps of a sampler as cards in a row, to be moved by drag or arrow keys, switched and set.
+    """The steps of a sampler as cards in a row, which can be dragged or moved with the arrow keys, switched and set.
 
-    `order`: all names of `STEPS`, first to last. `on`: those that work. `settings`: a number for each. What a card
-    does is put there by whoever runs the chain: `left` {name: kept, cut, bits, bits_before} for those that are on,
-    and `shapes` [4, n], the likeliest probabilities after each card, in the cards' order. Both hold for `told_for`
-    [order, on, settings]; until they are those of the cards, the page dims them.
+    `order`: all names of `STEPS`, first to last. `on`: those that are switched on. `settings`: a number for each.
+    Python computes what the cards do: `left` {name: kept, cut, bits, bits_before} for those that are on, and `shapes`
+    [4, n], the highest probabilities after each card, in the cards' order. Both are for `computed_for` [order, on,
+    settings]; while the cards differ from that, the page dims them.
     """
 
     _static = "sampler_cards"
@@ -52,12 +52,12 @@ class SamplerCards(Picture):
         default_value={"temperature": 2.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
     ).tag(sync=True)
     left = traitlets.Dict().tag(sync=True)
-    told_for = traitlets.List().tag(sync=True)
+    computed_for = traitlets.List().tag(sync=True)
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
     def page_values(self) -> dict:
-        """Return all orders, any cards, and each setting in turn, along its line."""
+        """Return all orders, any cards, and each setting at 21 places between its limits."""
         lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
         return {
             "order": [*map(list, permutations(STEPS))],
@@ -82,14 +82,14 @@ class SamplerCards(Picture):
 
 
 class SamplerChain(View):
-    """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
+    """Temperature, top-k, top-p and min-p as cards in any order, and what is left to draw from after them."""
 
     stage = "sampling"
 
     @dataclass(frozen=True)
     class State:
-        order: tuple[str, ...] = several(STEPS, lambda _: STEPS, of=("cards", "order"), least=len(STEPS))
-        on: tuple[str, ...] = several(("temperature", "top_p"), lambda _: STEPS, of=("cards", "on"))
+        order: tuple[str, ...] = several(STEPS, lambda _: STEPS, set_by=("cards", "order"), least=len(STEPS))
+        on: tuple[str, ...] = several(("temperature", "top_p"), lambda _: STEPS, set_by=("cards", "on"))
         temperature: float = number(2.0, None, 3.0, step=0.05)
         top_k: int = number(40, None, 200, first=1)
         top_p: float = number(0.9, None, 1.0, first=0.01, step=0.01)
@@ -99,9 +99,9 @@ class SamplerChain(View):
     arrangement = ("presets", "cards", "bars")
 
     def slices(self) -> Iterator[State]:
-        """Yield all orders of the cards with any of them on, and each setting along its line.
+        """Yield all orders of the cards with any of them on, and each setting with its values on a page.
 
-        First come the orders of those that are on now, and the presets: they are tried first.
+        The orders of the cards that are on now, and the presets, come first, because readers try them first.
         """
         yield from (replace(self.state, order=order) for order in permutations(STEPS))
         yield from (self.choose(self.state, name) for name in PRESETS)
@@ -128,7 +128,7 @@ class SamplerChain(View):
 
     @shared
     def left(self, scene: Scene) -> list[Filtered]:
-        """Return what is left before the first card, and after each; one that is off leaves what was there."""
+        """Return what is left before the first card and after each; a card that is off changes nothing."""
         left = [Filtered(ops.softmax(scene.run.logits), 0.0)]
         after = iter(sampling.chain(scene.run.logits, scene.steps))
         for name in scene.order:
@@ -160,7 +160,7 @@ class SamplerChain(View):
                 if name in scene.on
             },
             "shapes": np.array([step.probs[likeliest] for step in scene.left[1:]]),
-            "told_for": [*cards.values()],
+            "computed_for": [*cards.values()],
             "n_vocab": scene.run.model.config.n_vocab,
         }
 
@@ -171,7 +171,7 @@ class SamplerChain(View):
         return {
             "probs": scene.left[-1].probs,
             "before": scene.left[0].probs if scene.on else None,
-            "ranked_by": scene.run.logits,  # what is cut keeps its place
+            "ranked_by": scene.run.logits,  # so that tokens that are cut keep their rows
         }
 
     @explains("bars")

@@ -1,4 +1,4 @@
-"""Two texts, written at the same time: at two temperatures, or with the chat template and without."""
+"""Two texts written at the same time: at two temperatures, or with the chat template and without."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from llmviz.views.sampling.written_text import WrittenText, explain_place, how_s
 
 
 def most_written(default: int) -> Any:
-    """Declare how many tokens are written at most."""
+    """Declare the largest number of tokens that are written."""
     return fixed(default, lambda n: type(n) is int and 0 < n <= 512, "a whole number from 1 to 512")
 
 
@@ -32,13 +32,14 @@ SIDES = ("left", "right")
 class SideBySide(View):
     """Two texts in two columns, each below its message.
 
-    A subclass has a job `write`, the `prompts` by their sides, and the `message` of a side.
+    A subclass has a job `write`, a shared `prompts` (token ids by side), a `message` for each side, and draws the parts
+    "left" and "right".
     """
 
     stage = "sampling"
 
     def columns(self, *names: str) -> ipywidgets.Widget:
-        """Return the two sides, with so many controls above each."""
+        """Return the two sides, each below its controls of these names."""
         named = self.controls | self.parts
         sides = [[*(f"{side}_{name}" for name in names), f"{side}_message", side] for side in SIDES]
         return row(*(wide(ipywidgets.VBox([named[name] for name in side])) for side in sides))
@@ -95,9 +96,9 @@ class Writing(SideBySide):
 
 
 class ChatEnd(SideBySide):
-    """A question with and without the chat template: what is written, and the end token's probability at each place.
+    """A question with the chat template and without: what is written, and the end token's probability at each place.
 
-    past: whether the program goes on after an end token. n: the most tokens that it writes.
+    past: whether the program goes on after an end token. n: the largest number of tokens that it writes.
     """
 
     @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class ChatEnd(SideBySide):
 
     @shared
     def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
-        """Return the question in the template, the places of what the template adds, and why there is none."""
+        """Return the question in the template, the positions of what the template adds, and why there is none."""
         model = scene.run.model
         text = model.tokenizer.decode(scene.run.tokens)
         try:

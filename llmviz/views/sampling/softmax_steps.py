@@ -1,4 +1,4 @@
-"""Logits, their powers of e, and the shares of their sum."""
+"""Softmax in three steps: logits, their powers of e, and each power's share of the sum."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from llmviz.views.provenance import Explanation
 
 
 class SoftmaxSteps(Picture):
-    """Logit, power of e and probability of some tokens, row by row: `values` [n, 3], likeliest first.
+    """Logit, power of e and probability of some tokens: `values` [n, 3], likeliest first.
 
-    `ranks`: the place of each among all tokens, from 1. `power_sum`: the sum of all powers, drawn or not.
+    `ranks`: the rank of each among all tokens, from 1. `power_sum`: the sum of the powers of the whole vocabulary.
     A click, the arrow keys or Python select a number (`selected`, row and column).
     """
 
@@ -43,12 +43,12 @@ class SoftmaxSteps(Picture):
 
 
 def softmax_steps(trace: Trace, n: int = 7) -> SoftmaxSteps:
-    """Draw the steps from the last vector to probabilities: of the n likeliest tokens, one in the middle, the last."""
+    """Draw the steps from logits to probabilities for the n likeliest tokens, one of middle rank, and the last."""
     order = np.argsort(-trace.logits, kind="stable")
     ranks = [*range(n), len(order) // 2, len(order) - 1]
     tokens = order[ranks].tolist()
     pieces, probs = trace.model.tokenizer.pieces(tokens), ops.softmax(trace.logits)
-    # e^(logit - largest) is the probability in units of the largest one: the sum has cancelled.
+    # e^(logit - largest) is a probability divided by the largest one, because the sum cancels.
     powers = probs / probs.max()
 
     def explain(row: int, col: int) -> Explanation:

@@ -1,4 +1,4 @@
-"""The loop, step by step."""
+"""The loop in the reader's hands, one token at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ FIRST_TURNS = 10  # after a new text, by themselves
 
 
 class StepByStep(Turns):
-    """The loop in the reader's hands, after its first ten turns: step, back, another token, thirty more, stop."""
-
-    stage = "sampling"
+    """The loop, after its first ten turns: step, go back, take another token, write thirty more, or stop."""
 
     @dataclass(frozen=True)
     class State(Turns.State):
@@ -32,12 +30,12 @@ class StepByStep(Turns):
     )
 
     def put_right(self, before: State, state: State) -> State:
-        """No place stays chosen in another text."""
+        """Drop the selection when the text changes."""
         return replace(state, selected=None) if has_changed(before, state, "written") else state
 
     @shared
     def places(self, scene: Scene) -> list[Place]:
-        """Return what is written, and the open place after it if there is one, each with its rivals."""
+        """Return the places of what is written, and of the next token if there can be one, each with its rivals."""
         steps = [*scene.written] if scene.end else [*scene.written, (None, scene.temperature)]
         return [
             place_after(scene.run, ids(scene.written[:i]), temperature, token)
@@ -56,7 +54,7 @@ class StepByStep(Turns):
 
     @on("text", "choice")
     def take_rival(self, state: State, choice: list[int] | None) -> State:
-        """Cut the text at a place, and go on with another token."""
+        """Cut the text before a place, and go on with another token there."""
         at, rival = choice or (-1, -1)
         before, places = at - len(self.run.tokens), self.scene(state).places
         if not (0 <= before < len(places) and 0 <= rival < len(places[before].rivals)):

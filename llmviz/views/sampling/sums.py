@@ -9,13 +9,13 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
 
 ONE_DIGIT = range(1, 9)
-RIGHT = 9  # the first column of the right half, after a gap
+RIGHT = 9  # the first column of the right half, after an empty column
 
 
 def sums(model: Model) -> HeatMap:
-    """Draw the likeliest token after each of `SUMS`; on the right, after each with a space in front.
+    """Draw the likeliest token after each of `SUMS`; on the right, after each sum with a space in front.
 
-    Its colour is the probability of the right token.
+    A cell's colour is the probability of the right token.
     """
     values, written = np.full((8, 17), np.nan), [[""] * 17 for _ in ONE_DIGIT]
     for text, right in SUMS.items():

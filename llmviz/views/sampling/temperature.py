@@ -24,7 +24,7 @@ def jump(label: str, to: float) -> Callable:
 
 
 class TemperatureExplorer(View):
-    """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 2."""
+    """Bars, entropy, and the probability outside the 50 likeliest tokens, at any temperature from 0 to 2."""
 
     stage = "sampling"
 

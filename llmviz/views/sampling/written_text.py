@@ -1,4 +1,4 @@
-"""A text as the loop writes it, with what else could have come in each place."""
+"""A text as the loop writes it, with the other tokens that could have come at each place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llmviz.views.provenance import Explanation
 
 
 def note_of(place: Place) -> str:
-    """Say how likely the token was for the model, and how likely to be drawn where that differs."""
+    """Say how likely a token was for the model, and, where that differs, how likely it was to be drawn."""
     own, odds = percent(place.own[place.picked]), percent(place.odds[place.picked])
     return f"the model’s own probability: {own}" + (f", drawn with: {odds}" if odds != own else "")
 
@@ -33,15 +33,15 @@ def how_sure(prompt: Sequence[int], written: Sequence[Place]) -> str:
 
 
 class WrittenText(Picture):
-    """A text as the loop writes it: chips shaded by a number each, and what else could have come in a place.
+    """A text as the loop writes it: chips shaded by `weights` [seq], and the rivals of each token.
 
-    The first `n_prompt` pieces are the reader's. For each place after them there are `n_rivals` rivals (flat lists,
-    place after place): their pieces, `own` and `odds` (−1: no such rival), and which of them is there (`picked`, −1 for
-    a last place that is still open). `again` are the places of repeated runs; `marked` get a ✓ where it
-    `chooses`, a dashed border elsewhere.
-    A click, the arrow keys or Python select a place; a click also asks where its probability is from. Where it
-    `chooses`, a rival that is clicked (or taken by Enter) is sent as `choice`, [place, number of the rival]; elsewhere
-    that asks where the rival's probability is from.
+    The first `n_prompt` pieces are the reader's. Each place after them has `n_rivals` rivals (flat lists, place after
+    place): their pieces `rivals`, the model's own probabilities `own`, and those of being drawn, `odds` (−1: no such
+    rival). `picked` is the number of the rival that was drawn, −1 at a last place that is still open. `again` are the
+    places of repetitions; `marked` ones get a ✓ if the picture `chooses`, else a dashed border.
+    A click, the arrow keys or Python select a place; a click also asks where its probability comes from. If the picture
+    `chooses`, a click or Enter on a rival sends it as `choice`, [place, number of the rival]; else it asks where the
+    rival's probability comes from.
     """
 
     _static = "written_text"
@@ -70,7 +70,7 @@ class WrittenText(Picture):
         return {"selected": [None, *range(len(self.pieces))], "choice": [None, *rivals]}
 
     def text(self) -> str:
-        """The prompt; then one line a written token: its place, its piece, its note."""
+        """Return the prompt, then a line for each written token: its place, piece and note."""
         if not self.pieces:
             return "no tokens yet"
         n, pieces = self.n_prompt, [*map(visible, self.pieces)]
@@ -78,13 +78,13 @@ class WrittenText(Picture):
         return "\n".join([f"prompt:  {''.join(pieces[:n])}", *rows])
 
     def headline(self) -> str:
-        """The text, and how many of its tokens were written."""
+        """Return the text, and how many of its tokens were written."""
         shown = "".join(map(visible, self.pieces[-100:]))
         return f"{len(self.pieces) - self.n_prompt} tokens written after {self.n_prompt}: {shown}"
 
 
 def written_text(model: Model, prompt: Sequence[int], places: Sequence[Place]) -> dict:
-    """Return the traits of a `WrittenText`: a prompt, and the places after it; the last may be open."""
+    """Return the traits of a `WrittenText` for a prompt and the places after it, of which the last may be open."""
     written = [place for place in places if place.token is not None]
     again = repeats(prompt, written)
     notes = [note_of(place) + " · part of a repetition" * bool(a) for place, a in zip(written, again)]
@@ -106,7 +106,7 @@ def written_text(model: Model, prompt: Sequence[int], places: Sequence[Place]) -
 def explain_place(
     model: Model, prompt: Sequence[int], places: Sequence[Place], at: int, rival: int
 ) -> Explanation:
-    """Say where the probability of a rival at a place of the text is from. ValueError for a place of the prompt."""
+    """Explain the probability of a rival at a place of the text. ValueError for a place in the prompt."""
     i = at - len(prompt)
     if i < 0:
         raise ValueError("the reader wrote this token")

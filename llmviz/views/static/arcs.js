@@ -1,4 +1,4 @@
-// A sentence in a line, with an arc from each token to those it looks at.
+// A sentence in a line, with an arc from each token to those it attends to.
 
 import {
   chip,
@@ -37,7 +37,7 @@ export function render({ model, el }) {
     "tokens; the up and down keys step through what the selected token attends to",
   );
   view.body.append(over, list);
-  const MOST = 1500; // arcs drawn at once, the strongest; more would be a carpet
+  const MOST = 1500; // arcs drawn at once, the strongest; more would cover everything
   let chips = [];
   let arcs = []; // {from, to, weight}, weakest first, so that the strongest lie on top
   let weights = null;
@@ -150,7 +150,7 @@ export function render({ model, el }) {
     weights = floats(drawn.weights);
     const scale = colorScale("weight", view.theme);
     const one = selected !== null && weights && selected < weights.shape[0] ? selected : null;
-    // with a token selected, the others wear their share as in a token strip
+    // with a token selected, the others are shaded by their weights, as in a token strip
     chips.forEach((node, i) => shadeChip(node, one === null || i >= weights.shape[1] ? NaN : at(one, i), scale));
     selectChip(list, chips, selected);
     const node = chips[selected];
@@ -159,7 +159,7 @@ export function render({ model, el }) {
       node &&
       (fresh || node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth)
     )
-      view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85; // it looks at what came before
+      view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85; // the arcs lead to the tokens before it
     const chosen = weights ? choose(one) : { arcs: [], rest: 0, dropped: 0 };
     arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
 
@@ -174,7 +174,7 @@ export function render({ model, el }) {
         const reach = Math.abs(x[to] - x[from]);
         const rise = Math.max(22, tall * Math.sqrt(reach / Math.max(spread, 1)));
         const d =
-          from === to // a token that looks at itself: a loop
+          from === to // a token that attends to itself: a loop
             ? `M ${x[from] - 9} ${base} C ${x[from] - 26} ${base - 36}, ${x[from] + 26} ${base - 36}, ${x[from] + 9} ${base}`
             : `M ${x[from]} ${base} C ${x[from]} ${base - 1.33 * rise}, ${x[to]} ${base - 1.33 * rise}, ${x[to]} ${base}`;
         return s("path", {

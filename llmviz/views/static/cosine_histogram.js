@@ -1,4 +1,4 @@
-// How many of some pairs have which cosine, and where one pair stands among them.
+// A histogram of the cosines of some pairs, with the cosine of one pair marked.
 
 import { axisText, clamp, frame, minus, onKeys, percent, plain, pointIn, s, setAttributes, widest } from "./kit.js";
 

@@ -1,4 +1,4 @@
-// Points with names, in groups. Python sent their places; here they are drawn, and the names put where there is room.
+// Points with names, in groups. Python sends their places; here they are drawn, with names where there is room.
 
 import {
   KIT,
@@ -54,7 +54,7 @@ export function render({ model, el }) {
   const [SIDE, EDGE, FACE] = [76, 44, 16];
   let drawn = {};
   let at = []; // [x, y] of each point, in pixels
-  let labels = []; // its text, and the line that leads to it where it stands apart: {text, leader, crowded}
+  let labels = []; // of each point, its text, and the line to it if it is further away: {text, leader, crowded}
 
   const current = () => model.get("selected") ?? -1;
   const look = (group) => KIT.groups[Math.min(group, KIT.groups.length - 1)];

@@ -4,10 +4,10 @@ const OLD = "These pictures still show your previous text. Press Enter to update
 const RUNS = "Computing …"; // where it takes long enough to be read
 
 function render({ model, el }) {
-  const told = document.createElement("div");
-  told.className = "lv-not-yet";
-  told.setAttribute("role", "status");
-  el.append(told);
+  const status = document.createElement("div");
+  status.className = "lv-not-yet";
+  status.setAttribute("role", "status");
+  el.append(status);
   let box = null;
   let timer;
   let entered = null; // what was sent to run, and is not shown yet
@@ -20,8 +20,8 @@ function render({ model, el }) {
     for (const view of document.getElementsByClassName(model.get("followers")))
       view.classList.toggle("lv-stale", stale);
     clearTimeout(timer);
-    if (stale && box.value.trim()) timer = setTimeout(() => (told.textContent = runs ? RUNS : OLD), 500);
-    else told.textContent = "";
+    if (stale && box.value.trim()) timer = setTimeout(() => (status.textContent = runs ? RUNS : OLD), 500);
+    else status.textContent = "";
   };
   // The box is a neighbour; it may come to the page after this.
   const find = () => {

@@ -1,5 +1,5 @@
-// All heads at a glance: one small map (or one number) a head, on one canvas. Columns are layers, rows are heads; heads
-// that share keys and values stand together.
+// All heads at a glance: a small map (or a number) for each head, on one canvas. Columns are layers, rows are heads; heads
+// that share keys and values are next to each other.
 
 import {
   clamp,

@@ -1,4 +1,4 @@
-// Two heads over the tokens A B … A: the first writes at B, the second reads it. What is taken away is crossed out.
+// Two heads over the tokens A B … A: the first writes at B, and the second reads it. What is cut is crossed out.
 
 import {
   clamp,
@@ -139,7 +139,7 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
   word(off ? `${writer} off` : looksBack(writer, known && back), (x.a + x.b) / 2, y.write - 14, { class: "lv-strong" });
   if (off) cross((x.a + x.b) / 2, y.write);
-  // what it wrote, as strong as it looked back; in words only where that token had most of its attention
+  // what it wrote, as strong as its weight on A; in words only if A had most of its attention
   const tag = (piece, at, weight) => {
     const tells = weight > 0.5;
     const wide = tells ? Math.min(0.27 * width, 64 + 11 * [...piece].length) : 26 + 9 * `${writer} wrote`.length;
@@ -152,7 +152,7 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
     nodes.push(text);
   };
 
-  // what the second head makes of it: key and value at B, query at the second A
+  // what the second head reads of it: key and value at B, query at the second A
   const fork = width < 700 ? 42 : 58;
   const [value, key, query] = [x.b - fork, x.b + fork, x.again];
   const forks = [
@@ -174,14 +174,14 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   tag(a, x.b, back);
   tag(before, x.again, backAgain);
 
-  // the second head looks from the second A to B's key
+  // the second head attends from the second A to B's key
   const wide = known ? thick(looks) : 1.5;
   const turn = `C${key} ${y.top} ${query} ${y.top}`;
   nodes.push(
     s("path", { d: `M${key} ${y.boxes - 18}${turn} ${query} ${y.boxes - 18}`, class: "lv-flow", "stroke-width": wide }),
   );
   word(`${reader}: ${known ? percent(looks) : "…"}`, (key + query) / 2, y.boxes - 24, { class: "lv-strong" });
-  // and what it takes from there, B's value, tells what comes next
+  // and B's value, which it takes from there, says what comes next
   const up = y.boxes - 18;
   nodes.push(
     s("path", {

@@ -1,4 +1,4 @@
-// A grid of numbers: rows look "from", columns "to". The canvas holds the cells, the SVG over it labels and marks.
+// A grid of numbers: rows are "from", columns are "to". The canvas has the cells, the SVG over it labels and marks.
 
 import {
   axisText,
@@ -193,7 +193,7 @@ export function render({ model, el }) {
         const [x, y] = [c * w, r * hgt];
         ctx.fillStyle = Number.isNaN(v) ? view.ink : scale.ink(v);
         if (!Number.isNaN(v) && scale.over(v)) {
-          // beyond the scale: a corner says so
+          // a marked corner says that a number is beyond the scale
           const t = Math.min(9, (w - gap) / 2);
           ctx.beginPath();
           ctx.moveTo(x + w - gap - t, y);

@@ -42,8 +42,8 @@ const SCENES = [
   { key: "pick", name: "pick", stage: "sampling", room: 11 },
 ];
 const ROOM_BEFORE = SCENES.map((_, i) => SCENES.slice(0, i).reduce((sum, scene) => sum + scene.room, 0) / 100);
-const AGAIN = 6.3; // seconds: where the next journey takes up, its text being cut already
-const FAST = 0.45; // seconds of a layer that is passed
+const AGAIN = 6.3; // seconds: where the next journey begins, since its text is in tokens already
+const FAST = 0.45; // seconds for a layer that is passed quickly
 const SPEEDS = [1, 2, 0.5];
 const CLIP_SPEED = 4; // of a film that is saved
 
@@ -239,7 +239,7 @@ function legendAt(data, moment, layout, theme) {
   }
   if (scene === 6) say("tokens are in the order of the table, so the likeliest may be anywhere");
   if (moment.t < 7 || scene === 6) nodes.push(...markLegend([...data.pieces, data.drawn.piece]));
-  else if (scene === 4 || scene === 5) nodes.push(...markLegend(data.guesses.map(([piece]) => piece)));
+  else if (scene === 4 || scene === 5) nodes.push(...markLegend(data.predictions.map(([piece]) => piece)));
   return nodes;
 }
 
@@ -391,7 +391,7 @@ function uncutOf(layout, pieces) {
   return uncut;
 }
 
-// ---- look: colours and faces of the theme ----
+// ---- look: colours and fonts of the theme ----
 
 const NAMES = ["ink", "quiet", "line", "card", "page", ...KIT.stages];
 
@@ -980,7 +980,7 @@ function drawAttention(at) {
   const strongest = data.strongest[layer];
   faded(at, attention, (ctx) => {
     for (const i of layout.shown)
-      // what rests on columns that are off the scale
+      // attention to columns that are off the scale
       data.resting.forEach((target, k) => {
         const weight = restOf(data, layer, i, k);
         if (i <= target || weight < 0.05 || !drawn(target)) return;
@@ -1011,7 +1011,7 @@ function drawAttention(at) {
         [arc.to + width * 0.5 + 6, arc.y - 5],
       ]);
     for (let j = 0; j < (still ? 0 : 5); j++) {
-      // they flow; they say nothing that the arc does not
+      // they only move; all that they say is in the arc
       const v = (u * 4.2 + j / 5) % 1;
       if (v < grown) fillDisc(ctx, look.page, ...arcPoint(arc, v), Math.max(1.6, width * 0.24));
     }
@@ -1220,7 +1220,7 @@ function drawLengths(at) {
   });
 }
 
-// ---- the tower: what would be guessed at each depth ----
+// ---- the tower: what the model would predict at each depth ----
 
 function drawTower(at) {
   const { data, layout, moment, look, times } = at;
@@ -1233,9 +1233,9 @@ function drawTower(at) {
   const reached = (i) => (matching >= 0 ? 1 : !rising || i > layer ? 0 : i < layer ? 1 : during(u, 0.72, 0.84));
   faded(at, here, (ctx) => {
     drawWedge(at, middle(rising ? Math.min(data.layers - 1, layer + during(u, 0.9, 1)) : 0));
-    const runs = []; // neighbours with the same guess
+    const runs = []; // neighbours with the same prediction
     for (let i = 0; i < data.layers; i++) {
-      const [piece, prob] = data.guesses[i];
+      const [piece, prob] = data.predictions[i];
       const [y, got, now] = [middle(i), reached(i), rising && i === layer];
       const bar = (w, fill) => drawBox(ctx, [tower.x, y - tower.floor / 2 + 1.5, w, tower.floor - 3], 3, { fill });
       bar(width, tint(look.quiet, 0.13));
@@ -1304,7 +1304,7 @@ function drawTag(at, piece, x, y, size, strong) {
 function drawBestGuess(at, layer) {
   const { data, layout, look } = at;
   const title = layout.wide ? "prediction here" : "prediction";
-  const [piece, prob] = layer >= 0 ? data.guesses[layer] : ["", 0];
+  const [piece, prob] = layer >= 0 ? data.predictions[layer] : ["", 0];
   const size = layout.wide ? 17 : 15;
   const tag = layer >= 0 ? pieceWidth(layout, shorten(piece, 6), size) + 12 : 0;
   const total = wordsWidth(at, title, 15, true) + (layer >= 0 ? 16 + tag + wordsWidth(at, share(prob), 15, true) : 0);
@@ -1491,7 +1491,7 @@ function drawDart(at, line) {
   const { data, layout, moment, look } = at;
   const { picking } = moment;
   if (picking <= 2.8) return;
-  const x = line.x + data.dart * line.w;
+  const x = line.x + data.random * line.w;
   const flown = clamp((picking - 3.1) / 1.5) ** 2;
   const y = between(52, line.y - 2, flown);
   faded(at, during(picking, 2.8, 3.1) * (1 - during(picking, 6.8, 7.3)), (ctx) => {
@@ -1510,7 +1510,7 @@ function drawDart(at, line) {
         [x, y - feather],
         [x + 7, y - feather - 7],
       ]);
-    const words = `a random number: ${data.dart.toFixed(3)}`;
+    const words = `a random number: ${data.random.toFixed(3)}`;
     const room = wordsWidth(at, words, 16) + 20;
     const left = x + room > layout.width;
     write(at, words, left ? x - 16 : x + 16, y - 30, {
@@ -1552,7 +1552,7 @@ function drawDrawnChip(at, line) {
   mark(
     at,
     boxOf(chip),
-    () => `the dart, ${data.dart.toFixed(4)}, has hit ${quoted(piece)}, token ${count(token)}, ${share(prob)}`,
+    () => `the dart, ${data.random.toFixed(4)}, has hit ${quoted(piece)}, token ${count(token)}, ${share(prob)}`,
   );
 }
 
@@ -1819,7 +1819,7 @@ export function render({ model, el }) {
 /** The same numbers as words, for those who hear the page. */
 function inWords(data) {
   const tokens = data.pieces.map((piece, i) => `${plain(piece)} is number ${data.tokens[i]}`);
-  const guesses = data.guesses.map(([piece, prob], i) => `${i}: ${plain(piece)}, ${share(prob)}`);
+  const predictions = data.predictions.map(([piece, prob], i) => `${i}: ${plain(piece)}, ${share(prob)}`);
   const looks = data.strongest.map(
     (look, i) => `${i}: ${look ? `${plain(look.piece)}, head ${look.head}, ${share(look.weight)}` : "none"}`,
   );
@@ -1828,7 +1828,7 @@ function inWords(data) {
     `${data.n === 1 ? "1 token" : `${count(data.n)} tokens`}` +
       `${tokens.length < data.n ? `, of which the first and the last ${tokens.length - 1} are drawn` : ""}: ` +
       `${tokens.join(", ")}.`,
-    `The likeliest next token after each layer: ${guesses.join("; ")}.`,
+    `The likeliest next token after each layer: ${predictions.join("; ")}.`,
     `The last token’s largest attention weight in each layer, not counting attention sinks (pale columns) and itself: ${looks.join("; ")}.`,
     `Likeliest next tokens: ${likeliest.join(", ")}.`,
     `Drawn: ${plain(data.drawn.piece)}.`,

@@ -1,6 +1,6 @@
 // Shared by every picture. It draws and picks; it computes nothing about the model.
 
-export const KIT = CONSTANTS; // the colours and marks of theme.py: picture.py puts that line in front of this file
+export const KIT = CONSTANTS; // the colours and marks of theme.py, which picture.py writes in front of this file
 
 // ---- elements. Text is only ever set as text, so what a reader typed cannot become markup. ----
 
@@ -10,8 +10,8 @@ function build(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  // What can have the focus keeps its keys: JupyterLab looks for this attribute from the focused element upwards, and
-  // its own shortcuts (ArrowRight opens a heading) match the focused element itself, before anything around it.
+  // With this attribute, what has the focus keeps its keys. JupyterLab looks for it from the focused element upwards,
+  // and its own shortcuts (ArrowRight opens a heading) match the focused element first.
   if (node.tabIndex >= 0) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
@@ -40,7 +40,7 @@ export function pieceText(marked, { anchor = "start", ...attributes }) {
       "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
       direction: rtl ? "rtl" : null,
       ...attributes,
-      // words and numbers are not pieces: no monospace for them
+      // words and numbers are not pieces, so they are not in monospace
       class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
     },
     nodes,
@@ -55,7 +55,7 @@ export function shorten(marked, n) {
   return units.length <= n ? marked : `${units.slice(0, n - 1).join("")}…`;
 }
 export const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
-export const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
+export const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // so that Hebrew does not turn the sentence around it
 
 /** "· space   ⏎ new line", for the marks that occur in these pieces. */
 export function markLegend(pieces) {
@@ -303,14 +303,14 @@ export function frame(model, el, name, { card = true } = {}) {
 
   view.wider.append("This picture is wider than the page: scroll sideways to see the rest.");
 
-  let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
+  let width = 0; // as last observed, because asking for it after every change would lay out the page every time
   view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
   /** What the pointer or the keys are on, in parts; what is null, false or empty is left out. */
   view.note = (...parts) => setText(view.readout, parts.filter(Boolean).join(" · "));
   /** Nodes and sentences; what is null, false or empty is left out. */
   view.setLegend = (...parts) => {
     const nodes = parts.filter(Boolean).map((one) => (typeof one === "string" ? h("span", {}, one) : one));
-    // nothing is put in again: that would lay the page out once more
+    // nothing is inserted again, since that would lay out the page once more
     const old = view.legend.childNodes;
     const same =
       view.legendTheme === view.theme &&
@@ -339,9 +339,9 @@ export function frame(model, el, name, { card = true } = {}) {
     return now.some((value, i) => value !== old?.[i]);
   };
   view.start = (draw) => {
-    let [near, later] = [true, null]; // is it on the screen, or nearly? If not, those that are come first
+    let [near, later] = [true, null]; // whether it is on the screen or close to it; pictures that are come first
     const paint = () => {
-      if (!view.root.isConnected) return; // no styles and no fonts yet; the first width comes with them
+      if (!view.root.isConnected) return; // it has no styles and fonts yet; the first width comes with them
       clearTimeout(later);
       later = null;
       view.theme = themeOf(view.root);
@@ -352,7 +352,7 @@ export function frame(model, el, name, { card = true } = {}) {
         view.root.style.setProperty("--lv-accent", accent);
       if (view.root.getAttribute("aria-label") !== model.get("summary"))
         view.root.setAttribute("aria-label", model.get("summary"));
-      setText(view.caption, model.get("caption")); // set again, it would have all of the picture laid out again
+      setText(view.caption, model.get("caption")); // only if it differs: setting it lays out the whole picture
       view.caption.hidden = !model.get("caption");
       drawExplanation(view);
       full.show();
@@ -390,7 +390,7 @@ export function frame(model, el, name, { card = true } = {}) {
         requestAnimationFrame(() => {
           if (!view.body.clientWidth) return;
           paint();
-          requestAnimationFrame(compareWidths); // what is painted anew may be narrower, in a body of the same size
+          requestAnimationFrame(compareWidths); // the new drawing may be narrower, in a body of the same size
         });
     });
     // JupyterLab hides everything until the next frame as it changes its theme: until then, nothing has a width.
@@ -466,7 +466,7 @@ function fullScreenButton(view) {
       enlarge(wide);
       for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is drawn for that width
       if (isLeft()) return;
-      enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all in sight, if it can be
+      enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all of it in sight, if possible
     }
     shown.scrollIntoView({ block: "start" });
   };
@@ -606,7 +606,7 @@ export function selectChip(list, chips, selected) {
   }
   node.id ||= uid();
   list.setAttribute("aria-activedescendant", node.id);
-  if (list.reached === node) return; // to ask where it is has the page laid out, so only where it is another
+  if (list.reached === node) return; // asking where it is lays out the page, so only do it for another node
   list.reached = node;
   if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 8;
   const below = node.offsetTop + node.offsetHeight - list.clientHeight;
@@ -685,7 +685,7 @@ export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 export const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? h("b", {}, `Only the first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.`) : null;
 
-// ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
+// ---- a slider with a play button, for a picture that has all its steps already: trait `step`, 0 to steps() ----
 
 export function player(view, { steps, name, pace }) {
   const button = h("button", { type: "button", class: "lv-play" });
@@ -694,7 +694,7 @@ export function player(view, { steps, name, pace }) {
   let timer = null;
   const step = () => view.model.get("step");
   const label = () => {
-    view.root.classList.toggle("lv-playing", timer !== null); // motion is for watching; keys and slider must not wait for it
+    view.root.classList.toggle("lv-playing", timer !== null); // only playing is animated: keys and slider must not wait
     button.textContent = timer ? "❚❚ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
@@ -744,11 +744,11 @@ export function player(view, { steps, name, pace }) {
 // ---- where a number comes from ----
 
 function drawExplanation(view) {
-  const told = view.model.get("explanation");
-  if (told === view.told) return;
-  view.told = told;
-  view.panel.hidden = !told;
-  if (!told) return view.panel.replaceChildren();
+  const explanation = view.model.get("explanation");
+  if (explanation === view.explained) return;
+  view.explained = explanation;
+  view.panel.hidden = !explanation;
+  if (!explanation) return view.panel.replaceChildren();
   const close = () => {
     view.set({ asked: null });
     view.body.querySelector("[tabindex='0']")?.focus();
@@ -757,24 +757,24 @@ function drawExplanation(view) {
     h(
       "div",
       { class: "lv-explain-title" },
-      told.title,
+      explanation.title,
       h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
     ),
-    h("div", { class: "lv-formula" }, told.formula),
+    h("div", { class: "lv-formula" }, explanation.formula),
     h(
       "table",
       {},
       h(
         "tbody",
         {},
-        told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
+        explanation.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
       ),
     ),
-    h("div", { class: "lv-line" }, h("code", {}, told.line), h("b", {}, ` = ${told.result}`)),
+    h("div", { class: "lv-line" }, h("code", {}, explanation.line), h("b", {}, ` = ${explanation.result}`)),
   );
 }
 
-// ---- saving: the page as it stands becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
+// ---- saving: what the page shows becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
 
 const SVG_STYLES = [
   "fill",
@@ -813,7 +813,7 @@ function toSVG(view) {
 
   const textOf = (node, style) => {
     const range = document.createRange();
-    const runs = []; // words that stand on one line
+    const runs = []; // words on one line
     for (const word of node.data.matchAll(/\S+\s*/g)) {
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);

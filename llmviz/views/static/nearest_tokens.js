@@ -1,4 +1,4 @@
-// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98% of all tokens lie.
+// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98% of all tokens are.
 
 import { barRows, clamp, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
 

@@ -153,7 +153,7 @@ export function render({ model, el }) {
       view.note("");
     }
     const asked = JSON.stringify([order, model.get("on"), settings]);
-    line.classList.toggle("lv-waiting", asked !== JSON.stringify(model.get("told_for")));
+    line.classList.toggle("lv-waiting", asked !== JSON.stringify(model.get("computed_for")));
     order.forEach((name, i) => {
       const card = cards[name];
       const told = left[name];

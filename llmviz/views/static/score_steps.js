@@ -1,4 +1,4 @@
-// One row of attention, from the raw products to the weights: a line a key, a column a step.
+// One query's attention, from the raw products to the weights: a line for each key, a column for each step.
 
 import {
   clamp,

@@ -1,4 +1,4 @@
-// Signed numbers as bars to both sides of zero, in panels side by side; a blank number is a line of words.
+// Signed numbers as bars to both sides of zero, in panels side by side; a row without a number is only words.
 
 import { clamp, floats, frame, h, markLegend, minus, pieceNodes } from "./kit.js";
 

@@ -1,4 +1,4 @@
-// Logits, their powers of e, their shares: three columns of bars, a row for each of some tokens.
+// Logits, their powers of e, and probabilities: three columns of bars, with a row for each of some tokens.
 
 import {
   cellKeys,

@@ -39,7 +39,7 @@ export function render({ model, el }) {
     const [x, y] = pointIn(grid, event);
     return [Math.floor((y - TOP - gap(y)) / cell), Math.floor((x - LEFT) / cell)];
   };
-  // The two lower rows stand a little apart: they are whole blocks, not heads.
+  // The two lower rows are a little apart, because they are whole blocks and not heads.
   const gap = (y) => (y > TOP + model.get("n_heads") * cell ? 8 : 0);
   const top = (row) => TOP + row * cell + (row >= model.get("n_heads") ? 8 : 0);
 

@@ -1,5 +1,5 @@
-// Two rows as arrows in the plane that they span. Python put them there and says their numbers; here they are drawn,
-// and the tip of the second one is dragged.
+// Two rows as arrows in the plane that they span. Python computes their places and numbers; here they are drawn, and the
+// tip of the second arrow is dragged.
 
 import { clamp, floats, frame, h, onKeys, pieceText, plain, pointIn, s, setAttributes, signKey } from "./kit.js";
 
@@ -17,7 +17,7 @@ export function render({ model, el }) {
   });
   const table = h("table");
   view.body.append(h("div", { class: "lv-both" }, picture, table));
-  let map = null; // how the plane lies in the picture: middle, pixels a unit
+  let map = null; // from the plane to the picture: its middle, and how many pixels a unit has
   let dragging = false;
 
   const place = () => {

@@ -1,4 +1,4 @@
-// Vectors as stripes of colour, one line of cells a vector; a long vector is broken over several lines.
+// Vectors as stripes of colour, a line of cells for each; a long vector is broken over several lines.
 
 import {
   axisText,

@@ -1,4 +1,4 @@
-// A text as it grows: each written token shaded, and what else could have been picked in its place.
+// A text as it grows: each written token is shaded, and a panel shows the tokens that could have come instead.
 
 import {
   chip,
@@ -32,7 +32,7 @@ export function render({ model, el }) {
   let chips = [];
   let row = 0; // the rival that the keys are on
   let hovered = null;
-  let told = null; // the place whose rivals are drawn
+  let opened = null; // the place whose rivals are drawn
 
   const n = () => model.get("pieces").length;
   const open = () => model.get("picked").length > n() - model.get("n_prompt"); // a last place without a token
@@ -42,7 +42,7 @@ export function render({ model, el }) {
   const select = (place, ask = false) => {
     row = 0;
     hovered = null;
-    told = null;
+    opened = null;
     view.set({ selected: clamp(place, 0, last()) });
     if (taken(current()) >= 0) (ask ? view.ask : view.follow)(current(), taken(current()));
     draw();
@@ -81,8 +81,8 @@ export function render({ model, el }) {
 
   /** Draw the tokens that could be at a place, as bars; and one line about the token that is. */
   function tell(place, again = false) {
-    if (place === told && !again) return;
-    told = place;
+    if (place === opened && !again) return;
+    opened = place;
     const [pieces, nPrompt, chooses] = [model.get("pieces"), model.get("n_prompt"), model.get("chooses")];
     const i = place - nPrompt;
     const k = model.get("n_rivals");
@@ -150,7 +150,7 @@ export function render({ model, el }) {
       }
       putChips(list, old, chips);
       drawn = { pieces, picked, nPrompt };
-      told = null;
+      opened = null;
       row = 0;
     }
     const weights = floats(model.get("weights"));
@@ -162,7 +162,7 @@ export function render({ model, el }) {
       node.classList.toggle(model.get("chooses") ? "lv-likeliest" : "lv-highlight", marked.has(i));
     });
     selectChip(list, chips, chips.length ? current() : -1);
-    told = null;
+    opened = null;
     tell(hovered !== null && hovered < chips.length ? hovered : current());
     const own = floats(model.get("own"));
     const odds = floats(model.get("odds"));

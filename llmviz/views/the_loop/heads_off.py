@@ -1,4 +1,4 @@
-"""Every attention head switched off on its own: for how many does the likeliest next token change?"""
+"""Each attention head switched off on its own: for how many does the likeliest next token change?"""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from llmviz.views.kit.view import Scene, job, part, sentences
 
 
 class HeadsOff(GuessFirst):
-    """First a guess, then a run of the model without each head, and runs without several that changed nothing."""
+    """The model runs without each head on its own, and then without several of those that changed nothing."""
 
     experiment, stage, unit = "each", "attention", "heads"
-    as_it_comes = ("map",)
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -60,13 +59,11 @@ class HeadsOff(GuessFirst):
         sets = [f"{sum(them)} of {N_SETS} sets of {size}" for size, them in together.items() if size < n]
         random_sets = (
             f"Without random sets of these heads, another token is the likeliest for {', '.join(sets)}."
-            if sets
-            else ""
         )
         return [
             f"Switched off one at a time, {which} heads leave {piece} the likeliest. Its probability ranges from {low} "
             f"to {high}, depending on the head (unchanged model: {whole}).",
-            random_sets,
+            random_sets if sets else "",
             f"With all {n} switched off together, {after}.",
         ]
 
@@ -80,7 +77,7 @@ class HeadsOff(GuessFirst):
         blank="not measured",
     )
     def map(self, scene: Scene) -> dict:
-        (left, changes, _), (piece, whole) = scene.outcome, likeliest(scene.run)
+        (left, changes, _), (piece, whole) = scene.so_far, likeliest(scene.run)
         n_heads, n_layers = left.shape
         return {
             "values": left,
@@ -88,7 +85,7 @@ class HeadsOff(GuessFirst):
             "col_labels": range(n_layers),
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
-            # The same from the first cell to the last: an unchanged probability is in the middle.
+            # The scale is the same from the first result to the last: an unchanged probability is in its middle.
             "limit": min(1.0, 2 * float(ops.softmax(scene.run.logits).max())),
             "caption": f"Probability of {piece} with one head switched off (unchanged model: {whole}). "
             "≠: another token is likelier",

@@ -1,6 +1,6 @@
-"""A text's way through the model, as a film: cut, look up, rise through the layers, score, pick, and again.
+"""A text's way through the model as a film, from its tokens through the layers to the next token, and again.
 
-Its numbers are an `experiments.journey.Turn`.
+The numbers of each turn are an `experiments.journey.Turn`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _bytes(array: np.ndarray, kind: type) -> dict:
 
 
 def _signed(array: np.ndarray, scale: float | np.ndarray) -> dict:
-    """One byte a number: 80 is full colour; beyond that 127 is the end."""
+    """Return each number in a byte: 80 is the full colour of the `scale`, and numbers are cut at 127."""
     return _bytes(np.clip(np.rint(array / scale * 80), -127, 127), np.int8)
 
 
@@ -45,8 +45,10 @@ def _named(what: Look | Prediction) -> dict:
 
 
 def for_page(turn: Turn) -> dict:
-    """Return the numbers as the page gets them: columns in one byte a number (the picture shows their colours, of
-    which there are 255), the rest as it is drawn. About 40 kB for 7 tokens, 150 kB for 40."""
+    """Return the numbers as the page gets them: about 40 kB for 7 tokens, 150 kB for 40.
+
+    The columns take a byte for each number, because only their colours are drawn.
+    """
     looks = turn.looks.copy()
     looks[:, 4] *= 1000
     resting = np.flatnonzero(turn.rests.any(axis=(0, 1)))
@@ -68,15 +70,15 @@ def for_page(turn: Turn) -> dict:
         "looks": _bytes(np.rint(looks), np.uint16),
         "resting": resting.tolist(),
         "rests": _shares(turn.rests[:, :, resting]),
-        "restShares": rest_shares,  # of the later tokens' attention, the mean of the shown ones in each layer
+        "restShares": rest_shares,  # attention to sinks in each layer, the mean over the tokens after the first
         "strongest": [look and _named(look) for look in turn.strongest],
         "neurons": _bytes(turn.neurons, np.uint16),
         "pushes": _shares(turn.pushes / highest),
-        "guesses": [[marked(piece), p] for piece, p in turn.depths],
+        "predictions": [[marked(piece), p] for piece, p in turn.depths],
         "final": _signed(turn.final, full_colour(turn.final)),
         "table": _signed(turn.table, full_colour(turn.table)),
         "likeliest": [_named(prediction) for prediction in turn.likeliest],
-        "dart": turn.random,
+        "random": turn.random,
         "drawn": _named(turn.drawn),
         "telling": telling_layer(turn),
     }
@@ -97,11 +99,11 @@ class Film(Picture):
 
     numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)
     next_numbers = traitlets.Instance(Turn, allow_none=True).tag(sync=True, to_json=_sent)
-    # How many tokens the page has added; it asks for the next turn.
+    # How many tokens the page has added: setting it asks for the numbers of the next turn.
     turn = traitlets.Int(0, min=0, max=MOST_TURNS).tag(sync=True)
 
     def page_values(self) -> dict:
-        """Return what the page can send, one turn after the other: as many as a page without a kernel holds."""
+        """Return the turns that a page without a kernel holds."""
         return {"turn": [1, 2, 3, 4]}
 
     def headline(self) -> str:
@@ -143,7 +145,7 @@ class Journey(View):
             0,
             lambda n, _: n in range(MOST_TURNS + 1),
             f"a whole number up to {MOST_TURNS}",
-            of=("film", "turn"),
+            set_by=("film", "turn"),
             on_page=lambda _: range(5),
         )
 

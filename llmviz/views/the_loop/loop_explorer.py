@@ -1,4 +1,4 @@
-"""The loop: the next-token probabilities of a text, and the buttons that let the model write on."""
+"""The loop: the next-token probabilities of a text, and the buttons that let the model continue it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from llmviz.views.kit.view import Scene, explains, part, press, sentences, share
 
 
 class LoopExplorer(Turns):
-    """Turn the temperature, and let the model write on, one drawn token at a time.
+    """Set the temperature, and let the model continue a text, one drawn token at a time.
 
-    text: what is in the box at first, or a page's own `Prompt`. `trace` is the run over the text and what was written;
-    other pictures can follow it.
+    text: what is in the box at first, or a page's own `Prompt`. `trace`, which other views can follow, is the run over
+    the text and what was written after it.
     """
 
     trace = traitlets.Instance(Trace)
@@ -46,16 +46,15 @@ class LoopExplorer(Turns):
         return self.turn(state)
 
     def put_right(self, before: State, state: State) -> State:
-        """Another seed starts again."""
+        """Start again with another seed."""
         return state if state.seed == before.seed else self.start_again(state)
 
     def hand_on(self, scene: Scene) -> None:
-        self.trace = scene.as_it_stands
-
-    # --- the text as it stands ---
+        self.trace = scene.whole_run
 
     @shared
-    def as_it_stands(self, scene: Scene) -> Trace:
+    def whole_run(self, scene: Scene) -> Trace:
+        """Return the run over the text and what was written after it."""
         return scene.run.model.trace([*scene.run.tokens, *ids(scene.written)])
 
     # --- parts ---
@@ -76,11 +75,11 @@ class LoopExplorer(Turns):
 
     @bars_part("Next-token probabilities: the 20 likeliest tokens", n=20, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:
-        return at_temperature(scene.as_it_stands.logits, scene.temperature)
+        return at_temperature(scene.whole_run.logits, scene.temperature)
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> provenance.Explanation:
-        run, token = scene.as_it_stands, scene.shown["ids"][row]
+        run, token = scene.whole_run, scene.shown["ids"][row]
         return provenance.prob(
             run.logits,
             token,

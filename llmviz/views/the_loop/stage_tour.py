@@ -1,4 +1,4 @@
-"""The six stages as a map: a click on one opens its picture for the text at hand."""
+"""The six stages as a map: a click on a stage opens its picture for the current text."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from llmviz.views.kit.pipeline_map import NAMES, PipelineMap, shapes
 from llmviz.views.kit.theme import STAGES
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
-from llmviz.views.kit.view import Scene, View, explains, part, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, explains, part, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.the_loop import TEXTS
 
-MAX_VECTORS = 12  # as many fit on a screen
+MAX_VECTORS = 12  # fit on a screen
 
 
 def of_stage(stage: str, make: Callable[..., ipywidgets.Widget], *arguments: Any) -> Callable:
-    """Mark the method that draws a stage's picture, which is there while the stage is open; as `part` does."""
+    """Mark the method that draws the picture of a stage, as `part` does; it is hidden while another stage is open."""
     kind = {"stage": stage} if isinstance(make, type) else {}
 
     def mark(draw: Callable) -> Callable:
@@ -42,9 +42,9 @@ def of_stage(stage: str, make: Callable[..., ipywidgets.Widget], *arguments: Any
 
 
 class StageTour(View):
-    """`PipelineMap`, with the picked stage's picture under it.
+    """A `PipelineMap` with the picture of the picked stage below it.
 
-    source: a text's trace, or a view with a `trace`, such as `LoopExplorer`, whose text the open picture follows.
+    source: a trace, or a view with a `trace`, such as `LoopExplorer`, whose text the pictures follow.
     """
 
     @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class StageTour(View):
             None,
             lambda stage, _: stage is None or (isinstance(stage, str) and stage in STAGES),
             "a stage, or None",
-            of=("map", "picked"),
+            set_by=("map", "picked"),
             outlives_text=True,
             on_page=lambda _: STAGES,
         )
-        token: int = state_fields.position(-1, of=("attention", "selected"))
+        token: int = state_fields.position(-1, set_by=("attention", "selected"))
         chosen: int | None = chosen_token("sampling")
 
     def __init__(self, model: Model, source: Trace | traitlets.HasTraits, **state):
@@ -78,7 +78,7 @@ class StageTour(View):
     @part(ipywidgets.HTML)
     def story(self, scene: Scene) -> dict:
         if scene.stage is None:
-            return {"hidden": True}
+            raise NothingToShow
         style = "font-size:16px;line-height:1.5;max-width:62em"
         story = html.escape(TEXTS["stages"][scene.stage])
         return {"value": f'<p style="{style}"><b>{NAMES[scene.stage]}.</b> {story}</p>'}
@@ -104,7 +104,7 @@ class StageTour(View):
 
     @of_stage("position", lambda _: VectorPicture([], index_name="dimension", stage="position"))
     def position(self, scene: Scene) -> dict:
-        """Draw the last token's query in the head of the attention picture as it would be at every position."""
+        """Draw the last token's query, in the head that "attention" shows, as it would be at every position."""
         run, (layer, head) = scene.run, scene.sharpest
         query, base = run.blocks[layer].q[head, -1:], run.model.config.rope_base
         turns = position.rotation_angles(

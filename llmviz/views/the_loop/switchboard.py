@@ -1,4 +1,4 @@
-"""The switchboard: any part of the model switched off, and what that does to its prediction and to what it writes."""
+"""The switchboard: any part of the model can be switched off. What does it predict then, and what does it write?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from llmviz.views.the_loop import TEXTS
 N_WRITTEN = 20
 NO_EXPERIMENT = "Choose an experiment …"
 
-# The knobs of `Edits` that hold in every layer: a name for people, and what the part is for.
+# The options of `Edits` that hold in every layer, each with a name for people and what the part is for.
 PARTS = TEXTS["parts"]
 
 Cell = tuple[int, int]  # row and layer of the grid
@@ -38,9 +38,9 @@ Cell = tuple[int, int]  # row and layer of the grid
 
 @dataclass(frozen=True)
 class SwitchedOff:
-    """What is off: names of `PARTS`, and cells of the grid.
+    """What is switched off: names of `PARTS`, and cells of the grid.
 
-    Rows 0 to n_heads - 1 are heads, row n_heads the whole attention block, row n_heads + 1 the FFN.
+    Rows 0 to n_heads - 1 are heads, row n_heads is the whole attention block, and row n_heads + 1 the FFN.
     """
 
     config: Config
@@ -58,7 +58,7 @@ class SwitchedOff:
         )
 
     def names(self) -> list[str]:
-        """Return everything that is off, in words."""
+        """Return everything that is switched off, in words."""
         rows = [row for row, _ in self.cells]
         whole = {row for row in rows if rows.count(row) == self.config.n_layers}
         names = [PARTS[name][0] for name in PARTS if name in self.parts]
@@ -77,7 +77,7 @@ class SwitchedOff:
 
 
 def experiments(config: Config) -> dict[str, SwitchedOff]:
-    """Return sets of switches that are worth predicting, by name."""
+    """Return sets of switches whose effect is worth a guess, by name."""
     ffn, middle = config.n_heads + 1, config.n_layers // 2
     return {
         **{
@@ -90,7 +90,7 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
 
 
 def explanation(run: Trace, off: SwitchedOff) -> str:
-    """Say what the part of an experiment is for; of an FFN, how much probability it moves, and how much the first."""
+    """Say what the part of an experiment is for; of an FFN, how much probability moves without it and the first one."""
     if off.parts:
         return " ".join(PARTS[name][1] for name in off.parts)
     this, first = (
@@ -103,7 +103,7 @@ def explanation(run: Trace, off: SwitchedOff) -> str:
 
 
 class Switches(Picture):
-    """The parts of a model as switches, by click or by arrow keys and space; what is off is named as `SwitchedOff`."""
+    """The parts of a model as switches, for clicks or for arrow keys and space; what is off is as in `SwitchedOff`."""
 
     _static = "switches"
     _by_page = ("off_parts", "off_cells")
@@ -125,7 +125,7 @@ class Switches(Picture):
         )
 
     def page_values(self) -> dict:
-        """Return any parts, and none of the cells or one of them: all pairs would be too many."""
+        """Return any parts, and no cell or a single one, because all pairs would be too many."""
         cells = product(range(self.n_heads + 2), range(self.n_layers))
         parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
         return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
@@ -135,20 +135,19 @@ class Switches(Picture):
 
 
 class Switchboard(EditedRun, GuessFirst):
-    """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
+    """Switches, and what they do to the next token's probabilities and to the next 20 tokens, before → after.
 
-    What is written takes always the likeliest token, so the only difference is what was switched off. text: what
-    is in the box at first, or a page's own `Prompt`. An experiment asks for a guess before it moves the switches.
+    The model always writes the likeliest token, so the only difference is what was switched off. text: what is in the
+    box at first, or a page's own `Prompt`. An experiment asks for a guess before it moves the switches.
     """
 
     stage, options = "attention", OUTCOMES
-    at_once = ("switches", "message", "bars", "before", "after")
     needs = View.needs  # What is written does not wait for a guess.
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
-        off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
+        off_parts: tuple[str, ...] = several((), lambda _: PARTS, set_by=("switches", "off_parts"))
+        off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, set_by=("switches", "off_cells"))
         experiment: str = choice(
             NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(500px, 98%)"
         )
@@ -168,7 +167,7 @@ class Switchboard(EditedRun, GuessFirst):
         return [above, *(p[name] for name in ("card", "refusal", "message", "switches")), below]
 
     def slices(self) -> Iterator[State]:
-        """Yield everything on, each experiment, asked and answered, and each switch off on its own."""
+        """Yield everything on, each experiment before and after the guess, and each switch off on its own."""
         on = self.everything_on(self.state)
         yield on
         for asked in (self.ask(on, name) for name in self.experiments):
@@ -191,17 +190,17 @@ class Switchboard(EditedRun, GuessFirst):
     # --- experiments: predict, commit, see ---
 
     def put_right(self, before: State, state: State) -> State:
-        """Switch everything on where an answered card is opened again, so that nothing below gives its answer away."""
+        """Switch everything on when an answered card is opened again, so that nothing below gives its answer away."""
         state = super().put_right(before, state)
         return self.everything_on(state) if before.committed and not state.committed else state
 
     def fitted(self, state: State) -> State:
-        """Do so for another text as well."""
+        """Switch everything on for a new text, too, if the card was answered."""
         return super().fitted(self.everything_on(state) if state.committed else state)
 
     @on("experiment", "value")
     def ask(self, state: State, experiment: str) -> State:
-        """Ask about an experiment with everything on; its switches move only after the commitment."""
+        """Ask about an experiment with everything on; its switches move only when the reader commits."""
         return replace(self.everything_on(state), experiment=experiment, guess=None, committed=False)
 
     @on("card", "committed")

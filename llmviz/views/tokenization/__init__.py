@@ -1,4 +1,4 @@
-"""Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and what is counted of them."""
+"""Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and counts of tokens."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
 from llmviz.experiments.words import longest_word

@@ -13,9 +13,9 @@ from llmviz.views.tokenization.typed_text import named, shown
 
 
 class CountBars(OfRows):
-    """Counts of several things, as bars; `before` draws an outline to compare with.
+    """Counts as bars; `before` draws outlines to compare with.
 
-    high: the count of a full bar; None: the highest here. notes: one more string for each row, after its bar.
+    high: the count of a full bar; None: the highest count. notes: a text for each row, after its bar.
     A click or the arrow keys select a row (trait `selected`).
     """
 
@@ -49,7 +49,7 @@ def capitals_question(trace: TokenizedText | Trace) -> str:
 
 
 def about_capitals(trace: TokenizedText | Trace) -> str:
-    """Say how many tokens the word takes in small letters, and that a missing space changes the ids as well."""
+    """Say how many tokens the word takes in small letters, and what a capital or a missing space changes."""
     word = capitals(trace)
     if not word.isupper():
         none = "This script has no capitals. " if any(map(str.isalpha, word)) else ""
@@ -60,7 +60,7 @@ def about_capitals(trace: TokenizedText | Trace) -> str:
 
 
 def spellings(trace: TokenizedText | Trace) -> CountBars:
-    """Cut the longest word as typed, in small letters, with a capital and in capitals, with a space and without."""
+    """Draw how many tokens each spelling of the longest word takes: with capitals or not, with a space or not."""
     tokenizer, word = trace.model.tokenizer, longest_word(trace).strip()
     forms = dict.fromkeys((word, word.lower(), word.capitalize(), word.upper()))
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}

@@ -10,7 +10,7 @@ from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part, parts, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, part, parts, shared
 from llmviz.views.tokenization.counts import CountBars
 from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, typed
 
@@ -24,7 +24,7 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
 
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
-    """Say how many merges the sentence that takes the most tokens got, and how many the first one, and why."""
+    """Compare the merges in the sentence with the most tokens and in the first sentence, and say why they differ."""
     counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
     most, first = max(counts, key=counts.__getitem__), next(iter(counts))
     compared = " ".join(
@@ -41,12 +41,12 @@ def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
 class LanguageExplorer(View):
     """The same sentence in several languages: bars for all, and one of them as tokens, in one or two vocabularies.
 
-    sentences: language → sentence; the others are compared with the first. A box adds a sentence of the reader's own.
+    sentences: by language; all are compared with the first. The reader can add one of her own.
     """
 
     @dataclass(frozen=True)
     class State:
-        """The vocabulary, the reader's own sentence, and which one is shown in full; None: the last of `sentences`."""
+        """The vocabulary, the reader's own sentence, and which sentence is shown in full; None: the last one."""
 
         vocabulary: str = choice(THIS_MODEL, "Vocabulary", [THIS_MODEL, *PUBLISHED], "340px")
         own: str = typed("The sentence in your language")
@@ -88,7 +88,7 @@ class LanguageExplorer(View):
     def strip(self, scene: Scene, which: str) -> dict:
         name = THIS_MODEL if which == THIS_MODEL else scene.vocabulary
         if which != THIS_MODEL and name == THIS_MODEL:
-            return {"hidden": True}
+            raise NothingToShow
         language, text = [*scene.texts.items()][scene.row_shown]
         tokenizer = vocabulary(name, scene.run)
         tokens, left_out = encoded(text, tokenizer)

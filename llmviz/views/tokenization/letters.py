@@ -26,18 +26,18 @@ IN_FRONT = {example: example for example in EXAMPLES} | {"none": None}
 
 
 class LettersExplorer(GuessFirst):
-    """A guess, then some kinds of questions about all of `WORDS`, and the same about a word of the reader's own.
+    """Some kinds of questions about all of `WORDS`, and then about a word of the reader's own.
 
-    ask: the question on the card. about: the kind of question (its place in `NAMES`) that it is about. kinds: all
-    that are asked. The twenty words have the first of `EXAMPLES` before them; the reader's own word any, or none.
+    kinds: the kinds of questions that are asked (their indices in `NAMES`). ask: the question on the card. about: the
+    kind that it is about. The twenty words come after the first of `EXAMPLES`; the reader's own word after any or none.
     """
 
-    copies_as_code = False  # the pictures come only after the questions
+    copies_as_code = False  # The pictures come only after the guess.
     stage, unit, whole, experiment = "tokenization", "words", True, "ask_words"
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        """The guess, the reader's word, the example before it, and the row that is shown in full; None: of `about`."""
+        """The guess, the reader's word, the example before it, and the row shown in full; None: that of `about`."""
 
         word: str = line("strawberry", "Your own word (Enter)", "330px")
         example: str = choice(EXAMPLES[0], "Example before it", [*IN_FRONT], "auto")
@@ -59,7 +59,7 @@ class LettersExplorer(GuessFirst):
         return scene.outcome[self.about].right
 
     def explanation(self, scene: Scene) -> str:
-        """Compare all kinds of questions with the best constant answer, and say what that means."""
+        """Compare each kind of question with the best constant answer, and say what that means."""
         n, about = len(WORDS), scene.outcome[self.about]
         beats = {kind: scene.outcome[kind].right > scene.outcome[kind].n_best for kind in self.kinds}
         constant = f"Always saying “{about.best}” would be right for {about.n_best}"
@@ -96,6 +96,9 @@ class LettersExplorer(GuessFirst):
 
     @shared
     def own_word(self, scene: Scene) -> str:
+        """Return the reader's word; before the card is answered, nothing about it is shown."""
+        if not scene.is_known:
+            raise NothingToShow
         word = scene.word.strip().lower()
         if not re.fullmatch("[a-z]{2,20}", word) or word.count(commonest_letter(word)) > LIST_LENGTH // 2:
             raise NothingToShow(

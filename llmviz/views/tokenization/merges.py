@@ -23,11 +23,11 @@ from llmviz.views.tokenization.typed_text import MAX_READ, drawable, start_of, t
 
 N_PAIRS = 12  # options of a question
 N_MERGES = 60  # of a training
-MAX_TRAINED_DRAWN = 700  # bytes of its text which are drawn
+MAX_TRAINED_DRAWN = 700  # bytes of a training's text that are drawn
 
 
 class Steps(Picture):
-    """A picture of steps: a slider, a play button and the arrow keys move `step`, which other `sentences` set back."""
+    """A picture of steps: a slider, a play button and the arrow keys move `step`; new `sentences` set it back."""
 
     _by_page = ("step",)
 
@@ -46,34 +46,34 @@ class Steps(Picture):
         self.step = 0
 
     def text(self) -> str:
-        """Return a line a step."""
+        """Return a line for each step."""
         return "\n".join(self.sentences) or "nothing to merge yet"
 
 
 class MergeReplay(Steps):
     """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
 
-    Below the bytes is the id that each two neighbours would have as one token; the lowest is merged next.
+    Below each two neighbours is the id that they would have as one token; the pair with the lowest is merged next.
     """
 
     _static = "merge_replay"
 
     characters = traitlets.List().tag(sync=True)  # [marked text, number of bytes]
-    # A part is [first byte, byte after it, level]; bytes first, then the merged.
+    # [first byte, byte after the last, level] of each part: first the bytes, then the merged parts.
     spans = traitlets.List().tag(sync=True)
     labels = Pieces()  # of each part
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
-    # A step is a list of [byte where two parts meet, their id together or None].
+    # For each step, the pairs of neighbours: [byte where they meet, their id as one token or None].
     known = traitlets.List().tag(sync=True)
     autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the parts change
 
 
 def replay(text: str, tokenizer: Tokenizer) -> dict:
-    """Return the traits of a `MergeReplay`. Of a long text its start is drawn; what cannot be written is left out."""
+    """Return the traits of a `MergeReplay`, for the start of a long text, and without what cannot be written."""
     drawn, left_out = drawable(text, tokenizer)
     steps = tokenizer.merges(drawn)
     bytes_ = list(steps[0].parts)
-    parts = [(index, index + 1, 0) for index in range(len(bytes_))]  # those of the step at hand
+    parts = [(index, index + 1, 0) for index in range(len(bytes_))]  # those of the current step
     spans, known = list(parts), []
     for step in steps:
         if step.at is not None:
@@ -113,9 +113,9 @@ def _words(view: View) -> list[str]:
 
 
 class MergeExplorer(View):
-    """A word of the text in a prompt's box, merged from bytes to tokens.
+    """A word of a text, merged from bytes to tokens.
 
-    It begins with the longest word, at its bytes; a word that the reader chooses plays by itself.
+    At first, the bytes of the longest word are shown. A word that the reader chooses plays by itself.
     """
 
     @dataclass(frozen=True)
@@ -141,9 +141,9 @@ class MergeExplorer(View):
 
 
 def first_merged(trace: TokenizedText | Trace) -> tuple[list[str], str]:
-    """Return pairs of neighbouring bytes in the longest word of a text, and the pair that is merged first.
+    """Return the pairs of neighbouring bytes in the longest word of a text, and the pair that is merged first.
 
-    They are all pairs, of which a guess may be any; of a long word those around the right one.
+    Of a long word, only `N_PAIRS` around the right one are returned.
     """
     steps = trace.model.tokenizer.merges(longest_word(trace))
     pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
@@ -156,7 +156,7 @@ def first_merged(trace: TokenizedText | Trace) -> tuple[list[str], str]:
 
 
 def about_first_merge(trace: TokenizedText | Trace) -> str:
-    """Say which id decided which pair of the longest word is merged first; nothing where none is."""
+    """Say by which id a pair of the longest word is merged first; nothing if none is."""
     start, *merges = trace.model.tokenizer.merges(longest_word(trace))
     n = sum(rank is not None for rank in start.known)
     if not merges:
@@ -179,14 +179,14 @@ class Training(Steps):
     _by_page = ("step", "chosen")
 
     bytes = traitlets.List(traitlets.Int()).tag(sync=True)  # of the part of the text that is drawn
-    # The merge that joins byte i to byte i + 1; 0: none.
+    # The number of the merge that joins byte i to byte i + 1; 0: none does.
     merged_at = traitlets.List(traitlets.Int()).tag(sync=True)
-    labels = traitlets.Dict().tag(sync=True)  # "116,104" → "th", marked, for every part that occurs
-    tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the learned ones, as keys of `labels`
-    counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair occurred
+    labels = traitlets.Dict().tag(sync=True)  # the marked text of every part, such as "116,104" → "th"
+    tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the learned tokens, as keys of `labels`
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often each pair occurred
     n_parts = traitlets.List(traitlets.Int()).tag(sync=True)  # of the whole text, after 0, 1, … merges
-    n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
-    # A learned token marked in the text; None: the newest.
+    n_start = traitlets.Int(0).tag(sync=True)  # different bytes: the vocabulary before the first merge
+    # The learned token that is marked in the text; None: the newest.
     chosen = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def page_values(self) -> dict:
@@ -198,8 +198,8 @@ class Training(Steps):
 
 
 def trained(text: str) -> dict:
-    """Return the traits of a `Training` on a text, or on its first characters."""
-    # Half a character, as broken text may hold, is no byte: it is trained on as a question mark.
+    """Return the traits of a `Training` on the first `MAX_READ` characters of a text."""
+    # A lone surrogate cannot be written in bytes, so it becomes a question mark.
     read = text[:MAX_READ].encode(errors="replace")
     learned = tokenization.train_bpe(read.decode(), N_MERGES)
     drawn, tokens = start_of(read.decode(), MAX_TRAINED_DRAWN), [b"".join(merge.pair) for merge in learned]
@@ -243,7 +243,7 @@ def most_frequent_pair(text: str) -> str:
 
 
 def about_frequent_pairs(text: str) -> str:
-    """Say how often the two most frequent pairs of a text occur, and whether a space counts."""
+    """Say how often the two most frequent pairs of a text occur, and, if it matters, that a space counts."""
     pairs = (bytes(pair) for word in tokenization.split_words(text) for pair in pairwise(word.encode()))
     (first, n), (second, n_second) = Counter(pairs).most_common(2)
     first, second = (_plus((pair[:1], pair[1:])) for pair in (first, second))

@@ -1,4 +1,4 @@
-"""A text, or a conversation, as tokens; and where the id of a token comes from."""
+"""A text or a conversation as tokens, and where the id of a token comes from."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from llmviz.views.tokenization.typed_text import chips, typed, writable
 
 
 class TokensPrompt(Prompt):
-    """A `Prompt` that only tokenizes its text, so that a long one follows each key; `trace` is a `TokenizedText`."""
+    """A `Prompt` that only tokenizes, so that it follows each key even in a long text; `trace` is a `TokenizedText`."""
 
     def __init__(self, model: Model, text: str, **options):
-        # The same text again is the same run, so that an answer about it isn't called one about an earlier text.
+        # The same text again gives the same object; a guess card would take another one for a new text.
         self._tokenized = functools.lru_cache(1_000)(lambda tokens: TokenizedText(model, [*tokens]))
         super().__init__(model, text, **options)
 
@@ -34,13 +34,13 @@ class TokensPrompt(Prompt):
 
 
 class TextTokens(View):
-    """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
+    """The tokens of a text. A click on a token says where its id comes from."""
 
     def follow(self, source: Any, show: Callable) -> None:
-        """Follow a text whose box is shown just above, so that it isn't there twice."""
+        """Follow a text without showing its box, which is just above."""
         Closable.follow(self, source, show)
         if isinstance(source, Closable):
-            source.dims(self)
+            source.dim_if_outdated(self)
 
     @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
@@ -54,7 +54,7 @@ class TextTokens(View):
 
 
 def about_pieces(trace: TokenizedText | Trace) -> str:
-    """Say what a text's pieces show of its spaces and of its bytes; nothing of what it does not have."""
+    """Say how a text's pieces show its spaces and single bytes, if it has any."""
     text = text_of(trace)
     before, joined_ = spaces_before(trace.model.tokenizer, text, A_WORD)
     which = (
@@ -74,11 +74,11 @@ def about_pieces(trace: TokenizedText | Trace) -> str:
 
 
 class ChatExplorer(View):
-    """A conversation as the model reads it: the chat template's special tokens (dashed) around what was typed."""
+    """A conversation as the model reads it: the chat template's special tokens (dashed) around what is typed."""
 
     @dataclass(frozen=True)
     class State:
-        """What both say."""
+        """What the system and the user say."""
 
         system: str = typed("System")
         user: str = typed("You")
