@@ -306,9 +306,7 @@ def mix_in_blocks(
 
 def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
     if not max(stream.max(), -stream.min()) < TOO_LARGE:  # NaN lands here as well
-        raise FloatingPointError(
-            f"with these edits the numbers overflow in layer {layer}, so there is no next token"
-        )
+        raise FloatingPointError(f"the numbers overflow in layer {layer}, so there is no next token")
     return stream
 
 

@@ -1,11 +1,11 @@
 """A view that has one of everything that `View` offers, quick enough to try all of it many times."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from llmviz.views.kit.controls import Sentences
-from llmviz.views.kit.state_fields import choice, index, number, picked, seed, token_choice
+from llmviz.views.kit.state_fields import choice, index, number, picked, replace, seed, token_choice
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import (
     NothingToShow,

@@ -6,7 +6,7 @@ few views where the fault is in the base.
 
 VIEW, JOBS, PUT = "views/kit/view.py", "views/kit/jobs.py", "views/kit/put.py"
 FIELDS, MEASURED = "views/kit/state_fields.py", "views/kit/measurements.py"
-DETECTORS = "views/ffn/detectors.py"
+DETECTORS, SCENE = "views/ffn/detectors.py", "views/kit/scene.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 TURNS, STEPS, WRITING = (
     "views/kit/turns.py",
@@ -21,8 +21,8 @@ MUTANTS = {
     "any state is shown": (VIEW, "if not declared.accepts(value, self):", "if False:"),
     "the page is not put right": (
         VIEW,
-        "        except Refused:\n            self._show(self.state)",
-        "        except Refused:\n            pass",
+        "self._show(self.after(self.state, event, *value))",
+        "(after := self.after(self.state, event, *value)) == self.state or self._show(after)",
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
@@ -39,11 +39,11 @@ MUTANTS = {
         "        drawn = {name: self._draw(name, state)",
         "        self.state = state\n        drawn = {name: self._draw(name, state)",
     ),
-    "controls stay where they were": (VIEW, "put(control, ", "(lambda *_: 0)(control, "),
+    "controls stay where they were": (VIEW, "for name in self.controls:", "for name in ():"),
     "another text is not drawn": (VIEW, "scene.run is self.run\n", "True\n"),
     "another state is not drawn": (
         VIEW,
-        "all(getattr(state, name) == value for name, value in scene.fields_read.items())",
+        "all(getattr(state, name) == value for name, value in scene.state.read.items())",
         "True",
     ),
     "another result is not drawn": (VIEW, "now is value or", "True or"),
@@ -111,7 +111,11 @@ MUTANTS = {
         "(self.state, *self.slices())",
         "[*self.slices()][::-1]",
     ),
-    "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
+    "a page lacks a job's settings": (
+        SCENE,
+        "_measured(name, self.state)",
+        "_measured(name, self.state.state)",
+    ),
     "the code forgets the state": (
         AS_CODE,
         "state = vars(view.state)",

@@ -2,7 +2,10 @@
 
 import functools
 import json
+import math
+import re
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +15,23 @@ import pytest
 from llmviz import download, views
 from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
-from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section
+from llmviz.claims.claim import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    NO_BETTER,
+    UNTRIED,
+    YES,
+    above,
+    below,
+    following,
+    format_value,
+    remembered,
+    section,
+    split,
+    verdict,
+)
+from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import pair_of
 from llmviz.experiments.facts import why_no_fact
 
@@ -103,6 +122,17 @@ def test_a_stored_result_is_fresh_and_holds(row):
     fresh = result is not None and result["key"] == stored.key(claim, download.FILE_SHA256)
     assert fresh, f"stale: run python -m llmviz.claims --write {page}"
     assert stored.outcome(claim, result).problems == ()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_ids)
+def test_a_result_has_the_median_of_both_sets(row):
+    page, claim = row
+    outcome = stored.outcome(claim, stored.load()[page][claim.name])
+    phrases = re.sub(r" \(.*?\)", "", claim.result(outcome)).split("Unseen: ")
+    for values, phrase in zip(split(outcome.values, claim.unseen), phrases):
+        tiny = 0 <= max(values.values()) < 0.01 and "%" in claim.unit  # all are "under 0.01%"
+        varies = len({format_value(n) for n in values.values()}) > 1 and not tiny
+        assert bool(re.search("(^|; )median ", phrase)) == (varies and not claim.yes_or_no)
 
 
 def test_nothing_else_is_stored():
@@ -237,7 +267,18 @@ def test_a_case_that_cannot_be_asked_is_left_out():
     odd = claim(Bounds(of=2), value=lambda _, number: number if number % 2 else np.nan)
     assert odd.measure(None).values == {"one": 1.0, "three": 3.0}
     assert odd.measure(None).holds
-    assert not odd.measure(None, {"a": 2.0}).holds
+    assert odd.measure(None, {"a": 2.0, "b": 3.0}).values == {"b": 3.0}
+    with pytest.raises(ValueError, match="nothing"):
+        odd.measure(None, {"a": 2.0})
+
+
+def test_a_case_of_ones_own_that_is_refused_is_left_out():
+    whole = claim(value=lambda _, number: int(number))
+    assert whole.measure(None, {"a": "no number", "b": "3"}).values == {"b": 3.0}
+    with pytest.raises(ValueError, match="no number"):
+        whole.measure(None, {"a": "no number"})
+    with pytest.raises(ValueError, match="invalid literal"):
+        replace(whole, cases={"a": "x", "b": "3"}).measure(None)
 
 
 @pytest.mark.parametrize(
@@ -247,19 +288,22 @@ def test_a_case_that_cannot_be_asked_is_left_out():
             {"bounds": Bounds(supports=above(2), count=3)},
             "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
-        ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
+        ({"bounds": Bounds(within=below(5))}, "median 2.5 apples, at most 4, measured on 4 numbers"),
         ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
             {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},
-            "under 0.01%, on both numbers",
+            "under 0.01%, measured on 2 numbers",
         ),
-        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, on all 4 numbers"),
-        ({"unit": "(rank)", "bounds": Bounds(within=above(0))}, "rank at least 1, on all 4 numbers"),
-        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, on all 4 numbers"),
+        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, measured on 4 numbers"),
+        (
+            {"unit": "(rank)", "bounds": Bounds(within=above(0))},
+            "median rank 2.5, at least 1, measured on 4 numbers",
+        ),
+        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, measured on 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
-            "at least 1%, on all 4 numbers (zero: 0%)",
+            "median 2.5%, at least 1%, measured on 4 numbers (zero: 0%)",
         ),
     ],
 )
@@ -357,12 +401,22 @@ def test_one_page_is_stored_and_the_others_stay(tmp_path):
 # --- the command ---
 
 
+def digits(_model, text: str) -> float:
+    return sum(map(str.isdigit, text)) or np.nan
+
+
 @pytest.fixture
 def only_numbers(monkeypatch, model):
-    """The command, with one claim over numbers and one over texts."""
-    texts = claim(value=lambda model, text: len(text), cases={"a": "two words"}, name="long", over="texts")
+    """The command, with claims over numbers, texts and pairs of words."""
+    lengths = partial(claim, value=lambda model, text: len(text), name="long")
+    texts = lengths(cases={"a": "a text of words"}, over="texts", control=("digits", digits))
+    pairs = lengths(
+        value=lambda m, pair: len(pair.split()[2]), cases={"a": "hot cold"}, name="two", over="pairs"
+    )
+    families = lengths(value=lambda m, words: int(words), cases={"a": "a b c", "b": "d e f g"}, name="listed")
+    texts = replace(texts, bounds=Bounds(above_control=1, control=Bounds(within=above(1))))
     for pages in (command.CLAIMS, CLAIMS):
-        monkeypatch.setitem(pages, "00", (claim(Bounds(within=below(4))), texts))
+        monkeypatch.setitem(pages, "00", (claim(Bounds(within=below(4))), texts, pairs, families))
 
 
 @pytest.mark.usefixtures("only_numbers")
@@ -371,9 +425,37 @@ def test_cases_of_ones_own_from_a_file(tmp_path, capsys):
     numbers.write_text(json.dumps({"big": 9.0}), "utf-8")
     assert command.main(["00", "--cases", str(numbers)]) == 1
     assert "big is 9" in capsys.readouterr().out
-    texts.write_text("one text\nof two lines\n\nanother one\n", "utf-8")
+    texts.write_text("one text\nof two lines\n\nanother\n", "utf-8")
     assert command.main(["00", "--cases", str(texts)]) == 0
-    assert "both texts" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "1 of 4 claims" in printed
+    assert "measured on 2 texts" in printed
+    assert "The control (digits)" in printed
+    texts.write_text("2 of these\n\nand 3 more words\n", "utf-8")
+    assert command.main(["00", "--cases", str(texts)]) == 0
+    assert "The control" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("only_numbers")
+@pytest.mark.parametrize(
+    ("wanted", "content"),
+    [("00.two", "hot cold\n\nup down"), ("00.listed", "some words\n\nand three more words")],
+)
+def test_a_claim_that_cannot_be_asked_of_these_cases_is_skipped(tmp_path, capsys, wanted, content):
+    (tmp_path / "cases.txt").write_text(content, "utf-8")
+    assert command.main([wanted, "--cases", str(tmp_path / "cases.txt")]) == 0
+    printed = capsys.readouterr().out
+    assert "skipped, because" in printed
+    assert "hold" not in printed.lower()
+
+
+def test_where_nothing_is_stated_of_other_cases_nothing_holds(capsys):
+    row, big = claim(Bounds(lowest=below(1), at={"one": (1, 1)})), {"big": 9.0}
+    command.show(row, row.measure(None, big), 0, big)
+    command.show(row, row.measure(None), 0, None)
+    first, second = (line for line in capsys.readouterr().out.splitlines() if ": " in line)
+    assert first.split(":")[0].strip() == "measured"
+    assert second.split(":")[0].strip() == "holds"
 
 
 @pytest.mark.usefixtures("only_numbers")
@@ -381,14 +463,15 @@ def test_cases_of_ones_own_from_a_file(tmp_path, capsys):
     ("name", "content", "error"),
     [
         ("cases.json", "[1, 2]", "name"),
-        ("cases.json", "{", "Expecting"),
+        ("cases.json", "{", "cases.json: it is not valid JSON (Expecting"),
+        ("texts.txt", "caf\udce9", "texts.txt: it is not a text in UTF-8"),
         ("cases.json", '{"a": {"b": 1}}', "No claim fits"),
         ("words.txt", "one\ntwo\n", "No claim fits"),
         ("empty.txt", "\n\n", "no cases"),
     ],
 )
 def test_a_file_that_does_not_fit(tmp_path, capsys, name, content, error):
-    (tmp_path / name).write_text(content, "utf-8")
+    (tmp_path / name).write_bytes(content.encode("utf-8", "surrogateescape"))
     assert command.main(["00", "--cases", str(tmp_path / name)]) == 2
     assert error in capsys.readouterr().err
 
@@ -412,3 +495,53 @@ def test_what_is_not_there_is_said(tmp_path, capsys):
     assert "00.nothing" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         command.main(["00.hot_is_wide", "--write"])
+
+
+# --- a verdict on another model ---
+
+
+def of_ten(name: str, limit: float) -> Claim:
+    """Of ten numbers; those above `limit` support it. Its control is the number's square."""
+    return Claim(
+        f"Numbers are {name}.",
+        "Count.",
+        lambda _model, number: number,
+        Bounds(supports=above(limit)),
+        over="numbers",
+        cases={str(i): i for i in range(1, 11)},
+        control=("squares", lambda _model, number: number**2),
+        unit="apples",
+        name=name,
+    )
+
+
+@pytest.mark.parametrize(("limit", "said", "n"), [(40, IN_PART, 4), (36, NO_BETTER, 5)])
+def test_a_control_that_does_as_well_decides(tiny_model, limit, said, n):
+    claim = of_ten("middle", 6)
+    claim = replace(claim, bounds=replace(claim.bounds, control=Bounds(supports=above(limit))))
+    assert verdict(claim, claim.measure(tiny_model)) == (said, f"5 of 10 numbers (control: {n} of 10)")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(2, HOLDS), (3, IN_PART), (9, IN_PART), (10, FAILS), (11, FAILS)]
+)
+def test_nine_of_ten_hold_and_one_of_ten_fails(tiny_model, limit, said):
+    claim = of_ten("some", limit)
+    assert verdict(claim, claim.measure(tiny_model))[0] == said
+
+
+def test_what_cannot_be_tried_is_said(tiny_model):
+    claim = replace(of_ten("none", 0), value=lambda *_: math.nan)
+    *_, (_, outcome) = claim.try_each(tiny_model)
+    assert verdict(claim, outcome)[0] == UNTRIED
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claims in SERIES.values() for claim in claims], ids=lambda claim: claim.name
+)
+def test_every_claim_can_be_tried_on_another_model(tiny_model, claim):
+    """Or the table says that it cannot."""
+    *_, (_, outcome) = claim.try_each(tiny_model)
+    said, counted = verdict(claim, outcome)
+    assert said in (HOLDS, IN_PART, FAILS, NO_BETTER, UNTRIED)
+    assert counted

@@ -30,7 +30,7 @@ from llmviz.experiments import (
     small_models,
     without_rope,
 )
-from llmviz.experiments.order import moved_by_shuffling
+from llmviz.experiments.order import moved_by_shuffling, positions_to_swap
 from llmviz.experiments.published import PUBLISHED
 from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
@@ -629,6 +629,26 @@ def test_pairs_that_are_not_turned(tiny_model):
     cost = experiments.token_surprise(off) - experiments.token_surprise(whole)
     found = experiments.unturned_cost(tiny_model, tokens, slice(None))
     np.testing.assert_allclose(found, cost, atol=1e-3)
+
+
+def test_rope_is_left_out_of_one_layer_only(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    edits = without_rope.unturned_pairs(tiny_model, len(tokens), slice(None), (1,))
+    run, whole = tiny_model.trace(tokens, edits), tiny_model.trace(tokens)
+    before_rope, _ = without_rope.before_rope(whole, 1, 0)
+    np.testing.assert_allclose(run.blocks[1].q[0], before_rope, atol=1e-4)
+    np.testing.assert_allclose(run.blocks[0].resid_post, whole.blocks[0].resid_post, atol=1e-5)
+
+
+def test_tokens_are_turned_by_positions_in_another_order(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    run = tiny_model.trace(tokens, without_rope.shuffled_positions(tiny_model, len(tokens), 3))
+    order = np.random.default_rng(3).permutation(len(tokens))
+    angles = position.rotation_angles(order, tiny_model.config.d_head, base=tiny_model.config.rope_base)
+    for own, turned in zip(
+        without_rope.before_rope(tiny_model.trace(tokens), 0, 0), (run.blocks[0].q[0], run.blocks[0].k[0])
+    ):
+        np.testing.assert_allclose(turned, position.rotate(own, angles), atol=1e-4)
 
 
 def test_odds_are_a_ratio_of_probabilities(tiny_model):
@@ -1464,3 +1484,13 @@ def test_a_prediction_rises_in_its_own_text(tiny_model):
     own, other = (lens.rises(tiny_model, (TEXT, "a dog"), other=other) for other in (False, True))
     assert own == lens.rises(tiny_model, (TEXT, TEXT), other=True)
     assert own != other
+
+
+def test_two_tokens_that_can_change_places(tiny_model):
+    trace = tiny_model.trace("the cat and the dog ran")
+    the, _space, cat, *_ = trace.pieces
+    assert positions_to_swap(trace, cat, the) == (trace.pieces.index(cat), 0)
+    first, second = positions_to_swap(trace, cat, "cow")  # in the middle
+    assert second == first + 1
+    assert abs(second - len(trace.tokens) / 2) <= 1
+    assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)

@@ -12,7 +12,7 @@ from llmviz.experiments import (
     patch_component,
     patch_residual,
 )
-from llmviz.experiments.facts import why_no_fact
+from llmviz.experiments.facts import subject_of, why_no_fact
 from llmviz.experiments.patch_map import same_answer
 
 
@@ -97,3 +97,17 @@ def test_the_control_of_a_twin_keeps_the_answer(model, text, subject, word):
     assert len(differs) == 1
     assert differs[0] not in (pair.subject, len(pair.trace.tokens) - 1)
     assert control.logits.argmax() == pair.answers[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("The capital of France is", 3),
+        ("The capital city of France is called", 4),
+        ("People in Greece speak", 2),
+        ("The cats that I saw yesterday", 4),
+    ],
+)
+def test_the_subject_is_a_name_if_there_is_any(text, subject):
+    first, *others = text.split()
+    assert subject_of([first, *(f" {word}" for word in others)]) == subject

@@ -66,6 +66,9 @@ def test_tokens_are_compared(model):
     other = tokenization.published_tokenizer("o200k_base")
     expected = len(other.encode("Straße")) / len(other.encode("street"))
     assert words.surcharge(model, ("Straße", "street"), vocabulary="o200k_base") == expected
+    digits = ("12345", "")  # this model's rule cuts them one by one
+    cost = words.cost_of_word_rule(model, digits, vocabulary="o200k_base")
+    assert cost == 5 - len(other.encode("12345")) > 0
 
 
 def test_what_holds_of_the_whole_vocabulary_need_not_hold_of_another(model):

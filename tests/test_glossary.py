@@ -2,10 +2,12 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
+from test_voice import texts_in
 
 from llmviz import glossary
 
@@ -13,13 +15,28 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
+STAGES = (
+    "the_loop",
+    "tokenization",
+    "embeddings",
+    "position",
+    "attention",
+    "ffn",
+    "sampling",
+)  # pages 00 to 06
+# What the pictures of 00 use and its text doesn't mark. Their stories (texts.toml) say what the first five are.
+ONLY_IN_PICTURES = {
+    *("query", "neuron", "embedding table", "attention weight", "activation", "attention sink"),
+}
+TERMS = sorted((term for term in glossary.TERMS if not term.everyday), key=lambda term: -len(term.name))
+USES = re.compile(r"\b(?:" + "|".join(term.pattern for term in TERMS) + r")\b", re.IGNORECASE)
+
+
 def used_before_introduced(cells: list[nbformat.NotebookNode], number: int) -> dict[str, str]:
     """Return each term that a page uses before it marks one, or that belongs on a later page, with where it is used.
 
     Headings, code and links to other pages don't count, nor do words with an everyday sense.
     """
-    terms = sorted((term for term in glossary.TERMS if not term.everyday), key=lambda term: -len(term.name))
-    uses = re.compile(r"\b(?:" + "|".join(term.pattern for term in terms) + r")\b", re.IGNORECASE)
     introduced, early = set(), {}
     for cell in cells:
         text = cell.source if cell.cell_type == "markdown" else strings(cell.source)
@@ -29,7 +46,7 @@ def used_before_introduced(cells: list[nbformat.NotebookNode], number: int) -> d
             if place % 2:
                 introduced |= {term.name for term in [glossary.term(words)] if term.page <= number}
                 continue
-            for match in uses.finditer(words):
+            for match in USES.finditer(words):
                 term = glossary.term(match[0])
                 if term.name not in introduced:
                     around = words[max(0, match.start() - 30) : match.end() + 30]
@@ -38,8 +55,10 @@ def used_before_introduced(cells: list[nbformat.NotebookNode], number: int) -> d
 
 
 def strings(source: str) -> str:
-    """Return what a code cell holds of strings with more than one word, such as a card's question."""
-    held = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    """Return what some Python holds of strings with more than one word, such as a card's question; no docstrings."""
+    nodes = [*ast.walk(ast.parse(source))]
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    held = (node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in docs)
     return "\n".join(text for text in held if isinstance(text, str) and " " in text)
 
 
@@ -47,6 +66,26 @@ def strings(source: str) -> str:
 def test_no_term_is_used_before_it_is_introduced(path):
     early = used_before_introduced(nbformat.read(path, as_version=4).cells, int(path.stem[:2]))
     assert not early
+
+
+def in_pictures(stage: str) -> set[str]:
+    """Return the terms in the strings of a stage's pictures."""
+    folder = ROOT / "llmviz" / "views" / stage
+    texts = [strings(path.read_text("utf-8")) for path in folder.rglob("*.py")]
+    texts += [
+        text for path in folder.rglob("*.toml") for text in texts_in(tomllib.loads(path.read_text("utf-8")))
+    ]
+    return {glossary.term(words).name for text in texts for words in USES.findall(text)}
+
+
+def test_the_terms_of_pictures_are_introduced_on_their_page_or_before():
+    missing, pages = {}, {term.name: term.page for term in glossary.TERMS}
+    for number, (path, stage) in enumerate(zip(NOTEBOOKS, STAGES)):
+        cells = nbformat.read(path, as_version=4).cells
+        marked = {glossary.term(words).name for cell in cells for words in glossary.MARK.findall(cell.source)}
+        missing[number] = {name for name in in_pictures(stage) - marked if pages[name] >= number}
+    assert missing.pop(0) == ONLY_IN_PICTURES
+    assert not any(missing.values()), missing
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

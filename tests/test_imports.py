@@ -203,7 +203,9 @@ MAY_KNOW = {
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
     "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is page.table
-    "page.table": {f"views.kit.{name}" for name in ("lifetime", "picture", "put", "text_box", "view")},
+    "page.table": {
+        f"views.kit.{name}" for name in ("lifetime", "picture", "state_fields", "text_box", "view")
+    },
     "page.write": {"page.note"},
     "page.note": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model

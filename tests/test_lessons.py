@@ -35,6 +35,7 @@ from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOKS = {file.name: file for file in (ROOT / "notebooks").glob("*.ipynb")}
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 PLANS = [steps for _, steps in worksheets.lessons_in(GUIDE)]  # of each lesson
 # "2. **5–12, projector.** …", up to the next step or to what is not indented.
@@ -45,12 +46,6 @@ LOOP = 4  # the lesson of 90 minutes
 QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
 TOO_LATE = lessons.too_late(("token", "before"))
 SINGULAR, PLURAL = "The cat that I saw yesterday", "The cats that I saw yesterday"
-
-
-def headings(notebook: str) -> list[str]:
-    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text("utf-8"))["cells"]
-    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    return [line.lstrip("#").strip() for text in texts for line in text.splitlines() if line.startswith("#")]
 
 
 def options(name: str, i: int) -> list[str]:
@@ -83,8 +78,8 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     assert 3 <= len(texts) == len({*texts}) <= 5
     assert question.right in range(len(texts))
     assert all(option.explanation for option in question.options)
-    notebook, heading = question.scene
-    assert heading in headings(notebook)
+    notebook, cell = question.scene
+    heading = lessons.heading_of(NOTEBOOKS[f"{notebook}.ipynb"], cell)
     # where its link leads to
     assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(f"## {heading}")
     file, _, test = question.measured.partition("::")
@@ -309,7 +304,7 @@ def test_only_what_can_be_chosen_is_an_answer(sent, read):
 def test_nothing_is_told_before_after():
     for lesson in LESSONS.values():
         early = lessons.questions_form(lesson, "0") + lessons.thanks(True)
-        late = lessons.solution(lesson, True, [0, 0, 0])
+        late = lessons.solution(lesson, True, NOTEBOOKS, [0, 0, 0])
         for question in lesson.questions:
             for option in question.options:
                 assert html.escape(option.explanation) not in early
@@ -622,16 +617,41 @@ def test_a_folder_that_cannot_be_written_is_said(model, monkeypatch, tmp_path, c
 # --- the guide ---
 
 
-def test_the_guide_names_scenes_that_exist():
-    linked = re.findall(r"\[(\d\d) “([^”]+)”\]\(\.\./notebooks/(\w+)\.ipynb\)", GUIDE)
+def test_the_guide_names_scenes_by_their_headings():
+    linked = lessons.SCENE.findall(GUIDE)
     assert len(linked) == GUIDE.count("](../notebooks/") > 50
-    for number, heading, notebook in linked:
-        assert notebook.startswith(number)
-        assert heading in headings(notebook), (notebook, heading)
+    assert all(notebook.startswith(number) for number, notebook, _ in linked)
+    assert lessons.with_headings(GUIDE) == GUIDE, "run python -m llmviz.classroom.lessons"
     assert 20 <= len(re.findall(r"^\| [^|]+\? \| \[", GUIDE, re.MULTILINE)) <= 25
     for lesson in LESSONS.values():  # what answers a lesson's questions is shown in the lesson
         for question in lesson.questions:
-            assert f"{question.scene[0][:2]} “{question.scene[1]}”" in GUIDE
+            assert question.scene in {(notebook, cell) for _, notebook, cell in linked}
+
+
+def test_a_heading_is_read_where_it_is_shown(tmp_path, monkeypatch):
+    lesson, written = LESSONS["token"], 0
+    (notebook, cell), *_ = (question.scene for question in lesson.questions)
+    page = json.loads(NOTEBOOKS[f"{notebook}.ipynb"].read_text("utf-8"))
+    for each in page["cells"]:
+        if each["id"] == cell:
+            each["source"], written = ["## Newer & better\n", "Text.\n"], written + 1
+    assert written == 1
+    (tmp_path / "notebooks").mkdir()
+    copy = tmp_path / "notebooks" / f"{notebook}.ipynb"
+    copy.write_text(json.dumps(page), "utf-8")
+    solution = lessons.solution(lesson, True, {copy.name: copy})
+    assert f'{notebook}.ipynb#Newer-&amp;-better">page 1, “Newer' in solution
+    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    link = f"(../notebooks/{notebook}.ipynb#cell-id={cell})"
+    assert lessons.with_headings(f"[01 “Old”]{link}") == f"[01 “Newer & better”]{link}"
+    with pytest.raises(KeyError):
+        lessons.heading_of(copy, "no-such-cell")
+
+
+def test_without_the_notebook_a_solution_names_the_page():
+    solution = lessons.solution(LESSONS["token"], True, {})
+    assert solution.count("See page 1.") == 3
+    assert "href" not in solution
 
 
 def test_the_guide_names_controls_and_texts_that_exist():

@@ -20,24 +20,37 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 PLOTTING = {"matplotlib", "plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
-# Commit each card that has come since, note what it tells, and open it again; at the end all once more.
+# Commit each new card, note what it tells and in which cell, and open it again; at the end all once more.
 ASK = """
 import ipywidgets as _w
 from llmviz.views.kit.predict import GuessCard as _Card
+def _all(kind):
+    return [w for w in list(_w.widgets.widget._instances.values()) if isinstance(w, kind)]
 def _tell(card):
     card.change(guess=None, committed=True)
-    told = (card.question, card.verdict)
+    told = (card.question, card.verdict, card.explained)
     card.change(committed=False, guess=None)
     return told
-_told = globals().get("_told", {})
-_told |= {c.model_id: _tell(c) for c in list(_w.widgets.widget._instances.values())
-          if isinstance(c, _Card) and c.question and c.model_id not in _told}
+_told, _cells = globals().get("_told", {}), globals().get("_cells", {})
+_new = [c for c in _all(_Card) if c.question and c.model_id not in _told]
+_told |= {c.model_id: _tell(c) for c in _new}
+_cells |= {c.model_id: _cell for c in _new}
 """
 ASK_AGAIN = """
 _late = [(_told[c.model_id][1], late[1]) for c in list(_w.widgets.widget._instances.values())
          if isinstance(c, _Card) and c.model_id in _told and (late := _tell(c)) != _told[c.model_id]]
 print(len(_told), _late)
 """
+# What each card says: its question, and its explanation if it takes at most 20 seconds of computing to know it.
+ALL_WORDS = """
+import json as _json
+from llmviz.views.kit.guess_first import GuessFirst as _First
+for _view in _all(_First):
+    _ = _view.experiment and _view.do_job(_view.experiment, _view.state, 20)
+_said = [(c, _tell(c)) for c in _all(_Card) if c.model_id in _told]
+print(_json.dumps([(_cells[c.model_id], f"{question} {explained}") for c, (question, _, explained) in _said]))
+"""
+MOST_SCENES, MOST_WORDS, MOST_WITH_CARDS = 8, 1_200, 1_600  # in a core
 BY_HAND = (
     4  # calls in a cell that draws with matplotlib by hand; more is a picture, and belongs to llmviz.views
 )
@@ -84,10 +97,22 @@ def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch, record_property, m
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(path, as_version=4)
     start = time.perf_counter()
-    widgets, guesses = run(notebook, FOLDER, times=2, between=ASK, finally_=ASK_AGAIN)
+    widgets, said_last = run(notebook, FOLDER, times=2, between=ASK, finally_=ASK_AGAIN + ALL_WORDS)
+    guesses, cards = said_last.strip().splitlines()
     seconds = time.perf_counter() - start
     record_property("seconds", round(seconds, 1))
     print(f"{path.stem}: {seconds:.1f} s for two runs, kernel start included")
+    words = [
+        n_words_with_cards(sitting, json.loads(cards)) for sitting in sittings(core_and_folds(notebook)[0])
+    ]
+    print(
+        *(
+            f"{path.stem}: {of_text} words in the core, {of_cards} on its cards"
+            for of_text, of_cards in words
+        ),
+        sep="\n",
+    )
+    assert max(map(sum, words)) <= MOST_WITH_CARDS
     problems = run_problems(notebook)
     assert not problems, f"{path.name}:\n" + "\n".join(problems)
     assert widgets[1] == widgets[0], f"{path.name}: the second run left widgets of the first behind"
@@ -131,18 +156,37 @@ def core_and_folds(notebook) -> tuple[list, list]:
     return core, folds
 
 
+def sittings(core) -> list[list]:
+    """The cells of each sitting, which begins with a title (`# `)."""
+    parts = [[]]
+    for cell in core:
+        if cell.cell_type == "markdown" and cell.source.startswith("# ") and parts[-1]:
+            parts.append([])
+        parts[-1].append(cell)
+    return parts
+
+
+def n_words_with_cards(sitting, cards: list[tuple[str, str]]) -> tuple[int, int]:
+    """How many words a sitting has in its text, and on its cards. cards: each with the id of its cell."""
+    ids = {cell.id for cell in sitting}
+    text = sum(n_words(cell.source) for cell in sitting if cell.cell_type == "markdown")
+    return text, sum(n_words(said) for cell, said in cards if cell in ids)
+
+
 def _core_problems(core) -> list[str]:
-    """Each sitting is held by itself: it begins with a title (`# `), has scenes, and an end of its own."""
+    """Each sitting is held by itself: it has scenes, and an end of its own."""
     problems = []
     code = [cell for cell in core if cell.cell_type == "code"]
-    prose = "\n".join(cell.source for cell in core if cell.cell_type == "markdown")
-    sittings = re.split(r"\n(?=# )", prose)
-    for sitting in sittings:
-        scenes = len(re.findall(r"^## ", sitting, flags=re.MULTILINE)) - 1  # the last heading is the end
-        if not 4 <= scenes <= 9:
-            problems.append(f"{scenes} scenes in the core; 4 to 9")
-        if n_words(sitting) > 1_200:
-            problems.append(f"{n_words(sitting)} words in the core; at most 1,200")
+    for sitting in sittings(core):
+        headings = [
+            cell.source for cell in sitting if cell.cell_type == "markdown" and cell.source.startswith("## ")
+        ]
+        scenes = len(headings) - 1  # the last heading is the end
+        if not 4 <= scenes <= MOST_SCENES:
+            problems.append(f"{scenes} scenes in the core; 4 to {MOST_SCENES}")
+        words, _ = n_words_with_cards(sitting, [])
+        if words > MOST_WORDS:
+            problems.append(f"{words} words in the core; at most {MOST_WORDS:,}")
     for cell in code[1:]:  # the first one imports
         if not cell.metadata.get("jupyter", {}).get("source_hidden"):
             problems.append(
@@ -260,7 +304,7 @@ def run(
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
                 if between and cell.cell_type == "code":
-                    said(client, between)
+                    said(client, f"_cell = {cell.id!r}\n{between}")
             alive.append(
                 int(said(client, "import ipywidgets\nprint(len(ipywidgets.widgets.widget._instances))"))
             )
@@ -319,10 +363,18 @@ def markdown(source: str, **metadata):
     return nbformat.v4.new_markdown_cell(source, metadata=metadata)
 
 
+def test_words_on_the_cards_of_a_sitting_are_counted():
+    cells = [markdown("# One\n\ntwo words"), *code("1").cells, markdown("# Next"), *code("2").cells]
+    parts = sittings([markdown("before"), *cells])
+    assert [len(part) for part in parts] == [1, 2, 2]
+    cards = [(cells[1].id, "How many?"), (cells[3].id, "Which of <b>these</b>?"), ("elsewhere", "no")]
+    assert [n_words_with_cards(part, cards) for part in parts] == [(1, 0), (3, 2), (1, 3)]
+
+
 @pytest.mark.parametrize(
     ("notebook", "problem"),
     [
-        (code("x = 1"), "-1 scenes in the core; 4 to 9"),
+        (code("x = 1"), "-1 scenes in the core; 4 to 8"),
         (code("x = 1", "y = 2"), "code to read in the core"),
         (code("\n".join(["x = 1"] * 21)), "21 lines; at most 20"),
         (code("def f():\n    return 1"), "defines f outside an exercise"),

@@ -198,3 +198,9 @@ def test_backwards_is_float32_as_well_and_leaves_what_it_reads(call):
         np.dtype(np.float32)
     }
     np.testing.assert_array_equal((d, x), before)
+
+
+def test_top_is_by_probability_then_by_id():
+    probs = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
+    assert ops.top(probs, 4).tolist() == [1, 3, 4, 0]
+    assert ops.top(probs, 99).tolist() == [1, 3, 4, 0, 2]

@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import copy
 import functools
+import gc
 import json
 import math
 import random
 import re
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -503,7 +505,7 @@ def test_a_control_can_hold_what_its_field_accepts(view):
         for value in [value for value in HOSTILE if declared.accepts(value, view)]:
             with contextlib.suppress(Refused):  # beside the other fields
                 view.become(replace(before, **{name: value}))
-                assert control.value == view.control_shows(name, view.scene(view.state))["value"]
+                assert control.value == view.shows(name, view.scene(view.state))["value"]
                 view.become(before)
 
 
@@ -598,7 +600,7 @@ def test_a_page_holds_states_that_can_be(view):
     assert len(states) == len(set(states)) <= MOST_STATES
     for scene, _ in view._drawn.values():
         reads = {
-            *scene.fields_read,
+            *scene.state.read,
             *(read for job, _ in scene.measured_read for read in view.jobs[job].reads),
         }
         for name in reads:
@@ -617,15 +619,20 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
 
     async def scene():
         view = make(prompt)
-        for button in buttons(view).values():
-            if button.description.lower() != "stop":
-                button.click()
+        for name in buttons(view):
+            if view.parts[name].description.lower() != "stop":
+                view.parts[name].click()
         await asyncio.sleep(0)
+        shown, held = repr(view), weakref.WeakSet(view.parts.values())
         view.close()
         assert {*ipywidgets.widgets.widget._instances} == alive
+        assert repr(view) != shown
+        view.close()  # once more is nothing
         for _ in range(3):  # what was cancelled ends
             await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+        gc.collect()
+        assert [*held] == []
         await settled(make(prompt))  # it does what the closed one left undone
 
     asyncio.run(scene())
@@ -639,9 +646,9 @@ def test_a_change_is_one_message_a_widget(view, monkeypatch):
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
         before, declared = view.state, view._fields[name]
-        now = view.control_shows(name, view.scene(before))
+        now = view.shows(name, view.scene(before))
         states = [replace(before, **{name: value}) for value in declared.on_page(view)]
-        states = [state for state in states if view.control_shows(name, view.scene(state)) != now]
+        states = [state for state in states if view.shows(name, view.scene(state)) != now]
         if not states:
             continue
         after = states[0]
@@ -651,7 +658,7 @@ def test_a_change_is_one_message_a_widget(view, monkeypatch):
         view.become(after)
         assert name in sent
         assert len(sent) == len(set(sent)), f"{name}: {sent}"
-        assert control.value == view.control_shows(name, view.scene(after))["value"]
+        assert control.value == view.shows(name, view.scene(after))["value"]
         sent.clear()
         view.become(after)
         assert sent == []

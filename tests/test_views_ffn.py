@@ -178,20 +178,6 @@ def test_the_fact_follows_text_subject_and_word(fact, prompt):
         assert repr(fact.parts["answers"])
 
 
-@pytest.mark.parametrize(
-    ("text", "subject"),
-    [
-        ("The capital of France is", 3),
-        ("The capital city of France is called", 4),
-        ("People in Greece speak", 2),
-        ("The cats that I saw yesterday", 4),
-    ],
-)
-def test_the_subject_is_a_name_if_there_is_any(text, subject):
-    first, *others = text.split()
-    assert facts.subject_of([first, *(f" {word}" for word in others)]) == subject
-
-
 @pytest.mark.parametrize("why", ["no twin", "same answer"])
 def test_where_there_is_no_fact_one_line_says_why(fact, prompt, why):
     shown = [pictures.PatchMap(fact), pictures.WhatTheMoverSays(fact)]

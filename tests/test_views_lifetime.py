@@ -37,31 +37,6 @@ def cell(monkeypatch):
     return run
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda model: views.LoopExplorer(model, TEXT),
-        lambda model: views.Switchboard(model, TEXT),
-        lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
-        lambda model: views.Predict("How many?", answer=3),
-        lambda model: HeadExplorer(model.trace(TEXT)),
-    ],
-)
-def test_closing_leaves_no_widget_and_frees_what_was_held(tiny_model, make):
-    make(tiny_model).close()  # the scripts, which all pictures of a kind share, stay
-    before = alive()
-    view = make(tiny_model)
-    assert alive() > before
-    held = weakref.ref(view.children[0] if isinstance(view, ipywidgets.Box) else view.layout)
-    shown = repr(view)
-    view.close()
-    assert alive() == before
-    gc.collect()
-    assert held() is None
-    assert repr(view) != shown
-    view.close()  # once more is nothing
-
-
 def test_a_closed_view_holds_no_trace_even_where_somebody_holds_the_view(tiny_model):
     view = views.StageTour(tiny_model, tiny_model.trace(TEXT), stage="attention")
     trace = weakref.ref(view.run)
@@ -152,20 +127,3 @@ def test_what_runs_is_stopped():
         await until(task.cancelled)
 
     asyncio.run(scene())
-
-
-def test_foreign_widgets_go_with_the_view_that_holds_them():
-    before = alive()
-    button = ipywidgets.Button()
-    view = Explorer([ipywidgets.HBox([button, ipywidgets.IntSlider()])])
-    view.close()
-    assert button.comm is None
-    assert alive() == before
-
-
-def test_what_is_watched_is_not_a_part(tiny_model):
-    box = Prompt(tiny_model, TEXT)
-    view = Explorer([box])  # shown in it, but somebody else's
-    view.watch(box, print, "trace")
-    view.close()
-    assert box.comm is not None

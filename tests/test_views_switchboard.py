@@ -9,7 +9,7 @@ from messages import numbers
 from llmviz import Edits, Sampler
 from llmviz.experiments import probability_moved
 from llmviz.experiments.probabilities import OUTCOMES
-from llmviz.views.the_loop.switchboard import N_WRITTEN, PARTS, Switchboard, SwitchedOff
+from llmviz.views.the_loop.switchboard import N_WRITTEN, PARTS, Switchboard, SwitchedOff, ffn_layers
 
 TEXT = "The capital of France is"
 NO_ROPE = "Switch off position (RoPE) in every layer"
@@ -93,12 +93,12 @@ def test_an_experiment_waits_for_the_guess(board, tiny_model):
     assert board.parts["switches"].off_parts == ["rope"]
 
 
-def test_the_answer_compares_an_ffn_with_the_first(board, tiny_model):
+def test_the_answer_says_what_an_ffn_moves_and_names_others_to_compare(board, tiny_model):
     board.controls["experiment"].value = [*board.experiments][-1]
     board.parts["card"].committed = True
-    layers = tiny_model.config.n_layers // 2, 0
-    percent = [100 * probability_moved(tiny_model, TEXT, Edits(ffn={layer: 0.0})) for layer in layers]
-    assert numbers(board.parts["card"].explained) == pytest.approx(percent, abs=0.06)
+    *others, last = ffn_layers(tiny_model.config)
+    moved = 100 * probability_moved(tiny_model, TEXT, Edits(ffn={last: 0.0}))
+    assert numbers(board.parts["card"].explained) == pytest.approx([moved, *others], abs=0.06)
 
 
 @pytest.mark.parametrize("again", ["guess again", "another text", "another experiment"])

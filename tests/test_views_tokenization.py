@@ -243,7 +243,7 @@ def test_all_questions_are_about_the_same_longest_word(model, text, word):
     ("text", "said"),
     [
         ("a cat sat on 2 mats", [4]),
-        ("a cat is 2 or 3 ", [3, 3]),
+        ("a cat is 2 or 3 ", [3]),
         ("a cat", []),
         ("Hello,  how", []),
         ("a чело", [0, 1]),
@@ -253,7 +253,7 @@ def test_all_questions_are_about_the_same_longest_word(model, text, word):
 def test_spaces_and_bytes_are_told_from_this_text(model, text, said):
     about = pictures.about_pieces(model.trace(text))
     assert numbers(about.partition("<")[0]) == said
-    assert ("<0x" in about) == ("🍓" in text)
+    assert [int(byte) for byte in re.findall(r">.*?(\d+)", about)] == ([0xF0] if "🍓" in text else [])
 
 
 def test_a_question_quotes_a_long_word_with_an_ellipsis():

@@ -1,13 +1,13 @@
-"""How we write: phrases that read as translated are rare in what a reader or a programmer sees, and can only get rarer.
+"""How we write: phrases that read as translated are rare in what a reader or a programmer sees.
 
 python tests/test_voice.py FILE …      shows each hit
-python tests/test_voice.py             shows the ceilings of today
 """
 
 import ast
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,24 +44,13 @@ PHRASES = {
 }
 ANY = re.compile("|".join(PHRASES.values()), re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`', re.DOTALL)  # of JavaScript
-# Files that have more, and how many: lower these as you rewrite, never raise them.
-CEILINGS = {
-    "notebooks/05_ffn.ipynb": 12,
-}
-# Questions of pages that are still to be rewritten.
-LEFT = {
-    "Which pair of neighbours stands in it most often?",
-    "In front stands “How many times is the letter o in potato?",
-    "How alike are _ and __?",
-    "How alike are the vectors of the last tokens (_)?",
-    "After the last layer: which two vectors are more alike?",
-}
 
 
 def files() -> list[Path]:
     """Return what is held to this: pages, documents, and what the package says, in the order of their paths."""
-    kinds = ("*.md", "docs/*.md", "notebooks/*.ipynb", "llmviz/**/*.py", "llmviz/**/*.js", "llmviz/**/*.html")
-    return sorted({path for kind in kinds for path in ROOT.glob(kind)})
+    package = (f"llmviz/**/*.{kind}" for kind in ("py", "js", "html", "toml"))
+    held = {path for kind in ("*.md", "docs/*.md", "notebooks/*.ipynb", *package) for path in ROOT.glob(kind)}
+    return sorted(held - {ROOT / "llmviz" / "claims" / "cases.toml"})  # texts of others
 
 
 def prose(path: Path) -> str:
@@ -74,6 +63,8 @@ def prose(path: Path) -> str:
         )
     elif path.suffix == ".py":
         text = "\n\n".join(strings(text))
+    elif path.suffix == ".toml":
+        text = "\n\n".join(texts_in(tomllib.loads(text)))
     elif path.suffix == ".js":
         text = "\n\n".join(words for pair in STRING.findall(text) for words in pair if " " in words.strip())
     text = re.sub(r"```.*?```|<!--.*?-->", "", text, flags=re.DOTALL)
@@ -98,6 +89,15 @@ def strings(source: str) -> Iterator[str]:
             yield text
 
 
+def texts_in(value: object) -> Iterator[str]:
+    """Yield the texts of more than one word in some TOML."""
+    if isinstance(value, str) and " " in value.strip():
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(part)
+
+
 def hits(text: str) -> list[str]:
     """Return each phrase with the words around it."""
     return [" ".join(text[max(0, m.start() - 30) : m.end() + 30].split()) for m in ANY.finditer(text)]
@@ -114,7 +114,7 @@ def too_many() -> dict[str, int]:
 
 
 def test_phrases_that_read_as_translated_are_rare():
-    assert {name: n for name, n in too_many().items() if n > CEILINGS.get(name, 0)} == {}
+    assert too_many() == {}
 
 
 def test_questions_on_cards_have_none():
@@ -129,7 +129,7 @@ def test_questions_on_cards_have_none():
         for question in re.findall(r"[^.?!\n]*\?", text)
     ]
     assert len(asked) > 100
-    assert {question.strip() for question in asked if hits(question)} <= LEFT
+    assert [question for question in asked if hits(question)] == []
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,20 @@ def test_phrases_are_found(sentence, n):
     assert len(hits(sentence)) == n
 
 
-def test_strings_of_python_and_javascript_are_read(tmp_path):
+def test_strings_of_python_javascript_and_toml_are_read(tmp_path):
     (tmp_path / "a.py").write_text('"""Say it."""\nx = f"alone {1} here"\n# It stands alone.\ny = "one"\n')
     (tmp_path / "a.js").write_text(
         '// It stands alone.\nconst x = `Read ${it} here`, y = "one", z = "two words";'
+    )
+    (tmp_path / "a.toml").write_text(
+        '# It stands alone.\nx = "one"\n[y]\nz = ["on its own", {a = "in a row"}]'
     )
     (tmp_path / "a.md").write_text("Some *words*, `alone` [there](alone.md)\n\n```\nalone\n```\n")
     held = {path.suffix: " ".join(prose(path).split()) for path in tmp_path.iterdir()}
     assert held == {
         ".py": "Say it. alone _ here",
         ".js": "Read here two words",
+        ".toml": "on its own in a row",
         ".md": "Some *words*, [there",
     }
 
@@ -161,5 +165,3 @@ def test_strings_of_python_and_javascript_are_read(tmp_path):
 if __name__ == "__main__":
     for file in sys.argv[1:]:
         print(f"{file}: {n_words(prose(Path(file))):,} words", *hits(prose(Path(file))), sep="\n  ")
-    if not sys.argv[1:]:
-        print(*(f'    "{name}": {n},' for name, n in too_many().items()), sep="\n")

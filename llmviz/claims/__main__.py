@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,19 @@ def claims_named(wanted: Sequence[str]) -> dict[str, list[Claim]]:
 def read_cases(path: Path) -> dict[str, Any]:
     """Read cases: texts between blank lines, words one a line, or {name: case} from a .json file.
 
-    ValueError for a file without cases, or whose JSON is not such a dictionary; OSError if it cannot be read.
+    ValueError for a file without cases, that is not UTF-8, or whose JSON is not such a dictionary; OSError if it
+    cannot be read.
     """
-    text = path.read_text("utf-8")
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Cannot read {path}: it is not a text in UTF-8. Save it as plain text.") from error
     if path.suffix == ".json":
-        cases = json.loads(text)
+        try:
+            cases = json.loads(text)
+        except json.JSONDecodeError as error:
+            advice = "Correct it, or give texts in a .txt file."
+            raise ValueError(f"Cannot read {path}: it is not valid JSON ({error}). {advice}") from error
         if not isinstance(cases, dict):
             raise ValueError(f"{path} must hold {{name: case}}; it holds a {type(cases).__name__}.")
         cases = {name: tuple(case) if isinstance(case, list) else case for name, case in cases.items()}
@@ -56,10 +64,37 @@ def kind(case: Any) -> str:
     return str([kind(part) for part in case]) if isinstance(case, tuple) else type(case).__name__
 
 
-def show(claim: Claim, outcome: Outcome, seconds: float) -> None:
-    """Print how a claim came out."""
+def fits(claim: Claim, cases: Mapping[str, Any], *, chosen: bool) -> bool:
+    """Say whether a claim can be measured on other cases. chosen: it was named by itself, not with its page.
+
+    A text is no case of what is asked of pairs of words, sums or families, although these are strings, too.
+    """
+    kinds, own_kinds = (set(map(kind, each.values())) for each in (cases, claim.cases))
+    if "text" not in kinds:
+        return kinds <= own_kinds
+    if claim.over.endswith(("texts", "sentences")):
+        return "text" in own_kinds and kinds <= own_kinds | {"word"}
+    lengths, own_lengths = (
+        {len(str(case).split()) for case in each.values()} for each in (cases, claim.cases)
+    )
+    return kinds <= own_kinds and (lengths == own_lengths if len(own_lengths) == 1 else chosen)
+
+
+def show(claim: Claim, outcome: Outcome, seconds: float, cases: Mapping[str, Any] | None) -> None:
+    """Print how a claim came out. cases: those it was measured on, None for its own."""
     values = outcome.values
-    lines = [claim.sentence, f"    {'holds' if outcome.holds else 'DOES NOT HOLD'}: {claim.result(outcome)}"]
+    held = (
+        "DOES NOT HOLD"
+        if outcome.problems
+        else "measured"
+        if cases and not claim.bounds.says_of_others
+        else "holds"
+    )
+    lines = [claim.sentence, f"    {held}: {claim.result(outcome)}"]
+    if left_out := [name for name in cases or () if name not in values]:
+        lines.append(f"    It can't be asked of {', '.join(left_out)}.")
+    if claim.control and not outcome.controls:
+        lines.append(f"    The control ({claim.control[0]}) could not be measured on these cases.")
     if values and not claim.yes_or_no:
         low, high = (end(values, key=values.__getitem__) for end in (min, max))
         lines.append(f"    from {values[low]:.4g} ({low}) to {values[high]:.4g} ({high})")
@@ -72,13 +107,14 @@ def measure(options: argparse.Namespace) -> int:
     pages, cases = claims_named(options.pages), None
     if options.cases:
         cases, n_chosen = read_cases(options.cases), sum(map(len, pages.values()))
-        kinds = set(map(kind, cases.values()))
         for page, claims in pages.items():
-            pages[page] = [claim for claim in claims if kinds <= set(map(kind, claim.cases.values()))]
+            pages[page] = [c for c in claims if fits(c, cases, chosen=f"{page}.{c.name}" in options.pages)]
         if not any(pages.values()):
             advice = "Give texts between blank lines, words one a line, or {name: case} in a .json file."
             raise ValueError(f"No claim fits the cases in {options.cases}. {advice}")
-        print(f"{sum(map(len, pages.values()))} of {n_chosen} claims have such cases.")
+        print(
+            f"{sum(map(len, pages.values()))} of {n_chosen} claims have such cases; the others are skipped."
+        )
     path = download.default_model_path()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -94,8 +130,16 @@ def measure(options: argparse.Namespace) -> int:
                 rows[claim.name] = old
                 continue
             start = time.perf_counter()
-            outcome = claim.measure(model, cases)
-            show(claim, outcome, time.perf_counter() - start)
+            try:
+                outcome = claim.measure(model, cases)
+            except ValueError as error:
+                if not cases:
+                    raise
+                print(
+                    f"\n  {claim.sentence}\n    skipped, because these cases don't fit: {error}", flush=True
+                )
+                continue
+            show(claim, outcome, time.perf_counter() - start, cases)
             broken += not outcome.holds
             rows[claim.name] = stored.result_row(claim, outcome, sha256)
         if options.write:

@@ -51,6 +51,11 @@ class Bounds:
     below_control: int = 0  # … lower
     control: "Bounds | None" = None  # the same, of the control's values
 
+    @property
+    def says_of_others(self) -> bool:
+        """Whether anything is stated of cases of a reader's own."""
+        return replace(self, of=None, exceptions=("*",), lowest=None, highest=None, at=None) != Bounds()
+
     def supporting(self, values: Mapping[str, float]) -> list[str]:
         """Return the names of the cases that support the sentence."""
         return [name for name, value in values.items() if not self.supports or inside(value, self.supports)]
@@ -72,15 +77,26 @@ class Bounds:
             # An exact count of the page's cases says of others only that about as many support the sentence.
             count = count, math.inf if own or self.count is None else count
         more = [value - controls[name] for name, value in values.items() if name in controls]
-        for what, n_so, (least, most) in (
-            ("support it", len(supporting), count),
-            ("are higher than the control's", sum(by > 0 for by in more), (self.above_control, math.inf)),
-            ("are lower than the control's", sum(by < 0 for by in more), (self.below_control, math.inf)),
+        n_compared = len(more) if controls else n
+        for what, n_so, (least, most), n_asked in (
+            ("support it", len(supporting), count, n),
+            (
+                "are higher than the control's",
+                sum(by > 0 for by in more),
+                (self.above_control, of),
+                n_compared,
+            ),
+            (
+                "are lower than the control's",
+                sum(by < 0 for by in more),
+                (self.below_control, of),
+                n_compared,
+            ),
         ):
-            share = n / of if own else 1
+            share = n_asked / of if own else 1
             if not least * share - 1 < n_so < most * share + 1:
-                wanted = f"{least}" if most in (least, math.inf) else f"{least} to {most}"
-                problems.append(f"{n_so} of {n} {what} instead of {wanted} of {of}")
+                wanted = f"{least}" if most in (least, of, math.inf) else f"{least} to {most}"
+                problems.append(f"{n_so} of {n_asked} {what} instead of {wanted} of {of}")
 
         ranges = [("the median", median(numbers), self.median), ("the mean", fmean(numbers), self.mean)]
         at = {} if own else self.at or {}
@@ -157,15 +173,25 @@ class Claim:
     def measure(self, model: Model, cases: Mapping[str, Any] | None = None) -> Outcome:
         """Measure the claim on its own cases, the unseen ones included, or on others of the same kind.
 
-        A case whose value is NaN is left out. On other cases the bounds are shares (see `Bounds`).
+        A case whose value is NaN is left out. On other cases the bounds are shares (see `Bounds`), and what cannot be
+        asked of a case leaves it out, too; ValueError if none is left.
         """
         tried = self.all_cases if cases is None else cases
+        may_refuse = () if cases is None else (ValueError, IndexError, FloatingPointError)
+        refused: list[Exception] = []
 
         def measured(measure: Measure) -> dict[str, float]:
-            values = {name: float(measure(model, case)) for name, case in tried.items()}
+            values = {}
+            for name, case in tried.items():
+                try:
+                    values[name] = float(measure(model, case))
+                except may_refuse as error:
+                    refused.append(error)
             return {name: value for name, value in values.items() if not math.isnan(value)}
 
         values, controls = measured(self.value), measured(self.control[1]) if self.control else {}
+        if not values and cases is not None:
+            raise ValueError(str(refused[0]) if refused else "they have nothing of what it asks about")
         return self.outcome(values, controls, own=cases is not None)
 
     def try_each(self, model: Model) -> Iterator[tuple[float, Outcome | None]]:
@@ -187,7 +213,12 @@ class Claim:
         """Check numbers that were measured before. own: on cases that are not the claim's."""
         worded, unseen = split(values, self.unseen)
         controls_worded, controls_unseen = split(controls, self.unseen)
-        problems = self.bounds.problems(worded, controls_worded, len(self.cases), own=own)
+        # Other cases may have nothing that the control asks about.
+        compared = controls or not own
+        bounds = (
+            self.bounds if compared else replace(self.bounds, control=None, above_control=0, below_control=0)
+        )
+        problems = bounds.problems(worded, controls_worded, len(self.cases), own=own)
         if self.unseen and not own:
             if self.unseen_bounds:
                 violations = self.unseen_bounds.problems(unseen, controls_unseen, len(self.unseen))
@@ -218,10 +249,17 @@ class Claim:
         if n > 1:
             count = len(bounds.supporting(values))
             counted = f"{count} of {n} {over}" if count < n else f"{'both' if n == 2 else f'all {n}'} {over}"
+            more = [value - controls[name] for name, value in values.items() if name in controls]
             if self.yes_or_no:
                 phrase = counted
+            elif bounds.supports:
+                phrase = f"{counted}; {phrase}"
+            elif more and (bounds.above_control or bounds.below_control):
+                n_so = sum(by > 0 if bounds.above_control else by < 0 for by in more)
+                than = "more than" if bounds.above_control else "less than"
+                phrase = f"{than} the control on {n_so} of {n} {over}; {phrase}"
             else:
-                phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {counted}"
+                phrase = f"{phrase}, measured on {n} {over}"
         if self.control and controls:
             phrase += f" ({self.control[0]}: {self._phrase(controls, bounds.control or Bounds())})"
         return phrase
@@ -235,15 +273,12 @@ class Claim:
             unit, noun = "", f"{unit.strip('()')} "
         first, middle, last = (format_value(n, unit) for n in (numbers[0], median(numbers), numbers[-1]))
         low, high = bounds.within if bounds.within and not bounds.supports else (0, 0)
-        if first == last:
-            return f"{noun}{first}"
-        if low == -math.inf:
-            return f"{noun}{'' if last.startswith('under') else 'at most '}{last}"
-        if high == math.inf:
-            return f"{noun}at least {first}"
+        if first == last or (low == -math.inf and last.startswith("under")):
+            return f"{noun}{last}"
         # The unit is named once, but each number has its own %.
         first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
-        return f"median {noun}{middle}, from {first} to {last}"
+        ends = f"at most {last}" if low == -math.inf else f"at least {first}" if high == math.inf else ""
+        return f"median {noun}{middle}, {ends or f'from {first} to {last}'}"
 
 
 def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:

@@ -160,7 +160,7 @@ BY_HEAD = {name: below(50) for name in PAIRS if name.endswith("Kenya") or name.s
 BY_HEAD["Hungary, as Portugal"] = above(50)  # the exceptions of `head_patched`; RANDOM: of its control
 RANDOM = Bounds(within=below(1), at={f"{a}, as England": below(2.2) for a in ("France", "Germany", "Sweden")})
 on_texts = partial(Claim, over="texts", cases=TEXTS)
-by_chance = partial(on_texts, unit="times as many as by chance")
+times_chance = partial(on_texts, unit="times as many as by chance")
 on_words = partial(Claim, over="words", cases={word: (word, kind) for kind in KINDS for word in kind.split()})
 on_long = partial(Claim, over="long texts", cases=LONG)
 on_countries = partial(Claim, over="countries", cases=COUNTRIES)
@@ -186,7 +186,7 @@ CLAIMS = (
             control=("silu(up), without a gate", partial(furthest_growth, curve=2)),
             unit="times",
         ),
-        concentrated_first=by_chance(
+        concentrated_first=times_chance(
             "In layer 0, half of the output comes from fewer neurons than in a shuffled layer. In layers 3 to 12, it "
             "comes from as many.",
             "Count the neurons that write half of it, with their own gates, ups and vectors, and with shuffled ones: "
@@ -195,13 +195,13 @@ CLAIMS = (
             Bounds(supports=below(0.9), control=Bounds(supports=(0.9, 1.1))),
             control=("layers 3 to 12", partial(half_over_chance, layers=slice(3, 13))),
         ),
-        concentrated_later=by_chance(
+        concentrated_later=times_chance(
             "In layers 13 to 29, half of the output comes from more neurons than in a shuffled layer.",
             "The same, the median layer.",
             partial(half_over_chance, layers=slice(13, 30)),
             Bounds(supports=above(1.1), count=12),
         ),
-        concentrated_at_the_first_token=by_chance(
+        concentrated_at_the_first_token=times_chance(
             "At the first token of a text, few neurons do the work in layers 2, 8, 9, 11, 27 and 28.",
             "The same at the first token: of these six layers, the one that needs most.",
             partial(half_over_chance, layers=SIX, n_tokens=1, q=1),

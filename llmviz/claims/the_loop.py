@@ -12,7 +12,7 @@ from llmviz.experiments import ablate, likeliest_after, likeliest_changes, proba
 from llmviz.experiments.lens import layers_to_go
 from llmviz.model import Model
 
-NO_ROPE = Edits(rope=False)
+NO_ROPE, LAST_FFN = Edits(rope=False), Edits(ffn={29: 0})
 SURE = 0.4  # probability of the likeliest token
 
 
@@ -70,16 +70,29 @@ def changed_together(model: Model, text: str, *, n: int) -> float:
     return float(100 * np.mean(changes))
 
 
-def changes_without_rope(model: Model, text: str, *, sure: bool) -> float:
-    """Say whether the likeliest token changes without RoPE; NaN where the model is (not) sure of it."""
+def changes_without(model: Model, text: str, *, part: Edits, sure: bool) -> float:
+    """Say whether the likeliest token changes with these edits; NaN where the model is (not) sure of it."""
     is_sure = ops.softmax(model.trace(text).logits).max() >= SURE
-    return likeliest_changes(model, text, NO_ROPE) if is_sure == sure else np.nan
+    return likeliest_changes(model, text, part) if is_sure == sure else np.nan
 
 
 FIRST_TEXTS = TEXTS | MORE_TEXTS
 on_texts = partial(Claim, over="texts", cases=FIRST_TEXTS, unseen=UNSEEN_TEXTS)
 at_first = partial(percent_moved, edits=ablate("ffn_out", [11], 0))
 ffn_off = partial(on_texts, control=("a typical FFN of layers 10 to 20, 11 left out", typical_near_eleven))
+
+
+def unsure_changes(sentence: str, tested: str, part: Edits) -> Claim:
+    """Return the claim that, without a part, the model's prediction changes more often where it isn't sure of it."""
+    return on_texts(
+        sentence,
+        tested,
+        partial(changes_without, part=part, sure=False),
+        Bounds(supports=YES, of=13, count=(9, 13), control=Bounds(supports=YES, of=7, count=(0, 4))),
+        control=("likeliest token at 40% or more", partial(changes_without, part=part, sure=True)),
+    )
+
+
 # A run for each head.
 on_short_texts = partial(on_texts, cases={k: text for k, text in TEXTS.items() if len(text) < 120}, unseen={})
 
@@ -102,11 +115,11 @@ CLAIMS = (
         ),
         prediction_comes_late=on_texts(
             "On most texts, the final prediction takes the lead only in the last four of the 30 layers.",
-            "Read the logit lens after each layer. Count the layers after the one from which the final prediction "
-            "leads.",
+            "Read the logit lens after each layer. Find the one where the final prediction takes the lead for good, "
+            "and count the layers after it.",
             lambda model, text: layers_to_go(model.trace(text)),
             Bounds(supports=(0, 3), count=(17, 20)),
-            unit="layers after it",
+            unit="layers left",
             unseen_bounds=Bounds(supports=(0, 3), count=(24, 26)),
         ),
         norms_off=on_texts(
@@ -116,18 +129,27 @@ CLAIMS = (
             Bounds(supports=YES),
             control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
         ),
-        rope_off_likeliest=on_texts(
-            "Without RoPE, the likeliest token changes more often if it had under 40% than if it had more.",
+        rope_off_likeliest=unsure_changes(
+            "Without RoPE, a likeliest token under 40% changes more often than a likelier one.",
             "Switch off RoPE in every layer.",
-            partial(changes_without_rope, sure=False),
-            Bounds(supports=YES, of=13, count=(10, 13)),
-            control=("likeliest token at 40% or more", partial(changes_without_rope, sure=True)),
+            NO_ROPE,
+        ),
+        last_ffn_off_likeliest=unsure_changes(
+            "That isn't special to RoPE: the same holds without FFN 29.",
+            "Switch off FFN 29, the last one.",
+            LAST_FFN,
         ),
         first_ffn_off=ffn_off(
             "Without FFN 0, most of the probability moves to other tokens.",
             "Switch it off and measure how much of the probability moves.",
             partial(percent_moved, edits=Edits(ffn={0: 0})),
             Bounds(supports=above(50), above_control=20),
+        ),
+        last_ffn_off=ffn_off(
+            "Without FFN 29, the last one, usually more probability moves than without a typical FFN in the middle.",
+            "Switch it off and measure how much of the probability moves.",
+            partial(percent_moved, edits=LAST_FFN),
+            Bounds(above_control=15),
         ),
         single_heads=on_short_texts(
             "How many heads change the prediction on their own depends on the text.",
@@ -137,8 +159,8 @@ CLAIMS = (
             unit="heads",
         ),
         other_heads_together=on_short_texts(
-            "Many of the other heads, switched off together, usually do change the likeliest token.",
-            "Switch off five random sets of 160 of them. Count the sets that change it.",
+            "Heads that leave the likeliest token in place one at a time usually change it together.",
+            "Switch off five random sets of 160 such heads. Count the sets that change it.",
             partial(changed_together, n=160),
             Bounds(supports=above(50), count=10, exceptions=("the same word",), above_control=10),
             control=("sets of 10", partial(changed_together, n=10)),
@@ -146,7 +168,7 @@ CLAIMS = (
         ),
     ),
     *section(
-        "An FFN that isn't typical",
+        "FFN 11, the exception that is left out above",
         ffn_eleven_off=ffn_off(
             "Without FFN 11, more probability moves than without a typical FFN near it.",
             "Switch it off and measure how much of the probability moves.",
@@ -161,7 +183,7 @@ CLAIMS = (
             control=("switched off at all other tokens", moved_by_the_rest),
         ),
         ffn_eleven_mean=on_texts(
-            "The average of what FFN 11 adds at the first token of other texts does nearly as well as its own.",
+            "What FFN 11 adds at the first token can be replaced by its average in other texts, with little change.",
             "Replace what it adds at the first token by that average, and measure how much of the probability moves.",
             moved_by_the_mean,
             Bounds(below_control=20, median=below(10)),

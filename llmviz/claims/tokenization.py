@@ -48,6 +48,7 @@ UNSEEN_TRIES = {
 POTATO = {f"{way}potato": (least, 20) for way, least in zip(KINDS, (18, 20, 18))}
 KNOWN = {"potato": (16, 16), "coffee": (9, 9), "rabbit": (16, 16), "no example": (2, 2)}
 FOUR, AMHARIC, NONE_MORE = {"potato": (4, 4)}, {"Amharic, 1": (8, 8.2)}, Bounds(within=below(0))
+HINDI = {"Hindi, 1": (36, 36), "Hindi, 2": (34, 34)}
 GPT_4O = Bounds(supports=above(1.01), count=20, exceptions=("Chinese, 2",))
 ALL, DIGITS = (100, 100), Bounds(within=(0, 0), of=3)
 SPLIT_OFF = tuple(
@@ -94,7 +95,7 @@ CLAIMS = (
             control=("the space before the last", partial(words.spaces_joined, before=r" (?= [^\s\p{N}])")),
         ),
         most_words_are_one_token=on_texts(
-            "In most texts, most words are single tokens. Nearly all exceptions are in other languages than English.",
+            "In most texts, most words are single tokens. Nearly all exceptions are in languages other than English.",
             "Count a text's different words that are one token, with a space before them or without.",
             words.in_one_token,
             Bounds(supports=above(50), count=18, of=19, exceptions=("Arabic",)),
@@ -105,7 +106,7 @@ CLAIMS = (
         shuffled_words=on_texts(
             "With their letters shuffled, the same words cost more tokens, so it isn't only that they're short. The "
             "exceptions are in scripts that are cut into bytes.",
-            "Shuffle the letters of words of four letters and more, twenty times: the mean.",
+            "Shuffle the letters of words of four letters or more, twenty times: the mean.",
             words.shuffled_cost,
             Bounds(supports=above(1.1), count=17, of=18, exceptions=("Arabic",)),
             unseen_bounds=Bounds(supports=above(1.1), count=27, of=30, exceptions=BYTES),
@@ -119,10 +120,11 @@ CLAIMS = (
             Bounds(within=ALL),
             over="vocabularies",
             cases={"the vocabulary": None},
-            unit="% of its tokens",
+            unit="% of the vocabulary's tokens",
         ),
         tokens_per_character=on_texts(
-            "A text has fewer tokens than characters, unless it's all digits or in a script that is cut into bytes.",
+            "Most texts have fewer tokens than characters. The exceptions here are all digits or in a script that is "
+            "cut into bytes.",
             "Divide tokens by characters.",
             lambda model, text: len(model.tokenizer.encode(text)) / len(text),
             Bounds(supports=below(0.999), count=18, exceptions=("numbers", "Arabic")),
@@ -130,7 +132,7 @@ CLAIMS = (
             unit="tokens per character",
         ),
         capitals=in_capitals(
-            "In capitals, most words of four letters and more cost more tokens.",
+            "In capitals, most words of four letters or more cost more tokens.",
             "Compare each word of the texts in Latin script in capitals and in small letters.",
             bounds=Bounds(supports=above(1), count=154),
             unseen_bounds=Bounds(supports=above(1), count=241),
@@ -139,7 +141,7 @@ CLAIMS = (
         ),
         capitals_of_short_words=in_capitals(
             "In capitals, most words of one to three letters cost no more.",
-            "The same, for these.",
+            "Compare the words of one to three letters in the same way.",
             bounds=Bounds(supports=below(0), count=39),
             unseen_bounds=Bounds(supports=below(0), count=45),
             cases=(short := latin_words(cases.TEXTS, {}, 1, 3)),
@@ -149,8 +151,8 @@ CLAIMS = (
     *section(
         "Other languages",
         languages=Claim(
-            "The same sentence costs more tokens in other languages than in English. GPT-4o's larger vocabulary "
-            "narrows the gap.",
+            "The same sentence costs more tokens in other languages than in English. GPT-4o's vocabulary and word "
+            "rule narrow the gap.",
             "Divide its tokens by those of the English sentence.",
             words.surcharge,
             Bounds(supports=above(1.01), at=AMHARIC, above_control=21, control=GPT_4O),
@@ -159,6 +161,18 @@ CLAIMS = (
             cases=cases.PARALLEL,
             unseen=cases.UNSEEN_PARALLEL,
             unit="times the tokens",
+        ),
+        word_rule=Claim(
+            "With this model's word rule, even GPT-4o's vocabulary needs more tokens for Hindi and Thai, because the "
+            "rule splits words at vowel signs. For the other languages, it needs at most one more.",
+            "Cut the sentence with GPT-4o's vocabulary: how many more tokens with this model's rule than with its own.",
+            partial(words.cost_of_word_rule, vocabulary="o200k_base"),
+            Bounds(supports=below(1), count=19, exceptions=("Hindi, *",), at=HINDI),
+            unseen_bounds=Bounds(supports=below(1), count=19, exceptions=("Thai",), at={"Thai": (17, 17)}),
+            over="sentences",
+            cases=cases.PARALLEL,
+            unseen=cases.UNSEEN_PARALLEL,
+            unit="more",
         ),
     ),
     *section(
@@ -170,7 +184,7 @@ CLAIMS = (
             "another example comes before the question; unseen are other words, drawn at random.",
             partial(count, of="n_commonest"),
             Bounds(supports=above(16), count=61, within=above(10), at=POTATO, control=NONE_MORE),
-            control=("how many more are right than with the best constant answer", more_than_a_constant),
+            control=("advantage over the best constant answer", more_than_a_constant),
             over="tries",
             cases=TRIES,
             unseen=UNSEEN_TRIES,
@@ -196,12 +210,11 @@ CLAIMS = (
         ),
     ),
     *section(
-        "What the model looks up for a token",
+        "Does the model know letters that it fails to name?",
         first_letter_of_a_row=on_splits(
-            "From the row of numbers that the model looks up for a token (page 2), a linear probe usually reads the "
-            "first letter of more than half of the words.",
-            "The probe, the simplest classifier, learns it from the rows of four fifths of the words, and reads it off "
-            "the others.",
+            "The model looks up a row of numbers for each token (page 2). From it, a linear probe, the simplest "
+            "classifier, usually reads the first letter of more than half of the words.",
+            "The probe learns it from the rows of four fifths of the words, and reads it off the others.",
             lambda model, seed: 100 * letters.letter_probe(model, 0, seed)[0],
             Bounds(supports=above(50), control=Bounds(within=below(15))),
             unseen_bounds=Bounds(
@@ -217,8 +230,8 @@ CLAIMS = (
             control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i)[1]),
         ),
         last_letter_of_a_row=on_splits(
-            "The row holds something of the last letter, which the model fails to name: the probe reads it off more "
-            "often than one constant answer.",
+            "The model often fails to name the last letter, but its row holds something about it: the probe is right "
+            "more often than one constant answer.",
             "The same, for the last letter. Words with the same last three letters are all held out or none, so that "
             "no endings are learned.",
             lambda model, seed: 100 * letters.letter_probe(model, -1, seed)[0],

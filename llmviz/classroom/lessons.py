@@ -11,15 +11,22 @@ from __future__ import annotations
 
 import hmac
 import html
+import json
 import re
 import secrets
 import time
 import urllib.parse
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 WHEN = ("before", "after")
 NUMBER = re.compile(r"[0-9a-f]{32}")  # of a form: its first half is random, its second proves that we made it
+# A wheel holds the teacher's guide and the notebooks inside the package; in a clone they are beside it.
+ROOT = next(folder for folder in Path(__file__).parents[1:3] if (folder / "docs" / "teaching.md").is_file())
+GUIDE = ROOT / "docs" / "teaching.md"
+SCENE = re.compile(r"\[(\d\d) “[^”]*”\]\(\.\./notebooks/(\w+)\.ipynb#cell-id=([\w-]+)\)")
 FROM_ONE_ADDRESS = 5  # answers, at least: several may share a phone
 LATE = 30  # seconds after the teacher closes the questions in which answers still count
 # A pressed button is disabled, against double taps. After five seconds it works again: the network may have failed.
@@ -36,7 +43,7 @@ class Option:
 
 @dataclass(frozen=True)
 class LessonQuestion:
-    """right: the index of an option. scene: notebook and heading that answer it. measured: the test that holds it."""
+    """right: the index of an option. scene: notebook and cell that answer it. measured: the test that holds it."""
 
     text: str
     options: tuple[Option, ...]
@@ -78,7 +85,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("01_tokenization", "How is your text cut?"),
+                    ("01_tokenization", "tok-02"),
                     "tests/test_lessons.py::test_strawberry_is_one_number",
                 ),
                 LessonQuestion(
@@ -101,7 +108,7 @@ LESSONS = {
                         ),
                     ),
                     3,
-                    ("01_tokenization", "Does every language cost the same?"),
+                    ("01_tokenization", "tok-50"),
                     "tests/test_lessons.py::test_the_sentence_costs_most_in_amharic",
                 ),
                 LessonQuestion(
@@ -127,7 +134,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("01_tokenization", "Can the model count letters?"),
+                    ("01_tokenization", "tok-68"),
                     "tests/test_claims.py::test_a_stored_result_is_fresh_and_holds[01.same_number]",
                 ),
             ),
@@ -152,7 +159,7 @@ LESSONS = {
                         Option("sleeping: itself", "Five heads do."),
                     ),
                     2,
-                    ("04_attention", "Why do so many heads attend to the first token?"),
+                    ("04_attention", "att-31"),
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
                 LessonQuestion(
@@ -178,7 +185,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("04_attention", "Does the model need these heads?"),
+                    ("04_attention", "att-38"),
                     "tests/test_lessons.py::test_of_two_heads_that_look_as_hard_one_matters",
                 ),
                 LessonQuestion(
@@ -198,7 +205,7 @@ LESSONS = {
                         ),
                     ),
                     2,
-                    ("04_attention", "Can the model copy nonsense?"),
+                    ("04_attention", "att-44"),
                     "tests/test_lessons.py::test_nonsense_is_copied",
                 ),
             ),
@@ -220,7 +227,7 @@ LESSONS = {
                         Option("Only the likeliest token keeps its rank", "Every token does."),
                     ),
                     0,
-                    ("06_sampling", "Turn the temperature down"),
+                    ("06_sampling", "sam-02"),
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
                 LessonQuestion(
@@ -236,7 +243,7 @@ LESSONS = {
                         Option("3", "With a space before each sum, 31 are right. Of ten capitals, 8 are."),
                     ),
                     3,
-                    ("06_sampling", "Is the likeliest token right?"),
+                    ("06_sampling", "sam-05"),
                     "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
                 LessonQuestion(
@@ -256,7 +263,7 @@ LESSONS = {
                         Option("The second one is better", "The model learns nothing from what it writes."),
                     ),
                     2,
-                    ("06_sampling", "How does a text grow?"),
+                    ("06_sampling", "sam-23"),
                     "tests/test_lessons.py::test_a_seed_decides",
                 ),
             ),
@@ -425,18 +432,31 @@ def thanks(counted: bool) -> str:
     )
 
 
-def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
-    """Return what "after" says after it is answered: what is right, why the others tempt, and which scene shows it."""
+def solution(
+    lesson: Lesson, counted: bool, notebooks: Mapping[str, Path], answers: list[int | None] | None = None
+) -> str:
+    """Return what "after" says after it is answered: what is right, why the others tempt, and which scene shows it.
+
+    notebooks: the files of the class by their names, in which the scenes' headings are read.
+    """
     said = "Your answers are counted." if counted else "You have answered these questions already."
     explanations = "".join(
-        _explanations(i, question, answers[i] if answers else None)
+        _explanations(i, question, notebooks, answers[i] if answers else None)
         for i, question in enumerate(lesson.questions)
     )
     return f"<p><b>{said}</b> This is what the model does:</p>{explanations}"
 
 
-def _explanations(i: int, question: LessonQuestion, answer: int | None) -> str:
-    notebook, heading = question.scene
+def _explanations(i: int, question: LessonQuestion, notebooks: Mapping[str, Path], answer: int | None) -> str:
+    notebook, cell = question.scene
+    page = f"page {int(notebook[:2])}"
+    try:
+        heading = heading_of(notebooks[f"{notebook}.ipynb"], cell)
+    except KeyError:
+        scene = page  # a class on other notebooks, or on ours without this scene
+    else:
+        at = f"/voila/render/{notebook}.ipynb#{html.escape(anchor(heading))}"
+        scene = f'<a href="{at}">{page}, “{html.escape(heading)}”</a>'
     options = "".join(
         f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"
         f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.explanation)}</li>"
@@ -444,9 +464,29 @@ def _explanations(i: int, question: LessonQuestion, answer: int | None) -> str:
     )
     return (
         f"<section><p><b>{i + 1}. {html.escape(question.text)}</b></p><ul>{options}</ul>"
-        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb#{html.escape(anchor(heading))}">'
-        f"page {int(notebook[:2])}, “{html.escape(heading)}”</a>.</p></section>"
+        f"<p class=quiet>See {scene}.</p></section>"
     )
+
+
+def heading_of(notebook: Path, cell: str) -> str:
+    """Return the heading with which a cell of a notebook begins. KeyError without this cell."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    source = {each.get("id"): "".join(each["source"]) for each in cells}[cell]
+    return source.partition("\n")[0].lstrip("#").strip()
+
+
+def with_headings(guide: str) -> str:
+    """Return the teacher's guide with each scene's heading as it is in the notebook today.
+
+    KeyError for a cell that does not exist, OSError for a notebook.
+    """
+
+    def link(match: re.Match) -> str:
+        number, notebook, cell = match.groups()
+        heading = heading_of(ROOT / "notebooks" / f"{notebook}.ipynb", cell)
+        return f"[{number} “{heading}”](../notebooks/{notebook}.ipynb#cell-id={cell})"
+
+    return SCENE.sub(link, guide)
 
 
 def anchor(heading: str) -> str:
@@ -467,3 +507,7 @@ def counts_table(lesson: Lesson) -> str:
         for i, question in enumerate(lesson.questions)
     )
     return f"<table class=counts><tr><td></td><td>before</td><td>after</td></tr>{rows}</table>"
+
+
+if __name__ == "__main__":  # after a heading was changed
+    GUIDE.write_text(with_headings(GUIDE.read_text("utf-8")), "utf-8", newline="\n")

@@ -666,7 +666,7 @@ class LessonPage(Handler):
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
         else:
-            self._show(lesson, lessons.solution(lesson, False))
+            self._show(lesson, lessons.solution(lesson, False, self.classroom.notebooks))
 
     @tornado.web.authenticated
     def post(self, name: str, when: str) -> None:
@@ -700,8 +700,10 @@ class LessonPage(Handler):
             counted = True
             keep = counts.cookie(answered | {here})  # again: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
-        said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
-        self._show(lesson, said)
+        if when == "before":
+            self._show(lesson, lessons.thanks(counted))
+        else:
+            self._show(lesson, lessons.solution(lesson, counted, self.classroom.notebooks, answers))
 
     def _of(self, name: str, when: str) -> tuple[Lesson, str]:
         if when not in WHEN:

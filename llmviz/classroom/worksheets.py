@@ -21,17 +21,12 @@ import numpy as np
 import llmviz
 from llmviz import attention, experiments, tokenization
 from llmviz.claims.cases import ARTICLES
-from llmviz.classroom.lessons import LESSONS, Lesson
+from llmviz.classroom.lessons import GUIDE, LESSONS, Lesson, with_headings
 from llmviz.model import Model, Trace
 from llmviz.page.write import markdown2html_mistune
 from llmviz.sampling import Sampler
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
-PACKAGE = Path(__file__).parents[1]
-# A wheel holds the teacher's guide inside the package; in a clone it is beside it.
-GUIDE = next(
-    file for folder in (PACKAGE, PACKAGE.parent) if (file := folder / "docs" / "teaching.md").is_file()
-)
 TO_MERGE = (" strawberry", " homework", " friend", " tomorrow", " elephant")
 TO_CUT = (
     "The cat sat on the mat.",
@@ -53,7 +48,7 @@ def write_all(model: Model, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         f"lesson_{number}": steps_page(title, steps)
-        for number, (title, steps) in enumerate(lessons_in(GUIDE.read_text("utf-8")), start=1)
+        for number, (title, steps) in enumerate(lessons_in(with_headings(GUIDE.read_text("utf-8"))), start=1)
     }
     for name, sheet in SHEETS.items():
         texts[f"worksheet_{name}"] = worksheet(LESSONS[name], sheet(model, False), sheet(model, True))

@@ -119,8 +119,10 @@ from .without_rope import (
     repeat_cost,
     score_at,
     score_changes,
+    shuffled_positions,
     turned_to,
     unturned_cost,
+    unturned_pairs,
 )
 from .writing import (
     Written,

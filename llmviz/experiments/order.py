@@ -12,7 +12,7 @@ from llmviz.experiments.probabilities import total_variation
 from llmviz.model import Model, Trace
 
 N_USED = 64  # tokens of a text, at most, for measures that take several runs
-NOTHING = "There is nothing to swap: that takes two different tokens before the last."
+NOTHING = "there is nothing to swap in this text"
 NOTICED = 1e-4  # relative change of an attention output; rounding stays below it
 
 
@@ -107,16 +107,16 @@ def shuffled_change(trace: Trace, edits: Edits | None = None) -> Float[np.ndarra
 def positions_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int]:
     """Return where two words are in the beginning of a text, before its last token.
 
-    If it lacks one of them, return the first two neighbours that differ. ValueError if no two differ.
+    If it lacks one of them, return two neighbours that differ, near the middle. ValueError if no two differ.
     """
     pieces = trace.pieces[:N_USED]
     before = pieces[:-1]
     if first in before and second in before:
         return before.index(first), before.index(second)
-    positions = differing_neighbours(pieces)
-    if positions is None:
+    pairs = [(i, i + 1) for i in range(len(before) - 1) if before[i] != before[i + 1]]
+    if not pairs:
         raise ValueError(NOTHING)
-    return positions
+    return pairs[len(pairs) // 2]
 
 
 def which_vectors_change(trace: Trace, first: str, second: str) -> int:

@@ -1,6 +1,6 @@
 """Undo RoPE in one head, or for some pairs of numbers, and measure scores at other positions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,8 @@ from llmviz.experiments.order import N_USED, beginning
 from llmviz.experiments.probabilities import extra_surprise, mean_surprise
 from llmviz.model import BlockTrace, Config, Model, Trace
 from llmviz.position import pair_scores, rotate, rotation_angles
+
+N_ORDERS = 5  # in which positions are shuffled
 
 
 def before_rope(
@@ -92,16 +94,31 @@ def mean_scores_by_distance(
     return np.stack([score_at(q, k, (distance, 0), base=base) for distance in distances])
 
 
-def unturned_pairs(model: Model, seq: int, pairs: slice) -> Edits:
+def turned_by(model: Model, angles: Float[np.ndarray, "seq n_pairs"], layers: Iterable[int]) -> Edits:
+    """Return edits by which every query and key of these layers is turned on by these angles, in radians."""
+    return Edits(at={(name, layer): lambda x: rotate(x, angles) for name in ("q", "k") for layer in layers})
+
+
+def unturned_pairs(model: Model, seq: int, pairs: slice, layers: Iterable[int] | None = None) -> Edits:
     """Return edits with which RoPE does not turn some pairs of every query and key, in a text of `seq` tokens.
 
-    pairs: of d_head / 2, the fastest first.
+    pairs: of d_head / 2, the fastest first. layers: only in these.
     """
     config = model.config
     back = np.zeros((seq, config.d_head // 2))
     back[:, pairs] = -rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)[:, pairs]
-    layers = range(config.n_layers)
-    return Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k") for layer in layers})
+    return turned_by(model, back, range(config.n_layers) if layers is None else layers)
+
+
+def shuffled_positions(model: Model, seq: int, seed: int) -> Edits:
+    """Return edits by which RoPE turns the tokens of a text by each other's positions, in a random order.
+
+    The tokens and the causal mask stay in order.
+    """
+    config, places = model.config, np.arange(seq)
+    moved = np.random.default_rng(seed).permutation(seq) - places
+    angles = rotation_angles(moved, config.d_head, base=config.rope_base)
+    return turned_by(model, angles, range(config.n_layers))
 
 
 def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np.ndarray, " n"]:
@@ -180,20 +197,20 @@ def last_two(trace: Trace) -> tuple[int, int]:
 def surprise_with_each(
     trace: Trace, settings: Mapping[str, Edits]
 ) -> Iterator[tuple[float, dict[str, float] | None]]:
-    """Measure the mean surprise at the beginning of a text unchanged, with each setting, and without single blocks.
+    """Measure the mean surprise at the beginning of a text unchanged, with each setting, and with shuffled positions.
 
-    Yields the share that is done; in the end the surprise by name, NaN where the numbers overflow. The blocks are those
-    of every second layer of the middle third.
+    Yields the share that is done; in the end the surprise by name, NaN where the numbers overflow. The last is the mean
+    of `N_ORDERS` random orders.
     """
-    n_layers, bits = trace.model.config.n_layers, dict[str, float]()
-    middle = range(2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2)
-    blocks = {f"FFN of layer {layer}": Edits(ffn={layer: 0}) for layer in middle}
-    blocks |= {f"attention of layer {layer}": Edits(attention={layer: 0}) for layer in middle}
-    all_edits = {"unchanged": Edits(), **settings, **blocks}
-    for name, edits in all_edits.items():
+    tokens = trace.tokens[:N_USED]
+    shuffled = [shuffled_positions(trace.model, len(tokens), seed) for seed in range(N_ORDERS)]
+    all_edits, bits = [Edits(), *settings.values(), *shuffled], []
+    for edits in all_edits:
         try:
-            bits[name] = mean_surprise(trace.model.trace(trace.tokens[:N_USED], edits))
+            bits.append(mean_surprise(trace.model.trace(tokens, edits)))
         except FloatingPointError:
-            bits[name] = np.nan
+            bits.append(np.nan)
         yield len(bits) / len(all_edits), None
-    yield 1.0, bits
+    own, *changed = bits[:-N_ORDERS]
+    mean = float(np.mean(bits[-N_ORDERS:]))
+    yield 1.0, {"unchanged": own, **dict(zip(settings, changed)), "shuffled": mean}

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -118,6 +118,17 @@ def surcharge(model: Model, pair: tuple[str, str], *, vocabulary: str | None = N
     tokenizer = published(vocabulary) if vocabulary else model.tokenizer
     first, second = (len(tokenizer.encode(text)) for text in pair)
     return first / second
+
+
+def cost_of_word_rule(model: Model, pair: tuple[str, str], *, vocabulary: str) -> int:
+    """Count how many more tokens the first text takes in a published vocabulary with the model's rule for words."""
+    theirs = published(vocabulary)
+    return len(_with_words(theirs, model.tokenizer.words).encode(pair[0])) - len(theirs.encode(pair[0]))
+
+
+@functools.cache
+def _with_words(tokenizer: Tokenizer, words: str) -> Tokenizer:
+    return replace(tokenizer, words=words)
 
 
 published = functools.cache(tokenization.published_tokenizer)

@@ -90,12 +90,11 @@ def build_in(
             raise CannotBuild(f"a cell of {name} fails with {error}\n{cell.source}")
     outputs = [output for cell in code for output in cell.outputs]
     shown = [output.data[VIEW]["model_id"] for output in outputs if VIEW in output.get("data", {})]
-    ask(client, "from llmviz.page import table\nawait table.settle()")
     with tempfile.TemporaryDirectory() as folder:
         path, texts = Path(folder) / "table.json", [*node.metadata.get("llmviz", {}).get("texts", [])]
         ask(
             client,
-            f"page = table.write({str(path)!r}, {shown!r}, {texts!r}, {seconds})",
+            f"from llmviz.page import table\npage = table.write({str(path)!r}, {shown!r}, {texts!r}, {seconds})",
             lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
         )
         table = json.loads(path.read_text("utf-8"))

@@ -37,6 +37,7 @@ globalThis.pageControls = (() => {
   class Model {
     constructor(page, id, { kind, state }) {
       Object.assign(this, { page, id, kind, numbers: { ...state }, values: {}, unsaved: new Map(), limits: {} });
+      this.values.explains = false; // Only a kernel can say where each number is from.
       this.listeners = new Map();
       this.widget_manager = { get_model: async (other) => page.model(other) };
     }

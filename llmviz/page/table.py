@@ -7,14 +7,12 @@ looks up what holds in the state it is in (`replay.js`). What no rule says, it d
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import functools
-import heapq
+import itertools
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,9 @@ import ipywidgets
 
 from llmviz.views.kit.lifetime import living
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.put import put
+from llmviz.views.kit.state_fields import Noted, set_in
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Refused, View
+from llmviz.views.kit.view import View
 
 PATIENCE = 60  # seconds of computing for a job of what a view opens with, or shows after the first press
 MOST_CHARACTERS = 1_500_000  # of the values that one view adds
@@ -73,49 +71,6 @@ class Rules(dict[tuple[str, ...], dict[tuple[int | None, ...], Any]]):
         ]
 
 
-@functools.cache
-def noting(kind: type) -> type:
-    """Return a kind of state that notes in `read` which fields are read, and in `is_set` which ones an event sets.
-
-    An event sets all fields of a state that it makes new, as `dataclasses.replace` does.
-    """
-    names = [field.name for field in fields(kind)]
-
-    class Noted(kind):
-        read, is_set = {}, frozenset(names)
-
-        def __eq__(self, other: Any) -> bool:
-            return isinstance(other, kind) and all(getattr(self, n) == getattr(other, n) for n in names)
-
-        __hash__ = kind.__hash__
-
-        def __getattribute__(self, name: str) -> Any:
-            own = super().__getattribute__
-            if name in names and name not in own("is_set"):
-                own("read")[name] = own(name)
-            return own(name)
-
-        def __replace__(self, **changes: Any) -> Noted:
-            made = Noted(**{name: vars(self)[name] for name in names} | changes)
-            vars(made).update(read=self.read, is_set=self.is_set | changes.keys())
-            return made
-
-    return Noted
-
-
-def noted(state: Any, compute: Callable[[Any], Any]) -> tuple[Any, dict[str, Any]]:
-    """Return what is computed from a state, and the fields that were read, with their values."""
-    at, read = noting(type(state))(**vars(state)), {}
-    vars(at).update(read=read, is_set=frozenset())
-    return compute(at), dict(sorted(read.items()))
-
-
-def set_by(after: Any) -> dict[str, Any]:
-    """Return the fields that an event has set, with their values: all of them where it made a new state."""
-    is_set = getattr(after, "is_set", vars(after))
-    return {name: value for name, value in vars(after).items() if name in is_set}
-
-
 def encoded(value: Any) -> str:
     """Return a value as JSON, as it is sent to a page: bytes as {"$bytes": base64}, and what is no JSON by its name."""
     return json.dumps(value, default=_named, ensure_ascii=False, separators=(",", ":"))
@@ -134,36 +89,28 @@ def canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def is_list(widget: ipywidgets.Widget) -> bool:
-    """Say whether a page sends which of a widget's options is chosen, and not its value."""
-    return "index" in widget.keys
-
-
 class ViewTable:
     """The rules of one view: what each part shows, and where each event leads."""
 
     def __init__(self, page: PageTable, view: View, number: int):
         self.page, self.view, self.number = page, view, number
         self.start, self.widgets = view.state, view.parts | view.controls
-        self.full = {widget.model_id for widget in view.needs_kernel()}
+        needs = view.needs_kernel()
         # What the reader starts with a button has been done on a page, where there was time for it.
-        self.begun = [
-            n for n, job in view.jobs.items() if job.start and view.parts[n].model_id not in self.full
-        ]
-        self.full |= {view.parts[name].model_id for name in self.begun}
+        self.begun = [n for n, job in view.jobs.items() if job.start and view.parts[n] not in needs]
+        self.full = {widget.model_id for widget in (*needs, *map(view.parts.get, self.begun))}
         self.shown = {name: Rules() for name in self.widgets}
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
         self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
         self.runs: list[Any] = []  # that it hands on
         self.is_whole = True
-        self._drawn_on = {name: view.new_widget(name) for name in self.widgets}
         self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, int], dict[str, list]] = {}  # what can be sent, by what a widget shows
         self._sets: dict[int, dict[str, Any]] = {}  # what an event sets, by its number
 
     def numbered(self, values: dict[str, Any]) -> Numbered:
         """Return fields of the view's state as fields of the page's."""
-        return {f"{self.number}.{name}": self.page.number(value) for name, value in values.items()}
+        return {f"{self.number}.{name}": self.page.number(value) for name, value in sorted(values.items())}
 
     def fill(self, seconds: float) -> float:
         """Add what holds with each run of the view that this one follows; return the seconds that it took.
@@ -182,10 +129,9 @@ class ViewTable:
                 self.view.become(self.start)
             context = {f"{source.number}:run": run for source in sources}
             spent += self._explore(context, (seconds - spent) / (n_runs - run))
-        self.view.become(self.start)  # What it has handed on last belongs to another state.
-        for table in (*sources, self):
-            if table.runs:
-                table.view.trace = table.runs[0]
+        for source in sources:
+            source.view.trace = source.runs[0]
+        self.view.become(self.start)
         return spent
 
     def _explore(self, context: Numbered, seconds: float) -> float:
@@ -197,123 +143,112 @@ class ViewTable:
         """
         view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
         most = values.n_characters + MOST_CHARACTERS
-        self.fits.add(context, self.page.writes.number(json.dumps(self.numbered(vars(opening)))))
-        todo: list[tuple[int, int, Any]] = []
-        queued: set[tuple[bool, Any]] = set()
-        explored: set[Any] = set()
+        self.fits.add(context, self._writes(vars(opening)))
+        first, quick, slow = deque([opening]), deque(), deque()  # slow: what takes a job
+        added, explored = set(), set()
 
-        def add(state: Any, is_first: bool) -> None:
-            if (is_first, state) not in queued:
-                queued.add((is_first, state))
-                turn = 0 if is_first else 1 + bool(view.needed(state))  # What takes a job comes last.
-                heapq.heappush(todo, (turn, len(queued), state))
+        def add(state: Any) -> None:
+            if state not in added:
+                added.add(state)
+                (slow if view.needed(state) else quick).append(state)
 
-        add(opening, True)
         for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
-            add(state, False)
-        while todo:
-            turn, _, state = heapq.heappop(todo)
-            if turn and (spent > seconds or values.n_characters > most):
-                self.is_whole = False
-                break
+            add(state)
+        while queue := first or quick or slow:
+            is_first, state = queue is first, queue.popleft()
             if state in explored:
                 continue
+            if not is_first and (spent > seconds or values.n_characters > most):
+                self.is_whole = False
+                break
             explored.add(state)
-            began, is_free = time.process_time(), not turn and len(explored) <= 2
-            if self._are_measured(state, PATIENCE if is_free else max(0.0, seconds - spent)):
+            began, is_free = time.process_time(), is_first and len(explored) <= 2
+            if self._are_measured(state, PATIENCE if is_free else seconds - spent):
                 for after, trait in self._one_state(state, context):
-                    add(after, trait == BY_ITSELF or (state == opening and trait in PRESSED))
+                    comes_first = trait == BY_ITSELF or (state == opening and trait in PRESSED)
+                    first.append(after) if comes_first else add(after)
             else:
                 self.is_whole = False
             spent += 0.0 if is_free else time.process_time() - began
         return spent
 
     def _are_measured(self, state: Any, seconds: float) -> bool:
-        """Do the jobs of a state, one after the other; say whether those that it needs are done."""
+        """Do the jobs that a state needs, and those that a button can then start; say whether the former are done."""
         view, done = self.view, {}
-        # Which ones there are may depend on the results before.
-        while waiting := [name for name in self._jobs(state) if name not in done]:
-            key = view.key(name := waiting[0], state)
+
+        def can_begin(name: str) -> bool:
+            button = view.shows(name, view.scene(state))
+            return not (button.get("disabled") or button.get("hidden"))
+
+        for name in itertools.chain(needed := view.needed(state), filter(can_begin, self.begun)):
+            key = view.key(name, state)
             done[name] = key not in self._too_slow and view.do_job(name, state, seconds)
             if not done[name]:
                 self._too_slow.add(key)  # It is not tried again.
-        return all(done[name] for name in view.needed(state))
-
-    def _jobs(self, state: Any) -> list[str]:
-        """Return the jobs that a state needs, and those that a button could start."""
-        scene = self.view.scene(state)
-        buttons = {name: self.view.draw_now(name, scene) for name in self.begun}
-        can_begin = [name for name, b in buttons.items() if not (b.get("disabled") or b.get("hidden"))]
-        return [*self.view.needed(state), *can_begin]
+        return all(done[name] for name in needed)
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
         """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
         view, full = self.view, context | self.numbered(vars(state))
 
-        def rule(rules: Rules, compute: Callable, holds: Callable, sent: Numbered) -> Any:
+        def rule(rules: Rules, compute: Callable, *arguments: Any, **sent: int) -> Any:
             if (known := rules.find(full | sent)) is not None:
                 return known
-            value, read = noted(state, compute)
-            return rules.add(context | self.numbered(read) | sent, holds(value))
+            holds = compute(noted := Noted(state), *arguments)
+            return rules.add(context | self.numbered(noted.read) | sent, holds)
 
         def led_to(writes: int) -> Any:
             return view.State(**vars(state) | self._sets[writes])
 
-        if (known := self.by_itself.find(full)) is None:
-            (after, pause), read = noted(state, self._next)
-            writes = self._writes(state, after)
-            # A state is held only where the page holds what follows from it by itself.
-            key = context | self.numbered(read) if led_to(writes) == state else full
-            known = self.by_itself.add(key, [writes, pause])
-        yield led_to(known[0]), BY_ITSELF
+        yield led_to(rule(self.by_itself, self._next)[0]), BY_ITSELF
         for name in self.widgets:
-            shows, number = functools.partial(self._traits, name), functools.partial(self._as_drawn, name)
-            drawn = rule(self.shown[name], shows, number, {})
+            drawn = rule(self.shown[name], self._drawn, name)
             for trait, sent in self._sent[name, drawn].items():
                 for numbered, value in sent:
-                    after = functools.partial(self._after, name, trait, value)
-                    writes = functools.partial(self._writes, state)
-                    yield led_to(rule(self.events[name, trait], after, writes, numbered)), trait
+                    event = view.events[name, trait], *value
+                    yield led_to(rule(self.events[name, trait], self._after, *event, **numbered)), trait
         if any(view is source for other in self.page.views for source in other.sources):
-            rule(self.handed, lambda at: view.hand_on(view.scene(at)), lambda _: self._run(), {})
+            rule(self.handed, self._run)
 
-    def _after(self, name: str, trait: str, value: tuple, state: Any) -> Any:
-        if name in self.view.parts and is_list(self.widgets[name]):
-            self._traits(name, state)  # Which option an index means depends on what is read for it.
-        return self.view.after(state, self.view.events[name, trait], *value)
+    def _next(self, state: Noted) -> list:
+        """Return the number of what happens by itself in a state, and after how many seconds."""
+        if event := self.view.by_itself(state):
+            state.read |= vars(state.state)  # From others it may lead to what the page doesn't hold.
+            return [self._after(state, event), self.view.pause(state)]
+        return [self._writes({}), 0.0]
 
-    def _next(self, state: Any) -> tuple[Any, float]:
-        event = self.view.by_itself(state)
-        return (self.view.after(state, event), self.view.pause(state)) if event else (state, 0.0)
+    def _after(self, state: Noted, event: Callable, *value: Any) -> int:
+        """Return the number of what an event sets."""
+        return self._writes(set_in(self.view.after(state, event, *value)))
 
-    def _traits(self, name: str, state: Any) -> dict:
-        scene = self.view.scene(state)
-        if name in self.view.controls:
-            return self.view.control_shows(name, scene)
-        if name in self.begun and scene.status(name) == "done":
-            return {"hidden": True}
-        return self.view.draw_now(name, scene)
+    def _writes(self, values: dict[str, Any]) -> int:
+        number = self.page.writes.number(json.dumps(self.numbered(values)))
+        self._sets[number] = values
+        return number
 
-    def _as_drawn(self, name: str, traits: dict) -> int:
+    def _drawn(self, state: Noted, name: str) -> int:
         """Return the number of what a widget shows, as it would send it; keep what the page can send then."""
-        widget, shown = self._drawn_on[name], {"hidden": self.page.number(bool(traits.get("hidden")))}
-        if widget is not self.widgets[name]:  # else it is a view of its own
-            put(widget, traits)
-            for trait, value in widget.get_state().items():
-                if trait == "_options_labels" or not (trait in LEFT_OUT or trait.startswith("_")):
-                    shown[trait] = self.page.values.number(encoded(value))
-        number = self.page.drawn.number(json.dumps(shown))
-        is_dead = traits.get("hidden") or getattr(widget, "disabled", False)
+        widget, scene = self.widgets[name], self.view.scene(state)
+        is_done = name in self.begun and scene.status(name) == "done"
+        traits = {"hidden": True} if is_done else self.view.shows(name, scene)
+        is_hidden = bool(traits.get("hidden"))
+        shown = {"hidden": is_hidden}
+        if not is_hidden and traits.keys() - shown.keys():  # else it is a view of its own
+            self.view.put(name, traits)
+            held = {trait: value for trait, value in widget.get_state().items() if trait not in LEFT_OUT}
+            shown |= {trait: held[trait] for trait in held if trait[0] != "_" or trait == "_options_labels"}
+        number = self.page.drawn.number(json.dumps(self.page.numbers(shown)))
+        is_dead = is_hidden or getattr(widget, "disabled", False)
         sent = [] if is_dead else [trait for of, trait in self.events if of == name]
         self._sent[name, number] = {trait: self._values(name, trait) for trait in sent}
         return number
 
     def _values(self, name: str, trait: str) -> list[tuple[Numbered, tuple]]:
         """Return what the page can send of a widget, as a field of its state and as the event takes it."""
-        widget = self._drawn_on[name]
+        widget = self.widgets[name]
         if trait == "click":
             return [({}, ())]
-        if is_list(widget):
+        if "index" in widget.keys:  # Of a list, the page sends which option is chosen.
             values = [option[1] if isinstance(option, tuple) else option for option in widget.options]
             return [({"in": self.page.number(i)}, (value,)) for i, value in enumerate(values)]
         if isinstance(widget, Picture):
@@ -322,19 +257,9 @@ class ViewTable:
             values = self.view.values_on_page(name) or [widget.value]
         return [({"in": self.page.number(value)}, (value,)) for value in values]
 
-    def _writes(self, state: Any, after: Any) -> int:
-        """Return the number of what an event sets; nothing where it leads to a state that cannot be."""
-        values = set_by(after)
-        try:
-            self.view.check(self.view.State(**vars(state) | values))
-        except Refused:
-            values = {}
-        number = self.page.writes.number(json.dumps(self.numbered(values)))
-        self._sets[number] = values
-        return number
-
-    def _run(self) -> int:
-        """Return the number of the run that the view now hands on."""
+    def _run(self, state: Noted) -> int:
+        """Return the number of the run that the view hands on in a state."""
+        self.view.hand_on(self.view.scene(state))
         if not any(run is self.view.trace for run in self.runs):
             self.runs.append(self.view.trace)
         return next(number for number, run in enumerate(self.runs) if run is self.view.trace)
@@ -351,7 +276,7 @@ class ViewTable:
             "handed": self.handed.written(),
             "widgets": {ids[name]: rules.written() for name, rules in self.shown.items()},
             "events": {
-                f"{ids[name]} {'index' if is_list(self.widgets[name]) else trait}": rules.written()
+                f"{ids[name]} {'index' if 'index' in self.widgets[name].keys else trait}": rules.written()
                 for (name, trait), rules in self.events.items()
             },
             "by_itself": self.by_itself.written(),
@@ -369,7 +294,9 @@ class PageTable:
             view.before_a_page()
         box = next((view for view in self.views if isinstance(view, Prompt)), None)
         self.texts = {box: texts}  # The notebook names them for its first text box.
-        self.start = ipywidgets.Widget.get_manager_state()["state"]
+        widget_of = ipywidgets.widget_serialization["from_json"]
+        keys = ipywidgets.Widget.get_manager_state()["state"]
+        self.start = {key: widget_of(f"IPY_MODEL_{key}", None).get_state() for key in keys}
         self.shown = [key for key in shown if key in self.start]
         self.tables = [ViewTable(self, view, number) for number, view in enumerate(self.views)]
 
@@ -390,13 +317,20 @@ class PageTable:
         """Return the number of a value that a state holds, or that a page sends."""
         return self.values.number(encoded(canonical(value)))
 
+    def numbers(self, traits: dict[str, Any]) -> Numbered:
+        """Return the number of each value that a widget sends of itself."""
+        return {name: self.values.number(encoded(value)) for name, value in traits.items()}
+
     def written(self) -> dict:
         """Return all of it as a page takes it."""
         state: Numbered = {}
         for table in self.tables:
             state |= table.numbered(vars(table.start)) | ({f"{table.number}:run": 0} if table.runs else {})
         return {
-            "widgets": {key: self._widget(of_widget) for key, of_widget in self.start.items()},
+            "widgets": {
+                key: {"kind": traits["_model_name"], "state": self.numbers(traits)}
+                for key, traits in self.start.items()
+            },
             "state": state,
             "drawn": [*map(json.loads, self.drawn)],
             "writes": [*map(json.loads, self.writes)],
@@ -405,25 +339,6 @@ class PageTable:
             "left_out": sorted({type(table.view).__name__ for table in self.tables if not table.is_whole}),
             "values": [*self.values],
         }
-
-    def _widget(self, of_widget: dict) -> dict:
-        state = dict(of_widget["state"])
-        for buffer in of_widget.get("buffers", ()):
-            at, (*way, last) = state, buffer["path"]
-            for step in way:
-                at[step] = at = dict(at[step])
-            at[last] = {"$bytes": buffer["data"]}
-        if "explains" in state:
-            state["explains"] = False  # Only a kernel can say where each number is from.
-        state = {name: self.values.number(encoded(value)) for name, value in state.items()}
-        return {"kind": of_widget["model_name"], "state": state}
-
-
-async def settle(seconds: float = 60) -> None:
-    """Wait until nothing runs in the background any more."""
-    end = time.monotonic() + seconds
-    while any(view.is_working for view in living()) and time.monotonic() < end:
-        await asyncio.sleep(0.05)
 
 
 def write(path: str, shown: Sequence[str], texts: Sequence[str], seconds: float) -> PageTable:

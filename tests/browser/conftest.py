@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from browser.lab import CHROMIUM, Lab, chromium, serve
+from browser.page_and_kernel import SEND
 from playwright.sync_api import expect, sync_playwright
+
+from llmviz import page
 
 expect.set_options(timeout=60_000)  # a busy machine is slow at times; what is wrong stays wrong
 
@@ -20,6 +23,7 @@ expect.set_options(timeout=60_000)  # a busy machine is slow at times; what is w
 # These files take longest. They come first, so that no process is left with one when the others are done.
 LONGEST = (
     *(
+        "pages_of_the_series",
         "06_sampling",
         "04_attention",
         "classroom",
@@ -96,3 +100,34 @@ def _opener(browser, server):
     yield open_
     for lab in opened:
         lab.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """`opened(built)`: its page, from a file, offline; afterwards nothing was asked for, and nothing went wrong."""
+    contexts, wrong = [], []
+
+    def open_(built, width=1100, scheme="light", script="", at=""):
+        file = tmp_path / "page.html"
+        page.write_page(built, file, {})
+        context = browser.new_context(
+            offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        context.add_init_script(SEND + script)
+        one = context.new_page()
+        one.set_default_timeout(60_000)
+        one.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        one.on("pageerror", lambda error: wrong.append(str(error)))
+        one.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "blob:", "data:")) or wrong.append(request.url),
+        )
+        one.goto(f"{file.as_uri()}{at}")
+        one.wait_for_function("'ready' in document.body.dataset")
+        return one
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []

@@ -16,7 +16,7 @@ from llmviz import page
 
 # The kernel's views, of which `page` is the table, are brought into a page's state; nothing goes on by itself there.
 KERNEL = """
-import json
+import asyncio, json
 from llmviz.views.kit.state_fields import replace as _replace
 from llmviz.views.kit.view import View as _View, frozen as _frozen
 
@@ -41,7 +41,8 @@ async def _show(states):
         for job in jobs:
             if of_view.view._measured(job, of_view.view.state).status != "done":
                 of_view.view.parts[job].click()
-    await table.settle(600)
+    while any(of_view.view.busy for of_view in page.tables):
+        await asyncio.sleep(0.05)
     shown = [
         {
             name: widget.get_state() | {"hidden": widget.layout.display == "none" or name in jobs}
@@ -94,6 +95,11 @@ window.send = (id, trait, value) => {
     if (trait !== "click") model.put({ [trait]: value });
     return replay.happen(model, trait, value, before);
 };
+"""
+# What was said and put back before.
+FORGET = """
+for (const el of document.querySelectorAll(".told")) el.replaceChildren();
+for (const el of document.querySelectorAll(".put-back")) el.classList.remove("put-back");
 """
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
@@ -206,7 +212,7 @@ def go_on(one, rng: random.Random, most: int = 4) -> None:
 def play(one) -> int:
     """Open folds, answer cards, and move every control that can be moved, from the top to the end, as a reader does.
 
-    No control that is not pale may be refused; those within a picture are never pale. Return how many were moved.
+    No control that is not pale may be refused; those on the sampler's cards are never pale. Return how many were moved.
     """
     n = 0
     for fold in one.locator("details.fold > summary").all():
@@ -214,17 +220,19 @@ def play(one) -> int:
     settle(one)
     for cell in one.locator("[data-widget]").all():
         n += show_all(cell)
-        for control in cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled").all():
+        controls = cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled")
+        for control in controls.element_handles():  # A locator may mean another one after a move.
             if control.is_visible() and control.is_enabled():
-                one.evaluate("document.querySelector('.told')?.replaceChildren()")
+                one.evaluate(FORGET)
                 # Asked before: what is moved may be gone afterwards.
                 place = control.evaluate("el => el.closest('figure, .jupyter-widgets').innerText")
-                is_in_picture = control.evaluate("el => el.closest('figure') !== null")
+                is_never_pale = control.evaluate("el => el.closest('.lv-sampler_cards') !== null")
                 move(control)
                 settle(one)
                 n += 1
                 told = one.locator(".told").all_inner_texts()
-                assert is_in_picture or told in ([], [""]), (told, place)
+                is_put_back = one.locator(".put-back").count() > 0
+                assert is_never_pale or (told in ([], [""]) and not is_put_back), (told, place)
     return n
 
 
@@ -235,10 +243,17 @@ def move(control) -> None:
             control.press("ArrowRight")
             control.press("ArrowLeft")
         case "SELECT":
-            values = control.locator("option:enabled").evaluate_all("all => all.map((one) => one.value)")
+            values = control.eval_on_selector_all("option:enabled", "all => all.map((one) => one.value)")
             control.select_option(values[-1])
         case "number":
             control.fill(control.get_attribute("max"))  # of the values that the page holds
             control.press("Enter")
         case "checkbox" | "BUTTON":
             control.click()
+
+
+def fits_a_phone(one) -> None:
+    """Nothing is wider than the screen."""
+    one.set_viewport_size({"width": 390, "height": 900})
+    settle(one)
+    assert one.evaluate("document.documentElement.scrollWidth") <= 390

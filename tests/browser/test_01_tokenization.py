@@ -129,8 +129,7 @@ def test_a_name_is_merged_by_slider_by_keys_and_by_itself(lab):
     expect(replay.get_by_role("button", name=re.compile("Play"))).to_be_visible()
     typed.fill("Zoë")
     expect(replay.locator(".lv-character")).to_have_text(["Z", "o", "ë"])
-    expect(replay.locator(".lv-counter")).to_have_text("1 / 1")  # played by itself
-    assert standing(replay) == ["Z", "o", "ë"]
+    expect(replay.locator(".lv-counter")).to_have_text("0 / 1")
     report("key in the box to changed replay (Python)", lab.latencies(typed, list("abcd"), replay))
 
 
@@ -283,7 +282,7 @@ def test_a_word_wider_than_the_page_is_followed(lab):
     slider = replay.get_by_label("merge step", exact=True)
     slider.focus()
     lab.page.keyboard.press("End")
-    expect(replay.locator(".lv-newest")).to_be_attached()  # the key has stopped it playing by itself
+    expect(replay.locator(".lv-newest")).to_be_attached()
     inside = """node => {
         const [body, part] = [node.querySelector('.lv-body'), node.querySelector('.lv-newest')];
         const [a, b] = [body.getBoundingClientRect(), part.getBoundingClientRect()];

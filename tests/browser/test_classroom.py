@@ -11,7 +11,7 @@ from small_class import small_class
 from visitor import Served, a_class
 
 from llmviz.classroom import worksheets
-from llmviz.classroom.lessons import LESSONS
+from llmviz.classroom.lessons import LESSONS, ROOT, heading_of
 
 PHONE = {"width": 400, "height": 800}
 
@@ -157,7 +157,8 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     for i in range(3):
         student.locator(f"input[name=q{i}]").first.check()
     student.get_by_role("button", name="Send").dblclick()
-    _, heading = LESSONS["token"].questions[-1].scene
+    notebook, cell = LESSONS["token"].questions[-1].scene
+    heading = heading_of(ROOT / "notebooks" / f"{notebook}.ipynb", cell)
     student.get_by_role("link", name=heading).click()
     scene = student.get_by_role("heading", name=heading)
     expect(scene).to_be_in_viewport(timeout=90_000)

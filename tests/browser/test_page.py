@@ -2,54 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import unquote
 
-import nbformat
 import pytest
 import small_notebook
-from browser.page_and_kernel import SEND, compare, new_kernel, play, settle, show_all
+from browser.page_and_kernel import compare, fits_a_phone, new_kernel, settle, show_all
 from playwright.sync_api import expect
 from test_page import built, notebook  # noqa: F401 (fixtures)
 
-from llmviz import page
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 FULL = "This needs the full version"
 NOT_HELD = "This page has no result for that choice. The full version does."
-MOST_BYTES = 3_500_000
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """`opened(built)`: its page, from a file, offline; afterwards nothing was asked for, and nothing went wrong."""
-    contexts, wrong = [], []
-
-    def open_(built, width=1100, scheme="light", script="", at=""):  # noqa: F811
-        file = tmp_path / "page.html"
-        page.write_page(built, file, {})
-        context = browser.new_context(
-            offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
-        contexts.append(context)
-        context.add_init_script(SEND + script)
-        one = context.new_page()
-        one.set_default_timeout(60_000)
-        one.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        one.on("pageerror", lambda error: wrong.append(str(error)))
-        one.on(
-            "request",
-            lambda request: request.url.startswith(("file:", "blob:", "data:")) or wrong.append(request.url),
-        )
-        one.goto(f"{file.as_uri()}{at}")
-        one.wait_for_function("'ready' in document.body.dataset")
-        return one
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert wrong == []
 
 
 @pytest.fixture
@@ -280,47 +242,9 @@ def test_a_slow_phone_shows_it_as_well(opened, built):  # noqa: F811
     fits_a_phone(one)
 
 
-# ---- held to a kernel, and played through ------------------------------------------------------------------------
-
-
-def fits_a_phone(one) -> None:
-    """Nothing is wider than the screen."""
-    one.set_viewport_size({"width": 390, "height": 900})
-    settle(one)
-    assert one.evaluate("document.documentElement.scrollWidth") <= 390
+# ---- held to a kernel ------------------------------------------------------------------------
 
 
 def test_the_small_page_shows_what_a_new_kernel_shows(opened, built, notebook):  # noqa: F811
     with new_kernel(notebook) as client:
         assert compare(opened(built), built, client, 25) > 15
-
-
-# Trainings of few steps show as much of a page.
-FEW_STEPS = """
-from llmviz.views.differences import FineTuning, Pretraining
-FineTuning.__init__.__kwdefaults__["steps"], Pretraining.__init__.__kwdefaults__["steps"] = 4, 60
-"""
-
-
-@pytest.mark.parametrize("name", SERIES)
-def test_a_page_is_played_through_and_shows_what_its_kernel_shows(opened, model, name):
-    """Built with little of what it could hold."""
-    notebook = NOTEBOOKS / f"{name}.ipynb"  # noqa: F811
-    with page.kernel_for(notebook) as client:
-        page.ask(client, FEW_STEPS)
-        built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
-        one = opened(built)
-        assert play(one) > 3
-        fits_a_phone(one)
-        assert compare(one, built, client, 6) > 2
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", SERIES)
-def test_each_page_is_small_and_shows_what_a_new_kernel_shows(opened, model, tmp_path, name):
-    notebook = NOTEBOOKS / f"{name}.ipynb"  # noqa: F811
-    (built,) = page.build_all([notebook], 25, 1, lambda _share: None)  # noqa: F811
-    assert page.write_page(built, tmp_path / "size.html", {}) <= MOST_BYTES
-    assert play(opened(built)) > 3
-    with new_kernel(notebook) as client:
-        assert compare(opened(built), built, client, 80) > 40

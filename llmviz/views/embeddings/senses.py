@@ -63,7 +63,7 @@ class SenseExplorer(View):
 
     @on("word", "value")
     def take(self, state: State, word: str) -> State:
-        return replace(state, **dict(zip(vars(state), SENSES.get(word, ()))))
+        return replace(state, **dict(zip(self._fields, SENSES.get(word, ()))))
 
     @part(LinePlot, x_axis="number of layers passed", y_axis="cosine of the last tokens", y_max=1.0)
     def curves(self, scene: Scene) -> dict:

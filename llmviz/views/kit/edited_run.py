@@ -8,7 +8,7 @@ from llmviz import ops
 from llmviz.model import Edits
 from llmviz.views.kit.next_token_bars import bars_part
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.view import NothingToShow, Scene, View, shared
 
 
@@ -33,7 +33,7 @@ class EditedRun(View):
         """Say what happens to the likeliest token."""
         before, after = ops.softmax(scene.run.logits), ops.softmax(scene.edited)
         tokens = [int(before.argmax()), int(after.argmax())]
-        first, now = map(quote, scene.run.model.tokenizer.pieces(tokens))
+        first, now = map(isolated, scene.run.model.tokenizer.pieces(tokens))
         change = f"{first} went from {percent(before[tokens[0]])} to {percent(after[tokens[0]])}."
         return change + (
             "" if now == first else f" The likeliest token is now {now} ({percent(after[tokens[1]])})."

@@ -202,7 +202,7 @@ class Working(Explorer):
     def do_job(self, name: str, state: Any, seconds: float) -> bool:
         """Do a job of a state now, for at most so many seconds of computing; say whether it is done."""
         key, end = self.key(name, state), time.process_time() + seconds
-        if seconds and self._measurements.of(key).status != "done":
+        if seconds > 0 and self._measurements.of(key).status != "done":
             with contextlib.closing(self._measure(name, key, state)) as steps:
                 for _ in steps:
                     if time.process_time() > end:

@@ -65,11 +65,6 @@ class Closable(traitlets.HasTraits):
         _made[next(_numbers)] = self
 
     @property
-    def is_working(self) -> bool:
-        """Say whether something runs in the background."""
-        return bool(self._tasks)
-
-    @property
     def sources(self) -> list[Closable]:
         """Return the views that this one follows."""
         return [source for source, *_ in self._watched if isinstance(source, Closable)]

@@ -12,7 +12,7 @@ from llmviz import ops, sampling
 from llmviz.model import Model, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, OfRows, Pieces, Text, lines
-from llmviz.views.kit.pieces import quote, visible
+from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, part
 
@@ -145,9 +145,9 @@ def at_temperature(logits: np.ndarray, temperature: float) -> dict[str, Any]:
 
 
 def likeliest(run: Trace) -> tuple[str, str]:
-    """Return the likeliest next token of a run, quoted, and its probability."""
+    """Return the likeliest next token of a run, `isolated`, and its probability."""
     token = int(run.logits.argmax())
-    return quote(run.model.tokenizer.pieces([token])[0]), percent(ops.softmax(run.logits)[token])
+    return isolated(run.model.tokenizer.pieces([token])[0]), percent(ops.softmax(run.logits)[token])
 
 
 def empty_bars(model: Model, **options) -> NextTokenBars:

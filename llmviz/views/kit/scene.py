@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmviz.views.kit.state_fields import Noted
+
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
 
@@ -19,27 +21,24 @@ class NotMeasured(NothingToShow):
 class Scene:
     """What a part may read: the `run`, the fields of the state, results, and what the view's parts share.
 
-    It notes which fields and results are read. `shown` are the traits of the part that was drawn from it.
+    It notes which results are read, and its state which fields. `shown` are the traits of the part drawn from it.
     """
 
     shown: dict[str, Any]
 
     def __init__(self, view: View, state: Any, run: Any):
-        self._view, self.state, self.run = view, state, run
-        self.fields_read: dict[str, Any] = {}
+        self._view, self.state, self.run = view, Noted(state), run
         # The keys are the job's name and the field of its `Measurement`.
         self.measured_read: dict[tuple[str, str], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in self._view._shared:
             scene, value = self._view._compute(name, self)
-            self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
             if isinstance(value, NothingToShow):
                 raise value
             return value
-        value = self.fields_read[name] = getattr(self.state, name)
-        return self._view._fields[name].means(value, self._view)
+        return self._view._fields[name].means(getattr(self.state, name), self._view)
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""

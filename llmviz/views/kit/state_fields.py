@@ -34,10 +34,33 @@ def replace(state: T, **changes: Any) -> T:
     return own(state, **changes)
 
 
+class Noted:
+    """A state that notes in `read` which of its fields are read, and in `changes` those that an event sets."""
+
+    def __init__(self, state: Any, read: dict[str, Any] | None = None, changes: dict[str, Any] | None = None):
+        self.state, self.read, self.changes = state, {} if read is None else read, changes or {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.changes:
+            return self.changes[name]
+        value = self.read[name] = getattr(self.state, name)
+        return value
+
+    def __replace__(self, **changes: Any) -> Noted:
+        return Noted(self.state, self.read, self.changes | changes)
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("An event compares the fields that matter, not states.")
+
+
+def set_in(state: Any) -> dict[str, Any]:
+    """Return the fields that an event sets: all of a state that it makes new."""
+    return state.changes if isinstance(state, Noted) else vars(state)
+
+
 def has_changed(before: Any, state: Any, *names: str) -> bool:
     """Say whether an event has given one of these fields another value."""
-    is_set = getattr(state, "is_set", names)  # While a page is built, a state knows which fields were set.
-    return any(getattr(state, name) != getattr(before, name) for name in names if name in is_set)
+    return any(getattr(state, name) != getattr(before, name) for name in names if name in set_in(state))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from llmviz.views.kit.jobs import Working
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.put import frozen, put
 from llmviz.views.kit.scene import NothingToShow, NotMeasured, Scene
-from llmviz.views.kit.state_fields import Field, replace
+from llmviz.views.kit.state_fields import Field, replace, set_in
 
 __all__ = [  # what the author of a view needs
     "NotMeasured",
@@ -210,17 +210,15 @@ class View(Working):
     @one_at_a_time
     def _happen(self, event: Callable, *value: Any) -> None:
         """Show the state to which an event leads. If a view cannot have it, the widgets get their old values back."""
-        if self._setting:
-            return
-        try:
+        if not self._setting:
             self._show(self.after(self.state, event, *value))
-        except Refused:
-            self._show(self.state)
 
     def after(self, state: Any, event: Callable, *value: Any) -> Any:
         """Return the state to which an event leads, given what the page sends; the same where it cannot happen."""
         try:
-            return self.put_right(state, event(self, state, *value))
+            after = self.put_right(state, event(self, state, *value))
+            self.check(after)
+            return after
         except (Refused, NothingToShow):
             return state
 
@@ -236,8 +234,8 @@ class View(Working):
 
     def check(self, state: Any) -> None:
         """Raise `Refused` where a field does not accept its value."""
-        for name, declared in self._fields.items():
-            value = getattr(state, name)
+        for name, value in set_in(state).items():
+            declared = self._fields[name]
             if not declared.accepts(value, self):
                 raise Refused(f"{name} of {type(self).__name__} must be {declared.takes}, not {value!r}.")
 
@@ -246,22 +244,27 @@ class View(Working):
         self.check(state)
         drawn = {name: self._draw(name, state) for name in (*self.parts, *self._looks)}
         before = self._drawn
-        self.state, self._drawn, self._setting = state, drawn, True
-        try:
-            for name, control in self.controls.items():
-                _, traits = drawn.get(name, (None, {}))
-                put(control, self._fields[name].shows(getattr(state, name), self) | traits)
-            for name, part_ in self.parts.items():
-                put(part_, drawn[name][1])
-            for name in self._explanations:
-                if drawn[name] is not before.get(name):  # It may depend on more than the part shows.
-                    self.parts[name].explain_again()
-            if self.code:
-                self.code.line = as_code.line_of(self, as_code.notebook_names())
-        finally:
-            self._setting = False
+        self.state, self._drawn = state, drawn
+        for name in self.controls:
+            _, traits = drawn.get(name, (None, {}))
+            self.put(name, self._fields[name].shows(getattr(state, name), self) | traits)
+        for name in self.parts:
+            self.put(name, drawn[name][1])
+        for name in self._explanations:
+            if drawn[name] is not before.get(name):  # It may depend on more than the part shows.
+                self.parts[name].explain_again()
+        if self.code:
+            self.code.line = as_code.line_of(self, as_code.notebook_names())
         self.hand_on(self.scene(state))
         self._keep_up()
+
+    def put(self, name: str, traits: dict) -> None:
+        """Let a part or a control hold these traits, which is no event."""
+        self._setting = True
+        try:
+            put((self.parts | self.controls)[name], traits)
+        finally:
+            self._setting = False
 
     # --- drawing ---
 
@@ -289,10 +292,11 @@ class View(Working):
         except NothingToShow:
             return {"hidden": True}
 
-    def draw_now(self, name: str, scene: Scene) -> dict:
-        """Return the same traits; where the part or control waits for a result, it is hidden."""
-        traits = self.draw(name, scene)
-        return {"hidden": True} if traits is None else traits
+    def shows(self, name: str, scene: Scene) -> dict:
+        """Return what a part shows, or a control and what goes with its value; hidden where it waits for a result."""
+        value = self._fields[name].shows(getattr(scene.state, name), self) if name in self.controls else {}
+        traits = self.draw(name, scene) if name in self._looks | self._parts else {}
+        return value | ({"hidden": True} if traits is None else traits)
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
         """Compute what parts share; where nothing that it has read has changed, return what is known already."""
@@ -309,7 +313,7 @@ class View(Working):
     def _still_holds(self, scene: Scene, state: Any) -> bool:
         return (
             scene.run is self.run
-            and all(getattr(state, name) == value for name, value in scene.fields_read.items())
+            and all(getattr(state, name) == value for name, value in scene.state.read.items())
             and all(
                 now is value or (what != "result" and now == value)
                 for (name, what), value in scene.measured_read.items()
@@ -339,20 +343,6 @@ class View(Working):
 
     # --- what a page without a kernel holds ---
 
-    def new_widget(self, name: str) -> ipywidgets.Widget:
-        """Return another widget like that of a part or a control; it is not on the screen and causes no events."""
-        if name in self.controls:
-            return self._fields[name].control(getattr(self.state, name), self)
-        widget = self._parts[name].make(self)
-        if name in self._explanations:
-            widget.provenance = self._explainer(name)
-        return widget
-
-    def control_shows(self, name: str, scene: Scene) -> dict:
-        """Return the traits of a control: its value and what `looks` adds; hidden where that waits for a result."""
-        looks = self.draw_now(name, scene) if name in self._looks else {}
-        return self._fields[name].shows(getattr(scene.state, name), self) | looks
-
     def values_on_page(self, name: str) -> list[Any]:
         """Return the values of a field that a page holds."""
         return [*self._fields[name].on_page(self)] if name in self._fields else []
@@ -371,10 +361,9 @@ class View(Working):
         Where these are too many, each field varies while the others stay.
         """
         for scene, _ in self._drawn.values():
-            reads = (read for name, _ in scene.measured_read for read in self.jobs[name].reads)
             held = {
-                name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
-                for name in dict.fromkeys((*scene.fields_read, *reads))
+                name: [*self._fields[name].on_page(self)] or [value]
+                for name, value in scene.state.read.items()
             }
             if math.prod(map(len, held.values())) > MOST_STATES:
                 yield from self.along(*held)

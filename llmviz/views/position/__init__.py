@@ -8,7 +8,7 @@ from llmviz.experiments.without_rope import (
     previous_token_weights,
     strongest_head,
 )
-from llmviz.views.position.one_back import OneBack
+from llmviz.views.position.one_back import OneBack, how_common
 from llmviz.views.position.one_head import Clocks, TwoHands
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.position.shuffled_head import ShuffledHead

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz import experiments
-from llmviz.experiments.order import beginning
+from llmviz.experiments import even_previous_token_score
+from llmviz.experiments.order import N_USED, beginning
 from llmviz.experiments.without_rope import previous_token_weights, strongest_head
 from llmviz.model import Trace
 from llmviz.views.kit.arcs import Arcs
@@ -18,6 +19,20 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, part, parts, sente
 from llmviz.views.position.shuffled_head import cut
 
 ARCS = {"own": "in the unchanged model", "unturned": "with RoPE switched off in this head only"}
+
+
+def how_common(trace: Trace) -> str:
+    """Say what part of all heads gives the previous token more than half, and what equal attention gives it."""
+    used = beginning(trace)
+    if len(used.tokens) < 2:
+        return "A single token has no previous token."
+    part, even = (previous_token_weights(used) > 0.5).mean(), even_previous_token_score(len(used.tokens))
+    text = "your text" if used is trace else f"the first {N_USED} tokens of your text"
+    return (
+        f"That's {percent(part)} of all heads. If each token spread its attention equally over itself and all tokens "
+        f"before it, the previous token would get {percent(even)} in {text}. In a very short text, it would get more, "
+        "so more heads pass."
+    )
 
 
 class OneBack(View):
@@ -32,7 +47,7 @@ class OneBack(View):
     @shared
     def used(self, scene: Scene) -> Trace:
         if len(scene.run.tokens) < 2:
-            raise NothingToShow("A single token has no token before it. Type at least two.")
+            raise NothingToShow("A single token has no previous token. Type at least two.")
         return beginning(scene.run)
 
     @shared
@@ -60,8 +75,8 @@ class OneBack(View):
         row_axis="head",
         col_axis="layer",
         numbers="always",
-        quantity="mean attention weight for the token before",
-        caption="Mean attention weight for the token before, in every head. A dot marks more than half.",
+        quantity="mean attention weight for the previous token",
+        caption="Each square is a head: its mean attention weight for the previous token. A dot marks more than half.",
     )
     def map(self, scene: Scene) -> dict:
         n_heads, n_layers = scene.weights.shape
@@ -79,11 +94,7 @@ class OneBack(View):
     def message(self, scene: Scene) -> list[str]:
         name, patterns = scene.head
         own, unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
-        lost = np.abs(np.tril(patterns["own"] - patterns["unturned"])).sum(axis=1).mean() / 2
-        even = experiments.even_previous_token_score(len(scene.used.tokens))
         return [
-            f"{name} gives the token before {own} of its attention. Without RoPE in this head, it gives {unturned}; "
-            f"spreading attention equally would give {percent(even)}. "
-            f"In all, {percent(lost)} of its attention moves.",
+            f"{name} gives the previous token {own} of its attention. Without RoPE in this head, it gives {unturned}.",
             cut(scene.run),
         ]

@@ -8,16 +8,19 @@ import numpy as np
 
 from llmviz import experiments, position
 from llmviz.experiments.without_rope import last_two, periods, strongest_head
+from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.state_fields import number
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
 from llmviz.views.position.rope_dial import RopeDial
 
 LAST = 1_000  # how far the hands turn, in positions
+FASTEST = 8
 
 
-def _turning(view: View) -> RopeDial:
-    per_turn = periods(view.run.model.config)
+def _turning(view: View, n_pairs: int | None = None) -> RopeDial:
+    per_turn = periods(view.run.model.config)[:n_pairs]
     turns = np.arange(LAST + 1)[:, None] / per_turn
     return RopeDial(stage="position", periods=per_turn, turns=turns)
 
@@ -30,16 +33,23 @@ class Clocks(View):
         at = strongest_head(scene.run)
         hands = experiments.before_rope(scene.run, *at)[0][-1].reshape(-1, 2)
         caption = (
-            "Your last token's query in layer {}, head {} (L{}·H{}), which you'll meet again below: {} numbers as {} "
-            "clock hands, fast hands first. Filled clocks have gone all the way round."
-        ).format(*at, *at, hands.size, len(hands))
+            "Your last token's query in layer {}, head {} (L{}·H{}), as {} hands. Filled clocks have gone "
+            "all the way round."
+        ).format(*at, *at, len(hands))
         return {"q_hands": hands, "q_name": scene.run.pieces[-1:], "caption": caption}
 
 
 class TwoHands(View):
-    """The last token's query and the key before it as clock hands; both can move on together, or only the query."""
+    """The last token's query and the key before it as clock hands; both can move on together, or only the query.
+
+    n_pairs: how many pairs are drawn, the fastest first. The score is that of all.
+    """
 
     stage = "position"
+
+    def __init__(self, source: Prompt | Trace, n_pairs: int = FASTEST, **state):
+        self.n_pairs = n_pairs
+        super().__init__(source, **state)
 
     @dataclass(frozen=True)
     class State:
@@ -51,16 +61,18 @@ class TwoHands(View):
         q, k = tokens = last_two(scene.run)
         return experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q + scene.by, k))
 
-    @part(_turning)
+    @part(lambda view: _turning(view, view.n_pairs))
     def dial(self, scene: Scene) -> dict:
-        hands, scores = scene.turned.reshape(2, -1, 2), position.pair_scores(*scene.turned)
+        scores = position.pair_scores(*scene.turned)
+        hands, drawn = scene.turned.reshape(2, -1, 2)[:, : self.n_pairs], scores[: self.n_pairs]
         most = np.sort(np.linalg.norm(hands, axis=-1).prod(axis=0)) / np.sqrt(2 * len(scores))
+        n = f"{len(scores)}" if len(drawn) == len(scores) else f"The {len(drawn)} fastest of {len(scores)}"
         pieces, (q, k) = scene.run.pieces, last_two(scene.run)
         at = "L{}·H{}".format(*strongest_head(scene.run))
         return {
             "q_hands": hands[0],
             "k_hands": hands[1],
-            "parts": scores,
+            "parts": drawn,
             # The most that the third strongest pair can add, since one or two are often far stronger than the rest.
             "limit": float(most[-min(3, len(most))]) or 1.0,
             "score": float(scores.sum()),
@@ -68,7 +80,8 @@ class TwoHands(View):
             "k_name": [pieces[k]],
             "q_position": q + scene.by,
             "k_position": k,
-            "caption": f"A query and a key in {at} as clock hands. Bars: what each pair adds to the score.",
+            "caption": f"{n} pairs in {at}. Bars: what each adds to the score (blue: hands under 90° apart, "
+            "orange: over 90°).",
         }
 
     @sentences

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from llmviz import experiments, ops
-from llmviz.experiments.order import N_USED, beginning, positions_to_swap
+from llmviz.experiments import total_variation
+from llmviz.experiments.order import N_USED, NOTICED, beginning, positions_to_swap
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -20,18 +21,18 @@ from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, s
 from llmviz.views.position.shuffled_head import cut
 
 SETTINGS = {
-    "unchanged model": Edits(),
     "RoPE off": Edits(rope=False),
+    "unchanged model": Edits(),
     "RoPE and mask off": Edits(rope=False, causal_mask=False),
 }
 
 
 def swap_question(trace: Trace, first: str, second: str, question: str) -> str:
-    """Return a question with the two tokens that are swapped for its "{}"; or say why the text has none."""
+    """Return a question with the two tokens that are swapped for its "{}"; "two tokens" if the text has none."""
     try:
         positions = positions_to_swap(trace, first, second)
-    except ValueError as error:
-        return str(error)
+    except ValueError:
+        return question.format("two tokens")
     return question.format(" and ".join(isolated(trace.pieces[at]) for at in positions))
 
 
@@ -49,8 +50,8 @@ class Swap(View):
         """Return the positions of the words. `NothingToShow` where no two tokens can be swapped."""
         try:
             return positions_to_swap(scene.run, *self.words)
-        except ValueError as error:
-            raise NothingToShow(str(error)) from None
+        except ValueError:
+            raise NothingToShow("To swap tokens, type at least two different ones before the last.") from None
 
 
 class UnorderedSet(Swap):
@@ -69,7 +70,7 @@ class UnorderedSet(Swap):
         TokenStrip,
         [],
         highlight_name="the two tokens",
-        caption="The tokens that are looked up, each with its row number. Without order, they're sorted by it.",
+        caption="The tokens that are looked up, with their row numbers. “Drop the order” sorts them by these.",
     )
     def strip(self, scene: Scene) -> dict:
         own, ids = scene.runs[0].tokens, scene.runs[scene.swapped].tokens
@@ -82,15 +83,15 @@ class UnorderedSet(Swap):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         tokens = [scene.run.tokens[at] for at in scene.usual]
-        names = [*map(isolated, scene.run.model.tokenizer.pieces(tokens))]
-        own, swapped = (
-            " and ".join(map(" ".join, zip(names, map(percent, ops.softmax(run.logits)[tokens]))))
-            for run in scene.runs
-        )
-        return [
-            f"Probability as the next token: {own}. After the swap: {swapped}.",
-            cut(scene.run),
-        ]
+        names = map(isolated, scene.run.model.tokenizer.pieces(tokens))
+        own, now = (map(percent, ops.softmax(run.logits)[tokens]) for run in scene.runs)
+        if scene.swapped:
+            changes = [f"{name} from {before} to {after}" for name, before, after in zip(names, own, now)]
+            share = percent(total_variation(*(ops.softmax(run.logits) for run in scene.runs)))
+            message = f"The swap moves {share} of the next token's probability: {', '.join(changes)}."
+        else:
+            message = f"As the next token: {', '.join(map(' '.join, zip(names, own)))}."
+        return [message, cut(scene.run)]
 
 
 def _position(which: int, label: str) -> Any:
@@ -108,8 +109,7 @@ def _position(which: int, label: str) -> Any:
 class SwapWords(Swap):
     """Two tokens of a text change places: how much does that change the last token, layer by layer?
 
-    Lines: the relative change of the attention output at the last token, in the unchanged model, without RoPE, and
-    without RoPE and causal mask.
+    Lines: the relative change of the attention output at the last token with each of `SETTINGS`.
     """
 
     @dataclass(frozen=True)
@@ -142,7 +142,8 @@ class SwapWords(Swap):
         x_axis="layer",
         y_axis="change (% of the output's length)",
         unit="share",
-        caption="Change of the attention output at the last token when two tokens are swapped",
+        caption="Change of the attention output at the last token when two tokens are swapped (rounding: below "
+        f"{percent(NOTICED)})",
     )
     def lines(self, scene: Scene) -> dict:
         n_layers = scene.changes.shape[1]
@@ -153,11 +154,12 @@ class SwapWords(Swap):
         pieces = [scene.run.pieces[at] for at in scene.pair]
         if pieces[0] == pieces[1]:
             return ["These two tokens are the same. Choose two different ones."]
-        _, off, no_mask = (percent(change.max()) for change in scene.changes)
-        first = percent(scene.changes[1, 0])
+        first, most = (
+            percent(change).replace("<", "less than")
+            for change in (scene.changes[0, 0], scene.changes[0].max())
+        )
         return [
-            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: the first layer changes by {first}, "
-            f"and the layer that changes most by {off}. With the mask off too, every token attends to the same tokens "
-            f"in either order, and the largest change is {no_mask}.",
+            f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: layer 0 changes by {first}, and the "
+            f"layer that changes most by {most}.",
             cut(scene.run),
         ]

@@ -1,4 +1,4 @@
-"""Positions switched off, stretched and shifted in the real model."""
+"""Positions switched off, stretched, moved and shuffled in the real model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.experiments.order import N_USED
-from llmviz.experiments.without_rope import surprise_with_each
+from llmviz.experiments.without_rope import N_ORDERS, surprise_with_each
 from llmviz.model import Edits, Trace
 from llmviz.views.kit import next_token_bars
 from llmviz.views.kit.controls import toggles
@@ -23,12 +23,9 @@ from llmviz.views.kit.view import Scene, job, part, parts, sentences, shared
 
 SETTINGS = {
     "RoPE off": Edits(rope=False),
-    "stretched × 2": Edits(position_scale=2.0),
     "stretched × 4": Edits(position_scale=4.0),
-    "squeezed × ½": Edits(position_scale=0.5),
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
-BARS = ["unchanged", "RoPE off", "× 2", "× 4", "× ½", "+ 1,000"]
 N_WRITTEN = 30
 
 
@@ -72,7 +69,7 @@ class PositionSwitches(EditedRun):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         share = experiments.total_variation(ops.softmax(scene.run.logits), ops.softmax(scene.edited))
-        return [f"{self.change(scene)} In all, {percent(share)} of the probability moved to other tokens."]
+        return [f"{self.change(scene)} In all, {percent(share)} of the probability moved."]
 
     # --- the surprise at the text ---
 
@@ -83,15 +80,22 @@ class PositionSwitches(EditedRun):
     def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
         return surprise_with_each(scene.run, SETTINGS)
 
-    @part(LinePlot, x_axis="", y_axis="surprise (bits per token)", bars=True, unit="bits")
+    @part(
+        LinePlot,
+        x_axis="",
+        y_axis="surprise (bits per token)",
+        bars=True,
+        unit="bits",
+        caption=f"Mean surprise at the tokens of your text (its first {N_USED}, if it's longer)",
+    )
     def surprise(self, scene: Scene) -> dict:
-        settings, blocks = np.split(np.array([*scene.known("measure").values()]), [1 + len(SETTINGS)])
-        none = [np.nan] * len(settings)
+        unchanged, *settings, shuffled = scene.known("measure").values()
+        values = np.full((3, 2 + len(settings)), np.nan)
+        values[0, 1:-1], values[1, 0], values[2, -1] = settings, unchanged, shuffled
         return {
-            "labels": [*BARS, f"mean of {len(blocks)} blocks", f"worst of {len(blocks)} blocks"],
-            "values": [[*settings, *none[:2]], [*none, blocks.mean(), blocks.max()]],
-            "names": ["positions", "control: a middle block switched off"],
-            "caption": "Mean surprise at the tokens of your text",
+            "labels": ["unchanged", *SETTINGS, "shuffled positions"],
+            "values": values,
+            "names": ["positions changed", "unchanged", f"control: the mean of {N_ORDERS} random orders"],
         }
 
     @sentences
@@ -100,22 +104,23 @@ class PositionSwitches(EditedRun):
             return [
                 "A single token has nothing before it, so there is no surprise to measure. Type at least two."
             ]
-        bits = scene.known("measure")
-        blocks = {name: cost for name, cost in bits.items() if " of layer " in name}
-        less = sum(cost < bits["RoPE off"] for cost in blocks.values())
-        worst = max(blocks, key=blocks.get)
-        own, off, most = (f"{bits[name]:.2f}" for name in ("unchanged", "RoPE off", worst))
-        lower = {name: bits["unchanged"] - bits[name] for name in SETTINGS}
+        if not (bits := scene.result("measure")):
+            return []  # not what was said of an earlier text
+        own, off, shuffled = (f"{bits[name]:.2f}" for name in ("unchanged", "RoPE off", "shuffled"))
+        difference = float(off) - float(own)
+        change = (
+            f"{'raises' if difference > 0 else 'lowers'} the surprise from {own} to {off} bits"
+            if difference
+            else f"leaves the surprise at {own} bits"
+        )
+        lower = [
+            name for name in SETTINGS if bits["unchanged"] - bits[name] > 0.01
+        ]  # a difference that shows
         return [
-            f"Switching off RoPE takes the surprise from {own} to {off} bits. That's worse than losing {less} of the "
-            f"{len(blocks)} middle blocks. The worst to lose, the {worst}, takes it to {most} bits.",
-            *(
-                f"With “{name}”, it's {by:.2f} bits lower than unchanged. The results at the end of the page count "
-                "the texts on which that happens."
-                for name, by in lower.items()
-                if by > 0.01  # a difference that shows
-            ),
-            f"This picture uses the first {N_USED} tokens." if len(scene.run.tokens) > N_USED else "",
+            f"Switching RoPE off {change}; shuffled positions take it to {shuffled}.",
+            f"{' and '.join(lower)} lower it. The results say on how many texts that happens."
+            if lower
+            else "",
         ]
 
     # --- what is written ---

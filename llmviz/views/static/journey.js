@@ -35,7 +35,7 @@ const SCENES = [
   // room: share of the slider in per cent; time itself would leave scenes 2 to 4 too little
   { key: "cut", name: "tokenize", stage: "tokenization", room: 13 },
   { key: "look", name: "look up", stage: "embeddings", room: 12 },
-  { key: "stand", name: "stand up", stage: "embeddings", room: 13 },
+  { key: "stand", name: "columns", stage: "embeddings", room: 13 },
   { key: "place", name: "position", stage: "position", room: 12 },
   { key: "layers", name: "layers", stage: "attention", room: 28 },
   { key: "match", name: "score", stage: "sampling", room: 11 },
@@ -154,17 +154,13 @@ function captionAt(data, moment) {
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would show how far numbers rotate at each position, but RoPE is switched off."]
-      : [strong("Clock hands"), " show how far attention, inside every layer, rotates numbers by position (RoPE)."];
+      : ["In every layer, attention rotates numbers by position (RoPE), as ", strong("clock hands"), " show."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
     if (moment.calm > 0.5) return [strong(`Layer ${layer}`), ": attention and the FFN add to the columns."];
     if (u >= 0.56)
-      return [
-        `Layer ${layer}, `,
-        strong("FFN"),
-        ": each column is processed on its own, and its neurons’ output is added.",
-      ];
+      return [`Layer ${layer}, `, strong("FFN"), ": each column is processed on its own, and neurons add to it."];
     const look = data.strongest[layer];
     if (data.n === 1) return [`Layer ${layer}, `, strong("attention"), ": a single token can attend only to itself."];
     return look && look.weight >= 0.3
@@ -230,6 +226,7 @@ function legendAt(data, moment, layout, theme) {
   }
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
+    if (!layout.tall) say(h("b", {}, "length"), ": of the column’s vector");
     if (long.length) say(h("b", {}, "pale"), ": these numbers are too large for the scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
@@ -1080,7 +1077,7 @@ function drawNeurons(at, { bar, i, alpha }) {
       faded(at, j ? 0.6 : 1, () => ctx.fillRect(x - 1.4, base - hgt, layout.tall ? 1.6 : 2.8, hgt));
       if (!j && !layout.tall) {
         const middle = width < 40 ? bar.x : clamp(x, left + 19, left + width - 19);
-        write(at, count(neuron), middle, base - hgt - 10, {
+        write(at, `#${neuron}`, middle, base - hgt - 10, {
           size: 13,
           bold: true,
           color: look.ffn,
@@ -1157,15 +1154,12 @@ function drawClockHands(at) {
       const words = x + 180 < layout.width ? `one turn every ${every}` : every;
       write(at, words, Math.min(x, layout.width - 100), y, { size: 15, color: look.position, alpha: big });
     });
-    layout.shown.forEach((i, k) => {
-      if (!layout.tall)
-        write(at, `position ${count(data.shown[i])}`, layout.lanes.at[k].x, layout.bottom + 16, {
-          size: 13,
-          color: look.position,
-          align: "center",
-          alpha: big,
-        });
-    });
+    if (layout.tall) return;
+    const below = { size: 13, color: look.position, alpha: big };
+    if (layout.wide) write(at, "position", layout.left - 26, layout.bottom + 16, { ...below, align: "right" });
+    layout.shown.forEach((i, k) =>
+      write(at, count(data.shown[i]), layout.lanes.at[k].x, layout.bottom + 16, { ...below, align: "center" }),
+    );
   });
 }
 function drawDial({ ctx, look }, x, y, radius, angle, width) {

@@ -708,16 +708,12 @@ export function player(view, { steps, name, pace }) {
     view.set({ step: step() + 1 });
     timer = setTimeout(step() < steps() ? tick : stop, pace);
   };
-  const play = (delay) => {
-    stop();
-    timer = setTimeout(tick, delay);
-    label();
-  };
   button.addEventListener("click", () => {
     if (timer) return stop();
     const again = step() >= steps();
     if (again) view.set({ step: 0 });
-    play(again ? pace : 0);
+    timer = setTimeout(tick, again ? pace : 0);
+    label();
   });
   slider.addEventListener("input", () => {
     stop();
@@ -732,11 +728,6 @@ export function player(view, { steps, name, pace }) {
       slider.value = at;
       if (slider.disabled !== n < 1) slider.disabled = button.disabled = n < 1;
       counter.textContent = `${count(at)} / ${count(Math.max(0, n))}`;
-    },
-    /** Once the reader has stopped typing; whoever wants no motion gets the end at once. */
-    playSoon() {
-      if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) view.set({ step: steps() });
-      else play(700);
     },
   };
 }

@@ -27,6 +27,7 @@ import {
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
 const BESIDE = {
+  position: ["quiet", "tokenization", "sampling"], // of an unchanged model, and of a control
   attention: ["ffn", "tokenization", "quiet", "sampling", "embeddings"], // blue is too close to its violet
   training: ["tokenization", "sampling", "attention", "embeddings", "ffn"], // it is grey itself
 };

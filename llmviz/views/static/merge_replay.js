@@ -110,12 +110,10 @@ export function render({ model, el }) {
       reveal(view.body, left, left + wide);
     }
     view.setLegend(
-      nodes.length > 0 &&
-        "below the bytes: the id that two neighbours would have as one token (–: none); the lowest comes next",
+      nodes.length > 0 && "below each pair: the id of its token (–: no such token); the lowest is merged next",
       nodes.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
-    if (fresh && drawn.spans && model.get("autoplay") && sentences.length > 1) bar.playSoon();
     drawn = { spans, step, width };
   });
 }

@@ -29,7 +29,9 @@ export function render({ model, el }) {
       row.ghost.style.width = before ? `${100 * clamp(was / full)}%` : "0";
       row.ghost.hidden = !before;
       setText(row.value, percent(p));
-      row.value.style.left = `${100 * clamp(p / full)}%`;
+      // An outline that ends where the label is would cross it.
+      const end = was > p && was - p < 0.15 * full ? was : p;
+      row.value.style.left = `${100 * clamp(end / full)}%`;
     });
     if (full !== ticks) {
       ticks = full;

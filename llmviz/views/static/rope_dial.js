@@ -248,8 +248,8 @@ export function render({ model, el }) {
     view.setLegend(
       key("lv-hand-q", k ? "query" : "query at this position"),
       key(...(k ? ["lv-hand-k", "key"] : ["lv-hand-k lv-hand-before", "at position 0"])),
-      h("span", {}, "thick part: how long the pair is (square-root scale); thin line: its direction"),
-      k && h("span", {}, `a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))}`),
+      h("span", {}, "thick part: length of the arrow (square-root scale); thin line: its direction"),
+      k && h("span", {}, `a bar cut by two strokes goes beyond ±${Number(limit.toPrecision(2))}`),
     );
     tell(current());
   });

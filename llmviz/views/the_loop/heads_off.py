@@ -53,18 +53,19 @@ class HeadsOff(GuessFirst):
         n = changes.size - int(changes.sum())
         if n < 2 or not together:
             return []
-        which = f"the other {n}" if n < changes.size else f"all {n}"
+        which = f"The other {n}" if n < changes.size else f"All {n}"
         low, high = (percent(end(left[~changes])) for end in (np.min, np.max))
         after = "another token is the likeliest" if together[n][0] else f"{piece} is still the likeliest"
-        sets = [f"{sum(them)} of {N_SETS} sets of {size}" for size, them in together.items() if size < n]
-        random_sets = (
-            f"Without random sets of these heads, another token is the likeliest for {', '.join(sets)}."
-        )
+        *sets, last = [
+            f"{sum(them)} of {N_SETS} sets of {size}" for size, them in together.items() if size < n
+        ] or [""]
+        random_sets = f"{', '.join(sets)} and {last}" if sets else last
         return [
-            f"Switched off one at a time, {which} heads leave {piece} the likeliest. Its probability ranges from {low} "
-            f"to {high}, depending on the head (unchanged model: {whole}).",
-            random_sets if sets else "",
-            f"With all {n} switched off together, {after}.",
+            f"{which} heads, one at a time, leave {piece} at {low} to {high} (unchanged: {whole}).",
+            f"We also switch off random sets of them: the likeliest token changes for {random_sets}."
+            if last
+            else "",
+            f"With all {n} switched off, {after}.",
         ]
 
     @part(

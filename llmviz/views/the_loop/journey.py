@@ -89,7 +89,7 @@ def _sent(turn: Turn | None, _picture: Film) -> dict | None:
 
 
 class Film(Picture):
-    """One turn of the loop as a picture that plays: tokenize, look up, stand up, position, layers, score, pick.
+    """One turn of the loop as a picture that plays: tokenize, look up, columns, position, layers, score, pick.
 
     Arrow keys go from stop to stop, Page Up and Down from scene to scene, Space plays.
     """

@@ -66,7 +66,10 @@ class LoopExplorer(Turns):
         token, temperature = scene.written[-1]
         probs = Sampler(temperature=temperature).probs(logits_after(scene.run, ids(scene.written[:-1])))
         piece = quote(scene.run.model.tokenizer.pieces([token])[0])
-        return [f"Drew {piece}, which had a probability of {percent(probs[token])}.", scene.end]
+        return [
+            f"Drew {piece}, which had a probability of {percent(probs[token])} at temperature {temperature:g}.",
+            scene.end,
+        ]
 
     @part(TokenStrip, [], caption="Written by the model after your text")
     def strip(self, scene: Scene) -> dict:

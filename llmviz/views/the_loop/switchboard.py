@@ -76,30 +76,38 @@ class SwitchedOff:
         return {n: "attention", n + 1: "FFN"}.get(row, f"head {row}")
 
 
+def ffn_layers(config: Config) -> list[int]:
+    """Return the layers whose FFNs are compared: the first, one in the middle, the last."""
+    return sorted({0, config.n_layers // 2, config.n_layers - 1})
+
+
 def experiments(config: Config) -> dict[str, SwitchedOff]:
     """Return sets of switches whose effect is worth a guess, by name."""
-    ffn, middle = config.n_heads + 1, config.n_layers // 2
+    ffn = config.n_heads + 1
     return {
         **{
             f"Switch off {label} in every layer": SwitchedOff(config, (name,))
             for name, (label, _) in PARTS.items()
         },
-        "Switch off the FFN in the first layer": SwitchedOff(config, cells=((ffn, 0),)),
-        f"Switch off the FFN in layer {middle}": SwitchedOff(config, cells=((ffn, middle),)),
+        **{
+            f"Switch off the FFN in layer {layer}": SwitchedOff(config, cells=((ffn, layer),))
+            for layer in ffn_layers(config)
+        },
     }
 
 
 def explanation(run: Trace, off: SwitchedOff) -> str:
-    """Say what the part of an experiment is for; of an FFN, how much probability moves without it and the first one."""
+    """Say what the part of an experiment is for; of an FFN, how much probability it moves, and what to compare."""
     if off.parts:
         return " ".join(PARTS[name][1] for name in off.parts)
-    this, first = (
-        f"{percent(probability_moved(run.model, run.tokens, edits))} of the probability moves to other tokens."
-        for edits in (off.edits, Edits(ffn={0: 0.0}))
+    share = percent(probability_moved(run.model, run.tokens, off.edits))
+    others = [
+        f"that of layer {layer}" for layer in ffn_layers(run.model.config) if layer not in off.edits.ffn
+    ]
+    return (
+        f"Without it, {share} of the probability moves to other tokens. Is that typical? "
+        f"Compare {' and '.join(others)}."
     )
-    if off.edits.ffn == {0: 0.0}:
-        return f"Without it, {this} Is that typical? Compare the FFN of a middle layer."
-    return f"Without it, {this} Without the first FFN, {first}"
 
 
 class Switches(Picture):
@@ -171,7 +179,8 @@ class Switchboard(EditedRun, GuessFirst):
         on = self.everything_on(self.state)
         yield on
         for asked in (self.ask(on, name) for name in self.experiments):
-            yield from (asked, self.commit(asked, True))
+            # The answer first: a page that has no time for it does not offer the question either.
+            yield from (self.commit(asked, True), asked)
         yield from (replace(on, off_parts=(name,)) for name in PARTS)
         yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
 
@@ -269,7 +278,8 @@ class Switchboard(EditedRun, GuessFirst):
 
     @parts(
         {
-            "before": f"The next {N_WRITTEN} tokens from the unchanged model (always the likeliest)",
+            "before": f"The next {N_WRITTEN} tokens from the unchanged model (always the likeliest; "
+            "fewer if its answer ends)",
             "after": f"The next {N_WRITTEN} tokens with your switches",
         },
         TokenStrip,
@@ -277,6 +287,6 @@ class Switchboard(EditedRun, GuessFirst):
         stage="tokenization",
     )
     def strip(self, scene: Scene, when: str) -> dict:
-        tokens, _ = scene.result(f"write_{when}") or ([], "")
-        hidden = when == "after" and not scene.off.names()
+        tokens, problem = scene.result(f"write_{when}") or ([], "")
+        hidden = bool(problem) or (when == "after" and not scene.off.names())
         return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens, "hidden": hidden}

@@ -8,7 +8,7 @@ from llmviz.experiments.words import TokenizedText, longest_word
 from llmviz.model import Trace
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Labels, OfRows, lines
-from llmviz.views.kit.pieces import visible, visible_label
+from llmviz.views.kit.pieces import isolate, visible, visible_label
 from llmviz.views.tokenization.typed_text import named, shown
 
 
@@ -42,10 +42,10 @@ def capitals(trace: TokenizedText | Trace) -> str:
 
 
 def capitals_question(trace: TokenizedText | Trace) -> str:
-    """Ask how many tokens `capitals` is."""
+    """Ask how many tokens `capitals` takes."""
     word = capitals(trace)
     form = "in capitals" if word.isupper() else "with a space before it"
-    return f"Take {named(trace)} {form}: “{shown(word)}”. How many tokens is it?"
+    return f"Take {named(trace)} {form}: “{shown(word)}”. How many tokens does it take?"
 
 
 def about_capitals(trace: TokenizedText | Trace) -> str:
@@ -66,7 +66,7 @@ def spellings(trace: TokenizedText | Trace) -> CountBars:
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}
     notes = []
     for tokens in cuts.values():
-        cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
+        cut = [f"{isolate(visible(piece))} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
         notes.append(", ".join(cut[:3]) + (" …" if len(cut) > 3 else ""))
     return CountBars(
         labels=cuts,

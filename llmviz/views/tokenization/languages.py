@@ -24,17 +24,17 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
 
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
-    """Compare the merges in the sentence with the most tokens and in the first sentence, and say why they differ."""
+    """Say what merges leave of the sentence with the most tokens and of the first one, and why they differ."""
     counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
     most, first = max(counts, key=counts.__getitem__), next(iter(counts))
     compared = " ".join(
-        f"In {language}, {amount(n_bytes - n, 'merges')} turned {n_bytes} bytes into {amount(n, 'tokens')}."
+        f"In {language}, {amount(n_bytes - n, 'merges')} turn {n_bytes} bytes into {amount(n, 'tokens')}."
         for language in dict.fromkeys((most, first))
         for n, n_bytes in [counts[language]]
     )
     return (
-        f"{compared} A language that was rare in the text that the vocabulary was learned from got few merges. If its "
-        "script was rare too, its words are cut almost into bytes."
+        f"{compared} Many scripts take two or three bytes for a letter, so their texts start as more pieces. A "
+        "language that was rare in the text that the vocabulary was learned from has few tokens of its own."
     )
 
 
@@ -81,7 +81,8 @@ class LanguageExplorer(View):
             "before": None if name == THIS_MODEL else before,
             "notes": [f"({tokens / max(1, n[0]):.1f} ×)" for tokens in n],
             "selected": scene.row_shown,
-            "caption": f"Tokens in the vocabulary of {name} (and how many times as many as in {next(iter(texts))})",
+            "caption": f"Tokens per sentence, in the vocabulary of {name} "
+            f"(in brackets: compared with {next(iter(texts))})",
         }
 
     @parts(dict.fromkeys((THIS_MODEL, "another"), ""), TokenStrip, [])

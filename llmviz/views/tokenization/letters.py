@@ -13,7 +13,7 @@ from llmviz.experiments import letters
 from llmviz.experiments.letters import LIST_LENGTH, Tally, commonest_letter
 from llmviz.model import Model
 from llmviz.views.kit.guess_first import GuessFirst
-from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.state_fields import choice, line, replace, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, job, looks, part, sentences, shared
@@ -75,13 +75,12 @@ class LettersExplorer(GuessFirst):
                 "still matter."
             )
         (other,) = {*self.kinds} - {self.about}
-        asked = f"Asked for the {NAMES[other]}, it's right for {scene.outcome[other].right} of {n}."
-        if beats[other] == beats[self.about]:
-            return f"{constant}. {asked}"
-        better, worse = sorted(self.kinds, key=beats.__getitem__, reverse=True)
+        known = ", so the model knows something about letters that its tokens don't show"
+        compared = "more than" if beats[other] else "no more than"
+        more = "" if beats[other] else " The results table says whether it knows more than it names."
         return (
-            f"{constant}. {asked} So after one example, the model does better than one constant answer with the "
-            f"{NAMES[better]}, but not with the {NAMES[worse]}, which it may still know and fail to name."
+            f"{constant}{known if beats[self.about] else ''}. Asked for the {NAMES[other]}, the model is right for "
+            f"{scene.outcome[other].right} of {n}, {compared} with one constant answer.{more}"
         )
 
     def slices(self) -> Iterator[State]:
@@ -128,7 +127,7 @@ class LettersExplorer(GuessFirst):
             "counts": [n.right for n in tallies],
             "high": len(WORDS),
             "before": [n.n_best for n in tallies],
-            "notes": [f"it says “{n.commonest}” {n.n_commonest}×" for n in tallies],
+            "notes": [f"right · says “{n.commonest}” for {amount(n.n_commonest, 'words')}" for n in tallies],
             "selected": scene.row_shown,
             "caption": f"Right answers about {len(WORDS)} words, each asked after the example “{EXAMPLES[0]}”. "
             "Click a row to see its question below",

@@ -51,7 +51,7 @@ class Steps(Picture):
 
 
 class MergeReplay(Steps):
-    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
+    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two parts.
 
     Below each two neighbours is the id that they would have as one token; the pair with the lowest is merged next.
     """
@@ -65,7 +65,6 @@ class MergeReplay(Steps):
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
     # For each step, the pairs of neighbours: [byte where they meet, their id as one token or None].
     known = traitlets.List().tag(sync=True)
-    autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the parts change
 
 
 def replay(text: str, tokenizer: Tokenizer) -> dict:
@@ -113,10 +112,7 @@ def _words(view: View) -> list[str]:
 
 
 class MergeExplorer(View):
-    """A word of a text, merged from bytes to tokens.
-
-    At first, the bytes of the longest word are shown. A word that the reader chooses plays by itself.
-    """
+    """A word of the text in a prompt's box, merged from bytes to tokens: the longest, until the reader chooses one."""
 
     @dataclass(frozen=True)
     class State:
@@ -135,7 +131,7 @@ class MergeExplorer(View):
             },
         )
 
-    @part(MergeReplay, autoplay=True)
+    @part(MergeReplay)
     def replay(self, scene: Scene) -> dict:
         return replay(scene.word or longest_word(scene.run), scene.run.model.tokenizer)
 
@@ -161,7 +157,7 @@ def about_first_merge(trace: TokenizedText | Trace) -> str:
     n = sum(rank is not None for rank in start.known)
     if not merges:
         return ""
-    others = f", the lowest of {n} ids" if n > 1 else ""
+    others = f", the lowest id of {n} pairs" if n > 1 else ""
     return f"As one token, {_plus(merges[0].pair)} has id {merges[0].token:,}{others}."
 
 
@@ -234,6 +230,8 @@ def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> li
             f"Merge {number} of {len(learned)}: {left} + {right} occurred {merge.count:,} times. "
             f"Vocabulary: {n_start + number:,}. Text: {amount(merge.n_parts, 'tokens')}."
         )
+    if 0 < len(learned) < N_MERGES:
+        sentences[-1] += " No pair occurs twice any more, so nothing is left to merge."
     return sentences
 
 

@@ -63,12 +63,12 @@ def about_pieces(trace: TokenizedText | Trace) -> str:
     if before == joined_ > 1:
         which = f"{'Both' if before == 2 else f'All {before}'} single spaces before words are"
     spaces = f"A dot (·) is a space. {which} part of the token that follows."
-    if others := text.count(" ") - before:
-        spaces += f" {'Another one is' if others == 1 else f'{others} others are'} elsewhere: before a digit or sign, "
-        spaces += "at the end, or in a row of several."
-    in_bytes = re.search("<0x..>", " ".join(trace.pieces))
+    in_bytes = re.search("<0x(..)>", " ".join(trace.pieces))
     bytes_ = (
-        f"{in_bytes[0]} is one of a character's bytes. A token can hold several bytes." if in_bytes else ""
+        f"{in_bytes[0]} is one of a character's bytes: {int(in_bytes[1], 16)}, in hexadecimal. "
+        "A token can hold several bytes."
+        if in_bytes
+        else ""
     )
     return f"{spaces if before else ''} {bytes_}".strip()
 

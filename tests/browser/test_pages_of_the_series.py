@@ -1,0 +1,44 @@
+"""The page of each notebook, played through as a reader does, and held to what its kernel gives."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser.page_and_kernel import compare, fits_a_phone, new_kernel, play
+
+from llmviz import page
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+MOST_BYTES = 3_500_000
+N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 14.
+
+# Trainings of few steps show as much of a page.
+FEW_STEPS = """
+from llmviz.views.differences import FineTuning, Pretraining
+FineTuning.__init__.__kwdefaults__["steps"], Pretraining.__init__.__kwdefaults__["steps"] = 4, 60
+"""
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_it_is_played_through_and_shows_what_its_kernel_shows(opened, model, name):
+    """Built with little of what it could hold."""
+    notebook = NOTEBOOKS / f"{name}.ipynb"
+    with page.kernel_for(notebook) as client:
+        page.ask(client, FEW_STEPS)
+        built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
+        one = opened(built)
+        assert play(one) > N_MOVED.get(name, 14)
+        fits_a_phone(one)
+        assert compare(one, built, client, 12) > 8
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SERIES)
+def test_it_is_small_and_shows_what_a_new_kernel_shows(opened, model, tmp_path, name):
+    notebook = NOTEBOOKS / f"{name}.ipynb"
+    (built,) = page.build_all([notebook], 25, 1, lambda _share: None)
+    assert page.write_page(built, tmp_path / "size.html", {}) <= MOST_BYTES
+    assert play(opened(built)) > N_MOVED.get(name, 14)
+    with new_kernel(notebook) as client:
+        assert compare(opened(built), built, client, 80) > 40
