@@ -124,6 +124,7 @@ class AnalogyScore:
     right: int  # nearest to a - b + c
     untouched: int  # nearest to a - b + c, with nothing left out
     wrong: float  # nearest to a - d + c, where d is another pair's b, averaged over those: a control
+    random: float  # the same, where d is one of some random words: a control
     added: int  # nearest to a + c: a control, nothing subtracted
     c_alone: int  # nearest to c: the last control
 
@@ -132,30 +133,37 @@ def score_analogies(
     pairs: Sequence[tuple[int, int]],
     W_E: Float[np.ndarray, "n_vocab d_model"],
     word_of: Int[np.ndarray, " n_vocab"],
+    random: Sequence[int],
 ) -> AnalogyScore:
     """Let each pair (a, b) ask for the first word of each other pair (wanted, c): a - b + c.
 
-    word_of: which word each token spells, so that " Rome", "Rome" and " ROME" are one.
+    word_of: which word each token spells, so that " Rome", "Rome" and " ROME" are one; random: tokens of words that
+    are in no pair.
     """
     n = len(pairs)
     if n < 2:
-        return AnalogyScore(0, 0, 0, 0.0, 0, 0)
+        return AnalogyScore(0, 0, 0, 0.0, 0.0, 0, 0)
     # A dot product with a sum is the sum of the dot products, so those of the words themselves give all.
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
-    firsts, seconds = (W_E[[*side]] @ W_E.T / lengths for side in zip(*pairs))  # in the order of the cosines
-    counts = np.zeros(5)
+    sides = (*zip(*pairs), random)
+    firsts, seconds, others = (
+        W_E[[*side]] @ W_E.T / lengths for side in sides
+    )  # in the order of the cosines
+    counts = np.zeros(6)
     for i, j in permutations(range(n), 2):
         (a, b), (wanted, c) = pairs[i], pairs[j]
         added, alone = firsts[i] + seconds[j], seconds[j].copy()
         untouched = (added - seconds[i]).argmax()
         left_out = np.isin(word_of, word_of[[a, b, c]])
         added[left_out] = alone[left_out] = -np.inf
-        subtracted = [(added - row).argmax() for row in seconds]  # each pair's second word
+        subtracted = [(added - row).argmax() for row in (*seconds, *others)]
         hits = word_of[[untouched, added.argmax(), alone.argmax(), *subtracted]] == word_of[wanted]
-        wrong = np.delete(hits[3:], [i, j]).mean() if n > 2 else 0.0
-        counts += hits[3 + i], hits[0], wrong, *hits[1:3]
-    right, untouched, wrong, added, alone = counts.tolist()
-    return AnalogyScore(n * (n - 1), round(right), round(untouched), wrong, round(added), round(alone))
+        wrong = np.delete(hits[3 : 3 + n], [i, j]).mean() if n > 2 else 0.0
+        counts += hits[3 + i], hits[0], wrong, hits[3 + n :].mean(), *hits[1:3]
+    right, untouched, wrong, at_random, added, alone = counts.tolist()
+    return AnalogyScore(
+        n * (n - 1), round(right), round(untouched), wrong, at_random, round(added), round(alone)
+    )
 
 
 @dataclass(frozen=True, eq=False)

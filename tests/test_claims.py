@@ -429,7 +429,7 @@ def test_cases_of_ones_own_from_a_file(tmp_path, capsys):
     assert command.main(["00", "--cases", str(texts)]) == 0
     printed = capsys.readouterr().out
     assert "1 of 4 claims" in printed
-    assert "both texts" in printed
+    assert "measured on 2 texts" in printed
     assert "The control (digits)" in printed
     texts.write_text("2 of these\n\nand 3 more words\n", "utf-8")
     assert command.main(["00", "--cases", str(texts)]) == 0

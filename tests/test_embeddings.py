@@ -232,7 +232,7 @@ def test_analogies_are_counted_as_one_by_one():
     word_of = np.arange(40) % 20
     pairs = [(0, 1), (2, 3), (24, 5), (6, 7)]
     table[[2, 24, 6]] = table[[3, 5, 7]] + (table[0] - table[1])  # three that hold
-    counts = np.zeros(5)
+    counts, random = np.zeros(6), [8, 9, 30]
 
     def found(vector, left_out: set) -> int:
         near = embeddings.nearest(vector, table, n=40).tokens
@@ -247,12 +247,14 @@ def test_analogies_are_counted_as_one_by_one():
             found(table[c], words),
         ]
         wrong = [found(embeddings.analogy(a, d, c, table), words) for _, d in pairs if d not in (b, c)]
-        counts += [*(word == word_of[wanted] for word in best), np.mean(np.equal(wrong, word_of[wanted]))]
-    score = embeddings.score_analogies(pairs, table, word_of)
+        at_random = [found(embeddings.analogy(a, d, c, table), words) for d in random]
+        shares = (np.mean(np.equal(some, word_of[wanted])) for some in (wrong, at_random))
+        counts += [*(word == word_of[wanted] for word in best), *shares]
+    score = embeddings.score_analogies(pairs, table, word_of, random)
     assert (score.asked, score.right, score.untouched, score.added, score.c_alone) == (12, *counts[:4])
-    assert score.wrong == pytest.approx(counts[4])
+    assert (score.wrong, score.random) == pytest.approx((counts[4], counts[5]))
     assert counts[0] > 6
-    assert embeddings.score_analogies([], table, word_of).asked == 0
+    assert embeddings.score_analogies([], table, word_of, random).asked == 0
 
 
 @pytest.mark.parametrize("tokens", [[4, 0, 4, 29, 4, 0], [7], [3, 3, 3], np.array([29, 1, 0])])

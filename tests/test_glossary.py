@@ -26,8 +26,7 @@ STAGES = (
 )  # pages 00 to 06
 # What the pictures of 00 use and its text doesn't mark. Their stories (texts.toml) say what the first five are.
 ONLY_IN_PICTURES = {
-    *("rotary position embedding (RoPE)", "query", "neuron", "RMSNorm (norm)", "residual stream"),
-    *("embedding table", "attention weight", "activation", "attention sink"),
+    *("query", "neuron", "embedding table", "attention weight", "activation", "attention sink"),
 }
 TERMS = sorted((term for term in glossary.TERMS if not term.everyday), key=lambda term: -len(term.name))
 USES = re.compile(r"\b(?:" + "|".join(term.pattern for term in TERMS) + r")\b", re.IGNORECASE)

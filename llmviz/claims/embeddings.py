@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from llmviz.claims.cases import (
+    COMMON_NOUNS,
     EQUAL_BEGINNINGS,
     FAMILIES,
     MORE_FAMILIES,
@@ -21,7 +22,7 @@ from llmviz.claims.cases import (
     UNSEEN_SENSES,
 )
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.embeddings import AnalogyScore
+from llmviz.embeddings import AnalogyScore, cosine_to_all
 from llmviz.experiments import table
 from llmviz.experiments.lens import cosines_by_layer
 from llmviz.experiments.probabilities import total_variation
@@ -56,6 +57,22 @@ def random_lower(model: Model, pair: str) -> float:
     """Return how many random pairs have a lower cosine than a pair, in %."""
     own = table.cosine(model, pair)
     return 100 * float((table.random_pairs(model, False) < own).mean())
+
+
+def nouns_lower(model: Model, word: str, *, centred: bool) -> float:
+    """Return how many of all tokens a common noun is nearer to a word than, in %: the median of about 100 nouns."""
+    W_E = table.rows(model, centred)
+    (token,) = model.tokens_of(f" {word}")
+    cosines = cosine_to_all(W_E[token], W_E)
+    nouns = [ids[0] for noun in COMMON_NOUNS if len(ids := model.tokenizer.encode(f" {noun}")) == 1]
+    return 100 * float(np.median((cosines < cosines[nouns][:, None]).mean(axis=1)))
+
+
+def other_word_apart(model: Model, texts: tuple[str, ...]) -> float:
+    """Return how much less similar the last text's word is after two beginnings than another word after its own."""
+    beginning, (_, word) = texts[0].rpartition(" ")[0], texts[3].rsplit(" ", 1)
+    both, same = curves(model, (f"{beginning} {word}", texts[3], texts[2], texts[3]))[[0, 2], -1]
+    return both - same
 
 
 def near_from_one_end(model: Model, pair: str) -> bool:
@@ -133,6 +150,19 @@ CLAIMS = (
             near_from_one_end,
             Bounds(supports=YES, count=14),
         ),
+        common_nouns=of_words(
+            "After subtracting the average row, most words have even unrelated common nouns near them.",
+            "Start from a word. What percentage of all tokens does a common noun beat (median of 105)?",
+            partial(nouns_lower, centred=True),
+            Bounds(supports=above(80), count=(35, 50), control=Bounds(supports=above(80), count=(0, 15))),
+            unseen_bounds=Bounds(
+                supports=above(80), count=(56, 81), control=Bounds(supports=above(80), count=(0, 25))
+            ),
+            control=("without subtracting it", partial(nouns_lower, centred=False)),
+            cases=first_words(RELATED),
+            unseen=first_words(UNSEEN_PAIRS["related"], but=first_words(RELATED)),
+            unit="%",
+        ),
     ),
     *section(
         "The neighbours of a word",
@@ -178,11 +208,18 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=above(0.1), count=19, exceptions=("past participles",)),
         ),
         wrong_word=of_families(
-            "Even a wrong word helps in about half of the families, so not all of the gain is the relation.",
+            "Even a wrong word of the same kind helps in about half of the families.",
             "From the share that *a − wrong b + c* gets right, subtract the share that *a + c* gets right.",
             partial(gain, of="wrong", over="added"),
             Bounds(supports=above(0.1), count=9),
             unseen_bounds=Bounds(supports=above(0.1), count=13),
+        ),
+        random_word=of_families(
+            "A random word helps, by at most seven percentage points, in fewer than half.",
+            "The same with *a − random word + c*, averaged over twelve common words.",
+            partial(gain, of="random", over="added"),
+            Bounds(supports=above(0.1), count=7, highest=below(7)),
+            unseen_bounds=Bounds(supports=above(0.1), count=9, highest=below(7)),
         ),
         nothing_left_out=of_families(
             "If the question's own words aren't left out, the sum is seldom right.",
@@ -231,6 +268,13 @@ CLAIMS = (
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
             Bounds(supports=below(0), count=42),
             unseen_bounds=Bounds(supports=below(0), count=20),
+        ),
+        other_word_last=of_sets(
+            "This needs no second sense: the other word usually does the same.",
+            "Put the other word (*car*) after both beginnings. From its cosine there, subtract that of the two words.",
+            other_word_apart,
+            Bounds(supports=below(0), count=41),
+            unseen_bounds=Bounds(supports=below(0), count=17),
         ),
         similar_next_tokens=of_sets(
             "The predictions of the next token are usually more similar after the two words, too.",

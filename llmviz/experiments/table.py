@@ -6,12 +6,13 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import embeddings
-from llmviz.experiments.words import pairs_of, whole_words, word_ids
+from llmviz.experiments.words import common_words, pairs_of, whole_words, word_ids
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
 N_NEAREST = 3  # how many neighbours of each word are compared, on a flat map and in the table
 N_MAPS = 5  # of random words
+N_RANDOM = 12  # words that are subtracted in place of the right one
 
 
 @kept_with()
@@ -55,7 +56,11 @@ def analogy_score(
     model: Model, pairs: Sequence[tuple[int, int]], *, centred: bool
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c and its controls come out right for pairs of words."""
-    return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
+    word_of = word_ids(model)
+    common = np.array(common_words(model) or range(model.config.n_vocab))
+    others = common[~np.isin(word_of[common], word_of[[token for pair in pairs for token in pair]])]
+    random = np.random.default_rng(0).choice(others, min(N_RANDOM, len(others)), replace=False).tolist()
+    return embeddings.score_analogies(pairs, rows(model, centred), word_of, random)
 
 
 def count_analogies(

@@ -155,6 +155,12 @@ def whole_words(model: Model) -> list[int]:
 
 
 @kept_with()
+def common_words(model: Model) -> list[int]:
+    """Return the `whole_words` with an id below 8,000: they were learned early, so they are common."""
+    return [token for token in whole_words(model) if token < 8_000]
+
+
+@kept_with()
 def word_ids(model: Model) -> Int[np.ndarray, " n_vocab"]:
     """Return which word each token spells: those that differ only in spaces and capitals have one number."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))

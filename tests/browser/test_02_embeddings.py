@@ -82,7 +82,7 @@ def test_a_cosine_among_random_pairs(lab):
     half = histogram.locator("text.lv-median").text_content()
     lab.page.get_by_role("button", name="Random pairs").click()
     expect(histogram.locator("text.lv-median")).not_to_have_text(half)
-    lab.page.get_by_role("button", name="First word with every token").press("Enter")  # and back, by keyboard
+    lab.page.get_by_role("button", name="Every token").press("Enter")  # and back, by keyboard
     expect(histogram.locator("text.lv-median")).to_have_text(half)
     picture = histogram.locator("svg.lv-histogram")
     picture.hover(position={"x": 300, "y": 120})

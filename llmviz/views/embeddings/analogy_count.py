@@ -14,7 +14,7 @@ from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.view import Scene, job, part, shared
 
-NAMES = ("a − b + c", "a − wrong b + c", "a + c", "c on its own")
+NAMES = ("a − b + c", "a − wrong b + c", "a − random word + c", "a + c", "c on its own")
 ASKED = "capitals"  # the family that the question is about
 
 
@@ -38,14 +38,15 @@ class AnalogyCount(GuessFirst):
 
     def answer(self, scene: Scene) -> float:
         score = scene.outcome[ASKED]
-        return 100 * score.right / score.asked
+        return round(100 * score.right / score.asked)
 
     def explanation(self, scene: Scene) -> str:
         score = scene.outcome[ASKED]
-        wrong, added, untouched = (n / score.asked for n in (score.wrong, score.added, score.untouched))
+        counts = score.wrong, score.random, score.added, score.untouched
+        wrong, random, added, untouched = (n / score.asked for n in counts)
         return (
-            f"With another pair's b subtracted, {wrong:.0%} are right, and with nothing subtracted, {added:.0%}. "
-            f"If the question's own words weren't left out, {untouched:.0%} would be right."
+            f"With the wrong country subtracted, {wrong:.0%} are right, with a random word {random:.0%}, and with "
+            f"nothing {added:.0%}. If the question's own words weren't left out, {untouched:.0%} would be right."
         )
 
     @job()
@@ -55,7 +56,9 @@ class AnalogyCount(GuessFirst):
     @part(LinePlot, bars=True, unit="share", y_axis="right answers", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:
         scores = scene.so_far
-        counts = [(score.right, score.wrong, score.added, score.c_alone) for score in scores.values()]
+        counts = [
+            (score.right, score.wrong, score.random, score.added, score.c_alone) for score in scores.values()
+        ]
         asked = [max(1, score.asked) for score in scores.values()]
         return {
             "labels": [*scores],

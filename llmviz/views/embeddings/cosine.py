@@ -1,4 +1,4 @@
-"""The cosine of two tokens, compared with that of one of them and all others, or with those of random pairs."""
+"""The cosine of two tokens, compared with those of the first and all tokens or common words, or of random pairs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import traitlets
 
 from llmviz import embeddings
 from llmviz.experiments.table import random_pairs
+from llmviz.experiments.words import common_words
 from llmviz.views.embeddings.rows import CENTRED
 from llmviz.views.embeddings.words import OfWords, word
 from llmviz.views.kit.controls import toggles
@@ -19,7 +20,7 @@ from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram's bars: fixed, so that histograms can be compared
-FIRST, SECOND, RANDOM = "First word with every token", "Second word with every token", "Random pairs"
+TOKENS, COMMON, RANDOM = "Every token", "Common words", "Random pairs"
 
 
 class CosineHistogram(Picture):
@@ -58,15 +59,15 @@ class CosineHistogram(Picture):
 
 
 class CosineExplorer(OfWords):
-    """The cosine of any two tokens, compared with the cosines of one of them and all others, or of random pairs."""
+    """The cosine of any two tokens, compared with the cosines of the first and others, or of random pairs."""
 
     arrangement = (("a", "b", "take_first"), "against", "centred", "refusal", "histogram")
 
     @dataclass(frozen=True)
     class State:
-        a: str = word("king", "One word", others=("cat", "banana", "mouse", "queen"))
-        b: str = word("banana", "Another", others=("mouse", "king", "cat", "queen", "river"))
-        against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
+        a: str = word("king", "One word", others=("cat",))
+        b: str = word("banana", "Another", others=("mouse", "table"))
+        against: str = choice(TOKENS, "Compare with", (TOKENS, COMMON, RANDOM), make=toggles)
         centred: bool = tick(CENTRED)
 
     @part(CosineHistogram)
@@ -76,9 +77,14 @@ class CosineExplorer(OfWords):
         if scene.against == RANDOM:
             cosines, among = random_pairs(scene.run, scene.centred), "5,000 random pairs of tokens"
         else:
-            mine = tokens[scene.against == SECOND]
-            cosines = np.delete(embeddings.cosine_to_all(W_E[mine], W_E), mine)
-            among = f"the cosines of {rows.name(mine)} with all other tokens"
+            all_tokens = scene.against == TOKENS
+            others = np.arange(len(W_E)) if all_tokens else np.array(common_words(scene.run), int)
+            others = others[others != tokens[0]]
+            if not len(others):
+                raise NothingToShow("This model's vocabulary has no common words as single tokens.")
+            cosines = embeddings.cosine_to_all(W_E[tokens[0]], W_E)[others]
+            kind = "all other tokens" if all_tokens else f"{len(others):,} common words"
+            among = f"the cosines of {a} with {kind}"
         value = float(embeddings.cosine_similarity(*embeddings.embed(tokens, W_E)))
         if np.isnan(value):
             raise NothingToShow("A row of zeros has no direction.")

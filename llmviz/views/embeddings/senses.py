@@ -18,10 +18,10 @@ from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
 NAMES = (  # of the curves, if the sentences are those of a word in the list
-    "same word, same sense",
-    "same word, other sense",
-    "other word, same beginning",
-    "other word, other beginning",
+    "same sense",
+    "other sense",
+    "other word",
+    "other word and beginning",
 )
 OWN = "your own sentences"
 AT_THE_END = " .!?…,;:\"')]”’»"  # left out, because the last token should be a word

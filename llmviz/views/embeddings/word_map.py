@@ -94,7 +94,7 @@ class WordMap(View):
         directions, projection = scene.drawn
         return neighbours(directions, projection.coordinates, scene.chosen)
 
-    @part(FlatMap, line_names=("nearest by all numbers", "nearest on the map"))
+    @part(FlatMap, line_names=("nearest", "nearest on the map"))
     def flat(self, scene: Scene) -> dict:
         (directions, projection), groups, (nearest, seen) = scene.drawn, scene.groups, scene.near
         n, explained = len(groups.tokens), projection.explained
@@ -106,8 +106,8 @@ class WordMap(View):
             axes = [f"{name} ({share:.0%} of the spread)" for name, share in zip(axes, explained)]
             variance, share = random_map_quality(scene.run, n)
             caption = (
-                f"This map keeps {explained.sum():.0%} of the spread (a map of random words: {variance:.0%}). Of each "
-                f"word's {N_NEAREST} nearest neighbours, it keeps {share_kept(directions, projection.coordinates):.0%} "
+                f"Kept: {explained.sum():.0%} of the spread (random words: {variance:.0%}), and "
+                f"{share_kept(directions, projection.coordinates):.0%} of each word's {N_NEAREST} nearest "
                 f"(random words: {share:.0%})"
             )
         return {
@@ -125,20 +125,13 @@ class WordMap(View):
 
     @sentences
     def nearest(self, scene: Scene) -> list[str]:
-        """Say which words are nearest to the chosen word, which only look nearest, and which are not on the map."""
-        nearest, seen = scene.near
-        name = isolated(scene.groups.pieces[scene.chosen])
-        wrong = [j for j in seen if j not in nearest]
-        missed = [j for j in nearest if j not in seen]
-        on_map = (
-            f"Among the nearest on the map, {self.listed(scene, wrong)} replace{'s' * (len(wrong) == 1)} "
-            f"{self.listed(scene, missed)}."
-            if wrong
-            else "They're the nearest on the map, too."
-        )
-        n_numbers = scene.run.weights.W_E.shape[1]
-        by_numbers = f"By all {n_numbers} numbers, {self.listed(scene, nearest)} are nearest to {name}."
-        return [f"{by_numbers} {on_map}", *refusals(scene.groups)]
+        """Say which words are nearest to the chosen one, which look so, and which are not on the map."""
+        (nearest, seen), groups = scene.near, scene.groups
+        words, name = len(groups.tokens), isolated(groups.pieces[scene.chosen])
+        same = {*nearest} == {*seen}
+        on_map = "on the map, too" if same else f"on the map, {self.listed(scene, seen)}"
+        by_numbers = f"Nearest to {name} of these {words} words: {self.listed(scene, nearest)}"
+        return [f"{by_numbers}; {on_map}.", *refusals(groups, [*looks_of(groups.names, self.looks).values()])]
 
     def listed(self, scene: Scene, words: Sequence[int]) -> str:
         """Return some words of the list as a sentence lists them."""
@@ -163,8 +156,8 @@ class WordMap(View):
         )
 
 
-def refusals(groups: Groups) -> list[str]:
-    """Say which words are not on the map, and why."""
+def refusals(groups: Groups, looks: Sequence[int] = ()) -> list[str]:
+    """Say which words are not on the map, and which groups have the same look, and why."""
     sentences, refused = [], groups.refused
     if refused:
         names = ", ".join(isolated(word.typed[:30]) for word in refused[:6])
@@ -172,6 +165,8 @@ def refusals(groups: Groups) -> list[str]:
         sentences.append(f"Not on the map, because only a single token has a row: {names}{more}.")
     if groups.cut:
         sentences.append(f"The map has room for {MAX_WORDS} words, so the last {groups.cut} aren't on it.")
+    if looks.count(OTHERS) > 1:
+        sentences.append(f"The map has {OTHERS} marks for groups, so the others share one.")
     return sentences
 
 

@@ -87,8 +87,8 @@ class UnorderedSet(Swap):
         own, now = (map(percent, ops.softmax(run.logits)[tokens]) for run in scene.runs)
         if scene.swapped:
             changes = [f"{name} from {before} to {after}" for name, before, after in zip(names, own, now)]
-            moved = percent(total_variation(*(ops.softmax(run.logits) for run in scene.runs)))
-            message = f"The swap moves {moved} of the next token's probability: {', '.join(changes)}."
+            share = percent(total_variation(*(ops.softmax(run.logits) for run in scene.runs)))
+            message = f"The swap moves {share} of the next token's probability: {', '.join(changes)}."
         else:
             message = f"As the next token: {', '.join(map(' '.join, zip(names, own)))}."
         return [message, cut(scene.run)]

@@ -51,6 +51,8 @@ export function render({ model, el }) {
     const others = BESIDE[model.get("stage")] ?? COLOURS;
     return { class: `lv-line-${k}`, style: `--lv-series:var(--lv-${k ? others[(k - 1) % others.length] : "accent"})` };
   };
+  // Every second colour is paler, and the other way round once all four have been used.
+  const barClass = (k) => `lv-column lv-column-${(k + (k > 3)) % 2}`;
   const dashed = (k) => ({
     ...series(k),
     class: `lv-line lv-line-${k}`,
@@ -182,7 +184,7 @@ export function render({ model, el }) {
             width: w - 0.5,
             height: Math.max(0.5, Math.abs(a - b)),
             ...series(k),
-            class: `lv-column lv-column-${k % 2}`,
+            class: barClass(k),
           });
         }),
       )
@@ -304,7 +306,7 @@ export function render({ model, el }) {
       ...names.map((name, k) =>
         signKey(
           bars
-            ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
+            ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: barClass(k) })
             : s("path", { d: "M1 6L33 6", ...dashed(k) }),
           ...pieceNodes(name),
         ),

@@ -100,12 +100,12 @@ def explanation(run: Trace, off: SwitchedOff) -> str:
     """Say what the part of an experiment is for; of an FFN, how much probability it moves, and what to compare."""
     if off.parts:
         return " ".join(PARTS[name][1] for name in off.parts)
-    moved = percent(probability_moved(run.model, run.tokens, off.edits))
+    share = percent(probability_moved(run.model, run.tokens, off.edits))
     others = [
         f"that of layer {layer}" for layer in ffn_layers(run.model.config) if layer not in off.edits.ffn
     ]
     return (
-        f"Without it, {moved} of the probability moves to other tokens. Is that typical? "
+        f"Without it, {share} of the probability moves to other tokens. Is that typical? "
         f"Compare {' and '.join(others)}."
     )
 
