@@ -116,8 +116,8 @@ def shuffled_positions(model: Model, seq: int, seed: int) -> Edits:
     The tokens and the causal mask stay in order.
     """
     config, places = model.config, np.arange(seq)
-    moved = np.random.default_rng(seed).permutation(seq) - places
-    angles = rotation_angles(moved, config.d_head, base=config.rope_base)
+    further = np.random.default_rng(seed).permutation(seq) - places
+    angles = rotation_angles(further, config.d_head, base=config.rope_base)
     return turned_by(model, angles, range(config.n_layers))
 
 

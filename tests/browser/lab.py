@@ -357,9 +357,12 @@ class Lab:
             self.outside.append(url)
 
 
-def card(lab: Lab, question: str) -> Locator:
-    """Return the card that asks something."""
-    return lab.page.locator("figure.lv-predict", has_text=question)
+def card(lab: Lab, cell: str) -> Locator:
+    """Return the card of a cell of the notebook, by the cell's id."""
+    lab.page.evaluate(f"{PANEL}.content.widgets.forEach((cell) => (cell.node.dataset.cell = cell.model.id))")
+    # An ancestor, which a CSS selector does not see from inside `filter(has=…)`.
+    in_cell = f'ancestor::*[@data-cell="{cell}"]'
+    return lab.page.locator(f'xpath=.//figure[contains(@class, "lv-predict")][{in_cell}]')
 
 
 def readout(picture: Locator) -> Locator:

@@ -24,7 +24,7 @@ def seen(locator):
 @pytest.fixture(scope="module")
 def loop(lab):
     """The explorer behind the first guess, once that is committed."""
-    first = card(lab, "How many of the likeliest do you need")
+    first = card(lab, "loop-06")
     pick = lab.page.get_by_role("button", name="Pick one")
     expect(pick).to_be_hidden()
     seen(first).locator(".lv-number").fill("7")
@@ -75,7 +75,7 @@ def test_the_film_is_on_the_first_screen_and_can_be_started_there(lab, width):
 
 
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
-    first = card(lab, "How many of the likeliest do you need")
+    first = card(lab, "loop-06")
     answer = first.locator(".lv-sentences")
     for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
@@ -86,7 +86,7 @@ def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
 
 
 def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
-    second = card(lab, "At temperature 2, how much")
+    second = card(lab, "loop-09")
     bars = lab.page.locator(".lv-explorer").filter(has=second).locator("figure.lv-next_token_bars")
     expect(bars).to_be_hidden()
     seen(second).get_by_role("button", name="Show me").press("Enter")
@@ -217,7 +217,7 @@ def test_switches_move_bars_and_text(lab):
 
 
 def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
-    guess = seen(card(lab, "each of the 270 heads"))
+    guess = seen(card(lab, "loop-18"))
     page = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-heat_map")).last
     expect(page.locator("figure.lv-heat_map")).to_be_hidden()
     guess.locator(".lv-number").fill("12")

@@ -15,9 +15,9 @@ def lab(open_lab):
     yield from visit(open_lab("05_ffn"))
 
 
-def shown(lab, question, name, nth=0):
+def shown(lab, cell, name, nth=0):
     """A picture that comes with a card's answer, once it is painted."""
-    answered = card(lab, question)
+    answered = card(lab, cell)
     answered.scroll_into_view_if_needed()
     asked = answered.get_by_role("button", name="Show me")
     if asked.count():
@@ -36,7 +36,7 @@ def test_runs_without_an_error_and_gives_no_answer_away(lab):
 
 
 def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
-    curve, output = shown(lab, "a gate below zero", "silu_curve")
+    curve, output = shown(lab, "one-guess", "silu_curve")
     plot = curve.locator(".lv-plot")
     plot.press("End")
     expect(readout(curve)).to_contain_text("neuron")
@@ -52,7 +52,7 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
 
 
 def test_a_neuron_reads_while_you_type(lab):
-    strip, output = shown(lab, "this neuron's weakest firing", "token_strip")
+    strip, output = shown(lab, "meet-guess", "token_strip")
     expect(strip.locator(".lv-caption")).to_contain_text("neuron 898 of layer 0")
     box = output.get_by_role("textbox")
     box.fill("a cat saw a")
@@ -66,8 +66,8 @@ def test_a_search_for_the_readers_own_word(lab):
     words.scroll_into_view_if_needed()
     words.fill("blue, red, green, yellow")
     words.press("Enter")
-    expect(card(lab, "twice as strongly at “blue”")).to_be_visible()
-    table, output = shown(lab, "Take all neurons", "heat_map")
+    expect(card(lab, "search-guess")).to_contain_text("“blue”")
+    table, output = shown(lab, "search-guess", "heat_map")
     plot = table.locator(".lv-plot")
     expect(plot).to_be_visible(timeout=SLOW)
     caption = output.locator("figure.lv-token_strip .lv-caption")
@@ -78,7 +78,7 @@ def test_a_search_for_the_readers_own_word(lab):
 
 
 def test_the_logit_opens_by_mouse_and_keys(lab):
-    bar, _ = shown(lab, "do all FFNs together add", "sum_bar")
+    bar, _ = shown(lab, "apart-guess", "sum_bar")
     terms = bar.locator(".lv-term")
     expect(terms).to_have_count(1)
     terms.first.click()
@@ -133,7 +133,7 @@ def test_one_head_lights_up(lab):
 
 
 def test_ten_countries_by_a_button_that_stops(lab):
-    asked = card(lab, "how many of the ten countries")
+    asked = card(lab, "ten-guess")
     output = output_of(lab, asked)
     asked.scroll_into_view_if_needed()
     expect(output.get_by_role("button", name="Stop")).to_have_count(0)  # nothing runs before a guess
@@ -148,9 +148,9 @@ def test_another_text_reaches_every_picture(lab):
     box.scroll_into_view_if_needed()
     box.fill("<script>document.title = 'taken'</script> People in Greece speak")
     box.press("Enter")
-    strip, output = shown(lab, "Which token does it push up", "token_strip")
+    strip, output = shown(lab, "says-guess", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
     expect(output.locator(".lv-stays")).to_contain_text("With “Greece”, ", timeout=60_000)
-    pushed, _ = shown(lab, "Which token does it push up", "signed_bars")
+    pushed, _ = shown(lab, "says-guess", "signed_bars")
     expect(pushed).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
 
-TRAININGS = ("With 200 billion operations", "After 150 steps", "After 400 steps")
+TRAININGS, PARAMETERS, MEMORY = ("s-03", "s-06", "s-09"), "s-12", "s-19"  # cells
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -18,8 +18,8 @@ def lab(open_lab):
 
 
 def test_no_size_is_given_away_and_nothing_is_trained_unasked(lab):
-    for question in (*TRAININGS, "Where are most", "parameters of Llama 3.1 405B"):
-        output = output_of(lab, card(lab, question))
+    for cell in (*TRAININGS, PARAMETERS, MEMORY):
+        output = output_of(lab, card(lab, cell))
         output.scroll_into_view_if_needed()
         assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
     stops = lab.page.get_by_role("button", name="Stop", exact=True)
@@ -27,7 +27,7 @@ def test_no_size_is_given_away_and_nothing_is_trained_unasked(lab):
 
 
 def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
-    question = card(lab, "With 200 billion operations")
+    question = card(lab, TRAININGS[0])
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
@@ -41,7 +41,7 @@ def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
 
 
 def test_the_formula_follows_the_sliders(lab):
-    question = card(lab, "Where are most")
+    question = card(lab, PARAMETERS)
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
@@ -58,7 +58,7 @@ def test_the_formula_follows_the_sliders(lab):
 
 
 def test_models_by_memory_answer_the_keys(lab):
-    question = card(lab, "parameters of Llama 3.1 405B")
+    question = card(lab, MEMORY)
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     picture = output_of(lab, question).locator("figure.lv-model_sizes")

@@ -31,7 +31,7 @@ def test_a_row_is_added_filled_and_taken_away(lab):
 
 
 def test_a_guess_starts_the_training_and_stop_stops_it(lab):
-    question = card(lab, "not in the table").first
+    question = card(lab, "f-03")
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").press("Enter")
     stop = lab.page.get_by_role("button", name="Stop", exact=True, disabled=False)
@@ -42,12 +42,12 @@ def test_a_guess_starts_the_training_and_stop_stops_it(lab):
 
 def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
     lab.run_code(SHORT)
-    question = card(lab, "not in the table").first
+    question = card(lab, "f-03")
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Guess again").press("Enter")
     question.get_by_role("button", name="Show me").press("Enter")
     expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
-    card(lab, "How many parameters were trained").get_by_role("button", name="Show me").press("Enter")
+    card(lab, "f-12").get_by_role("button", name="Show me").press("Enter")
     amount = lab.page.locator(".widget-slider", has_text="times the update").get_by_role("slider")
     amount.scroll_into_view_if_needed()
     for _ in range(4):

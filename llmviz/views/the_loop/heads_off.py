@@ -62,9 +62,7 @@ class HeadsOff(GuessFirst):
         random_sets = f"{', '.join(sets)} and {last}" if sets else last
         return [
             f"{which} heads, one at a time, leave {piece} at {low} to {high} (unchanged: {whole}).",
-            f"We also switch off random sets of them: the likeliest token changes for {random_sets}."
-            if last
-            else "",
+            f"We switch off random sets too: the likeliest token changes for {random_sets}." if last else "",
             f"With all {n} switched off, {after}.",
         ]
 
