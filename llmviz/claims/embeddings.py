@@ -168,7 +168,7 @@ CLAIMS = (
         "The neighbours of a word",
         opposites=ranked(
             "opposites",
-            "Of many words, the opposite is among the ten nearest tokens.",
+            "For many words, the opposite is among the ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
             count=37,
             unseen=22,
@@ -201,7 +201,7 @@ CLAIMS = (
             Bounds(supports=above(0.1), count=19, exceptions=("opposites",)),
         ),
         right_word_helps=of_families(
-            "It is nearly always right more often than with another pair's word subtracted.",
+            "*a − b + c* is nearly always right more often than with another pair's word subtracted.",
             "The same with *a − wrong b + c* instead of *a + c*, averaged over all wrong words of the family.",
             partial(gain, over="wrong"),
             Bounds(supports=above(0.1)),
@@ -256,7 +256,8 @@ CLAIMS = (
             unseen=two_by_two(UNSEEN_SENSES, UNSEEN_ONE_SENSE),
         ),
         word_first=of_sets(
-            "After ten layers, a word in two senses is usually more similar than two words after the same beginning.",
+            "After ten layers, one word in two senses usually has more similar vectors than two words after the same "
+            "beginning.",
             "Subtract the cosine of the two words from that of the two senses.",
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], 10]),
             Bounds(supports=above(0), count=39),
@@ -277,7 +278,7 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=below(0), count=17),
         ),
         similar_next_tokens=of_sets(
-            "The predictions of the next token are usually more similar after the two words, too.",
+            "The predictions of the next token are usually more similar after the two words than after the two senses.",
             "From their overlap after the two words, subtract their overlap after the two senses.",
             lambda model, texts: (
                 predictions_overlap(model, texts[2:4]) - predictions_overlap(model, texts[::2])
