@@ -11,7 +11,7 @@ from llmviz import page
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 MOST_BYTES = 3_500_000
-N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 14.
+N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 10.
 
 # Trainings of few steps show as much of a page.
 FEW_STEPS = """
@@ -28,7 +28,7 @@ def test_it_is_played_through_and_shows_what_its_kernel_shows(opened, model, nam
         page.ask(client, FEW_STEPS)
         built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
         one = opened(built)
-        assert play(one) > N_MOVED.get(name, 14)
+        assert play(one) > N_MOVED.get(name, 10)
         fits_a_phone(one)
         assert compare(one, built, client, 12) > 8
 
@@ -39,6 +39,6 @@ def test_it_is_small_and_shows_what_a_new_kernel_shows(opened, model, tmp_path, 
     notebook = NOTEBOOKS / f"{name}.ipynb"
     (built,) = page.build_all([notebook], 25, 1, lambda _share: None)
     assert page.write_page(built, tmp_path / "size.html", {}) <= MOST_BYTES
-    assert play(opened(built)) > N_MOVED.get(name, 14)
+    assert play(opened(built)) > N_MOVED.get(name, 10)
     with new_kernel(notebook) as client:
         assert compare(opened(built), built, client, 80) > 40
