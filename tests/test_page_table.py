@@ -1,5 +1,6 @@
 """The table of a page: in each state that it holds, it says what a new view shows, and leads where a view is led."""
 
+import asyncio
 import base64
 import json
 import random
@@ -337,6 +338,38 @@ class Tenths(View):
 def test_sums_of_tenths_are_too_near_to_those_of_a_slider():
     _, page = page_of([Tenths(None)])
     assert ("0.x", "0.3") in too_near(page)  # 0.1 + 0.2
+
+
+class InTurn(View):
+    """A button measures something, and only its result says what else is needed."""
+
+    stage = "sampling"
+
+    def needs(self, state):
+        return "second" if self.scene(state).result("first") else None
+
+    @job(start="Begin")
+    def first(self, scene):
+        yield 1.0, 2
+
+    @job()
+    def second(self, scene):
+        yield 1.0, scene.known("first") + 1
+
+    @part(Sentences)
+    def said(self, scene):
+        return {"sentences": [str(scene.known("second"))]}
+
+
+def test_what_a_result_makes_needed_is_measured_as_well():
+    async def in_a_kernel():
+        """Return what the page shows. Here nothing goes on in the background meanwhile."""
+        view = InTurn(None)
+        _, page = page_of([view])
+        return page.shows(0, view.parts["said"].model_id)
+
+    shown = asyncio.run(in_a_kernel())
+    assert (shown["hidden"], shown["sentences"]) == (False, ["3"])
 
 
 # ---- what it does not hold -----------------------------------------------------------------------------------

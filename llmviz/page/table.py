@@ -8,7 +8,6 @@ looks up what holds in the state it is in (`replay.js`). What no rule says, it d
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import time
 from collections import deque
@@ -180,12 +179,13 @@ class ViewTable:
             button = view.shows(name, view.scene(state))
             return not (button.get("disabled") or button.get("hidden"))
 
-        for name in itertools.chain(needed := view.needed(state), filter(can_begin, self.begun)):
-            key = view.key(name, state)
+        # Which ones there are may depend on the results before.
+        while waiting := [n for n in (*view.needed(state), *filter(can_begin, self.begun)) if n not in done]:
+            key = view.key(name := waiting[0], state)
             done[name] = key not in self._too_slow and view.do_job(name, state, seconds)
             if not done[name]:
                 self._too_slow.add(key)  # It is not tried again.
-        return all(done[name] for name in needed)
+        return all(done[name] for name in view.needed(state))
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
         """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
@@ -233,7 +233,7 @@ class ViewTable:
         traits = {"hidden": True} if is_done else self.view.shows(name, scene)
         is_hidden = bool(traits.get("hidden"))
         shown = {"hidden": is_hidden}
-        if not is_hidden and traits.keys() - shown.keys():  # else it is a view of its own
+        if traits.keys() - shown.keys():  # else it is hidden, or a view of its own
             self.view.put(name, traits)
             held = {trait: value for trait, value in widget.get_state().items() if trait not in LEFT_OUT}
             shown |= {trait: held[trait] for trait in held if trait[0] != "_" or trait == "_options_labels"}
