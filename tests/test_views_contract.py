@@ -675,8 +675,7 @@ def test_any_text_reaches_every_part(view):
         for text in BAD_TEXTS:
             box.value = text
             assert_drawn_anew_it_is_the_same(view)
-            says = repr(view) or any(part.sentences for part in inside(view, Sentences))
-            assert says or any(button.layout.display != "none" for button in buttons(view).values())
+            assert repr(view) or any(part.sentences for part in inside(view, Sentences))
             for part in {*view.parts.values()} - {box}:
                 json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 

@@ -268,6 +268,16 @@ def test_an_array_given_can_change_without_the_picture():
 # --- any text ---
 
 
+@pytest.mark.parametrize(
+    "labels", [[], ["a"], NASTY, ["\n"], [" "] * 4, ["x" * 5000]], ids=lambda x: f"{len(x)}"
+)
+def test_any_text_can_be_shown_and_sent(labels):
+    for picture in of_all_kinds(labels):
+        assert sent(picture)
+        assert repr(picture)
+        assert picture.summary
+
+
 def test_the_page_gets_no_raw_control_characters():
     strip = TokenStrip(PIECES, caption="\ud83d \x07\u202e👨‍👩‍👧", notes=["\ud83d"] * 3)
     assert strip.caption == "\\ud83d ␇‹U+202E›👨‍👩‍👧"

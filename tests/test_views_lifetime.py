@@ -127,3 +127,20 @@ def test_what_runs_is_stopped():
         await until(task.cancelled)
 
     asyncio.run(scene())
+
+
+def test_foreign_widgets_go_with_the_view_that_holds_them():
+    before = alive()
+    button = ipywidgets.Button()
+    view = Explorer([ipywidgets.HBox([button, ipywidgets.IntSlider()])])
+    view.close()
+    assert button.comm is None
+    assert alive() == before
+
+
+def test_what_is_watched_is_not_a_part(tiny_model):
+    box = Prompt(tiny_model, TEXT)
+    view = Explorer([box])  # shown in it, but somebody else's
+    view.watch(box, print, "trace")
+    view.close()
+    assert box.comm is not None

@@ -46,19 +46,27 @@ def test_the_picture_is_shown_by_committing():
     assert picture.layout.display == "none"
 
 
-@pytest.mark.parametrize(
-    ("asked", "guesses"),
-    [
-        ({"unit": "%", "low": 0, "high": 100}, [-5, 1e9, np.nan, 101]),
-        ({"low": 0, "high": 10, "whole": True}, [5.2]),
-        ({"options": ["a", "b"]}, [2, -1, 0.5]),
-    ],
-)
-def test_a_guess_that_cannot_be_is_refused(asked, guesses):
-    card = Predict("How many, or which?", answer=1, **asked).card
-    for guess in guesses:
-        card.change(guess=guess, committed=True)
-        assert (card.committed, card.verdict, card.answer_text) == (False, "", "")
+@pytest.mark.parametrize("guess", [-5, 1e9, float("nan"), 101])
+def test_a_number_out_of_range_is_refused(guess):
+    card = Predict("How likely?", answer=3, unit="%", low=0, high=100).card
+    card.set_state({"guess": guess, "committed": True})
+    assert not card.committed
+    assert card.verdict == card.answer_text == ""
+
+
+def test_a_count_has_no_guess_between_two_numbers():
+    card = Predict("How many?", answer=3, unit="answers", low=0, high=10, whole=True).card
+    card.change(guess=5.2, committed=True)
+    assert not card.committed
+    card.change(guess=5, committed=True)
+    assert card.verdict == how_far(5, 3, "answers")
+
+
+@pytest.mark.parametrize("guess", [2, -1, 0.5])
+def test_an_option_that_does_not_exist_is_refused(guess):
+    card = Predict("Which?", ["a", "b"], answer=1).card
+    card.change(guess=guess, committed=True)
+    assert not card.committed
 
 
 def test_a_question_about_the_readers_text(tiny_model):
@@ -185,6 +193,9 @@ def test_a_number_is_compared():
     assert question.answer == pytest.approx(67.5)
     assert question.answer_text == "67.5%"
     assert re.search(holding("20%", "67.5%", 47.5), question.verdict)
+    question.change(committed=False, guess=None)
+    question.committed = True
+    assert numbers(question.verdict) == [67.5]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,8 @@ class ViewTable:
         traits = {"hidden": True} if is_done else self.view.shows(name, scene)
         is_hidden = bool(traits.get("hidden"))
         shown = {"hidden": is_hidden}
-        if traits.keys() - shown.keys():  # else it is hidden, or a view of its own
+        # Otherwise it is a picture that is hidden, or a view of its own.
+        if traits.keys() - shown.keys() or hasattr(widget, "sentences"):
             self.view.put(name, traits)
             held = {trait: value for trait, value in widget.get_state().items() if trait not in LEFT_OUT}
             shown |= {trait: held[trait] for trait in held if trait[0] != "_" or trait == "_options_labels"}

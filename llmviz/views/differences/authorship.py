@@ -88,7 +88,10 @@ class Authorship(GuessFirst):
             for name, run in zip("AB", scene.run)
             if run and not run.finished
         ]
-        texts = zip(("First", "Second"), scene.result("write") or ())
+        written = scene.result("write")
+        if written is None and not self.problem(scene):
+            steps.append("When both have written, you guess who wrote which text.")
+        texts = zip(("First", "Second"), written or ())
         return [*steps, *(f"{which} text: {in_a_line(text)}" for which, (_, text) in texts)]
 
     @shared

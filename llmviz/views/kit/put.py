@@ -21,6 +21,8 @@ def put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     if (widget.layout.display or "") != display:
         widget.layout.display = display
     traits = {name: value for name, value in traits.items() if name != "hidden"}
+    if display and hasattr(widget, "sentences"):
+        traits = {"sentences": []}  # What is hidden keeps no old answer.
     if hasattr(widget, "change"):
         changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
         if changed:
