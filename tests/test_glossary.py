@@ -14,10 +14,8 @@ from llmviz import glossary
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-# What the pictures of 00 use and its text doesn't mark. Their stories (texts.toml) say what the first five are.
-ONLY_IN_PICTURES = {
-    *("query", "neuron", "embedding table", "attention weight", "activation", "attention sink"),
-}
+# What the pictures of 00 use and its text doesn't mark.
+ONLY_IN_PICTURES = {"query", "neuron", "embedding table", "attention weight", "activation", "attention sink"}
 TERMS = sorted((term for term in glossary.TERMS if not term.everyday), key=lambda term: -len(term.name))
 USES = re.compile(r"\b(?:" + "|".join(term.pattern for term in TERMS) + r")\b", re.IGNORECASE)
 
