@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -56,19 +56,20 @@ def parts(
     return mark
 
 
-def sentences(say: Callable[[Any, Scene], Sequence[str]]) -> Callable[[Any, Scene], dict]:
+def sentences(say: Callable[[Any, Scene], Iterable[str]]) -> Callable[[Any, Scene], dict]:
     """Mark the method that returns the sentences of a part. Empty ones are left out; a `NothingToShow` is one, too."""
 
     @part(controls.Sentences)
     @functools.wraps(say)
     def draw(view: Any, scene: Scene) -> dict:
         try:
-            lines = say(view, scene)
+            lines = [*say(view, scene)]
         except NotMeasured:
             raise
         except NothingToShow as reason:
             lines = [str(reason)]
-        return {"sentences": [line for line in lines if line], "hidden": not any(lines)}
+        lines = [line for line in lines if line]
+        return {"sentences": lines, "hidden": not lines}
 
     return draw
 
