@@ -22,7 +22,7 @@ import pytest
 from example_view import Example
 from tiny_gguf import with_room_to_talk
 from typed_texts import BAD_TEXTS
-from widget_tree import HOSTILE, inside
+from widget_tree import HOSTILE, in_event_loop, inside
 
 from llmviz import training, views
 from llmviz.claims.differences_series import SERIES
@@ -322,6 +322,11 @@ def boxes(view):
     return [box for box in {*inside(view, Prompt), view.source} if isinstance(box, Prompt)]
 
 
+def others_on_page(view, name):
+    """The values of a field that a page holds, but the one that it has."""
+    return [value for value in view._fields[name].on_page(view) if value != getattr(view.state, name)]
+
+
 def buttons(view):
     return {name: part for name, part in view.parts.items() if isinstance(part, ipywidgets.Button)}
 
@@ -370,78 +375,72 @@ def happen(rng, view):
 
 @each_view
 @pytest.mark.parametrize(("most_bytes", "n_events"), [(measurements.MAX_BYTES, 200), (-1, 50)])
-def test_the_screen_depends_on_state_text_and_results_alone(
+@in_event_loop
+async def test_the_screen_depends_on_state_text_and_results_alone(
     tiny_model, make, most_bytes, n_events, monkeypatch
 ):
     monkeypatch.setattr(measurements, "MAX_BYTES", most_bytes)
     rng = random.Random(most_bytes)
-
-    async def scene():
-        view = make(views.Prompt(tiny_model, TEXT))
-        for i in range(n_events):
-            happen(rng, view)
-            view.check(view.state)
-            for _ in range(rng.choice([0, 0, 1, 5])):
-                await asyncio.sleep(0)
-            if i % 10 == 9:
-                if rng.randrange(2):
-                    await settled(view)
-                assert_drawn_anew_it_is_the_same(view)
-        view.close()
-
-    asyncio.run(scene())
+    view = make(views.Prompt(tiny_model, TEXT))
+    for i in range(n_events):
+        happen(rng, view)
+        view.check(view.state)
+        for _ in range(rng.choice([0, 0, 1, 5])):
+            await asyncio.sleep(0)
+        if i % 10 == 9:
+            if rng.randrange(2):
+                await settled(view)
+            assert_drawn_anew_it_is_the_same(view)
+    view.close()
 
 
 @each_view
-def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
-    async def scene():
-        view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
-        for name, job in view.jobs.items():
-            if job.start and not view._work[name].doing:
-                view.parts[name].click()
-            for _ in range(4):
-                await asyncio.sleep(0)
-            if view._work[name].doing:
-                so_far = view._measured(name, view.state)
-                view.parts[name].click()
-                assert not view._work[name].doing
-                known = view._measured(name, view.state)
-                assert (known.status, known.share) == ("stopped", so_far.share)
-                assert known.result is so_far.result
-                assert_drawn_anew_it_is_the_same(view)
-                view.parts[name].click()
-                stopped += 1
-            await settled(view)
-        whole = make(views.Prompt(tiny_model, TEXT))  # not before: of trainings one runs at a time
-        await settled(whole)
-        for name, job in view.jobs.items():
-            if job.start:
-                whole.parts[name].click()
-                await settled(whole)
-        assert bool(stopped) == bool(view.jobs)
-        assert differing(screen(view), screen(whole)) == []
-
-    asyncio.run(scene())
-
-
-@each_view
-def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
-    async def scene():
-        view = make(views.Prompt(tiny_model, TEXT))
+@in_event_loop
+async def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
+    view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
+    for name, job in view.jobs.items():
+        if job.start and not view._work[name].doing:
+            view.parts[name].click()
+        for _ in range(4):
+            await asyncio.sleep(0)
+        if view._work[name].doing:
+            so_far = view._measured(name, view.state)
+            view.parts[name].click()
+            assert not view._work[name].doing
+            known = view._measured(name, view.state)
+            assert (known.status, known.share) == ("stopped", so_far.share)
+            assert known.result is so_far.result
+            assert_drawn_anew_it_is_the_same(view)
+            view.parts[name].click()
+            stopped += 1
         await settled(view)
-        for button in buttons(view).values():
-            before, shown = view.state, screen(view)
-            if button.disabled or button.layout.display == "none":
-                button.click()
-                assert not view.busy
-                assert view.state == before
-                assert differing(shown, screen(view)) == []
-
-    asyncio.run(scene())
+    whole = make(views.Prompt(tiny_model, TEXT))  # not before: of trainings one runs at a time
+    await settled(whole)
+    for name, job in view.jobs.items():
+        if job.start:
+            whole.parts[name].click()
+            await settled(whole)
+    assert bool(stopped) == bool(view.jobs)
+    assert differing(screen(view), screen(whole)) == []
 
 
 @each_view
-def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
+@in_event_loop
+async def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
+    view = make(views.Prompt(tiny_model, TEXT))
+    await settled(view)
+    for button in buttons(view).values():
+        before, shown = view.state, screen(view)
+        if button.disabled or button.layout.display == "none":
+            button.click()
+            assert not view.busy
+            assert view.state == before
+            assert differing(shown, screen(view)) == []
+
+
+@each_view
+@in_event_loop
+async def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
     async def done(view):
         await settled(view)
         for name, job in view.jobs.items():
@@ -449,23 +448,17 @@ def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
                 view.parts[name].click()
                 await settled(view)
 
-    async def scene():
-        view = make(views.Prompt(tiny_model, TEXT))
-        await done(view)
-        for name, declared in view._fields.items():
-            values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
-            if values:
-                value = values[len(values) // 2]
-                view.become(replace(view.state, **{name: value}))
-                await done(view)
-                new = make(views.Prompt(tiny_model, TEXT))
-                new.become(view.state)
-                await done(new)
-                assert differing(screen(view), screen(new)) == [], name
-                new.close()
-
-    if make(views.Prompt(tiny_model, TEXT)).jobs:
-        asyncio.run(scene())
+    view = make(views.Prompt(tiny_model, TEXT))
+    await done(view)
+    for name in view._fields if view.jobs else ():
+        if values := others_on_page(view, name):
+            view.become(replace(view.state, **{name: values[len(values) // 2]}))
+            await done(view)
+            new = make(views.Prompt(tiny_model, TEXT))
+            new.become(view.state)
+            await done(new)
+            assert differing(screen(view), screen(new)) == [], name
+            new.close()
 
 
 class Unreadable(dict):
@@ -524,8 +517,8 @@ def test_what_cannot_be_drawn_changes_nothing(view, monkeypatch):
     def fails(_view, scene):
         raise ArithmeticError(scene.state)
 
-    for name, declared in view._fields.items():
-        values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
+    for name in view._fields:
+        values = others_on_page(view, name)
         if values and view.parts:
             before, shown = view.state, screen(view)
             with monkeypatch.context() as patch:
@@ -560,26 +553,23 @@ def by_page_as_drawn(view):
 
 
 @each_view
-def test_what_the_page_selects_is_selected(tiny_model, make):
+@in_event_loop
+async def test_what_the_page_selects_is_selected(tiny_model, make):
     """At least where the view shows that very place: it may take the nearest one that it has."""
-
-    async def scene():
-        view = make(views.Prompt(tiny_model, TEXT))
-        for name, part in view.parts.items():
-            if name in OPENED:
-                continue
-            await settled(view)  # a picture that waits for a job shows what it showed before
-            taken = []
-            places = part.page_values().get("selected", ()) if isinstance(part, Picture) else ()
-            for place in [place for place in places if place is not None][:MOST_PLACES]:
-                before = view.state
-                part.set_state({"selected": place})
-                if view.state != before:
-                    taken.append(alike(part.selected, place))
-            assert any(taken) or not taken, name
-        view.close()
-
-    asyncio.run(scene())
+    view = make(views.Prompt(tiny_model, TEXT))
+    for name, part in view.parts.items():
+        if name in OPENED:
+            continue
+        await settled(view)  # a picture that waits for a job shows what it showed before
+        taken = []
+        places = part.page_values().get("selected", ()) if isinstance(part, Picture) else ()
+        for place in [place for place in places if place is not None][:MOST_PLACES]:
+            before = view.state
+            part.set_state({"selected": place})
+            if view.state != before:
+                taken.append(alike(part.selected, place))
+        assert any(taken) or not taken, name
+    view.close()
 
 
 @each_view
@@ -612,30 +602,27 @@ def test_a_page_holds_states_that_can_be(view):
 
 
 @each_view
-def test_nothing_is_left_when_it_is_closed(tiny_model, make):
+@in_event_loop
+async def test_nothing_is_left_when_it_is_closed(tiny_model, make):
     make(views.Prompt(tiny_model, TEXT)).close()  # what all views of a kind share is made now
     prompt = views.Prompt(tiny_model, TEXT)
     alive = {*ipywidgets.widgets.widget._instances}
-
-    async def scene():
-        view = make(prompt)
-        for name in buttons(view):
-            if view.parts[name].description.lower() != "stop":
-                view.parts[name].click()
+    view = make(prompt)
+    for name in buttons(view):
+        if view.parts[name].description.lower() != "stop":
+            view.parts[name].click()
+    await asyncio.sleep(0)
+    shown, held = repr(view), weakref.WeakSet(view.parts.values())
+    view.close()
+    assert {*ipywidgets.widgets.widget._instances} == alive
+    assert repr(view) != shown
+    view.close()  # once more is nothing
+    for _ in range(3):  # what was cancelled ends
         await asyncio.sleep(0)
-        shown, held = repr(view), weakref.WeakSet(view.parts.values())
-        view.close()
-        assert {*ipywidgets.widgets.widget._instances} == alive
-        assert repr(view) != shown
-        view.close()  # once more is nothing
-        for _ in range(3):  # what was cancelled ends
-            await asyncio.sleep(0)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-        gc.collect()
-        assert [*held] == []
-        await settled(make(prompt))  # it does what the closed one left undone
-
-    asyncio.run(scene())
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    gc.collect()
+    assert [*held] == []
+    await settled(make(prompt))  # it does what the closed one left undone
     prompt.box.value = "the dog"  # nobody follows it any more
 
 
@@ -645,9 +632,9 @@ def test_a_change_is_one_message_a_widget(view, monkeypatch):
     for name, widget in (view.parts | view.controls).items():
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
-        before, declared = view.state, view._fields[name]
+        before = view.state
         now = view.shows(name, view.scene(before))
-        states = [replace(before, **{name: value}) for value in declared.on_page(view)]
+        states = [replace(before, **{name: value}) for value in others_on_page(view, name)]
         states = [state for state in states if view.shows(name, view.scene(state)) != now]
         if not states:
             continue

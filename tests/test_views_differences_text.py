@@ -1,13 +1,12 @@
 """The pictures of page 07: a model in training, one step of it, whose text it is, and a map of its tokens."""
 
-import asyncio
 import functools
 import re
 
 import numpy as np
 import pytest
 from messages import holding, numbers
-from widget_tree import scene, until
+from widget_tree import in_event_loop, scene, until
 
 from llmviz import experiments, ops, training
 from llmviz.experiments import gradients, learning
@@ -128,32 +127,30 @@ def test_the_control_is_drawn_beside():
         assert own_column != of_first
 
 
-def test_a_stopped_training_goes_on_or_begins_anew():
-    async def story():
-        made = own(TEXT, steps=400)
-        options, answer = ["low", "level", "rises"], pictures.held_out_curve
-        guess = pictures.PredictTraining("?", options, about=made, answer=answer, then=made)
-        guess.card.change(guess=1, committed=True)
-        train, stop = made.parts["train"], made.parts["learn"]
-        train.click()
-        await until(lambda: made.trace and len(made.trace.snapshots) > 1)
-        assert train.disabled
-        stop.click()
-        assert not train.disabled
-        step = made.trace.last.step
-        assert re.search(holding(step, 400), repr(made.parts["status"]))
-        assert (guess.card.answer, numbers(guess.card.verdict)) == (None, [400])  # not before that step
-        stop.click()
-        await until(lambda: scene(made).result("learn").last.step > step)
-        assert made.parts["curves"].x[0] == 0  # the same training
-        stop.click()
-        assert not made.trace.finished
-        train.click()
-        await until(lambda: made.trace.last.step < step)
-        assert made.parts["curves"].x.tolist() == [0]
-        made.close()
-
-    asyncio.run(story())
+@in_event_loop
+async def test_a_stopped_training_goes_on_or_begins_anew():
+    made = own(TEXT, steps=400)
+    options, answer = ["low", "level", "rises"], pictures.held_out_curve
+    guess = pictures.PredictTraining("?", options, about=made, answer=answer, then=made)
+    guess.card.change(guess=1, committed=True)
+    train, stop = made.parts["train"], made.parts["learn"]
+    train.click()
+    await until(lambda: made.trace and len(made.trace.snapshots) > 1)
+    assert train.disabled
+    stop.click()
+    assert not train.disabled
+    step = made.trace.last.step
+    assert re.search(holding(step, 400), repr(made.parts["status"]))
+    assert (guess.card.answer, numbers(guess.card.verdict)) == (None, [400])  # not before that step
+    stop.click()
+    await until(lambda: scene(made).result("learn").last.step > step)
+    assert made.parts["curves"].x[0] == 0  # the same training
+    stop.click()
+    assert not made.trace.finished
+    train.click()
+    await until(lambda: made.trace.last.step < step)
+    assert made.parts["curves"].x.tolist() == [0]
+    made.close()
 
 
 def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):

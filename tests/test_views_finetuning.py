@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from messages import holding
-from widget_tree import said, scene
+from widget_tree import in_event_loop, said, scene
 
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
@@ -108,27 +108,25 @@ def test_another_table_opens_the_question_and_leaves_what_was_trained(tuned):
     assert not cost.parts["card"].committed
 
 
-def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
-    async def scene():
-        one, other = (differences.FineTuning(tiny_chat, [("a", word)], steps=10_000) for word in "bc")
-        one.parts["card"].committed = True
-        await asyncio.sleep(0.1)
-        assert one.busy
-        other.parts["begin"].click()
-        assert (one.busy, other.busy) == (False, True)
-        assert one.parts["card"].verdict
-        other.parts["card"].change(committed=False, guess=None)
-        assert not other.busy
-        differences.BeforeAfter(one)
-        one.parts["train"].click()
-        assert one.busy
-        one.leave()  # its cell runs again, and somebody still follows it
-        assert not one.busy
-        other.close()
-        one.parts["train"].click()  # what is closed needs no stop
-        one.close()
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_one_training_at_a_time_and_an_open_card_stops_it(tiny_chat):
+    one, other = (differences.FineTuning(tiny_chat, [("a", word)], steps=10_000) for word in "bc")
+    one.parts["card"].committed = True
+    await asyncio.sleep(0.1)
+    assert one.busy
+    other.parts["begin"].click()
+    assert (one.busy, other.busy) == (False, True)
+    assert one.parts["card"].verdict
+    other.parts["card"].change(committed=False, guess=None)
+    assert not other.busy
+    differences.BeforeAfter(one)
+    one.parts["train"].click()
+    assert one.busy
+    one.leave()  # its cell runs again, and somebody still follows it
+    assert not one.busy
+    other.close()
+    one.parts["train"].click()  # what is closed needs no stop
+    one.close()
 
 
 # --- what follows a training ---

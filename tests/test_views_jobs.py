@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from example_view import Example
-from widget_tree import is_shown, until
+from widget_tree import in_event_loop, is_shown, until
 
 from llmviz.views import Prompt
 from llmviz.views.kit import measurements
@@ -64,105 +64,94 @@ def test_where_nothing_waits_all_is_done_at_once(prompt):
     assert not view.busy
 
 
-def test_a_stop_leaves_what_is_known_and_going_on_begins_there(prompt):
-    async def scene():
-        view = Watched(prompt, steps=9)
-        await until(lambda: added(view) == "2…")
-        assert label(view, "add") == "Stop"
-        assert is_shown(view, "progress")
-        assert view.parts["progress"].value == pytest.approx(2 / 9)
-        assert view.parts["weigh"].disabled
-        view.parts["add"].click()
-        assert not view.busy
-        assert ENDED[-1][1] == 2  # there and then
-        assert (added(view), label(view, "add")) == ("2…", "Continue")
-        assert not is_shown(view, "progress")
-        view.controls["scale"].value = 0.5  # it is not begun again by itself
-        assert not view.busy
-        view.parts["add"].click()
-        assert (added(view), label(view, "add")) == ("2…", "Stop")
+@in_event_loop
+async def test_a_stop_leaves_what_is_known_and_going_on_begins_there(prompt):
+    view = Watched(prompt, steps=9)
+    await until(lambda: added(view) == "2…")
+    assert label(view, "add") == "Stop"
+    assert is_shown(view, "progress")
+    assert view.parts["progress"].value == pytest.approx(2 / 9)
+    assert view.parts["weigh"].disabled
+    view.parts["add"].click()
+    assert not view.busy
+    assert ENDED[-1][1] == 2  # there and then
+    assert (added(view), label(view, "add")) == ("2…", "Continue")
+    assert not is_shown(view, "progress")
+    view.controls["scale"].value = 0.5  # it is not begun again by itself
+    assert not view.busy
+    view.parts["add"].click()
+    assert (added(view), label(view, "add")) == ("2…", "Stop")
+    await until(lambda: not view.busy)
+    assert added(view) == "9"
+    assert not view.parts["weigh"].disabled
+
+
+@in_event_loop
+async def test_another_state_ends_a_job_which_begins_again_with_that_state(prompt):
+    view = Watched(prompt, steps=9)
+    await until(lambda: added(view) == "2…")
+    view.controls["steps"].value = 3
+    assert added(view) == "2…"  # until there is something to show
+    for steps in (3, 9):
+        view.controls["steps"].value = steps
         await until(lambda: not view.busy)
-        assert added(view) == "9"
-        assert not view.parts["weigh"].disabled
-
-    asyncio.run(scene())
-
-
-def test_another_state_ends_a_job_which_begins_again_with_that_state(prompt):
-    async def scene():
-        view = Watched(prompt, steps=9)
-        await until(lambda: added(view) == "2…")
-        view.controls["steps"].value = 3
-        assert added(view) == "2…"  # until there is something to show
-        for steps in (3, 9):
-            view.controls["steps"].value = steps
-            await until(lambda: not view.busy)
-            assert added(view) == f"{steps}"
-        view.controls["steps"].value = 7
-        view.parts["add"].click()  # stopped before its first result, it shows nothing old
-        assert added(view) == ""
-        view.parts["add"].click()
-        await until(lambda: not view.busy)
-        assert added(view) == "7"
-
-    asyncio.run(scene())
+        assert added(view) == f"{steps}"
+    view.controls["steps"].value = 7
+    view.parts["add"].click()  # stopped before its first result, it shows nothing old
+    assert added(view) == ""
+    view.parts["add"].click()
+    await until(lambda: not view.busy)
+    assert added(view) == "7"
 
 
-def test_all_views_of_a_text_share_a_job_and_any_may_stop_it(prompt):
-    async def scene():
-        first, second = Watched(prompt, steps=9), Watched(prompt, steps=9)
-        await until(lambda: added(first) == "2…")
-        assert first.busy
-        assert not second.busy
-        assert (added(second), label(second, "add")) == ("2…", "Stop")
-        assert second.parts["progress"].value == first.parts["progress"].value
-        second.parts["add"].click()
-        assert not first.busy
-        assert label(first, "add") == "Continue"
-        first.parts["add"].click()
-        first.close()  # and the other one carries on
-        assert ENDED[-1] == (prompt.trace.pieces[0], 2)
-        await until(lambda: not second.busy)
-        assert added(second) == "9"
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_all_views_of_a_text_share_a_job_and_any_may_stop_it(prompt):
+    first, second = Watched(prompt, steps=9), Watched(prompt, steps=9)
+    await until(lambda: added(first) == "2…")
+    assert first.busy
+    assert not second.busy
+    assert (added(second), label(second, "add")) == ("2…", "Stop")
+    assert second.parts["progress"].value == first.parts["progress"].value
+    second.parts["add"].click()
+    assert not first.busy
+    assert label(first, "add") == "Continue"
+    first.parts["add"].click()
+    first.close()  # and the other one carries on
+    assert ENDED[-1] == (prompt.trace.pieces[0], 2)
+    await until(lambda: not second.busy)
+    assert added(second) == "9"
 
 
-def test_a_button_starts_a_job_and_stops_it(prompt):
-    async def scene():
-        view = Watched(prompt)
-        view.parts["weigh"].click()
-        await until(lambda: not view.busy)
-        assert n_weighed(view) == 0  # the press came too early
-        view.parts["weigh"].click()
-        await until(lambda: n_weighed(view) == 1)
-        assert label(view, "weigh") == "Stop"
-        view.controls["steps"].value = 7  # another job's
-        view.parts["weigh"].click()
-        await until(lambda: not view.busy)
-        assert (n_weighed(view), label(view, "weigh")) == (1, "weigh")
-        view.parts["weigh"].click()
-        await until(lambda: not view.busy)
-        assert n_weighed(view) == len(prompt.tokens)
-        prompt.box.value = "A dog"
-        await until(lambda: not view.busy)
-        assert n_weighed(view) == 0
-
-    asyncio.run(scene())
+@in_event_loop
+async def test_a_button_starts_a_job_and_stops_it(prompt):
+    view = Watched(prompt)
+    view.parts["weigh"].click()
+    await until(lambda: not view.busy)
+    assert n_weighed(view) == 0  # the press came too early
+    view.parts["weigh"].click()
+    await until(lambda: n_weighed(view) == 1)
+    assert label(view, "weigh") == "Stop"
+    view.controls["steps"].value = 7  # another job's
+    view.parts["weigh"].click()
+    await until(lambda: not view.busy)
+    assert (n_weighed(view), label(view, "weigh")) == (1, "weigh")
+    view.parts["weigh"].click()
+    await until(lambda: not view.busy)
+    assert n_weighed(view) == len(prompt.tokens)
+    prompt.box.value = "A dog"
+    await until(lambda: not view.busy)
+    assert n_weighed(view) == 0
 
 
-def test_an_error_ends_a_job_and_what_is_known_stays(prompt):
+@in_event_loop
+async def test_an_error_ends_a_job_and_what_is_known_stays(prompt):
     prompt.box.value = "the cat sat on the mat and the dog ran"
     view, errors = Watched(prompt), []
-
-    async def scene():
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: errors.append(context["exception"])
-        )
-        view.parts["weigh"].click()
-        await until(lambda: errors)
-
-    asyncio.run(scene())
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: errors.append(context["exception"])
+    )
+    view.parts["weigh"].click()
+    await until(lambda: errors)
     assert [str(error) for error in errors] == ["seven"]
     assert not view.busy
     assert (n_weighed(view), label(view, "weigh")) == (6, "weigh")

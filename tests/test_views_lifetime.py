@@ -1,6 +1,5 @@
 """What a view leaves behind when it is closed: nothing."""
 
-import asyncio
 import gc
 import types
 import weakref
@@ -8,7 +7,6 @@ import weakref
 import ipywidgets
 import pytest
 import traitlets
-from widget_tree import until
 
 from llmviz import views
 from llmviz.views.attention import HeadExplorer
@@ -110,32 +108,6 @@ def test_a_closed_view_follows_nothing(tiny_model):
     box.box.value = source.trace = "later"
     assert seen == ["first", "first", "then", "then"]
     assert not box._followers
-
-
-def test_what_runs_is_stopped():
-    view, steps = Explorer(), []
-
-    async def work():
-        while True:
-            steps.append(1)
-            await asyncio.sleep(0)
-
-    async def scene():
-        task = view.in_background(work())
-        await until(lambda: steps)
-        view.close()
-        await until(task.cancelled)
-
-    asyncio.run(scene())
-
-
-def test_foreign_widgets_go_with_the_view_that_holds_them():
-    before = alive()
-    button = ipywidgets.Button()
-    view = Explorer([ipywidgets.HBox([button, ipywidgets.IntSlider()])])
-    view.close()
-    assert button.comm is None
-    assert alive() == before
 
 
 def test_what_is_watched_is_not_a_part(tiny_model):

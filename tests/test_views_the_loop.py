@@ -1,12 +1,11 @@
 """The front page without a browser: its controls are moved by setting their traits."""
 
-import asyncio
 import html
 
 import numpy as np
 import pytest
 from messages import numbers
-from widget_tree import scene, until
+from widget_tree import in_event_loop, scene, until
 
 from llmviz import Edits, Sampler, ops, views
 from llmviz.experiments import random_heads
@@ -158,16 +157,14 @@ def test_each_head_is_off_alone(page, tiny_model):
     assert page.parts["card"].answer == changed
 
 
-def test_a_guess_after_a_stop_starts_it_again(page):
-    async def story():
-        page.parts["card"].committed = True
-        page.parts["each"].click()
-        assert scene(page).status("each") == "stopped"
-        page.parts["card"].change(committed=False, guess=None)
-        page.parts["card"].committed = True
-        await until(lambda: scene(page).is_known)
-
-    asyncio.run(story())
+@in_event_loop
+async def test_a_guess_after_a_stop_starts_it_again(page):
+    page.parts["card"].committed = True
+    page.parts["each"].click()
+    assert scene(page).status("each") == "stopped"
+    page.parts["card"].change(committed=False, guess=None)
+    page.parts["card"].committed = True
+    await until(lambda: scene(page).is_known)
 
 
 def test_the_others_go_together_all_and_in_random_sets(tiny_model, monkeypatch):

@@ -1,6 +1,7 @@
 """Look into views and boxes of widgets, and at every kind of picture."""
 
 import asyncio
+import functools
 import importlib
 import pkgutil
 import time
@@ -53,6 +54,16 @@ def said(view, part: str = "message") -> str:
 
 def is_shown(view, part: str) -> bool:
     return view.parts[part].layout.display != "none"
+
+
+def in_event_loop(test: Callable) -> Callable:
+    """Run an asynchronous test as others are run: what its views begin goes on whenever it waits."""
+
+    @functools.wraps(test)
+    def run(**fixtures):
+        asyncio.run(test(**fixtures))
+
+    return run
 
 
 async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
