@@ -324,6 +324,11 @@ class Edits:
             return 0
         return min((layer for layer, *_ in done ^ also_done), default=n_layers)
 
+    @property
+    def settings(self) -> tuple:
+        """Return what holds for the whole run: positions, RoPE, the mask, the scale, norms and sums."""
+        return self._key[0]
+
     @cached_property
     def token_by_token(self) -> bool:
         """Return whether results for the tokens of a text stay valid when more tokens follow."""

@@ -9,6 +9,7 @@ from test_model import D_FF, D_MODEL, GREEDY, IDS, N_LAYERS, assert_near, by_han
 
 from llmviz import Edits, Model
 from llmviz.edits import ARRAYS, add, knock_out, put, scale
+from llmviz.model import ROWS
 
 WIDTH = {"resid_pre": D_MODEL, "resid_mid": D_MODEL, "resid_post": D_MODEL, "hidden": D_FF}
 WIDTH |= {"q": 8, "k": 8, "v": 8, "z": 8, "attention_out": D_MODEL, "ffn_out": D_MODEL}
@@ -202,6 +203,24 @@ def test_one_row_asked_for_is_that_row_of_all(tiny, name):
                 assert_near(getattr(block.ffn_at(row), key), getattr(ffn, key)[row])
         every_other = block.ffn_at(slice(1, None, 3))
         assert_near(every_other.hidden, ffn.hidden[1::3])
+
+
+def test_runs_side_by_side_are_those_on_their_own(tiny):
+    given = [*(edits for edits, _, _ in EQUAL.values() if edits.score_scale)]
+    given += [Edits(), *(Edits(at=at) for at in (*OF_TOKENS.values(), *OF_TEXTS.values()))]
+    several = [edits.in_text(tiny.config, len(IDS)) for edits in given]
+    overflow = Edits(at={("resid_mid", 1): scale(1e30)})
+    runs = [*tiny.trace_each(IDS, iter([*given, overflow]))]
+    assert runs[-1] is None
+    for run, edits in zip(runs, several):
+        assert run.edits == edits
+        same_run(run, fresh(tiny, IDS, edits))
+    assert len(several) * len(IDS) > 2 * ROWS
+    with pytest.raises(ValueError, match="trace"):
+        next(tiny.trace_each(IDS, [Edits(), Edits(norm=False)]))
+    long = random_ids("grouped", ROWS // 2 + 9)  # no two fit
+    [run] = tiny.trace_each(long, [Edits(ffn={2: 0})])
+    same_run(run, fresh(tiny, long, Edits(ffn={2: 0})))
 
 
 def test_only_functions_of_ones_own_make_the_loop_run_the_whole_text_again(tiny, monkeypatch):
