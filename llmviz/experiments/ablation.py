@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
+from llmviz import ops
 from llmviz.edits import Edits, knock_out, scale
 from llmviz.experiments.attention_behaviours import random_heads
-from llmviz.experiments.probabilities import likeliest_after
 from llmviz.model import Model, Trace
 
 SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
@@ -22,8 +22,7 @@ def ablate_each_head(
 ) -> Iterator[tuple[int, int, float]]:
     """Switch each attention head off in turn; yield its layer, its number, and `measure` of that run.
 
-    before: only heads of the layers before this one. NaN if the numbers overflow. The last layer comes first, because a
-    run reuses all layers before its edit.
+    before: only heads of the layers before this one. NaN if the numbers overflow. The last layer comes first.
     """
     return measure_each_head(model, tokens, lambda head: Edits(head={head: 0.0}), measure, before)
 
@@ -36,10 +35,11 @@ def measure_each_head(
     before: int | None = None,
 ) -> Iterator[tuple[int, int, float]]:
     """Run the model once for each head, with the edits made for (layer, head); yield as `ablate_each_head` does."""
-    model.trace(tokens)  # The runs with edits reuse its layers.
-    for layer in reversed(range(model.config.n_layers if before is None else before)):
-        for head in range(model.config.n_heads):
-            yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
+    # The last layer first: runs side by side share the layers before their edits.
+    n_layers = model.config.n_layers if before is None else before
+    heads = [*product(reversed(range(n_layers)), range(model.config.n_heads))]
+    for (layer, head), run in zip(heads, model.trace_each(tokens, map(edits, heads))):
+        yield layer, head, float("nan") if run is None else measure(run)
 
 
 def each_head_off(trace: Trace) -> Iterator[tuple[float, HeadsOff | None]]:
@@ -52,23 +52,26 @@ def each_head_off(trace: Trace) -> Iterator[tuple[float, HeadsOff | None]]:
     """
     first, shape = int(trace.logits.argmax()), (trace.model.config.n_layers, trace.model.config.n_heads)
     left, changes = np.full(shape[::-1], np.nan, np.float32), np.zeros(shape[::-1], bool)
-    # The last layer first: runs share the layers before.
-    last_first = product(reversed(range(shape[0])), range(shape[1]))
-    for done, (layer, head) in enumerate(last_first, start=1):
-        after = likeliest_after(trace, Edits(head={(layer, head): 0.0}))
-        changes[head, layer] = after is None or after[0] != first
-        if after is not None:
-            left[head, layer] = after[1]
+
+    def other_is_likeliest(run: Trace | None) -> bool:
+        return run is None or int(run.logits.argmax()) != first
+
+    def without(sets: Iterable[Iterable[tuple[int, int]]]) -> Iterator[Trace | None]:
+        return trace.model.trace_each(trace.tokens, (Edits(head=dict.fromkeys(heads, 0.0)) for heads in sets))
+
+    heads = [*product(reversed(range(shape[0])), range(shape[1]))]  # as in `measure_each_head`
+    for done, ((layer, head), run) in enumerate(zip(heads, without([head] for head in heads)), start=1):
+        changes[head, layer] = other_is_likeliest(run)
+        if run is not None:
+            left[head, layer] = ops.softmax(run.logits)[first]
         yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
     needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
     n_others, together = left.size - len(needed), dict[int, list[bool]]()
-    for n in (*(n for n in SET_SIZES if n < n_others), n_others):
-        together[n] = []
-        for seed in range(N_SETS if n < n_others else 1):
-            heads = random_heads(shape, n, needed, seed)
-            after = likeliest_after(trace, Edits(head=dict.fromkeys(heads, 0.0)))
-            together[n].append(after is None or after[0] != first)
-            yield 0.99, None
+    sizes = [n for n in SET_SIZES if n < n_others for _ in range(N_SETS)] + [n_others]
+    sets = [random_heads(shape, n, needed, seed % N_SETS) for seed, n in enumerate(sizes)]
+    for n, run in zip(sizes, without(sets)):
+        together.setdefault(n, []).append(other_is_likeliest(run))
+        yield 0.99, None
     yield 1.0, (left, changes, together)
 
 
@@ -77,20 +80,12 @@ def ablate_each_block(
 ) -> Iterator[tuple[str, int, float]]:
     """Switch each FFN and each attention of some layers off in turn.
 
-    Yields "ffn" or "attention", the layer, and `measure` of that run; NaN if the numbers overflow. Give the last layer
-    first, because a run reuses all layers before its edit.
+    Yields "ffn" or "attention", the layer, and `measure` of that run; NaN if the numbers overflow.
     """
-    model.trace(tokens)  # The runs with edits reuse its layers.
-    for layer in layers:
-        for part, edits in (("ffn", Edits(ffn={layer: 0.0})), ("attention", Edits(attention={layer: 0.0}))):
-            yield part, layer, _measured(model, tokens, edits, measure)
-
-
-def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callable[[Trace], float]) -> float:
-    try:
-        return measure(model.trace(tokens, edits))
-    except FloatingPointError:
-        return float("nan")
+    blocks = [(part, layer) for layer in layers for part in ("ffn", "attention")]
+    off = (Edits(ffn={at: 0.0}) if part == "ffn" else Edits(attention={at: 0.0}) for part, at in blocks)
+    for (part, layer), run in zip(blocks, model.trace_each(tokens, off)):
+        yield part, layer, float("nan") if run is None else measure(run)
 
 
 def ablate(part: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:

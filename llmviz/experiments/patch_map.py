@@ -44,12 +44,13 @@ def patch_map(
     first, n = (0, config.n_heads) if part == "z" else (int(same.sum()), same.size)
     values = np.full((config.n_layers, n, 2), np.nan, np.float32)
     values[:, :first] = answers
-    n_cells = config.n_layers * (n - first)
-    if not n_cells:
+    if first == n:
         yield 1.0, values
-    for done, (layer, column) in enumerate(product(range(config.n_layers), range(first, n)), 1):
-        values[layer, column] = pair.answer_probs(patch_cell(given, part, layer, column))
-        yield done / n_cells, values.copy() if column == n - 1 else None
+    cells = [*product(range(config.n_layers), range(first, n))]
+    runs = pair.answer_probs_each(patch_cell(given, part, *cell) for cell in cells)
+    for done, ((layer, column), probs) in enumerate(zip(cells, runs), 1):
+        values[layer, column] = probs
+        yield done / len(cells), values.copy() if column == n - 1 else None
 
 
 def same_answer(pair: Pair) -> Trace:
