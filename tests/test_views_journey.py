@@ -13,16 +13,6 @@ from llmviz.views.the_loop.journey import for_page
 TEXT = "the cat sat on the dog"
 
 
-@pytest.fixture
-def trace(trace_with_a_long_column):
-    return trace_with_a_long_column
-
-
-@pytest.fixture
-def numbers(trace):
-    return turn(trace)
-
-
 def film(*arguments, **options):
     return Journey(*arguments, **options).parts["film"]
 
@@ -49,7 +39,8 @@ def read(sent):
     return np.frombuffer(sent["data"], sent["kind"]).reshape(sent["shape"])
 
 
-def test_the_page_gets_the_same_numbers_in_fewer_bytes(numbers):
+def test_the_page_gets_the_same_numbers_in_fewer_bytes(trace_with_a_long_column):
+    numbers = turn(trace_with_a_long_column)
     page = for_page(numbers)
     scales = numbers.scales[:, None, None]
     streams, inside = read(page["streams"]) / 80 * scales, np.abs(numbers.streams) < 1.5 * scales
@@ -69,7 +60,8 @@ def test_forty_tokens_are_about_150_kB(model):
     assert len(json.dumps(page, default=lambda data: "-" * len(data))) < 170_000
 
 
-def test_the_text_form_has_the_same_numbers(trace, numbers):
+def test_the_text_form_has_the_same_numbers(trace_with_a_long_column):
+    trace, numbers = trace_with_a_long_column, turn(trace_with_a_long_column)
     picture = film(trace)
     text = picture.text()
     for piece, token in zip(trace.pieces, trace.tokens):

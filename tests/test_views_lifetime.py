@@ -1,5 +1,6 @@
 """What a view leaves behind when it is closed: nothing."""
 
+import asyncio
 import gc
 import types
 import weakref
@@ -7,6 +8,7 @@ import weakref
 import ipywidgets
 import pytest
 import traitlets
+from widget_tree import in_event_loop, until
 
 from llmviz import views
 from llmviz.views.attention import HeadExplorer
@@ -91,14 +93,9 @@ def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
     assert alive() == before
 
 
-class Source(traitlets.HasTraits):
-    """Something to follow that is no view."""
-
-    trace = traitlets.Any("first")
-
-
 def test_a_closed_view_follows_nothing(tiny_model):
-    box, source = Prompt(tiny_model, "first"), Source()
+    box, source = Prompt(tiny_model, "first"), traitlets.HasTraits()  # which is no view
+    source.add_traits(trace=traitlets.Any("first"))
     seen = []
     view = Explorer()
     view.follow(box, lambda trace: seen.append("".join(trace.pieces)))
@@ -108,6 +105,21 @@ def test_a_closed_view_follows_nothing(tiny_model):
     box.box.value = source.trace = "later"
     assert seen == ["first", "first", "then", "then"]
     assert not box._followers
+
+
+@in_event_loop
+async def test_what_runs_is_stopped():
+    view, steps = Explorer(), []
+
+    async def work():
+        while True:
+            steps.append(1)
+            await asyncio.sleep(0)
+
+    task = view.in_background(work())
+    await until(lambda: steps)
+    view.close()
+    await until(task.cancelled)
 
 
 def test_what_is_watched_is_not_a_part(tiny_model):
