@@ -96,8 +96,7 @@ def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
 def test_a_closed_view_follows_nothing(tiny_model):
     box, source = Prompt(tiny_model, "first"), traitlets.HasTraits()  # which is no view
     source.add_traits(trace=traitlets.Any("first"))
-    seen = []
-    view = Explorer()
+    seen, view = [], Explorer()
     view.follow(box, lambda trace: seen.append("".join(trace.pieces)))
     view.follow(source, seen.append)
     box.box.value = source.trace = "then"

@@ -175,6 +175,7 @@ def test_merges_of_two_languages_add_up(tokenizer):
 
 def test_languages_in_this_vocabulary_and_in_another(tokenizer):
     view = pictures.LanguageExplorer(tokenizer, SENTENCES)
+    views.Predict("Which?", answer=1, then=view).card.committed = True  # It was hidden until now.
     counts, strip, below = (view.parts[name] for name in ("counts", THIS_MODEL, "another"))
     own = [len(tokenizer.encode(sentence)) for sentence in SENTENCES.values()]
     assert counts.counts == own

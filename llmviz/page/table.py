@@ -17,6 +17,7 @@ from typing import Any
 
 import ipywidgets
 
+from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.lifetime import living
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.state_fields import Noted, set_in
@@ -231,15 +232,14 @@ class ViewTable:
         widget, scene = self.widgets[name], self.view.scene(state)
         is_done = name in self.begun and scene.status(name) == "done"
         traits = {"hidden": True} if is_done else self.view.shows(name, scene)
-        is_hidden = bool(traits.get("hidden"))
-        shown = {"hidden": is_hidden}
+        shown = {"hidden": bool(traits.get("hidden"))}
         # Otherwise it is a picture that is hidden, or a view of its own.
-        if traits.keys() - shown.keys() or hasattr(widget, "sentences"):
+        if traits.keys() - shown.keys() or isinstance(widget, Sentences):
             self.view.put(name, traits)
             held = {trait: value for trait, value in widget.get_state().items() if trait not in LEFT_OUT}
             shown |= {trait: held[trait] for trait in held if trait[0] != "_" or trait == "_options_labels"}
         number = self.page.drawn.number(json.dumps(self.page.numbers(shown)))
-        is_dead = is_hidden or getattr(widget, "disabled", False)
+        is_dead = shown["hidden"] or getattr(widget, "disabled", False)
         sent = [] if is_dead else [trait for of, trait in self.events if of == name]
         self._sent[name, number] = {trait: self._values(name, trait) for trait in sent}
         return number

@@ -7,6 +7,8 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from llmviz.views.kit.controls import Sentences
+
 
 def frozen(value: Any) -> Any:
     """Return a value from the page with tuples for its lists, as states have them."""
@@ -21,7 +23,7 @@ def put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     if (widget.layout.display or "") != display:
         widget.layout.display = display
     traits = {name: value for name, value in traits.items() if name != "hidden"}
-    if display and hasattr(widget, "sentences"):
+    if display and isinstance(widget, Sentences):
         traits = {"sentences": []}  # What is hidden keeps no old answer.
     if hasattr(widget, "change"):
         changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
