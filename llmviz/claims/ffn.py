@@ -295,8 +295,8 @@ CLAIMS = (
             control=("the first FFN", partial(brought, step=1, test=3)),
         ),
         later_ffns_patched=on_pairs(
-            "Even all FFNs but the first don't decide the answer in most pairs. But the country's capital loses more "
-            "than half of its probability.",
+            "Even all FFNs but the first don't decide the answer in most pairs, except with France or England as the "
+            "twin. But in most pairs, the country's capital loses more than half of its probability.",
             "Patch FFNs 1 to 29: how much of its usual probability does the twin's capital get?",
             of_pair(lambda runs: facts.of_usual(runs, facts.patch_later_ffns(runs))[1]),
             Bounds(supports=below(50), count=81, control=Bounds(supports=below(50), count=59)),

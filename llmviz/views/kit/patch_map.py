@@ -71,9 +71,9 @@ class PatchGrid(OfCells):
     """The probability of two `answers` with one cell patched: `values` [n_layers, n_columns, 2], NaN if not known yet.
 
     A cell's colour is the probability of the twin's answer as a share of `usual`, its probability in its own run.
-    Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2]: both probabilities in the unpatched
-    run. A click or the arrow keys select a cell, whose two probabilities are drawn as bars. `place` is the name of a cell,
-    with {layer} and {column} to fill in; `source` names the run that the patches come from.
+    Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2]: both probabilities in the
+    unpatched run. A click or the arrow keys select a cell, whose two probabilities are drawn as bars. `place` is the
+    name of a cell, with {layer} and {column} to fill in; `source` names the run that the patches come from.
     """
 
     _static = "patch_map"
