@@ -23,7 +23,7 @@ class FFNsAtTheSubject(OfFact, GuessFirst):
     unit, high = "%", 100
     stage = "ffn"
 
-    arrangement = ("card", "table")
+    arrangement = ("card", "table", "refusal")
 
     def question(self, scene: Scene) -> str:
         if no_fact(scene.run):
