@@ -128,6 +128,7 @@ VIEWS = {
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
     "patch map": of_fact(ffn.TokenMap, committed=True),
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
+    "FFNs at the subject": of_fact(ffn.FFNsAtTheSubject, committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "one head by hand": lambda prompt: attention.HeadByHand(prompt, layer=1),
