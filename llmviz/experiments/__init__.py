@@ -132,6 +132,7 @@ from .writing import (
     first_choices,
     gain_from_copies,
     logits_after,
+    tokens_to_message,
     write,
     write_edited,
     write_on,
