@@ -155,7 +155,7 @@ class ChatEnd(SideBySide):
                 f"end token: {percent(place.end)}, this token: {percent(place.own[place.picked])}"
                 for place in places
             ],
-            "selected": len(prompt) + ended if places and scene.status("write") == "done" else None,
+            "shown_first": len(prompt) + ended if places and scene.status("write") == "done" else None,
         }
 
     def message(self, scene: Scene, side: str) -> str:
