@@ -275,7 +275,7 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
             f"{before}[[{longest}]]{after}"
         ),
         "length of that passage": f"{len(longest)} of {len(written)} characters",
-        "such passages in equally long stretches of the held-out text": f"{control[0]} to {control[-1]} characters",
+        "such passages in equally long stretches of the held-out text": f"at most {control[-1]} characters",
     }
 
 
