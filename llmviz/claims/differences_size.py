@@ -113,7 +113,7 @@ CLAIMS = (
         "Small models side by side",
         largest_in_computing=on_seeds(
             "With 200 billion operations each, the largest of four models loses. After 150 steps each, it wins.",
-            "Train each with 200 billion operations, and subtract the lowest surprise of the others from the largest's.",
+            "Train each with 200 billion operations; subtract the others' lowest surprise from the largest's.",
             partial(behind, name=LARGEST, budget=200),
             Bounds(within=above(0.6), control=Bounds(within=below(0))),
             control=("150 steps each", partial(behind, name=LARGEST)),
@@ -128,7 +128,7 @@ CLAIMS = (
         ),
         smallest_in_steps=on_seeds(
             "After the same steps, the smallest is the most surprised.",
-            "Train each for 150 steps, and subtract the lowest surprise of the others from the smallest's.",
+            "Train each for 150 steps; subtract the others' lowest surprise from the smallest's.",
             partial(behind, name=SMALLEST),
             Bounds(within=above(0.3), above_control=3),
             control=("the second smallest", partial(behind, name=SECOND)),
