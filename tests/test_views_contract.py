@@ -215,8 +215,8 @@ def two_countries(monkeypatch):
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
     monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
     monkeypatch.setattr("llmviz.experiments.fine_tuning.STEPS_OF_A_FACT", 4)
-    writing = fine_tuning.writing
-    monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
+    for name, answers in (("writing", fine_tuning.writing), ("answer_texts", fine_tuning.answer_texts)):
+        monkeypatch.setattr(fine_tuning, name, lambda *given, answers=answers: answers(*given[:2], 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr(
         "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]

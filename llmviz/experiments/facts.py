@@ -246,18 +246,19 @@ def change_heads(
 ) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
     """Change sets of heads at the last token; yield the share that is done, and finally the probabilities.
 
-    The first are of the twin's answer [2 + n_sets, 2]. Rows: nothing changed, each set, and the mean over draws of as
-    many random heads as the first set has, none of which is in it. Columns: switched off, and patched from the twin's
-    run. The second are of both answers [2], if no head may attend to the subject.
+    The first are of both answers [2 + n_sets, 2, 2]: nothing changed, each set, and the mean over draws of as many
+    random heads as the first set has, none of which is in it; switched off, and patched from the twin's run. The second
+    are of both answers [2], if no head may attend to the subject.
     """
     z = head_outputs(pair.twin)
     draws = [random_heads(z.shape[:2], len(sets[0]), sets[0], seed) for seed in range(n_draws)]
     rows: list[Sequence[Sequence[tuple[int, int]]]] = [*([heads] for heads in sets), draws]
-    values = np.full((1 + len(rows), 2), pair.answer_probs()[1])
+    values = np.tile(pair.answer_probs(), (1 + len(rows), 2, 1))
     for i, runs in enumerate(rows, 1):
         for way, given in enumerate((0 * z, z)):
-            probs = pair.answer_probs_each(patch_heads(given, heads) for heads in runs)
-            values[i, way] = np.mean([twins for _, twins in probs])
+            values[i, way] = np.mean(
+                [*pair.answer_probs_each(patch_heads(given, heads) for heads in runs)], axis=0
+            )
         yield i / len(values), None
     every_head = [*np.ndindex(*z.shape[:2])]
     yield 1.0, (values, pair.answer_probs(knockout_attention(every_head, [pair.subject])))
