@@ -71,13 +71,16 @@ def right_sums(model: Model, before: str) -> float:
 
 
 @remembered
-def likeliest(model: Model, text: str) -> int:
+def likeliest_after(model: Model, text: str) -> int:
     return int(model.trace(text).logits.argmax())
 
 
 def same_with_word(model: Model, word: str, *, before: str = "") -> float:
     """Measure how many of the sums keep their likeliest token, in %, if a word replaces the first number."""
-    same = [likeliest(model, before + text) == likeliest(model, f"{before}{word}{text[1:]}") for text in SUMS]
+    same = [
+        likeliest_after(model, before + text) == likeliest_after(model, f"{before}{word}{text[1:]}")
+        for text in SUMS
+    ]
     return 100 * float(np.mean(same))
 
 
@@ -372,9 +375,7 @@ CLAIMS = (
             partial(empty_system, template=True),
             Bounds(supports=YES, count=10, of=12, control=Bounds(supports=YES, count=0, of=8)),
             control=("after the bare questions that it ends", partial(empty_system, template=False)),
-            unseen_bounds=Bounds(
-                supports=YES, count=(9, 11), of=12, control=Bounds(supports=YES, count=0, of=10)
-            ),
+            unseen_bounds=Bounds(supports=YES, count=11, of=12, control=Bounds(supports=YES, count=0, of=10)),
         ),
         ends_the_question=on_questions(
             "After a bare question, the model often ends that message itself, and opens one of the assistant.",
