@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.learning import SMALL, write_tokens
+from llmviz.experiments.learning import SMALL, WARM, write_tokens
 from llmviz.experiments.text_statistics import REPEATED
 from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
 from llmviz.reuse import kept_with
@@ -208,7 +208,7 @@ class Pretraining(OneTraining):
         return {
             "pieces": pieces,
             "selected": selected(scene.token, len(pieces)),
-            "caption": f"What the model writes after {at.step} steps of training",
+            "caption": f"What the model writes after {at.step} steps of training (temperature {WARM.temperature:g})",
         }
 
     @part(
