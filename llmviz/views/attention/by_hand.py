@@ -79,7 +79,7 @@ class Row(NamedTuple):
 
 
 class HeadByHand(View):
-    """One query in one head, in four pictures: products, weights, values, and what the head adds.
+    """One query in one head, in three pictures: products, weights, and values.
 
     The strip chooses the query, and the table of weights the key whose products are shown. Two switches leave out the
     division by √d_head or the mask in this layer.
@@ -158,7 +158,7 @@ class HeadByHand(View):
         VectorPicture,
         [0.0],
         index_name="number",
-        caption="3 · The values, each times its weight, added up: what this head passes on",
+        caption="3 · The values, each times its weight, and their sum z: what this head passes on",
     )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights
@@ -168,23 +168,7 @@ class HeadByHand(View):
         if row.others:
             labels.append(f"{percent(w[row.others].sum())} × {len(row.others)} others")
             lines.append(w[row.others] @ v[row.others])
-        return {"values": np.stack([*lines, row.attended.z[scene.head, 0]]), "labels": [*labels, "sum: z"]}
-
-    @part(VectorPicture, [0.0], caption="4 · z times W_O, added to the residual stream of the query")
-    def stream(self, scene: Scene) -> dict:
-        row, W_O = scene.row, scene.run.model.weights.layers[scene.layer].W_O
-        adds = row.attended.z[scene.head, 0] @ W_O[scene.head]
-        before = scene.run.blocks[scene.layer].resid_pre[scene.query]
-        labels = ["stream before", "this head adds", f"all {len(W_O)} heads add"]
-        return {"values": np.stack([before, adds, row.attended.out[0]]), "labels": labels}
-
-    @sentences
-    def lengths(self, scene: Scene) -> list[str]:
-        before, adds, after = np.linalg.norm(self.stream(scene)["values"], axis=1)
-        return [
-            f"Lengths: the stream {before:.3g}, what this head adds {adds:.3g}, what all heads of the layer add "
-            f"{after:.3g}."
-        ]
+        return {"values": np.stack([*lines, row.attended.z[scene.head, 0]]), "labels": [*labels, "z"]}
 
     # --- where the numbers come from ---
 
@@ -240,24 +224,6 @@ class HeadByHand(View):
             return explained(run, title, formula, line, result, **operands, others=np.array(row.others))
         formula = "z = the sum over all keys of weight × value"
         return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
-
-    @explains("stream")
-    def explain_stream(self, scene: Scene, which: int, i: int) -> Explanation:
-        row, run, result = scene.row, scene.run, scene.shown["values"][which, i]
-        W_O, z = f"model.weights.layers[{scene.layer}].W_O", f"{row.block}.attention.z"
-        if which == 0:
-            title = f"Dimension {i} of the stream of {isolated(run.pieces[scene.query])} before layer {scene.layer}"
-            formula = "the embedding, plus everything that the layers before have added"
-            x = f"trace.blocks[{scene.layer}].resid_pre[{scene.query}]"
-            return explained(run, title, formula, "x[i]", result, x=x, i=i)
-        if which == 1:
-            title = f"What {head_name(scene.layer, scene.head)} adds to dimension {i}"
-            formula = "z · W_O: the head's z times its own output matrix"
-            sources = {"z": f"{z}[{scene.head}, {scene.query}]", "W_O": f"{W_O}[{scene.head}]"}
-            return explained(run, title, formula, "z @ W_O[:, i]", result, **sources, i=i)
-        title = f"What layer {scene.layer}'s attention adds to dimension {i}"
-        formula, line = "the sum over the heads of z · W_O", "np.einsum('hd,hdm->m', z, W_O)[i]"
-        return explained(run, title, formula, line, result, z=f"{z}[:, {scene.query}]", W_O=W_O, i=i)
 
 
 def _q_and_k(scene: Scene, key: int) -> dict[str, str]:

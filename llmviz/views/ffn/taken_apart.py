@@ -136,4 +136,4 @@ def ffns_elsewhere(model: Model) -> str:
         run = model.trace(text)
         ffns = experiments.direct_logit_attribution(run, int(run.logits.argmax()), against="mean").ffn.sum()
         parts.append(f"{100 * ffns / lead(run):.0f}% of the lead after “{text}”")
-    return f"How much they add depends on the text: {' and '.join(parts)}."
+    return f"How much the FFNs add depends on the text: {' and '.join(parts)}."
