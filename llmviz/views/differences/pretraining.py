@@ -13,7 +13,7 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL, WARM, write_tokens
-from llmviz.experiments.text_statistics import REPEATED
+from llmviz.experiments.text_statistics import READ_AGAIN, REPEATED
 from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
 from llmviz.reuse import kept_with
 from llmviz.texts.own import LONGEST, OwnText, read_own
@@ -263,7 +263,9 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
         model, counted = bits[:, 1]
         rows |= {
             f"new part of the held-out text (no {REPEATED} characters in a row from the training text)": (
-                f"{100 * (1 - share):.0f}% of its tokens"
+                f"{100 * (1 - share):.0f}% of the tokens in its first {READ_AGAIN:,} characters"
+                if len(run.held_out) > READ_AGAIN
+                else f"{100 * (1 - share):.0f}% of its tokens"
             ),
             "surprise at that new part": "there is none"
             if share == 1
