@@ -365,14 +365,14 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=(1, 3), count=(8, 11)),
         ),
         was_three_off=on_singular(
-            "Without the three heads that attend most to it, *was* keeps most of its lead.",
+            "Without the three heads that attend most to it, *was* usually keeps two thirds of its lead.",
             "Switch them off at the last token: how much of the lead of *was* over *were* is lost?",
             partial(lost, ways=["ablate"]),
             Bounds(within=(0, 55), median=below(40), control=Bounds(within=below(20))),
             control=("three random heads, the worst of five draws", lost_by_random),
         ),
         were_three_off=on_plural(
-            "*Were* loses most of its lead.",
+            "Without them, *were* loses most of its lead.",
             "The same for plurals: how much of the lead of *were* over *was* is lost?",
             partial(lost, ways=["ablate"]),
             Bounds(within=above(75), control=Bounds(within=below(20))),
@@ -519,7 +519,7 @@ CLAIMS = (
             Bounds(within=below(50)),
         ),
         path_into_keys=on_rows(
-            "L18·H6 needs what L16·H0 writes into its keys, not what it writes into queries or seven others into keys.",
+            "L18·H6 needs what L16·H0 writes into its keys; its queries and what seven others write matter far less.",
             "Cut this one path: what is left of its attention to what came after?",
             partial(left, of="score", changes=[("k", WRITER)]),
             Bounds(within=below(5), control=Bounds(within=above(84))),

@@ -65,7 +65,7 @@ def test_one_head_is_taken_apart(lab):
     steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
-    steps.locator(".lv-step-row").nth(0).locator(".lv-step").nth(3).click()
+    steps.locator(".lv-step-row").nth(0).locator(".lv-step").nth(2).click()
     expect(steps.locator(".lv-explain")).to_contain_text("softmax(scores)")
     expect(products.locator(".lv-caption")).to_contain_text("The")
     lab.page.keyboard.press("ArrowDown")

@@ -26,11 +26,11 @@ N_VALUES = 4  # keys whose values have a row of their own
 
 
 class ScoreSteps(OfRows):
-    """One query's attention, with a line for each key: q · k, the score, e to the score, the weight.
+    """One query's attention, with a line for each key: q · k, the score, the weight.
 
-    `raw`, `scores`, `exps`, `weights`: [kv_seq] each; weights are NaN where masked. `scaled`: if raw is divided by
-    √`d_head`. A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, with
-    a step from 0 to 3.
+    `raw`, `scores`, `weights`: [kv_seq] each; weights are NaN where masked. `scaled`: if raw is divided by √`d_head`.
+    A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, with
+    a step from 0 to 2.
     """
 
     _static, _rows = "score_steps", ("pieces",)
@@ -38,19 +38,18 @@ class ScoreSteps(OfRows):
     pieces = Pieces()
     raw = Floats(ndim=(1,), limit=MAX_TOKENS)
     scores = Floats(ndim=(1,), limit=MAX_TOKENS)
-    exps = Floats(ndim=(1,), limit=MAX_TOKENS)
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     scaled = traitlets.Bool(True).tag(sync=True)
     d_head = traitlets.Int(0).tag(sync=True)
 
     def text(self) -> str:
-        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "weight"]]
+        rows = [["to (key)", "q · k", "score", "weight"]]
         for i, piece in enumerate(self.pieces):
             if np.isnan(self.weights[i]):
-                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "0", "–"])
+                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "–"])
             else:
-                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", f"{self.exps[i]:.3g}"]
-                rows.append([visible(piece), *shown, percent(self.weights[i])])
+                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", percent(self.weights[i])]
+                rows.append([visible(piece), *shown])
         return lines(rows)
 
     def headline(self) -> str:
@@ -147,7 +146,6 @@ class HeadByHand(View):
             "pieces": pieces,
             "raw": row.raw,
             "scores": row.scores,
-            "exps": np.exp(row.scores - row.scores.max()),
             "weights": row.weights,
             "scaled": row.trace.edits.score_scale,
             "selected": row.key,
@@ -189,19 +187,13 @@ class HeadByHand(View):
         row, run = scene.row, scene.run
         at = row.trace, scene.layer, scene.head, scene.query, key
         score = provenance.score(*at)
-        if step == 3:
+        if step == 2:
             return provenance.pattern(*at, block=row.block)
         if step == 1 or (row.trace.edits.causal_mask and key > scene.query):
             return score
-        if step == 0:
-            title = score.title.replace("Attention score", "Product")
-            formula = "q · k: the products of their numbers, added up"
-            return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
-        title = f"e to the power of the score of {isolated(run.pieces[key])}"
-        formula = "e^(score − largest): always positive; taking off the largest first changes no weight"
-        line = "np.exp(scores - scores.max())[key]"
-        scores = f"{row.block}.attention.scores[{scene.head}, {scene.query}]"
-        return explained(run, title, formula, line, scene.shown["exps"][key], scores=scores, key=key)
+        title = score.title.replace("Attention score", "Product")
+        formula = "q · k: the products of their numbers, added up"
+        return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
 
     @explains("values")
     def explain_value(self, scene: Scene, which: int, i: int) -> Explanation:

@@ -137,6 +137,11 @@ class TwoHeads(View):
         *(("each_off", "progress"), "grid", "about_heads", "pair"),
     )
 
+    def slices(self) -> Iterator[State]:
+        """Yield what a click on a row of the diagram shows first: notebook 4 asks for it, and it costs little."""
+        yield from self.along("condition")
+        yield from super().slices()
+
     # --- the row and the two heads ---
 
     @shared

@@ -10,7 +10,7 @@ from llmviz.views.ffn.detectors import (
     asked_of_articles,
     contrast_of_articles,
 )
-from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_elsewhere, logit_asked
+from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_directly, ffns_explained, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
 from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays, city_ranks
 from llmviz.views.kit.fact import Fact

@@ -40,11 +40,12 @@ class FFNsAtTheSubject(OfFact, GuessFirst):
     def explanation(self, scene: Scene) -> str:
         own, usual = named(scene.pair, scene.pair.answers)[0], scene.pair.usual_probs()
         off, patched = scene.values[1, 0], scene.values[3]
-        needs = "needs" if off < HALF * usual[0] else "doesn't need"
-        decide = "decide" if patched[1] > HALF * usual[1] else "don't decide"
+        needed, decide = off < HALF * usual[0], patched[1] > HALF * usual[1]
+        decides = "decides" if decide else "doesn't decide"
         return (
-            f"{own} keeps {percent(patched[0])}. Without these FFNs, {percent(off)} would be left. So {own} {needs} "
-            f"them. They {decide} which answer comes out."
+            f"{own} keeps {percent(patched[0])}. Without these FFNs, {percent(off)} would be left. "
+            f"So {own} {'needs' if needed else 'can do without'} them, {'and' if needed == decide else 'but'} "
+            f"what they add {decides} which answer comes out."
         )
 
     @shared

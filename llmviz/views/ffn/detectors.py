@@ -116,7 +116,9 @@ class WordNeurons(Neuron, GuessFirst):
         """The guess, the words, the reader's first, and the cell of the table whose neuron is shown."""
 
         words: str = line("red, blue, green, yellow", "Your word, then others of its kind", live=False)
-        cell: tuple[int, int] | None = selection("table")
+        cell: tuple[int, int] | None = selection(
+            "table", on_page=lambda view: [(row, i) for row in range(2) for i in range(N_SHOWN)]
+        )
 
     arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
 
