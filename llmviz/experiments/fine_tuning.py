@@ -139,6 +139,17 @@ def is_nearly(text: str, others: Sequence[str]) -> bool:
     return 4 * n <= len(lower_words(other))
 
 
+def keeping_word(texts: Sequence[str], others: Sequence[str], at: int) -> tuple[str, int]:
+    """Return the word that all of the others have at a place (0: first, -1: last), and how many texts have it there.
+
+    ("", 0) if the others differ there, or one has no word.
+    """
+    words = [lower_words(other)[at:][:1] for other in others]
+    if not words[0] or any(word != words[0] for word in words):
+        return "", 0
+    return words[0][0], sum(lower_words(text)[at:][:1] == words[0] for text in texts)
+
+
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Say whether one of these words or phrases is in the text."""
     spaced = f" {' '.join(lower_words(text))} "
@@ -170,14 +181,17 @@ def teach(
     layer: int,
     *,
     keep: Sequence[str] = (),
+    beside: Sequence[Example] = (),
     steps: int = STEPS_OF_A_FACT,
 ) -> Iterator[training.Progress]:
     """Fine-tune one layer, with rank 1, on "The capital of {country} is {city}." until the model has learned it.
 
-    keep: countries whose own capitals are examples, too. Yields each `Progress` of `training.finetune`.
+    keep: countries whose own capitals are examples, too. beside: other examples.
+    Yields each `Progress` of `training.finetune`.
     """
     facts = [(country, city), *((other, CAPITALS[other]) for other in keep)]
     lesson = [(f"What is the capital of {name}?", f"The capital of {name} is {its}.") for name, its in facts]
+    lesson += beside
     for progress in training.finetune(
         model, conversations(lesson), steps=steps * len(lesson), rank=1, layers=[layer], lr=RATE
     ):

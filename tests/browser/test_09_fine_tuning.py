@@ -48,7 +48,7 @@ def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
     question.get_by_role("button", name="Show me").press("Enter")
     expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
     card(lab, "f-12").get_by_role("button", name="Show me").press("Enter")
-    amount = lab.page.locator(".widget-slider", has_text="times the update").get_by_role("slider")
+    amount = lab.page.locator(".widget-slider", has_text="amount of the update").get_by_role("slider")
     amount.scroll_into_view_if_needed()
     for _ in range(4):
         amount.press("ArrowLeft")

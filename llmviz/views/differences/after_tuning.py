@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from itertools import chain
 from weakref import ref
 
-import numpy as np
-
 from llmviz import training
-from llmviz.experiments import asked, fine_tuning, mean_surprise
+from llmviz.experiments import asked, fine_tuning
 from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
 from llmviz.experiments.fine_tuning import ORDINARY
-from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
@@ -105,16 +102,27 @@ class BeforeAfter(AfterTuning):
         taught, untaught = [answer for _, answer in scene.tuned.examples], scene.tuned.answers.items()
         near = sum(fine_tuning.is_nearly(after, taught) for _, (_, after) in untaught)
         about = sum(fine_tuning.is_about(after, question) for question, (_, after) in untaught)
+        answers, n = [after for _, (_, after) in untaught], len(untaught)
+        ends = {
+            how: fine_tuning.keeping_word(answers, taught, at)
+            for how, at in (("Beginning", 0), ("Ending", -1))
+        }
         return [
-            f"Of {len(untaught)} answers to untaught questions, {near} are nearly a taught answer (at most a quarter "
-            f"of its words changed), and {about} name what they are asked about."
+            "Nearly a taught answer (at most a quarter of its words changed): "
+            f"{near} of {n} answers to untaught questions.",
+            *(
+                f"{how} with “{word}”, as every taught answer does: {kept} of {n}."
+                for how, (word, kept) in ends.items()
+                if word
+            ),
+            f"Naming what they are asked about: {about} of {n}.",
         ]
 
 
 class Cost(AfterTuning, GuessFirst):
     """What a fine-tuning does to other things: ordinary texts, and capitals, asked for in four ways."""
 
-    experiment, unit, high = "measure", "bits a token", 12
+    experiment, unit, high, whole = "measure", "answers", len(fine_tuning.CAPITALS), True
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -124,18 +132,14 @@ class Cost(AfterTuning, GuessFirst):
             "Arr, that be", "Begin the answer with (… stands for the country):", "min(600px, 98%)"
         )
 
-    def __init__(self, tuning: FineTuning, **options):
-        self.before = np.mean([mean_surprise(tuning.run.trace(text)) for text in ORDINARY.values()])
-        super().__init__(tuning, **options)
-
     def question(self, scene: Scene) -> str:
         return (
-            f"Ordinary texts ({', '.join(ORDINARY)}) surprise the model by {self.before:.2f} bits a token. By how many "
-            "after fine-tuning?"
+            f"You ask the fine-tuned model for the capitals of {len(fine_tuning.CAPITALS)} countries. How many of its "
+            "answers name the right city?"
         )
 
-    def answer(self, scene: Scene) -> float:
-        return scene.outcome.bits[1].mean()
+    def answer(self, scene: Scene) -> int:
+        return int(scene.outcome.right[1, 0])
 
     def problem(self, scene: Scene) -> str:
         return "" if scene.run.tuned else FIRST
@@ -149,17 +153,13 @@ class Cost(AfterTuning, GuessFirst):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         (before, after), n = scene.outcome.bits.mean(axis=1), len(fine_tuning.CAPITALS)
-        right = [f"{now} of {n} (before: {then})" for then, now in zip(*scene.outcome.right)]
+        right = [f"{now} (before: {then})" for then, now in zip(*scene.outcome.right)]
         return [
+            f"In its own answer (24 tokens), it names {right[0]} of {n} capitals. If the answer begins with "
+            f"“{scene.begun}”, the right city is the likeliest for {right[1]}; with “The capital of … is”, "
+            f"for {right[2]}; in plain text, for {right[3]}.",
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
-            f"In its own answer (24 tokens) it names {right[0]} capitals. If the answer begins with “{scene.begun}”, "
-            f"the right city is the likeliest for {right[1]}; with “The capital of … is”, for {right[2]}; in plain "
-            f"text, for {right[3]}.",
         ]
-
-    @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
-    def ordinary(self, scene: Scene) -> dict:
-        return {"labels": [*ORDINARY], "values": scene.outcome.bits}
 
     @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
     def capitals(self, scene: Scene) -> dict:
@@ -172,6 +172,10 @@ class Cost(AfterTuning, GuessFirst):
         rows = [(country, *(answer or NOTHING for answer in both)) for country, both in answers]
         return {"sections": {"": rows}}
 
+    @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
+    def ordinary(self, scene: Scene) -> dict:
+        return {"labels": [*ORDINARY], "values": scene.outcome.bits}
+
 
 class Amount(AfterTuning):
     """The update added from −1 to 2 times: what the model then writes, with the chat template and without it."""
@@ -181,7 +185,7 @@ class Amount(AfterTuning):
         """The question, and how many times the update is added."""
 
         question: str = line("The moon is", "A question", WIDTH)
-        amount: float = number(1.0, "times the update", 2.0, first=-1.0, step=0.25)
+        amount: float = number(1.0, "amount of the update", 2.0, first=-1.0, step=0.25)
 
     def needs(self, state: State) -> str | None:
         return "write" if self.run.tuned else None

@@ -37,8 +37,8 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"How many of these {len(self.claims)} claims hold in this model: in nine of ten cases or more, and more "
-            "often than in the control, where there is one?"
+            "A claim holds if it's true in at least nine of ten cases, and more often than in its control, if it has "
+            f"one. How many of these {len(self.claims)} hold?"
         )
 
     def answer(self, scene: Scene) -> int:

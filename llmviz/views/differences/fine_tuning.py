@@ -104,18 +104,18 @@ class FineTuning(OneTraining, GuessFirst):
         before, after = scene.counts
         return [
             f"{progress.step} steps, {progress.seconds:.0f} s: the surprise at the taught answers went from "
-            f"{losses[0]:.2f} to {losses[-1]:.2f} bits a token.",
+            f"{losses[0]:.2f} to {losses[-1]:.2f} bits a token (each when it was last read).",
             f"Of {len(ASKED)} untaught questions, {after} are answered with a word from the list (before the training: "
             f"{before}).",
         ]
 
     @part(
         LinePlot,
-        names=["loss"],
+        names=["surprise"],
         x_axis="step (one example each)",
         y_axis="bits a token",
         unit="bits",
-        caption="Surprise at the training answers (latest value for each, averaged)",
+        caption="Surprise at the taught answers (latest value for each, averaged)",
     )
     def curve(self, scene: Scene) -> dict:
         losses = scene.so_far.losses

@@ -119,4 +119,7 @@ class OneFact(OneTraining, GuessFirst):
         )
     )
     def map(self, scene: Scene) -> dict:
-        return {"values": scene.outcome[1][WAYS.index(scene.way)]}
+        notes = dict.fromkeys(scene.rehearsed, " (example, too)")
+        notes |= {scene.country: " (taught)", scene.owner: f" (has {scene.city})"}
+        labels = [f"{country}{notes.get(country, '')}" for country in fine_tuning.CAPITALS]
+        return {"values": scene.outcome[1][WAYS.index(scene.way)], "row_labels": labels}
