@@ -111,8 +111,8 @@ class BeforeAfter(AfterTuning):
             "Nearly a taught answer (at most a quarter of its words changed): "
             f"{near} of {n} answers to untaught questions.",
             *(
-                f"{how} with “{word}”, as every taught answer does: {kept} of {n}."
-                for how, (word, kept) in ends.items()
+                f"{how} with “{word}”, as every taught answer does: {n_with_it} of {n}."
+                for how, (word, n_with_it) in ends.items()
                 if word
             ),
             f"Naming what they are asked about: {about} of {n}.",
