@@ -600,6 +600,9 @@ def causal_mask(attempt: Callable) -> Verdict:
         ],
         "That's the mask. Use it to put -np.inf into the scores.": lambda scores: np.tri(len(scores)),
         "Nothing is masked yet. In the first row, only the first score may stay.": lambda scores: scores,
+        "Each token still sees the next one. Mask from column row + 1 on.": lambda scores: where(
+            scores, lambda i, j: j > i + 1
+        ),
     }
     return compare(
         attempt,
@@ -651,6 +654,7 @@ def head_output(attempt: Callable) -> Verdict:
         "You mix the keys. Mix the values: weights @ v.": lambda q, k, v: head(q, k, k),
         "Each query's weights must add up to 1. Use axis=1.": [over_queries, partial(over_queries, axis=1)],
         "Those are the values. Mix them: weights @ v.": lambda q, k, v: v,
+        "You swapped k and v. Scores come from q and k; the weights mix v.": lambda q, k, v: head(q, v, k),
     }
     return compare(attempt, cases, head, mistakes, "Right. That's a complete attention head.")
 

@@ -443,6 +443,7 @@ def test_attention_right_answers_pass(check, right):
         (checks.causal_mask, lambda s: np.where(np.tri(len(s), dtype=bool), s, -1e9), 3),
         (checks.causal_mask, lambda s: np.tri(len(s), dtype=bool), 4),
         (checks.causal_mask, lambda s: s, 5),
+        (checks.causal_mask, lambda s: np.where(np.tri(len(s), k=1, dtype=bool), s, -np.inf), 6),
         (checks.head_output, lambda q, k, v: softmax_by_numpy(q @ k.T / 3) @ v, 0),
         (checks.head_output, lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T)) @ v, 1),
         (
@@ -465,6 +466,7 @@ def test_attention_right_answers_pass(check, right):
             9,
         ),
         (checks.head_output, lambda q, k, v: v, 10),
+        (checks.head_output, lambda q, k, v: head_by_numpy(q, v, k), 11),
         (checks.induction_score, lambda p, t: induction_by_numpy(p, t, shift=0), 0),
         (
             checks.induction_score,

@@ -13,7 +13,8 @@ from llmviz.experiments import (
     patch_residual,
 )
 from llmviz.experiments.facts import subject_of, why_no_fact
-from llmviz.experiments.patch_map import same_answer
+from llmviz.experiments.patch_map import other_subject
+from llmviz.experiments.probabilities import probability
 
 
 @pytest.fixture
@@ -90,13 +91,12 @@ def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(pair, tin
     ("text", "subject", "word"),
     [("The capital of France is", 3, " Germany"), ("People in Greece speak", 2, " Japan")],
 )
-def test_the_control_of_a_twin_keeps_the_answer(model, text, subject, word):
+def test_the_control_of_a_twin_asks_for_another_answer(model, text, subject, word):
     pair = pair_of(model, text, model.tokens_of(word)[0], subject)
-    control = same_answer(pair)
-    differs = np.flatnonzero(np.not_equal(control.tokens, pair.trace.tokens))
-    assert len(differs) == 1
-    assert differs[0] not in (pair.subject, len(pair.trace.tokens) - 1)
-    assert control.logits.argmax() == pair.answers[0]
+    control = other_subject(pair)
+    assert np.flatnonzero(np.not_equal(control.tokens, pair.trace.tokens)).tolist() == [subject]
+    assert control.tokens[subject] != pair.twin.tokens[subject]
+    assert probability(control, pair.answers[1]) < 0.5 * probability(pair.twin, pair.answers[1])
 
 
 @pytest.mark.parametrize(

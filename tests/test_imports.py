@@ -151,7 +151,7 @@ MAY_KNOW = {
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.training_run": {
-        *("model", "sampling", "texts", "training", "experiments", "experiments.learning"),
+        *("model", "reuse", "sampling", "texts", "training", "experiments", "experiments.learning"),
         "experiments.text_statistics",
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
@@ -204,7 +204,8 @@ MAY_KNOW = {
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
     "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is page.table
     "page.table": {
-        f"views.kit.{name}" for name in ("lifetime", "picture", "state_fields", "text_box", "view")
+        f"views.kit.{name}"
+        for name in ("controls", "lifetime", "picture", "state_fields", "text_box", "view")
     },
     "page.write": {"page.note"},
     "page.note": set(),

@@ -128,6 +128,7 @@ VIEWS = {
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
     "patch map": of_fact(ffn.TokenMap, committed=True),
     "patch map of heads": of_fact(ffn.PatchMap, what="single heads", committed=True),
+    "FFNs at the subject": of_fact(ffn.FFNsAtTheSubject, committed=True),
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "one head by hand": lambda prompt: attention.HeadByHand(prompt, layer=1),
@@ -214,8 +215,8 @@ def two_countries(monkeypatch):
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
     monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
     monkeypatch.setattr("llmviz.experiments.fine_tuning.STEPS_OF_A_FACT", 4)
-    writing = fine_tuning.writing
-    monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
+    for name, answers in (("writing", fine_tuning.writing), ("answer_texts", fine_tuning.answer_texts)):
+        monkeypatch.setattr(fine_tuning, name, lambda *given, answers=answers: answers(*given[:2], 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr(
         "llmviz.views.embeddings.analogy_count.pairs_of", lambda *_: [(20, 21), (22, 23), (24, 25)]

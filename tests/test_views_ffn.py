@@ -10,7 +10,7 @@ from messages import holding, numbers
 from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import Pair, fact_mover_head, facts, neurons
 from llmviz.experiments.facts import CAPITALS
-from llmviz.experiments.patch_map import same_answer
+from llmviz.experiments.patch_map import other_subject
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.ten_countries import brought_out
 from llmviz.views.kit.fact import NO_FACT
@@ -217,7 +217,7 @@ def test_each_cell_is_a_run_with_one_edit(fact, tiny_model, what, control):
     """By hand: the array that the named place gives in the twin's run is put into the reader's."""
     view = pictures.PatchMap(fact, what=what, control=control, committed=True)
     pair, drawn = fact.trace, view.parts["map"]
-    source = same_answer(pair) if control else pair.twin
+    source = other_subject(pair) if control else pair.twin
     answers = [int(run.logits.argmax()) for run in (pair.trace, pair.twin)]
     layers, columns, _ = drawn.values.shape
     assert (layers, columns) == (3, 6 if what == "single heads" else len(pair.trace.tokens))
@@ -256,10 +256,10 @@ def test_patching_the_subject_below_all_layers_gives_the_twins_run(fact):
     view.controls["what"].value = "single heads"
     assert view.state.committed  # another map needs no other guess
     assert view.parts["card"].answer == (drawn.values[..., 1] > 0.5 * drawn.usual).sum()
+    twins, usual = drawn.values, drawn.usual
     view.controls["control"].value = True
-    kept = drawn.values[..., 0] > 0.5 * drawn.base[0]  # what is left of the reader's own answer
-    assert view.parts["card"].answer == kept.sum()
-    assert drawn.usual == pytest.approx(drawn.base[0])
+    assert not np.array_equal(drawn.values, twins)
+    assert view.parts["card"].answer == (drawn.values[..., 1] > 0.5 * usual).sum()
 
 
 def test_a_map_of_two_texts_that_differ_in_several_words(tiny_model):
@@ -294,6 +294,44 @@ def test_what_is_said_along_the_layers():
     yes = np.zeros(12, bool)
     yes[[0, 1, 2, 5, 6, 9]] = True
     assert numbers(spans(yes)) == [0, 2, 5, 6, 9]
+
+
+# --- the FFNs at the subject ---
+
+
+def test_ffns_at_the_subject_are_switched_off_and_patched(fact, tiny_model):
+    """By hand: the FFNs' outputs are set to 0, or to those in the twin's run."""
+    view = pictures.FFNsAtTheSubject(fact)
+    table = view.parts["table"]
+    assert table.layout.display == "none"
+    view.parts["card"].set_state({"committed": True})
+    pair = fact.trace
+    at, early = pair.subject, range(3 // 6, 3 // 2 + 1)  # of three layers
+
+    def edited(layers, position, given):
+        def put(array, layer):
+            new = array.copy()
+            new[position] = given(layer)
+            return new
+
+        changes = {("ffn_out", i): lambda array, i=i: put(array, i) for i in layers}
+        return ops.softmax(tiny_model.trace(pair.trace.tokens, Edits(at=changes)).logits)[pair.answers]
+
+    def twins(layer):
+        block = pair.twin.blocks[layer]
+        return (block.resid_post - block.resid_mid)[at]
+
+    wanted = [
+        ops.softmax(pair.trace.logits)[pair.answers],
+        edited(early, at, lambda layer: 0),
+        edited(early, at - 1, lambda layer: 0),
+        edited(early, at, twins),
+        edited([1, 2], at, twins),
+        edited([0], at, twins),
+    ]
+    np.testing.assert_allclose(table.values, wanted, rtol=2e-3, atol=1e-6)
+    share = 100 * wanted[3][1] / ops.softmax(pair.twin.logits).max()
+    assert view.parts["card"].answer == pytest.approx(share, rel=2e-3)
 
 
 # --- the head, and ten countries ---

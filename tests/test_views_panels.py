@@ -44,9 +44,9 @@ def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float]]:
             (tuple(map(int, at)), picture.weights[tuple(at)]) for at in np.argwhere(picture.weights > 0)
         )
     elif isinstance(picture, ScoreSteps):
-        table = picture.raw, picture.scores, picture.exps, np.nan_to_num(picture.weights)
+        table = picture.raw, picture.scores, np.nan_to_num(picture.weights)
         yield from (
-            ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(4)
+            ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(3)
         )
     elif isinstance(picture, WrittenText):
         for i, odds in enumerate(picture.odds):

@@ -42,9 +42,8 @@ def test_the_bars_and_the_entropy_are_those_of_the_temperature(tiny_model, trace
         probs = sampling.with_temperature(trace.logits, temperature)
         np.testing.assert_allclose(bars.probs, probs[order], rtol=1e-5)
         assert bars.ids == order  # at 0, too, where all but one have nothing
-        outside = percent(np.sort(probs)[:-50].sum())
         bits = f"{sampling.entropy(probs):.1f}" if temperature else 0
-        assert re.search(holding(bits, outside), repr(view.parts["message"]))
+        assert re.search(holding(bits), repr(view.parts["message"]))
         assert (bars.before is None) == (temperature == 1)
     for name, temperature in (("to_0", 0), ("to_half", 0.5), ("to_1", 1), ("to_2", 2)):
         view.parts[name].click()
@@ -320,10 +319,16 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("after", "which"), [(["user", "assistant"], 1), (["system", "assistant"], 0), (["system"], 2)]
+    ("after", "which"),
+    [
+        ("user\nWell?<|im_end|>\n<|im_start|>assistant\nNo.", 1),
+        ("system\n<|im_end|>\n<|im_start|>assistant\nNo.", 0),  # an empty message is nobody's words
+        ("system\nBe kind.<|im_end|>\n<|im_start|>assistant\nNo.", 2),
+        ("system\n<|im_end|>\n<|im_start|>user", 1),
+    ],
 )
 def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
-    text = "Yes.<|im_end|>" + "".join(f"<|im_start|>{role}\nwell<|im_end|>\n" for role in after)
+    text = f"Yes.<|im_end|>\n<|im_start|>{after}"
     monkeypatch.setattr(
         "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
     )

@@ -80,6 +80,10 @@ def lowest_of_the_last(runs: Pair) -> float:
     return experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
 
 
+def brought_by_attention(runs: Pair, layer: int) -> float:
+    return facts.of_usual(runs, experiments.patch_component(runs, "attention_out", [layer], -1))[1]
+
+
 def brought_from_currency(model: Model, words: Words, *, of_twin: bool) -> float:
     """Patch the head's output from the question for a currency; return how much of the twin's capital comes out, in %.
 
@@ -290,6 +294,17 @@ CLAIMS = (
             ),
             control=("the first FFN", partial(brought, step=1, test=3)),
         ),
+        later_ffns_patched=on_pairs(
+            "Even all FFNs but the first don't decide the answer in most pairs, except with France or England as the "
+            "twin. But in most pairs, the country's capital loses more than half of its probability.",
+            "Patch FFNs 1 to 29: how much of its usual probability does the twin's capital get?",
+            of_pair(lambda runs: facts.of_usual(runs, facts.patch_later_ffns(runs))[1]),
+            Bounds(supports=below(50), count=81, control=Bounds(supports=below(50), count=59)),
+            control=(
+                "what is left of the country's capital",
+                of_pair(lambda runs: facts.of_usual(runs, facts.patch_later_ffns(runs))[0]),
+            ),
+        ),
         ffns_patched_left=on_pairs(
             "In most pairs, the country's capital keeps more than half of its probability. If the head is patched, it "
             "doesn't.",
@@ -332,7 +347,8 @@ CLAIMS = (
             control=("before layer 23", partial(brought, step=3, test=2)),
         ),
         early_as_for_places=on_countries(
-            "Of what has arrived at the last token, other places share a part. The things that we tried don't.",
+            "Before layer 23, the last token's vector can come from *Texas*, *London* or *Paris*, and in most cases, "
+            "more than half of the answer stays. From *dinner*, *music*, *water* or *science*, it doesn't.",
             "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23: what is left?",
             before_the_head,
             Bounds(supports=above(50), count=19, control=Bounds(within=below(30))),
@@ -371,6 +387,13 @@ CLAIMS = (
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=67, at=BY_HEAD, above_control=90, control=RANDOM),
             control=("the strongest of ten random heads", partial(brought, step=2, test=3)),
+        ),
+        layer_patched=on_pairs(
+            "With Kenya as the twin, it takes more of layer 23 than this head.",
+            "Patch all that attention adds in layer 23: how much of the twin's capital comes out?",
+            of_pair(partial(brought_by_attention, layer=23)),
+            Bounds(supports=above(50), count=87, control=Bounds(within=below(10))),
+            control=("layer 22", of_pair(partial(brought_by_attention, layer=22))),
         ),
         no_other_head=on_countries(
             "No other head does that on its own.",
@@ -437,8 +460,8 @@ CLAIMS = (
             cases=asking(LARGEST, COUNTRIES) | asking(CAPITAL_IN, COUNTRIES) | asking(CURRENCY, COUNTRIES),
         ),
         asked_ffns=on_asked(
-            "Without FFNs 5 to 15, most of these answers are lost, too. The exceptions are France and England in *The "
-            "capital city of … is called*, Germany and Japan in *People in … speak*.",
+            "Without FFNs 5 to 15, most answers to *The capital city of … is called* and *People in … speak* are lost, "
+            "too. The exceptions are France and England in the first, and Germany and Japan in the second.",
             "Switch them off at the country: what is left?",
             partial(left, step=1, test=0),
             Bounds(supports=below(50), count=11, of=15, exceptions=("*France*", "*England*", *SPOKEN)),

@@ -127,7 +127,7 @@ def less_repetition(temperature: str, what: str, worded: Range, unseen: Range) -
     """Return the claim on what a temperature leaves of the repetition; the ranges are of its mean in %."""
     return Claim(
         f"On average, temperature {temperature} leaves {what} of the repetition of greedy text.",
-        f"The same at temperature {temperature}, with one to five seeds: the mean of all texts.",
+        f"The same at temperature {temperature}, with five seeds (unseen: one): the mean of all texts.",
         mean_repetition,
         Bounds(within=worded, control=Bounds(within=(22, 28))),
         control=("temperature 0", partial(mean_repetition, greedy=True)),
@@ -146,14 +146,18 @@ CLAIMS = (
     *section(
         "Temperature and filters",
         few_when_cold=kept_on_texts(
-            "At temperature 0.5, a few dozen tokens usually hold 90% of the probability. At 1, it can take a thousand.",
+            "At temperature 0.5, a few tokens usually hold 90% of the probability. At 1, over a hundred do.",
             "Count the likeliest tokens that hold 90%, at temperature 0.5.",
             partial(n_left, steps=(COLD, TOP_P)),
-            Bounds(within=below(60), control=Bounds(within=below(1300), highest=above(1000))),
+            Bounds(
+                within=below(60),
+                median=below(6),
+                control=Bounds(within=below(1300), median=above(100), highest=above(1000)),
+            ),
             control=("temperature 1", partial(n_left, steps=(TOP_P,))),
         ),
         top_p_follows_the_tail=kept_on_texts(
-            "How many tokens top-p and min-p keep depends on the text, and not in the same way.",
+            "How many tokens top-p and min-p keep depends on the text.",
             "Count the tokens that top-p 0.9 keeps, at temperature 1.",
             partial(n_left, steps=(TOP_P,)),
             Bounds(lowest=(1, 1), at={SAME: (1100, 1110)}, control=MIN_P_KEEPS),
@@ -186,7 +190,7 @@ CLAIMS = (
     *section(
         "Sure, or right?",
         capitals=Claim(
-            "At temperature 0, the next token is the right capital for 27 of 46 countries.",
+            "At temperature 0, the next token is the right capital for only some of the countries.",
             "Compare the likeliest token with the right one.",
             lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=16),
@@ -196,7 +200,7 @@ CLAIMS = (
             unseen_bounds=Bounds(supports=YES, count=11),
         ),
         sums=Claim(
-            "The likeliest token is right after three of 36 sums, but after far more with something in front.",
+            "The likeliest token is right for few of the 36 sums, but for far more with something in front.",
             "Put a space, *So*, *Q:* or a new line in front of each sum, and count those that are right.",
             right_sums,
             Bounds(within=(24, 36), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
@@ -208,7 +212,7 @@ CLAIMS = (
         ),
         a_space_comes_next=Claim(
             "The space at the end of a sum is no trick: without it, the likeliest token is a space.",
-            "Compare the likeliest token after each sum without its last space with a space.",
+            "Remove the last space of each sum. Is a space now the likeliest token?",
             lambda model, text: is_right(model, text.rstrip(), " "),
             Bounds(supports=YES),
             over="sums",
@@ -216,7 +220,7 @@ CLAIMS = (
         ),
         second_number=Claim(
             "With nothing in front, the first number doesn't matter: whatever you add 1 to, the answer is 2.",
-            "Is the answer 2 where 1 is added, and else the one that the model gives to 1 + the same number?",
+            "Compare each answer with the one to 1 + the same second number; if 1 is added, with 2.",
             answers.second_number_decides,
             Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
             control=("with a space in front", partial(answers.second_number_decides, before=" ")),
@@ -225,7 +229,7 @@ CLAIMS = (
         ),
         cold_takes_from_the_right=Claim(
             "Where another token is the likeliest, a low temperature usually makes the right one even less likely.",
-            "Divide the right token's probability at temperature 0.2 by that at 1.",
+            "Divide the right token's probability at temperature 0.2 by that at 1, for capitals and sums.",
             answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
             over="questions",
@@ -238,14 +242,14 @@ CLAIMS = (
         "The loop",
         first_choices=on_runs(
             "At temperature 1, usually fewer than half of the tokens were the likeliest when they were drawn.",
-            "Write 40 tokens after each text, with one to three seeds, and count those that were the likeliest.",
+            "Write 40 tokens after each text with three seeds (unseen: one). Count those that were the likeliest.",
             lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
             cases=runs(TWENTY, 1, 2, 3),
         ),
         drawn_repeats=on_runs(
             "At temperature 1, it is rare that a quarter or more of a text is repetition.",
-            "Write 40 tokens with one to ten seeds, and count those in a run of four that the text had before.",
+            "Write 40 tokens with ten seeds (unseen: one). Count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
             Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
             control=("temperature 0", partial(repetition, temperature=0)),
@@ -253,13 +257,13 @@ CLAIMS = (
             cases=runs(TWENTY, *range(1, 11)),
         ),
         greedy_repeats=on_texts(
-            "In greedy text, that isn't rare.",
+            "In greedy text, it is common that a quarter or more is repetition.",
             "The same at temperature 0.",
             lambda model, text: repetition(model, (text, 1), temperature=0),
             Bounds(supports=above(25), count=8, highest=(77, 78.5)),
             unseen_bounds=Bounds(supports=above(25), count=25),
         ),
-        most_left=less_repetition("0.3", "most", (22, 26), (40, 48)),
+        most_left=less_repetition("0.3", "most or all", (22, 26), (40, 48)),
         half_left=less_repetition("0.5", "about half", (12, 16), (24, 29)),
         copies_add=on_texts(
             "A repetition usually feeds itself: after its earlier turns, its tokens are likelier.",
@@ -293,7 +297,7 @@ CLAIMS = (
             unit="tokens",
         ),
         no_end_on_the_way=on_questions(
-            "At most tokens of an answer, the end token has almost no probability.",
+            "Within an answer, the end token usually has almost no probability.",
             "Take the median of its probability at each token but the last.",
             lambda model, question: 100 * float(np.median(whole_answer(model, question).end_probs[:-1])),
             Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
@@ -301,11 +305,14 @@ CLAIMS = (
             unseen_bounds=Bounds(within=below(0.001), control=Bounds(supports=above(10), count=17)),
         ),
         user_after_the_end=on_questions(
-            "After its answer, the model begins a message of the user; after a bare question, one of the assistant.",
-            "Go on after the end token, and count the tokens to that message.",
+            "After its answer, the model opens a message of the user; after a bare question, one of the assistant.",
+            "Where the model ends its answer, or the question, go on, and count the tokens to that message.",
             partial(n_to_message, role="user", template=True),
             Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),
-            control=("8 bare questions", partial(n_to_message, role="assistant", template=False)),
+            control=(
+                "those bare questions that it ends",
+                partial(n_to_message, role="assistant", template=False),
+            ),
             unit="(token)",
         ),
     ),

@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
-from llmviz import ops
 from llmviz.edits import Edits, knock_out, scale
 from llmviz.experiments.attention_behaviours import random_heads
+from llmviz.experiments.probabilities import probability
 from llmviz.model import Model, Trace
 
 SET_SIZES, N_SETS = (10, 40, 160), 5  # of heads that are switched off together
@@ -63,7 +63,7 @@ def each_head_off(trace: Trace) -> Iterator[tuple[float, HeadsOff | None]]:
     for done, ((layer, head), run) in enumerate(zip(heads, without([head] for head in heads)), start=1):
         changes[head, layer] = other_is_likeliest(run)
         if run is not None:
-            left[head, layer] = ops.softmax(run.logits)[first]
+            left[head, layer] = probability(run, first)
         yield 0.95 * done / left.size, (left.copy(), changes.copy(), {}) if done % 9 == 0 else None
     needed = [(layer, head) for head, layer in np.argwhere(changes).tolist()]
     n_others, together = left.size - len(needed), dict[int, list[bool]]()

@@ -76,7 +76,9 @@ def twin_with(trace: Trace, word: str, subject: int) -> Pair | None:
     if subject == len(trace.tokens) - 1:
         return None
     space, word = " " * trace.pieces[subject].startswith(" "), word.strip()
-    tokens = trace.model.tokenizer.encode(space + word) if word else []
+    if not word:
+        raise ValueError("type a word for the twin")
+    tokens = trace.model.tokenizer.encode(space + word)
     if len(tokens) != 1:
         raise ValueError(f"the twin's word must be one token; “{word}” is {len(tokens)}")
     return pair_of(trace.model, trace.tokens, tokens[0], subject)
@@ -107,32 +109,51 @@ def fact_tests(pair: Pair, head: tuple[int, int] | None = None) -> list[Tests]:
     with. If a test has several edits, the strongest counts. head: None for the `fact_mover_head`.
     """
     n = pair.trace.model.config.n_layers
-    first, end = n // 6, n // 2
     layer, number = head or fact_mover_head(pair)
     subject, last = pair.subject, len(pair.trace.tokens) - 1
-    beside = subject - 1 if subject else last
     after = range(layer + 1, n)
     ahead = range(max(0, layer - len(after)), layer)  # as many FFNs, before the head
 
-    def ffns(layers: Sequence[int], at: int) -> tuple[list[Edits], list[Edits]]:
-        return [ablate("ffn_out", layers, at)], [patch_component(pair, "ffn_out", layers, at)]
+    def ffns(layers: Sequence[int]) -> tuple[list[Edits], list[Edits]]:
+        return [ablate("ffn_out", layers, last)], [patch_component(pair, "ffn_out", layers, last)]
 
-    (early, early_patched), (late, late_patched), (before, before_patched) = (
-        ffns(range(first, end + 1), subject), ffns(after, last), ffns(ahead, last),
-    )  # fmt: skip
+    (late, late_patched), (before, before_patched) = ffns(after), ffns(ahead)
     every_head = list(np.ndindex(layer, pair.trace.model.config.n_heads))  # of the layers before it
     return [
-        (
-            early, [ablate("ffn_out", range(first, end + 1), beside)],
-            early_patched, [patch_component(pair, "ffn_out", [0], subject)],
-        ),
+        ffn_tests(pair),
         head_tests(pair, (layer, number)),
         (
-            [knockout_attention(every_head, [subject], last)], [knockout_attention(every_head, [beside], last)],
+            [knockout_attention(every_head, [subject], last)],
+            [knockout_attention(every_head, [beside(pair)], last)],
             [patch_residual(pair, layer, [last])], [patch_residual(pair, layer, [subject])],
         ),
         (late, before, late_patched, before_patched),
     ]  # fmt: skip
+
+
+def ffns_tested(model: Model) -> range:
+    """Return the layers whose FFNs are tested at the subject: from a sixth to half of all."""
+    n = model.config.n_layers
+    return range(n // 6, n // 2 + 1)
+
+
+def beside(pair: Pair) -> int:
+    """Return the position of the token before the subject, a control; the last one if the subject is the first."""
+    return pair.subject - 1 if pair.subject else len(pair.trace.tokens) - 1
+
+
+def ffn_tests(pair: Pair) -> Tests:
+    """Return the tests of FFNs at the subject, as `fact_tests` does; the other patch is of the first FFN."""
+    layers, at = ffns_tested(pair.trace.model), pair.subject
+    return (
+        [ablate("ffn_out", layers, at)], [ablate("ffn_out", layers, beside(pair))],
+        [patch_component(pair, "ffn_out", layers, at)], [patch_component(pair, "ffn_out", [0], at)],
+    )  # fmt: skip
+
+
+def patch_later_ffns(pair: Pair) -> Edits:
+    """Return edits that patch all FFNs but the first at the subject."""
+    return patch_component(pair, "ffn_out", range(1, pair.trace.model.config.n_layers), pair.subject)
 
 
 def head_tests(pair: Pair, head: tuple[int, int]) -> Tests:
@@ -156,14 +177,9 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     head: None for the `fact_mover_head`. ValueError without a fact to follow.
     """
     pair = checked_pair(pair)
-    return rank_pushed(pair, pair.answers[0], head, in_twin=in_twin)
-
-
-def rank_pushed(pair: Pair, token: int, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
-    """Return the rank of any token, as `rank_of_answer` does for the answer."""
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
-    return 1 + int((pushed > pushed[token]).sum())
+    return 1 + int((pushed > pushed[pair.answers[0]]).sum())
 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
@@ -230,18 +246,19 @@ def change_heads(
 ) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
     """Change sets of heads at the last token; yield the share that is done, and finally the probabilities.
 
-    The first are of the twin's answer [2 + n_sets, 2]. Rows: nothing changed, each set, and the mean over draws of as
-    many random heads as the first set has, none of which is in it. Columns: switched off, and patched from the twin's
-    run. The second are of both answers [2], if no head may attend to the subject.
+    The first are of both answers [2 + n_sets, 2, 2]: nothing changed, each set, and the mean over draws of as many
+    random heads as the first set has, none of which is in it; switched off, and patched from the twin's run. The second
+    are of both answers [2], if no head may attend to the subject.
     """
     z = head_outputs(pair.twin)
     draws = [random_heads(z.shape[:2], len(sets[0]), sets[0], seed) for seed in range(n_draws)]
     rows: list[Sequence[Sequence[tuple[int, int]]]] = [*([heads] for heads in sets), draws]
-    values = np.full((1 + len(rows), 2), pair.answer_probs()[1])
+    values = np.tile(pair.answer_probs(), (1 + len(rows), 2, 1))
     for i, runs in enumerate(rows, 1):
         for way, given in enumerate((0 * z, z)):
-            probs = pair.answer_probs_each(patch_heads(given, heads) for heads in runs)
-            values[i, way] = np.mean([twins for _, twins in probs])
+            values[i, way] = np.mean(
+                [*pair.answer_probs_each(patch_heads(given, heads) for heads in runs)], axis=0
+            )
         yield i / len(values), None
     every_head = [*np.ndindex(*z.shape[:2])]
     yield 1.0, (values, pair.answer_probs(knockout_attention(every_head, [pair.subject])))

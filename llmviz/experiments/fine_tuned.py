@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,7 @@ from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT
 
+AT_ONCE = 5  # questions that a model answers side by side
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
 
 
@@ -40,9 +42,9 @@ class FineTuned:
         """Return the memory of the matrices that have changed."""
         return sum(4 * len(low.down) * low.up.shape[1] for low in (self.progress.update or {}).values())
 
-    def ask(self, question: str) -> tuple[str, str]:
-        """Return the answer to a question before and after the training."""
-        return answer(self.before, question), answer(self.model, question)
+    def ask(self, *questions: str) -> dict[str, tuple[str, str]]:
+        """Return the answers to some questions before and after the training."""
+        return dict(zip(questions, zip(answers(self.before, questions), answers(self.model, questions))))
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ def quiet_model(model: Model) -> Model:
 
 
 @kept_with()
-def answer(model: Model, question: str) -> str:
-    """Return the beginning of a model's answer."""
-    return fine_tuning.answer_text(model, question)
+def answers(model: Model, questions: tuple[str, ...]) -> list[str]:
+    """Return the beginnings of a model's answers."""
+    return fine_tuning.answer_texts(model, questions)
 
 
 def fine_tune(
@@ -91,9 +93,10 @@ def fine_tune(
         losses = (*losses, progress.loss * BITS_PER_NAT)
         tuned = FineTuned(model, tuple(examples), losses, progress)
         yield 0.75 * progress.step / steps, tuned
-    for i, question in enumerate(questions, 1):
-        tuned = replace(tuned, answers={**tuned.answers, question: tuned.ask(question)})
-        yield 0.75 + 0.25 * i / len(questions), tuned
+    waiting = iter(questions)
+    while several := [*islice(waiting, AT_ONCE)]:
+        tuned = replace(tuned, answers={**tuned.answers, **tuned.ask(*several)})
+        yield 0.75 + 0.25 * len(tuned.answers) / len(questions), tuned
 
 
 @dataclass(frozen=True)
@@ -138,16 +141,16 @@ def capitals_four_ways(model: Model, begun: str) -> Iterator[tuple[str, list[boo
     """Yield for each country a model's answer, and whether the capital comes out in four ways: in that answer; as the
     likeliest token after `begun`, with the country for "…"; after "The capital of … is"; and after that in plain text.
     """
-    for country, capital in fine_tuning.CAPITALS.items():
-        answer, token = (
-            fine_tuning.answer_text(model, f"What is the capital of {country}?"),
-            model.tokenizer.encode(f" {capital}")[0],
-        )
-        ways = (begun, True), (fine_tuning.THE_CAPITAL, True), (fine_tuning.THE_CAPITAL, False)
-        likeliest = [
-            int(fine_tuning.knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways
-        ]
-        yield answer, [capital in answer, *(first == token for first in likeliest)]
+    ways = (begun, True), (fine_tuning.THE_CAPITAL, True), (fine_tuning.THE_CAPITAL, False)
+    waiting = iter(fine_tuning.CAPITALS.items())
+    while several := [*islice(waiting, AT_ONCE)]:
+        answers = fine_tuning.answer_texts(model, [f"What is the capital of {name}?" for name, _ in several])
+        for answer, (country, capital) in zip(answers, several):
+            token = model.tokenizer.encode(f" {capital}")[0]
+            likeliest = [
+                int(fine_tuning.knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways
+            ]
+            yield answer, [capital in answer, *(first == token for first in likeliest)]
 
 
 def teach_and_ask(

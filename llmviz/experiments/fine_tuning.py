@@ -97,9 +97,10 @@ def answer_text(model: Model, question: str, n: int = 24) -> str:
 
 def answer_texts(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
     """Return `answer_text` for each question; all are computed side by side, which is quicker."""
-    prompts, batch = [asked(model, question) for question in questions], TextBatch(model, len(questions))
+    prompts, tokens = [asked(model, question) for question in questions], []
+    lengths = np.array([len(prompt) for prompt in prompts])
+    batch = TextBatch(model, len(prompts), room=int(lengths.max()) + n)
     logits = np.stack([batch.begin(place, prompt) for place, prompt in enumerate(prompts)])
-    lengths, tokens = np.array([len(prompt) for prompt in prompts]), []
     for step in range(n):
         tokens.append(logits.argmax(axis=1))
         logits = batch.step(lengths + step, tokens[-1]) if step < n - 1 else logits

@@ -58,7 +58,7 @@ class Numbers:
         return self.surprise(flat)
 
     def best(self, by: float) -> float:
-        """Measure the surprise with the parameter that matters most changed in the better direction."""
+        """Measure the surprise with the parameter of the steepest gradient changed against it."""
         number = int(np.abs(self.gradient).argmax())
         return self.turned(number, -by * float(np.sign(self.gradient[number])))
 

@@ -1,5 +1,6 @@
 """Patch a run one cell at a time: the vector of each token before each layer, or what one part of a layer adds."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -8,12 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.edits import Edits
-from llmviz.experiments.facts import HALF
+from llmviz.experiments.facts import HALF, twin_with
 from llmviz.experiments.patching import Pair, patch_component, patch_residual
 from llmviz.experiments.probabilities import probability
 from llmviz.model import Trace
 
-OTHER_WORDS = ["for", "in", "the", "to", "of", "a", "my", "and", "new"]
+OTHER_WORDS = ["music", "tables", "story", "the"]
 
 
 def patch_cell(pair: Pair, part: str, layer: int, column: int) -> Edits:
@@ -53,19 +54,17 @@ def patch_map(
         yield done / len(cells), values.copy() if column == n - 1 else None
 
 
-def same_answer(pair: Pair) -> Trace:
-    """Find a control for a twin: the text with another small word, which keeps the answer; if none does, the text.
+def other_subject(pair: Pair) -> Trace:
+    """Find a control for a twin: the run with another word as the subject; if none serves, the text's own run.
 
-    It takes the place of a token next to the subject, or of the first; never of the subject or the last token. The
-    answer keeps more than half of its probability.
+    Its text must not ask for the twin's answer, which has less than half of its usual probability there.
     """
-    tokens, (answer, _) = pair.trace.tokens, pair.answers
-    least = HALF * probability(pair.trace, answer)
-    places = {pair.subject - 1, pair.subject + 1, 0} & {*range(len(tokens) - 1)} - {pair.subject}
-    for at, word in product(sorted(places, key=lambda at: abs(at - pair.subject)), OTHER_WORDS):
-        ids = pair.trace.model.tokens_of(f" {word}")
-        if len(ids) == 1 and ids[0] != tokens[at]:
-            run = pair.trace.model.trace([*tokens[:at], ids[0], *tokens[at + 1 :]])
-            if run.logits.argmax() == answer and probability(run, answer) > least:
-                return run
+    theirs, usual = pair.answers[1], pair.usual_probs()[1]
+    for word in OTHER_WORDS:
+        with contextlib.suppress(ValueError):  # The word is several tokens.
+            other = twin_with(pair.trace, word, pair.subject)
+            if other is None or other.twin.tokens == pair.trace.tokens:
+                continue
+            if probability(other.twin, theirs) < HALF * usual:
+                return other.twin
     return pair.trace

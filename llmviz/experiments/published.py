@@ -36,10 +36,13 @@ def n_parameters(sizes: Model | Config, *, tied: bool = True) -> int:
 
 
 def parts(config: Config, own_W_U: bool = False) -> dict[str, int]:
-    """Count the parameters of each part; the tables are W_E, and W_U where it is a table of its own."""
+    """Count the parameters of each part; where W_U is a table of its own, it counts with W_E as "tables"."""
     counts = parameters(config, tied=not own_W_U)
     tables = counts.pop("embedding table") + counts.pop("output table", 0)
-    return {"tables": tables, **{name: counts[name] for name in ("attention", "FFN", "norms")}}
+    return {
+        "tables" if own_W_U else "embedding table": tables,
+        **{name: counts[name] for name in ("attention", "FFN", "norms")},
+    }
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _gpt2(name: str, said: str, n_layers: int, d: int) -> Published:
         "FFN": n_layers * (8 * d * d + 5 * d),
         "norms": (2 * n_layers + 1) * 2 * d,
     }
-    why = "its FFN has two matrices, not three; and it has biases, and a learned vector for each position"
+    why = "Its FFN has two matrices, not three, and it has biases and a learned vector for each position."
     return Published(name, config, False, said, "README of openai/gpt-2; sizes: its src/model.py", exact, why)
 
 
@@ -110,9 +113,8 @@ def _experts(name, said, source, *, n_heads: int, n_vocab: int, n_dense: int, n_
     }
     active = {**exact, "tables": (n_vocab + 1) * d, "routed experts": n_mixed * n_asked * expert}
     why = (
-        f"instead of one FFN {n_mixed} of its {n_layers} layers have {n_experts} small ones of width {d_expert:,} (a "
-        f"mixture of experts: a router asks {n_asked} of them for each token) and one that is always asked; and its "
-        f"attention makes do with narrower matrices (of rank {rank_q:,} and {rank_kv})"
+        f"In {n_mixed} of its {n_layers} layers, {n_experts} small FFNs and a shared one replace the single FFN. A "
+        f"router picks {n_asked} of the {n_experts} for each token. Its attention also uses narrower matrices."
     )
     return Published(name, config, True, said, source, exact, why, active)
 
@@ -139,7 +141,7 @@ MODELS = (
         "0.6B",
         "Yang et al. 2025; config.json of Qwen3-0.6B",
         {**parts(QWEN_3), "norms": parts(QWEN_3)["norms"] + 28 * 2 * 128},
-        "each layer has a norm for queries and one for keys",
+        "Each layer also has a norm for queries and one for keys.",
     ),
     _experts(
         "DeepSeek-V3",

@@ -8,8 +8,7 @@ from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT, Sampler
 from llmviz.weights import Config
 
-# The control differs only in its seed, which is 4 more, because seeds 0 and 1 happen to give similar results.
-AGAIN = "another seed"
+AGAIN = "another seed"  # the control, whose seed is one more
 N_WRITTEN = 24  # tokens, by each model of a race
 
 
@@ -109,17 +108,19 @@ class Race:
         """Return how many steps a model has within a budget."""
         return int(budget) if self.unit == "steps" else steps_for(config, budget)
 
-    def run(self, seed: int) -> Iterator[tuple[float, Results | None]]:
+    def run(self, seed: int, known: Results | None = None) -> Iterator[tuple[float, Results | None]]:
         """Train all from random weights; yield the share that is done, and the results so far if there is a new one.
 
+        known: results from before the training was stopped.
         ValueError for a text that is too short, FloatingPointError if a loss diverges.
         """
-        results: dict[tuple[float, str], Trained] = {}
-        planned = [(budget, *named) for budget in self.budgets for named in self.configs]
+        results = dict(known or {})
+        named = [(budget, *each) for budget in self.budgets for each in self.configs]
+        planned = [one for one in named if one[:2] not in results]
         total, n_done = sum(self.steps(config, budget) for budget, _, config in planned), 0
         for budget, name, config in planned:
             steps = self.steps(config, budget)
-            for last in training.pretrain(self.text, config, steps=steps, seed=seed + 4 * (name == AGAIN)):
+            for last in training.pretrain(self.text, config, steps=steps, seed=seed + (name == AGAIN)):
                 yield (n_done + last.step) / total, None
             n_done += steps
             assert last.held_out is not None  # the last step measures it

@@ -12,7 +12,7 @@ from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
 N_GREEDY, N_ANSWER = 40, 60  # tokens of a greedy text, and of an answer
-AFTER_THE_END = ("the assistant’s", "yours", "nobody’s")
+AFTER_THE_END = ("the assistant’s", "a user’s", "neither")
 RUN = 4  # so many tokens in a row that appeared before count as a repetition
 
 
@@ -151,9 +151,9 @@ def answer(model: Model, question: str, n: int) -> Written:
 
 @kept_with()
 def after_the_end(trace: Trace) -> int:
-    """Return which of `AFTER_THE_END` a model writes when it goes on after its answer to a question.
+    """Return which of `AFTER_THE_END` a model speaks for when it goes on after its answer to a question.
 
-    ValueError if the answer does not end in time.
+    Empty messages are passed over. ValueError if the answer does not end in time.
     """
     tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
     question = asked(trace.model, tokenizer.decode(trace.tokens))
@@ -161,9 +161,11 @@ def after_the_end(trace: Trace) -> int:
     _, end, rest = tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
     if not end:
         raise ValueError(f"the answer doesn't end within {N_ANSWER} tokens")
-    roles = [f"<|im_start|>{role}" for role in ("assistant", "user")]
-    opened = [role for role in sorted(roles, key=rest.find) if role in rest]
-    return roles.index(opened[0]) if opened else len(roles)
+    messages = [message.partition("\n") for message in rest.split("<|im_start|>")[1:]]
+    spoken = [role for role, _, words in messages if words.partition("<|im_end|>")[0].strip()]
+    # The last message may be cut off before its first word.
+    speaker = spoken[0] if spoken else messages[-1][0] if messages else ""
+    return {"assistant": 0, "user": 1}.get(speaker, 2)
 
 
 def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 40) -> int | None:

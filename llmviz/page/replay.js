@@ -4,6 +4,7 @@
 
 const { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack } = globalThis.pageControls;
 const NOT_HELD = "This page has no result for that choice. The full version does.";
+const OTHERS = 'The other choices need <a href="#full">the full version</a>';
 const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
 const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
 const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;
@@ -218,16 +219,17 @@ class Page {
   limits(model) {
     if (NO_CONTROL.test(model.kind)) return {};
     const [isText, isButton] = [/^Text(area)?Model$/.test(model.kind), model.kind === "ButtonModel"];
+    const others = CHOICES.test(model.kind) ? OTHERS : FULL;
     const trait = isButton ? "click" : CHOICES.test(model.kind) ? "index" : "value";
     const event = this.events.get(`${model.id} ${trait}`);
-    if (!event) return { reason: isText || isButton ? FULL : NOT_HELD, holds: () => false };
+    if (!event) return { reason: isText || isButton ? FULL : others, holds: () => false };
     const now = canonical(model.get(trait) ?? null);
     const sent = [...this.sent(event).keys()];
     if (isText && sent.length < 2) return { reason: FULL };
     const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
     const values = sent.map((text) => JSON.parse(text));
     const isAlive = sent.length ? values.some((v) => canonical(v) !== now && holds(v)) : this.exactly(event);
-    return { reason: isAlive ? "" : NOT_HELD, holds, values };
+    return { reason: isAlive ? "" : others, holds, values };
   }
 
   // ---- the address ----

@@ -77,9 +77,8 @@ def encoded(value: Any) -> str:
 
 
 def _named(value: Any) -> dict:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"$bytes": base64.b64encode(value).decode()}
-    return {"$python": repr(value)}
+    is_binary = isinstance(value, bytes | bytearray | memoryview)
+    return {"$bytes": base64.b64encode(value).decode()} if is_binary else {"$python": repr(value)}
 
 
 def canonical(value: Any) -> Any:
@@ -103,7 +102,7 @@ class ViewTable:
         self.events = {key: Rules() for key in view.events if self.widgets[key[0]].model_id not in self.full}
         self.by_itself, self.handed, self.fits = Rules(), Rules(), Rules()
         self.runs: list[Any] = []  # that it hands on
-        self.is_whole = True
+        self.is_whole, self._n_rules = True, 0
         self._too_slow: set[Hashable] = set()
         self._sent: dict[tuple[str, int], dict[str, list]] = {}  # what can be sent, by what a widget shows
         self._sets: dict[int, dict[str, Any]] = {}  # what an event sets, by its number
@@ -138,8 +137,7 @@ class ViewTable:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
         context: what the view depends on apart from its state. Returns the seconds of computing, apart from the first
-        two states: what the view opens with, and what one press leads to, or follows by itself. Others of this kind
-        come next.
+        two states: what the view opens with, and what one press leads to, or follows by itself.
         """
         view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
         most = values.n_characters + MOST_CHARACTERS
@@ -164,9 +162,14 @@ class ViewTable:
             explored.add(state)
             began, is_free = time.process_time(), is_first and len(explored) <= 2
             if self._are_measured(state, PATIENCE if is_free else seconds - spent):
-                for after, trait in self._one_state(state, context):
-                    comes_first = trait == BY_ITSELF or (state == opening and trait in PRESSED)
-                    first.append(after) if comes_first else add(after)
+                n_known, led_to = self._n_rules, [*self._one_state(state, context)]
+                is_new = self._n_rules > n_known  # If not, what comes next is as after other states.
+                for writes, trait in led_to:
+                    after = view.State(**vars(state) | self._sets[writes])
+                    if trait == BY_ITSELF or (state == opening and trait in PRESSED):
+                        first.append(after)
+                    elif is_new:
+                        add(after)
             else:
                 self.is_whole = False
             spent += 0.0 if is_free else time.process_time() - began
@@ -188,26 +191,24 @@ class ViewTable:
                 self._too_slow.add(key)  # It is not tried again.
         return all(done[name] for name in view.needed(state))
 
-    def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[Any, str]]:
-        """Add what holds in a state; yield the states to which events lead from there, and the trait of each."""
+    def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[int, str]]:
+        """Add what holds in a state; yield the numbers of what events set there, and the trait of each."""
         view, full = self.view, context | self.numbered(vars(state))
 
         def rule(rules: Rules, compute: Callable, *arguments: Any, **sent: int) -> Any:
             if (known := rules.find(full | sent)) is not None:
                 return known
             holds = compute(noted := Noted(state), *arguments)
+            self._n_rules += 1
             return rules.add(context | self.numbered(noted.read) | sent, holds)
 
-        def led_to(writes: int) -> Any:
-            return view.State(**vars(state) | self._sets[writes])
-
-        yield led_to(rule(self.by_itself, self._next)[0]), BY_ITSELF
+        yield rule(self.by_itself, self._next)[0], BY_ITSELF
         for name in self.widgets:
             drawn = rule(self.shown[name], self._drawn, name)
             for trait, sent in self._sent[name, drawn].items():
                 for numbered, value in sent:
                     event = view.events[name, trait], *value
-                    yield led_to(rule(self.events[name, trait], self._after, *event, **numbered)), trait
+                    yield rule(self.events[name, trait], self._after, *event, **numbered), trait
         if any(view is source for other in self.page.views for source in other.sources):
             rule(self.handed, self._run)
 
@@ -233,15 +234,14 @@ class ViewTable:
         is_done = name in self.begun and scene.status(name) == "done"
         traits = {"hidden": True} if is_done else self.view.shows(name, scene)
         shown = {"hidden": bool(traits.get("hidden"))}
-        # Otherwise it is a picture that is hidden, or a view of its own.
-        if traits.keys() - shown.keys() or isinstance(widget, Sentences):
+        if traits.keys() - shown.keys() or isinstance(widget, Sentences):  # else a hidden picture or view
             self.view.put(name, traits)
             held = {trait: value for trait, value in widget.get_state().items() if trait not in LEFT_OUT}
             shown |= {trait: held[trait] for trait in held if trait[0] != "_" or trait == "_options_labels"}
         number = self.page.drawn.number(json.dumps(self.page.numbers(shown)))
         is_dead = shown["hidden"] or getattr(widget, "disabled", False)
-        sent = [] if is_dead else [trait for of, trait in self.events if of == name]
-        self._sent[name, number] = {trait: self._values(name, trait) for trait in sent}
+        traits = [] if is_dead else [trait for of, trait in self.events if of == name]
+        self._sent[name, number] = {trait: self._values(name, trait) for trait in traits}
         return number
 
     def _values(self, name: str, trait: str) -> list[tuple[Numbered, tuple]]:
@@ -293,8 +293,8 @@ class PageTable:
         self.views = [view for view in living() if isinstance(view, View)]
         for view in self.views:
             view.before_a_page()
-        box = next((view for view in self.views if isinstance(view, Prompt)), None)
-        self.texts = {box: texts}  # The notebook names them for its first text box.
+        # The notebook names texts for its first text box.
+        self.texts = {next((view for view in self.views if isinstance(view, Prompt)), None): texts}
         widget_of = ipywidgets.widget_serialization["from_json"]
         keys = ipywidgets.Widget.get_manager_state()["state"]
         self.start = {key: widget_of(f"IPY_MODEL_{key}", None).get_state() for key in keys}

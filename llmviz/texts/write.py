@@ -63,9 +63,10 @@ LEFT_OUT = {
 class TextBatch:
     """Keys and values of several texts, and one step for all of them."""
 
-    def __init__(self, model: Model, n_texts: int):
+    def __init__(self, model: Model, n_texts: int, room: int = ROOM):
+        """Make room for texts of up to `room` tokens."""
         c = model.config
-        shape = (c.n_layers, n_texts, c.n_kv_heads, ROOM, c.d_head)
+        shape = (c.n_layers, n_texts, c.n_kv_heads, room, c.d_head)
         self.model, self.k, self.v = model, np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
     def begin(self, place: int, tokens: list[int]) -> Float[np.ndarray, " n_vocab"]:
@@ -107,7 +108,7 @@ class TextBatch:
         self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
         # To attention, the heads of n texts are n times as many heads.
         q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
-        k, v = (cached[layer].reshape(-1, ROOM, d_head)[:, :kv_seq] for cached in (self.k, self.v))
+        k, v = (cached[layer].reshape(-1, *cached.shape[-2:])[:, :kv_seq] for cached in (self.k, self.v))
         _, pattern, z = attention.weigh(q, k, v, causal=False, edit=partial(_hide, beyond))
         return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
 

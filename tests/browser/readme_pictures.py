@@ -137,7 +137,7 @@ def attention(lab: Lab) -> None:
 
 
 def ffn(lab: Lab) -> None:
-    explorer = lab.page.locator(".lv-explorer").filter(has_text="We patch the vector of").last
+    explorer = lab.page.locator(".lv-explorer").filter(has_text="We replace the vector at").last
     explorer.get_by_role("button", name="Show me").click()
     expect(explorer.get_by_text(re.compile(r"0 to \d+"))).to_be_visible(timeout=120_000)
     save(explorer.locator("figure.lv-patch_map"), "05_ffn")

@@ -152,7 +152,7 @@ def test_cards_are_switched_and_set(lab):
     min_p.focus()
     lab.page.keyboard.press("Enter")
     expect(min_p.locator(".lv-says")).to_have_text("off")
-    presets = lab.page.locator(".widget-dropdown", has_text="What people use").locator("select")
+    presets = lab.page.locator(".widget-dropdown", has_text="Settings to try").locator("select")
     presets.select_option(label="wild: T 2, min-p 0.1")
     expect(min_p.locator(".lv-setting")).to_have_text("0.10")
     expect(cards.locator("[data-name=top_p] .lv-says")).to_have_text("off")

@@ -26,11 +26,11 @@ N_VALUES = 4  # keys whose values have a row of their own
 
 
 class ScoreSteps(OfRows):
-    """One query's attention, with a line for each key: q · k, the score, e to the score, the weight.
+    """One query's attention, with a line for each key: q · k, the score, the weight.
 
-    `raw`, `scores`, `exps`, `weights`: [kv_seq] each; weights are NaN where masked. `scaled`: if raw is divided by
-    √`d_head`. A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, with
-    a step from 0 to 3.
+    `raw`, `scores`, `weights`: [kv_seq] each; weights are NaN where masked. `scaled`: if raw is divided by √`d_head`.
+    A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, with
+    a step from 0 to 2.
     """
 
     _static, _rows = "score_steps", ("pieces",)
@@ -38,19 +38,18 @@ class ScoreSteps(OfRows):
     pieces = Pieces()
     raw = Floats(ndim=(1,), limit=MAX_TOKENS)
     scores = Floats(ndim=(1,), limit=MAX_TOKENS)
-    exps = Floats(ndim=(1,), limit=MAX_TOKENS)
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     scaled = traitlets.Bool(True).tag(sync=True)
     d_head = traitlets.Int(0).tag(sync=True)
 
     def text(self) -> str:
-        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "weight"]]
+        rows = [["to (key)", "q · k", "score", "weight"]]
         for i, piece in enumerate(self.pieces):
             if np.isnan(self.weights[i]):
-                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "0", "–"])
+                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "–"])
             else:
-                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", f"{self.exps[i]:.3g}"]
-                rows.append([visible(piece), *shown, percent(self.weights[i])])
+                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", percent(self.weights[i])]
+                rows.append([visible(piece), *shown])
         return lines(rows)
 
     def headline(self) -> str:
@@ -79,7 +78,7 @@ class Row(NamedTuple):
 
 
 class HeadByHand(View):
-    """One query in one head, in four pictures: products, weights, values, and what the head adds.
+    """One query in one head, in three pictures: products, weights, and values.
 
     The strip chooses the query, and the table of weights the key whose products are shown. Two switches leave out the
     division by √d_head or the mask in this layer.
@@ -147,7 +146,6 @@ class HeadByHand(View):
             "pieces": pieces,
             "raw": row.raw,
             "scores": row.scores,
-            "exps": np.exp(row.scores - row.scores.max()),
             "weights": row.weights,
             "scaled": row.trace.edits.score_scale,
             "selected": row.key,
@@ -158,7 +156,7 @@ class HeadByHand(View):
         VectorPicture,
         [0.0],
         index_name="number",
-        caption="3 · The values, each times its weight, added up: what this head passes on",
+        caption="3 · The values, each times its weight, and their sum z: what this head passes on",
     )
     def values(self, scene: Scene) -> dict:
         row, w = scene.row, scene.row.weights
@@ -168,23 +166,7 @@ class HeadByHand(View):
         if row.others:
             labels.append(f"{percent(w[row.others].sum())} × {len(row.others)} others")
             lines.append(w[row.others] @ v[row.others])
-        return {"values": np.stack([*lines, row.attended.z[scene.head, 0]]), "labels": [*labels, "sum: z"]}
-
-    @part(VectorPicture, [0.0], caption="4 · z times W_O, added to the residual stream of the query")
-    def stream(self, scene: Scene) -> dict:
-        row, W_O = scene.row, scene.run.model.weights.layers[scene.layer].W_O
-        adds = row.attended.z[scene.head, 0] @ W_O[scene.head]
-        before = scene.run.blocks[scene.layer].resid_pre[scene.query]
-        labels = ["stream before", "this head adds", f"all {len(W_O)} heads add"]
-        return {"values": np.stack([before, adds, row.attended.out[0]]), "labels": labels}
-
-    @sentences
-    def lengths(self, scene: Scene) -> list[str]:
-        before, adds, after = np.linalg.norm(self.stream(scene)["values"], axis=1)
-        return [
-            f"Lengths: the stream {before:.3g}, what this head adds {adds:.3g}, what all heads of the layer add "
-            f"{after:.3g}."
-        ]
+        return {"values": np.stack([*lines, row.attended.z[scene.head, 0]]), "labels": [*labels, "z"]}
 
     # --- where the numbers come from ---
 
@@ -205,19 +187,13 @@ class HeadByHand(View):
         row, run = scene.row, scene.run
         at = row.trace, scene.layer, scene.head, scene.query, key
         score = provenance.score(*at)
-        if step == 3:
+        if step == 2:
             return provenance.pattern(*at, block=row.block)
         if step == 1 or (row.trace.edits.causal_mask and key > scene.query):
             return score
-        if step == 0:
-            title = score.title.replace("Attention score", "Product")
-            formula = "q · k: the products of their numbers, added up"
-            return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
-        title = f"e to the power of the score of {isolated(run.pieces[key])}"
-        formula = "e^(score − largest): always positive; taking off the largest first changes no weight"
-        line = "np.exp(scores - scores.max())[key]"
-        scores = f"{row.block}.attention.scores[{scene.head}, {scene.query}]"
-        return explained(run, title, formula, line, scene.shown["exps"][key], scores=scores, key=key)
+        title = score.title.replace("Attention score", "Product")
+        formula = "q · k: the products of their numbers, added up"
+        return explained(run, title, formula, "q @ k", row.raw[key], **_q_and_k(scene, key))
 
     @explains("values")
     def explain_value(self, scene: Scene, which: int, i: int) -> Explanation:
@@ -240,24 +216,6 @@ class HeadByHand(View):
             return explained(run, title, formula, line, result, **operands, others=np.array(row.others))
         formula = "z = the sum over all keys of weight × value"
         return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
-
-    @explains("stream")
-    def explain_stream(self, scene: Scene, which: int, i: int) -> Explanation:
-        row, run, result = scene.row, scene.run, scene.shown["values"][which, i]
-        W_O, z = f"model.weights.layers[{scene.layer}].W_O", f"{row.block}.attention.z"
-        if which == 0:
-            title = f"Dimension {i} of the stream of {isolated(run.pieces[scene.query])} before layer {scene.layer}"
-            formula = "the embedding, plus everything that the layers before have added"
-            x = f"trace.blocks[{scene.layer}].resid_pre[{scene.query}]"
-            return explained(run, title, formula, "x[i]", result, x=x, i=i)
-        if which == 1:
-            title = f"What {head_name(scene.layer, scene.head)} adds to dimension {i}"
-            formula = "z · W_O: the head's z times its own output matrix"
-            sources = {"z": f"{z}[{scene.head}, {scene.query}]", "W_O": f"{W_O}[{scene.head}]"}
-            return explained(run, title, formula, "z @ W_O[:, i]", result, **sources, i=i)
-        title = f"What layer {scene.layer}'s attention adds to dimension {i}"
-        formula, line = "the sum over the heads of z · W_O", "np.einsum('hd,hdm->m', z, W_O)[i]"
-        return explained(run, title, formula, line, result, z=f"{z}[:, {scene.query}]", W_O=W_O, i=i)
 
 
 def _q_and_k(scene: Scene, key: int) -> dict[str, str]:

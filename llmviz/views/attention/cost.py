@@ -59,10 +59,10 @@ class Cost(View):
         n_bytes = experiments.cached_bytes(scene.run)
         kb, mb = n_bytes / 1e3, n_bytes * c.n_ctx / 1e6
         memory = (
-            f"Memory a token: keys and values of {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers are "
+            f"The keys and values of a token, in {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers, take "
             f"{kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it would be "
-            f"{kb * c.group_size:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:.0f} MB against "
-            f"{mb * c.group_size:.0f} MB."
+            f"{kb * c.group_size:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:,.0f} MB against "
+            f"{mb * c.group_size:,.0f} MB."
         )
         if timing is None:
             return [memory]

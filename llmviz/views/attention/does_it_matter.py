@@ -21,7 +21,7 @@ from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 N_HEADS = 3  # that attend most
 N_DRAWS = 3  # of random heads
-WAYS = ["switched off", "patched"]
+WAYS = ["off", "patched"]
 
 
 class NounPair(Fact):
@@ -44,7 +44,7 @@ class NumberMap(PatchMap):
 
 
 class DoesItMatter(OfFact, GuessFirst):
-    """How likely the twin's answer is with the heads that attend most to the noun switched off, or patched.
+    """How likely both answers are with the heads that attend most to the noun switched off, or patched.
 
     They are changed at the last token only, together and one at a time. The control: as many random heads.
     """
@@ -56,20 +56,28 @@ class DoesItMatter(OfFact, GuessFirst):
     def question(self, scene: Scene) -> str:
         if no_fact(scene.run):
             return ""
-        pair, heads = scene.pair, [head_name(*head) for head in scene.heads]
-        last, theirs = quote(pair.trace.pieces[-1].strip()), named(pair, pair.answers)[1]
+        pair = scene.pair
+        last, (ours, theirs) = quote(pair.trace.pieces[-1].strip()), named(pair, pair.answers)
+        had = percent(pair.answer_probs()[1])
         return (
-            f"{', '.join(heads[:-1])} and {heads[-1]} attend most to {subjects(pair)[0]}. You switch all three off at "
-            f"{last}. {theirs} had {percent(pair.answer_probs()[1])}. What probability does it have now?"
+            f"After {last}, the model predicts {ours}; {theirs} has {had}. At {last}, switch off the three heads that "
+            f"attend most to {subjects(pair)[0]}. How likely is {theirs} now?"
         )
 
     def answer(self, scene: Scene) -> float:
-        return 100 * scene.outcome[0][1, 0]
+        return 100 * scene.outcome[0][1, 0, 1]
 
     def explanation(self, scene: Scene) -> str:
         values, _ = scene.outcome
-        patched, random = percent(values[1, 1]), percent(values[-1, 0])
-        return f"Patched from the twin's run instead: {patched}. With {N_HEADS} random heads switched off: {random}."
+        pair = scene.pair
+        answers = named(pair, pair.answers)
+        off, patched, random = (
+            f"{answers[probs.argmax()]} leads, {percent(probs.max())} to {percent(probs.min())}"
+            for probs in (values[1, 0], values[1, 1], values[-1, 0])
+        )
+        return (
+            f"Now {off}. With the three patched, {patched}. With three random heads switched off, {random}."
+        )
 
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
@@ -82,35 +90,39 @@ class DoesItMatter(OfFact, GuessFirst):
 
     @job()
     def change(self, scene: Scene) -> Iterator[tuple[float, tuple[np.ndarray, np.ndarray] | None]]:
-        """Measure `table` [3 + N_HEADS, 2], and both answers' probabilities if no head may attend to the noun."""
+        """Measure `table` [3 + N_HEADS, 2, 2], and both answers' probabilities if no head may attend to the noun."""
         return facts.change_heads(scene.pair, [scene.heads, *([head] for head in scene.heads)], N_DRAWS)
 
     @part(
-        *(HeatMap, np.zeros((3 + N_HEADS, 2)), [""] * (3 + N_HEADS), WAYS),
+        *(HeatMap, np.zeros((3 + N_HEADS, 4)), [""] * (3 + N_HEADS), [""] * 4),
         kind="prob",
         row_axis="heads",
-        col_axis="way",
+        col_axis="prediction",
         numbers="always",
     )
     def table(self, scene: Scene) -> dict:
-        last, theirs = quote(scene.pair.trace.pieces[-1].strip()), named(scene.pair, scene.pair.answers)[1]
+        pair, (table, _) = scene.pair, scene.outcome
+        values = table.reshape(len(table), -1)
         names = [head_name(*head) for head in scene.heads]
-        values, _ = scene.outcome
+        answers = pair.trace.model.tokenizer.pieces(pair.answers)
         return {
             "values": values,
             "cell_text": [[percent(value) for value in row] for row in values],
             "row_labels": ["nothing changed", "all three", *names, "three random heads"],
-            "caption": f"Probability of {theirs}, with heads changed at {last} in two ways (random heads: mean of "
-            f"{N_DRAWS} draws)",
+            "col_labels": [f"{answer.strip() or answer}, {way}" for way in WAYS for answer in answers],
+            "caption": f"Probabilities after {quote(pair.trace.pieces[-1].strip())}, with heads changed there in two "
+            f"ways (random heads: mean of {N_DRAWS} draws)",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         pair, (_, unseen) = scene.pair, scene.outcome
-        noun = isolated(pair.trace.pieces[pair.subject])
+        noun, last = (isolated(pair.trace.pieces[i]) for i in (pair.subject, -1))
+        between = f" It still attends to the words between, and these have attended to {noun}."
         shares = [f"{head_name(*head)} {percent(scene.weights[head])}" for head in scene.heads]
         answers = [f"{name} gets {percent(p)}" for name, p in zip(named(pair, pair.answers), unseen)]
         return [
             f"Attention to {noun}: {', '.join(shares)}.",
-            f"If none of the {scene.weights.size} heads may attend to {noun} from there, {' and '.join(answers)}.",
+            f"If {last} may not attend to {noun} in any of the {scene.weights.size} heads, {' and '.join(answers)}."
+            + between * (pair.subject < len(pair.trace.pieces) - 2),
         ]

@@ -133,9 +133,10 @@ class HeadExplorer(View):
     def message(self, scene: Scene) -> list[str]:
         (layer, head), query = scene.drawn, scene.query
         scores = experiments.overview(scene.run, MAP_SIZE, scene.hide_first).scores[:, layer, head]
+        whole = ", with nothing hidden" * scene.hide_first
         known = [f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)]
         to_first = scene.run.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
         return [
-            f"Measured on this sentence: {', '.join(known)}." if known else "",
+            f"Measured on this sentence{whole}: {', '.join(known)}." if known else "",
             f"From {isolated(scene.run.pieces[query])} it gives {percent(to_first)} to the first token.",
         ]

@@ -48,7 +48,7 @@ class HeadGrid(Picture):
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)
     measure = Text("attention weight")
-    unit = Text("%")  # of 100 times the numbers: "%", or percentage "points"
+    unit = Text("%")  # of 100 times the numbers: "%", or "percentage points"
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)

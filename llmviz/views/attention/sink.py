@@ -116,7 +116,8 @@ class Sink(View):
         more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
         return [
             f"From token {at + 1}, {isolated(trace.pieces[at])}, {counts[at]:.0f} of {first.size} heads give more than "
-            f"half to the first token; the mean over all heads is {percent(first.mean())}. From the last "
-            f"{min(LAST, len(counts))} tokens it is {counts[-LAST:].mean():.0f} heads on average.",
-            named and f"Up to here these values are less than half as long as the median one: {named}{more}.",
+            f"half to the first token; the mean over all heads is {percent(first.mean())}. Over the last "
+            f"{min(LAST, len(counts))} tokens, the mean is {counts[-LAST:].mean():.0f} heads.",
+            named
+            and f"So far, the values of these tokens are less than half as long as the median one: {named}{more}.",
         ]

@@ -137,6 +137,11 @@ class TwoHeads(View):
         *(("each_off", "progress"), "grid", "about_heads", "pair"),
     )
 
+    def slices(self) -> Iterator[State]:
+        """Yield what a click on a row of the diagram shows first: notebook 4 asks for it, and it costs little."""
+        yield from self.along("condition")
+        yield from super().slices()
+
     # --- the row and the two heads ---
 
     @shared
@@ -208,7 +213,11 @@ class TwoHeads(View):
 
     @part(
         lambda view: empty_grid(
-            view.run.config, kind="signed", limit=1.0, measure="change of the induction score", unit="points"
+            view.run.config,
+            kind="signed",
+            limit=1.0,
+            measure="change of the induction score",
+            unit="percentage points",
         )
     )
     def grid(self, scene: Scene) -> dict:
@@ -236,7 +245,7 @@ class TwoHeads(View):
             + " and ".join(
                 f"{head_name(*head)} ({100 * effect[head]:+.1f} percentage points)" for head in next_worst
             )
-            + f"; half of the other {n_others} heads change it by at most {100 * np.nanmedian(others):.2g} points."
+            + f"; half of the other {n_others} heads change it by at most {100 * np.nanmedian(others):.2g}."
         ]
 
     @part(HeadPair)
@@ -247,7 +256,7 @@ class TwoHeads(View):
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reader), head_name(*scene.writing)
         # The term is not used before the reader has seen the thing itself.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"
-        hint = name if cuts[scene.condition] == "k" else "Choose a line to take something away"
+        hint = name if cuts[scene.condition] == "k" else "Click a row to switch a head off or to cut a path"
         return {
             "pieces": [pieces[scene.at - 1], pieces[scene.at], pieces[scene.at - 2]],
             "names": [name.format(writer=writer, n_others=len(scene.others)) for name, _ in CONDITIONS],

@@ -62,16 +62,13 @@ class BeforeAfter(AfterTuning):
 
     @job()
     def taught(self, scene: Scene) -> Iterator[tuple[float, dict]]:
-        answers = {}
-        for question, _ in scene.tuned.examples[:3]:
-            answers[question] = scene.tuned.ask(question)
-            yield len(answers) / 3, dict(answers)
+        yield 1.0, scene.tuned.ask(*(question for question, _ in scene.tuned.examples[:3]))
 
     @job("question")
     def own(self, scene: Scene) -> Iterator[tuple[float, dict]]:
         if tokens := scene.reading.tokens:
             text = scene.run.model.tokenizer.decode(tokens)
-            yield 1.0, {text if len(text) <= 80 else f"{text[:80]} …": scene.tuned.ask(text)}
+            yield 1.0, {text if len(text) <= 80 else f"{text[:80]} …": scene.tuned.ask(text)[text]}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

@@ -63,6 +63,15 @@ class Authorship(GuessFirst):
     def answer(self, scene: Scene) -> int:
         return [who for who, _ in scene.outcome].index(0)
 
+    def explanation(self, scene: Scene) -> str:
+        by_writer = [
+            who == np.argmin([surprise for *_, surprise in models])
+            for (who, _), models in zip(scene.outcome, scene.readings)
+        ]
+        if all(by_writer):
+            return "Here, each text surprises its own writer less than the other model."
+        return "Here, a text surprises its own writer no less than the other model."
+
     def problem(self, scene: Scene) -> str:
         if not all(scene.run):
             return "Train both models first."
@@ -109,26 +118,18 @@ class Authorship(GuessFirst):
     def strip(self, scene: Scene, name: str) -> dict:
         text, reader = READINGS[name]
         (tokens, bits, _), run = scene.readings[text][reader], scene.run[reader]
-        by = f"model {'AB'[reader]}, which learned from: {run.name}"
         return {
             "pieces": run.model.tokenizer.pieces(tokens),
             "weights": np.concatenate([[np.nan], 2.0**-bits]),
             "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
-            "caption": f"The {('first', 'second')[text]} text as {by} reads it. Strong colour: expected",
+            "caption": f"{('First', 'Second')[text]} text, read by model {'AB'[reader]} ({run.name}). "
+            "Darker: more expected",
         }
 
     @sentences
     def findings(self, scene: Scene) -> list[str]:
         surprises = [[surprise for *_, surprise in models] for models in scene.readings]
         return [
-            f"The {which} text: {by[0]:.2f} bits a byte to model A, {by[1]:.2f} to model B. "
-            f"{led(by[1 - who] - by[who])}"
-            for which, by, (who, _) in zip(("first", "second"), surprises, scene.outcome)
+            f"{which} text: {a:.2f} bits a byte for model A, {b:.2f} for model B. Model {'AB'[who]} wrote it."
+            for which, (a, b), (who, _) in zip(("First", "Second"), surprises, scene.outcome)
         ]
-
-
-def led(lead: float) -> str:
-    """Say by how many bits a byte a text's writer is less surprised than the other model."""
-    if abs(lead) < 0.005:
-        return "Both are equally surprised."
-    return f"Its writer is {'less' if lead > 0 else 'more'} surprised, by {abs(lead):.2f}."

@@ -18,6 +18,7 @@ from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import fixed, line, picked, replace
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, looks, part, press, sentences, shared
 
+TOO_SHORT = "The text needs two tokens: one is predicted from the other."
 AROUND = 0.5  # how far one parameter is changed in both directions
 
 
@@ -29,11 +30,11 @@ class OneParameter(View):
 
     trace = traitlets.Instance(Numbers, allow_none=True)
     stage = "training"
-    arrangement = ("text", ("number", "most", "at_random"), "curves", "message")
+    arrangement = ("text", ("number", "steepest", "at_random"), "curves", "message")
 
     @dataclass(frozen=True)
     class State:
-        """The text, how many random draws there were, and the index of the parameter; None: that which matters most."""
+        """The text, how many random draws there were, and the parameter's index; None: of the steepest gradient."""
 
         text: str = line("Once upon a time there was a little", "The text", "min(700px, 98%)", live=True)
         draws: int = fixed(0, lambda value: type(value) is int and 0 <= value < 2**31, "a whole number")
@@ -69,8 +70,8 @@ class OneParameter(View):
     def put_right(self, before: State, state: State) -> State:
         return state if state.text == before.text else replace(state, number=None)
 
-    @press("the one that matters most")
-    def most(self, state: State) -> State:
+    @press("the steepest")
+    def steepest(self, state: State) -> State:
         return replace(state, number=None)
 
     @press("draw one at random")
@@ -103,9 +104,10 @@ class OneParameter(View):
     def message(self, scene: Scene) -> list[str]:
         numbers, i = scene.numbers, scene.parameter
         if numbers is None:
-            return ["The text needs two tokens: one is predicted from the other."]
-        slope = float(numbers.gradient[i])
+            return [TOO_SHORT]
+        slope, cut = float(numbers.gradient[i]), len(numbers.tokens) == scene.run.config.n_ctx
         return [
+            f"The model reads at most {len(numbers.tokens)} tokens of a text." if cut else "",
             f"Parameter {i:,} (in {numbers.place(i)}) is {numbers.flat[i]:.4f}; the surprise is "
             f"{numbers.turned(i, 0):.3f} bits.",
             f"Its gradient is {numbers.by_nudging(i):.4f} bits per unit if you nudge it by {NUDGE} up and down, and "
@@ -119,23 +121,25 @@ class GradientStep(GuessFirst):
     source: a `OneParameter`, about whose text it asks.
     """
 
-    experiment, unit, high = "walk", "bits a token", 20
+    experiment, unit, high = "walk", "bits a token", 10
 
     def explanation(self, scene: Scene) -> str:
         alone = scene.outcome[0][0] - scene.run.best(0.1)
         return (
-            f"The best parameter, changed by 0.1 on its own, lowers it by {alone:.2f} bits. But a gradient is a "
-            "slope at one point: it says nothing about what is far away, where the line turns up."
+            f"A step of length 0.1 lowers it by {scene.run.gained(0.1):.2f} bits; the steepest parameter, changed by "
+            f"0.1 on its own, by {alone:.2f}. A gradient is a slope at one point, so it says nothing about long steps."
         )
+
+    def problem(self, scene: Scene) -> str:
+        return "" if scene.run else TOO_SHORT
 
     def question(self, scene: Scene) -> str:
         if scene.run is None:
             return ""
         text = scene.run.model.tokenizer.decode(scene.run.tokens)
         return (
-            "Now all parameters move at once, in proportion to their gradients and against them. The step is as long "
-            f"as if each moved by {1 / np.sqrt(len(scene.run.flat)):.3f}. How far does the surprise at "
-            f"“{clean(text)}” fall?"
+            "Now all parameters change at once, each against its gradient. The whole step has length 1, as if each had "
+            f"moved by {1 / np.sqrt(len(scene.run.flat)):.3f}. How far does the surprise at “{clean(text)}” fall?"
         )
 
     def answer(self, scene: Scene) -> float:

@@ -16,7 +16,7 @@ from llmviz.machine import memory
 from llmviz.model import Model
 from llmviz.views.kit.controls import number_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.numbers import minus, percent
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Labels, Picture, Text, lines
 from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
@@ -55,7 +55,8 @@ class Parameters(View):
         own_W_U = not np.may_share_memory(model.weights.W_E, model.weights.W_U)
         this = Published(THIS, model.config, own_W_U, "", "")
         self.known = {known.name: known for known in (this, *PUBLISHED)}
-        others = {name: value for name, value in sizes_of(this).items() if value != getattr(self.State, name)}
+        sizes = sizes_of(self.known.get(state.get("name", THIS), this))
+        others = {name: value for name, value in sizes.items() if value != getattr(self.State, name)}
         super().__init__(model, **{**others, **state})
 
     def put_right(self, before: State, state: State) -> State:
@@ -104,10 +105,10 @@ class Parameters(View):
             return
         yield f"Published: {known.said} ({known.source})."
         if known.exact:
-            off = minus(f"{100 * (known.by_formula / known.count - 1):+.3g}")
+            off = 100 * (known.by_formula / known.count - 1)
             yield (
-                f"The formula is off by {off}%: {known.why}. The picture shows the true parts, {known.count:,} "
-                "parameters."
+                f"The formula gives {abs(off):.3g}% too {'many' if off > 0 else 'few'}. {known.why} The picture shows "
+                f"the true parts, {known.count:,} parameters."
             )
         if known.active:
             yield f"Active, working on one token: {sum(known.active.values()):,} (of the first table only its row)."
@@ -167,9 +168,9 @@ class Memory(View):
     class State:
         gigabytes: float = picked(
             8.0,
-            lambda value, _: type(value) in (int, float) and 0.001 <= value <= 100_000,
-            "a number from 0.001 to 100,000",
-            control=lambda value, _: number_box(value, "Memory in GB", 0.001, 100_000),
+            lambda value, _: type(value) in (int, float) and 0.01 <= value <= 10_000,
+            "a number from 0.01 to 10,000",
+            control=lambda value, _: number_box(value, "Memory in GB", 0.01, 10_000),
             on_page=lambda _: MACHINES,
         )
 
@@ -197,8 +198,11 @@ class Memory(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         gb = scene.gigabytes
-        fit = {bits: [name for name, n in self.models if n * bits / 8 < 1e9 * gb] for bits in BITS}
-        *most, last = (f"{names[-1] if names else 'none'} at {bits:g} bits" for bits, names in fit.items())
+        largest: dict[str, list[str]] = {}
+        for bits in BITS:
+            for name in [name for name, n in self.models if n * bits / 8 < 1e9 * gb][-1:]:
+                largest.setdefault(name, []).append(f"{bits:g}")
+        fitting = ", ".join(f"{name} at {' or '.join(bits)} bits" for name, bits in largest.items())
         unknown = (
             "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
             if where() == "notebook"
@@ -207,6 +211,7 @@ class Memory(View):
         return [
             f"This machine has {gb:g} GB for its programs." if gb == self.here else "",
             unknown if not self.here and gb == 8 else "",
-            f"The largest model here whose parameters fit into {gb:g} GB is {', '.join(most)} and {last}. Running it "
-            "needs some more, for the keys and values of its text, and for everything else on the machine.",
+            f"The largest model that fits into {gb:,g} GB: {fitting}." if fitting else "No model here fits.",
+            "Running a model needs some more, for the keys and values of its text, and for everything else on the "
+            "machine.",
         ]

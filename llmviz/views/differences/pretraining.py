@@ -71,7 +71,8 @@ class Pretraining(OneTraining):
 
     `trace` is the `TrainingSoFar`, or None before the first; views of the trained model follow it. It changes with each
     of the `SNAPSHOTS` and when the training stops. letters: learn only from the first so many characters of the text.
-    control: another `Pretraining`, whose curve and figures are shown as well.
+    control: another `Pretraining`, whose curve and figures are shown as well; all surprises are in bits a byte then,
+    because its vocabulary is another.
     """
 
     stage = "training"
@@ -148,7 +149,7 @@ class Pretraining(OneTraining):
             self.become(replace(before, message=missing))
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["train"]]
+        return [self.parts["train"], self.controls["text"], self.controls["seed"]]
 
     def fitted(self, state: State) -> State:
         """Return the state unchanged, because a new run of the control changes nothing here."""
@@ -211,23 +212,25 @@ class Pretraining(OneTraining):
         }
 
     @part(
-        LinePlot,
-        x_axis="step",
-        y_axis="bits a token",
-        unit="bits",
-        y_max=math.log2(SMALL.n_vocab),
-        caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
-        waiting="press “train”",
+        lambda view: LinePlot(
+            x_axis="step",
+            y_axis="bits a byte" if view.control else "bits a token",
+            unit="bits",
+            y_max=None if view.control else math.log2(SMALL.n_vocab),
+            caption="The model's surprise (loss) at its training text and at the held-out tenth",
+            waiting="press “train”",
+        )
     )
     def curves(self, scene: Scene) -> dict:
         run, names = scene.result("learn"), ["training text", "held-out text", "counting pairs"]
         names += ["the first model: held-out text"] if self.control else []
         if run is None:
             return {"names": names, "x": None, "values": None, "selected": None}
+        run = run.a_byte() if self.control else run
         x, learned, held_out = np.array(run.points).T
         values = [learned, held_out, np.full(len(x), run.baseline)]
         if self.control:
-            control = {step: held_out for step, _, held_out in scene.run.points} if scene.run else {}
+            control = {step: held_out for step, _, held_out in scene.run.a_byte().points} if scene.run else {}
             values.append(np.array([control.get(step, math.nan) for step in x]))
         return {"names": names, "x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 
@@ -237,29 +240,43 @@ class Pretraining(OneTraining):
         if run.error or scene.status("learn") == "running":
             raise NothingToShow
         runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
-        columns = [figures(run) for run in runs.values()]
-        rows = [(name, *(column.get(name, "") for column in columns)) for name in columns[0]]
-        return {"heads": (f"after {run.last.step} steps", *runs), "sections": {"": rows}}
+        columns = [figures(run, a_byte=self.control is not None) for run in runs.values()]
+        rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+        heads = ("", *(f"{name}, after {run.last.step} steps" for name, run in runs.items()))
+        return {"heads": heads, "sections": {"": rows}}
 
 
-def figures(run: TrainingSoFar) -> dict[str, str]:
-    """Return the numbers of a training by their names."""
-    _, learned, held_out = run.points[-1]
+def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
+    """Return the numbers of a training by their names. a_byte: in bits a byte, to compare vocabularies."""
+    losses = run.a_byte() if a_byte else run
+    step, learned, held_out = losses.points[-1]
     written, longest, control = run.copied
-    share, bits = run.repeats
-    model, counted = bits[:, 1]
+    unit = "bits a byte" if a_byte else "bits a token"
+    at = "" if step == run.last.step else f" at step {step}"  # a training that was stopped
     rows = {
-        "surprise at the training text": f"{learned:.2f} bits a token",
-        "surprise at the held-out text": f"{held_out:.2f} bits a token ({run.per_byte(held_out):.2f} a byte)",
-        "the same, by counting pairs": f"{run.baseline:.2f} bits a token",
-        f"surprise at held-out text that repeats no {REPEATED} characters of the training text": "there is none"
-        if share == 1
-        else f"{model:.2f} bits a token, at {100 * (1 - share):.0f}% of the held-out tokens "
-        f"(counting pairs: {counted:.2f})",
-        "longest passage copied from the training text": f"{len(longest)} of {len(written)} characters "
-        f"(equally long stretches of held-out text: {control[0]} to {control[-1]})",
+        "surprise at the training text (mean of five steps)": f"{learned:.2f} {unit}{at}",
+        "surprise at the held-out text": f"{held_out:.2f} {unit}{at}",
+        "the same, by counting pairs": f"{losses.baseline:.2f} {unit}",
     }
-    return {**rows, "that passage": in_a_line(longest)}
+    if not a_byte:
+        share, bits = run.repeats
+        model, counted = bits[:, 1]
+        rows |= {
+            f"new part of the held-out text (no {REPEATED} characters in a row from the training text)": (
+                f"{100 * (1 - share):.0f}% of its tokens"
+            ),
+            "surprise at that new part": "there is none"
+            if share == 1
+            else f"{model:.2f} {unit} (counting pairs: {counted:.2f})",
+        }
+    before, after = written.split(longest, 1) if longest else (written, "")
+    return rows | {
+        "another text that it wrote, with the longest passage copied from the training text in [[ ]]": in_a_line(
+            f"{before}[[{longest}]]{after}"
+        ),
+        "length of that passage": f"{len(longest)} of {len(written)} characters",
+        "such passages in equally long stretches of the held-out text": f"at most {control[-1]} characters",
+    }
 
 
 @kept_with()

@@ -11,7 +11,7 @@ import numpy as np
 from llmviz.experiments.small_models import Race, Results, operations
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.differences.table import Table
-from llmviz.views.kit.guess_first import GuessFirst, starts
+from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import within
@@ -19,15 +19,15 @@ from llmviz.views.kit.state_fields import seed
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 from llmviz.weights import Config
 
-TIED = 0.03  # bits a byte: with another seed, a lead this small may be the other way round
+TIED = 0.07  # bits per byte: with another seed, a lead this small may be the other way round
 
 
 class Sizes(OneTraining, GuessFirst):
     """Models of several sizes are trained from random weights on a text: which is least surprised by the held-out rest?
 
-    computing: amounts for each model, in billions of operations; each amount is a line over the sizes, and each point a
-    training of its own, whose learning rate falls over its length. Or steps: a bar for each size; with `against`, a
-    name in `configs`, the difference from that model.
+    computing: amounts for each model, in billions of operations. Each model is trained once with each amount, and its
+    learning rate falls over the length of that training. Or steps: a number of steps for each model. Two amounts are
+    drawn as lines over the sizes, one as bars; with `against`, a name in `configs`, the difference from that model.
     """
 
     experiment = "train"
@@ -57,13 +57,16 @@ class Sizes(OneTraining, GuessFirst):
         super().__init__(Race(text, tuple(configs.items()), *how), explain=explain, **state)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.parts["card"], self.parts["begin"], self.controls["seed"]]  # It takes a minute or more.
+        return [self.parts["card"], self.controls["seed"]]  # It takes a minute or more.
 
     def question(self, scene: Scene) -> str:
         return self.asks
 
     def answer(self, scene: Scene) -> tuple[int, ...]:
         return self._least(scene, scene.run.budgets[-1])
+
+    def explanation(self, scene: Scene) -> str:
+        return f"{self.explain} A lead below {TIED} bits counts as a tie: another seed can change as much.".lstrip()
 
     def _least(self, scene: Scene, budget: float) -> tuple[int, ...]:
         """Return the indices of the least surprised model and of those that are tied with it."""
@@ -74,11 +77,9 @@ class Sizes(OneTraining, GuessFirst):
     def each(self, scene: Scene) -> str:
         return f"{' and '.join(f'{budget:,}' for budget in scene.run.budgets)} {scene.run.unit}"
 
-    begin = starts(lambda _, scene: f"Train {len(scene.run.configs)} models, {scene.each} each")
-
     @job("seed")
     def train(self, scene: Scene) -> Iterator[tuple[float, Results | None]]:
-        return scene.run.run(scene.seed)
+        return scene.run.run(scene.seed, scene.result("train"))
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -103,14 +104,14 @@ class Sizes(OneTraining, GuessFirst):
         return {
             "names": [*map(race.budget, race.budgets)],
             "values": np.array(values),
-            "bars": race.unit == "steps",
+            "bars": len(race.budgets) == 1,
             "x_axis": self.x_axis,
-            "y_axis": f"bits a byte more than {self.against}" if self.against else "bits a byte",
-            "y_min": 0.0 if race.unit == "steps" else None,
-            "caption": f"Surprise at the held-out text, after {scene.each}",
+            "y_axis": f"{'change in ' * bool(self.against)}surprise (bits per byte)",
+            "y_min": 0.0 if len(race.budgets) == 1 else None,
+            "caption": f"Surprise at the held-out text, after {scene.each} each",
         }
 
-    @part(Table, "", "steps × billion operations", "surprise, bits a byte", "it writes")
+    @part(Table, "", "steps × billion operations per step", "surprise (bits per byte)", "it writes")
     def table(self, scene: Scene) -> dict:
         configs, sections = dict(scene.run.configs), {}
         for (budget, name), model in scene.so_far.items():

@@ -48,8 +48,8 @@ class TokenMap(View):
         by_chance, counted = map(percent, learning.shares_without_training(first.model, run.learned))
         share = percent(learning.share_of_own_kind(now.model, run.learned))
         return [
-            f"Of a token's {N_NEAREST} nearest, {counted} are of its own kind by counting neighbours, {share} in the "
-            f"model's table after {now.step} steps, and {by_chance} with the kinds shuffled."
+            f"Of each token's {N_NEAREST} nearest tokens, {share} are of the same kind in the model's table after "
+            f"{now.step} steps, {counted} by counting neighbours, and {by_chance} with the kinds shuffled."
         ]
 
     @part(FlatMap, groups=list(KINDS))

@@ -1,6 +1,7 @@
 """Pictures of stage 5: a token in one FFN, neurons that fire at a word, the parts of a logit, and where facts are."""
 # ruff: noqa: F401  What is imported here is what a notebook uses as `pictures`.
 
+from llmviz.views.ffn.at_the_subject import FFNsAtTheSubject
 from llmviz.views.ffn.by_hand import FFNByHand, asked_at, written_below_zero
 from llmviz.views.ffn.detectors import (
     UNSEEN,
@@ -9,8 +10,8 @@ from llmviz.views.ffn.detectors import (
     asked_of_articles,
     contrast_of_articles,
 )
-from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_elsewhere, logit_asked
+from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_directly, ffns_explained, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries
-from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays
+from llmviz.views.ffn.what_the_mover_says import WhatTheMoverSays, city_ranks
 from llmviz.views.kit.fact import Fact
 from llmviz.views.kit.patch_map import PatchMap, TokenMap

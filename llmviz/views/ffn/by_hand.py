@@ -38,11 +38,14 @@ def written_below_zero(trace: Trace, layer: int) -> str:
     below_zero, written = gates_below_zero(trace)
     of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
     last = trace.model.config.n_layers - 1
-    are_off = "No" if of_another[layer] > 50 else "Largely"
+    gate = trace.blocks[layer].ffn_at(slice(-1, None)).gate[0]
+    below, above = (float(np.median(np.abs(ops.silu(gate[side])))) for side in (gate < 0, gate >= 0))
+    are = "aren't" if of_another[layer] > 50 else "are largely"
     return (
-        f"{are_off}. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each writes "
-        f"{of_another[layer]:.0f}% as much as one with a gate above zero. In layer {last}, it's "
-        f"{of_another[last]:.0f}%."
+        f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
+        f"writes {of_another[layer]:.0f}% as much as one with a gate above zero. Most gates are small: the "
+        f"median size of silu(gate) is {below:.2f} below zero and {above:.2f} above. In layer {last}, each writes "
+        f"only {of_another[last]:.0f}% as much."
     )
 
 

@@ -70,11 +70,16 @@ class Neuron(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
+        return [scene.pushes_up]
+
+    @shared
+    def pushes_up(self, scene: Scene) -> str:
+        """Say which tokens the neuron pushes up."""
         layer, neuron, _, usual = scene.detector
         w = scene.run.model.weights
         pushes = np.sign(usual) * (w.layers[layer].W_down[neuron] @ w.W_U)
         pieces = scene.run.model.tokenizer.pieces(np.argsort(-pushes)[:N_PUSHED].tolist())
-        return [f"When it fires, what it writes pushes up {', '.join(map(quote, pieces))}."]
+        return f"When it fires, what it writes pushes up {', '.join(map(quote, pieces))}."
 
 
 class ArticleNeuron(Neuron):
@@ -88,8 +93,8 @@ class ArticleNeuron(Neuron):
 def asked_of_articles(trace: Trace) -> str:
     """Return the question about the article neuron on a text."""
     return (
-        "Compare this neuron's weakest firing at “a” or “an” with its strongest at any other token of "
-        f"{quoted_text(trace)}. How many times as strong is it?"
+        f"In {quoted_text(trace)}, how many times as strongly does the neuron fire at its weakest “a” or “an” as at "
+        "any other token?"
     )
 
 
@@ -111,7 +116,9 @@ class WordNeurons(Neuron, GuessFirst):
         """The guess, the words, the reader's first, and the cell of the table whose neuron is shown."""
 
         words: str = line("red, blue, green, yellow", "Your word, then others of its kind", live=False)
-        cell: tuple[int, int] | None = selection("table")
+        cell: tuple[int, int] | None = selection(
+            "table", on_page=lambda view: [(row, i) for row in range(2) for i in range(N_SHOWN)]
+        )
 
     arrangement = ("words", "card", ("progress",), "refusal", "table", "strip", "message")
 
@@ -151,8 +158,8 @@ class WordNeurons(Neuron, GuessFirst):
             return ""
         word = quote(scene.typed[0])
         return (
-            f"Take all neurons that fire at least twice as strongly at {word} as at any other token of our sentences. "
-            f"What share of them still fires most strongly at {word} in the text above?"
+            f"These neurons fire at least twice as strongly at {word} as at any other token of our sentences. What "
+            f"share still fires most strongly at {word} in the text above?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -165,8 +172,8 @@ class WordNeurons(Neuron, GuessFirst):
         return (
             f"The search found {len(detectors)} of {config.n_layers * config.d_ff:,} neurons, and {held} of them still "
             f"do. In our sentences, the best fires {detectors[0].contrast:.1f} times as strongly at {word} as at any "
-            f"other token. Control: for random tokens instead of {word}, the best neuron reaches only {by_chance:.1f} "
-            "times."
+            f"other token. Control: for random tokens instead of {word}, no neuron fires more than {by_chance:.1f} "
+            "times as strongly as at any other token."
         )
 
     # --- the search ---
@@ -194,6 +201,15 @@ class WordNeurons(Neuron, GuessFirst):
         _, detectors = scene.tested
         place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
         return detectors[place[1] if place else 0]
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        layer, neuron, *_ = scene.detector
+        fires = firing(scene.run, layer)[:, neuron]
+        others = 1 + np.flatnonzero(~scene.at[1:])  # without the first token
+        at = others[np.abs(fires[others]).argmax()]
+        strongest = f"Of the other tokens, it fires most strongly at {quote(scene.run.pieces[at])}"
+        return [minus(f"{strongest}: {fires[at]:.2f}."), scene.pushes_up]
 
     @part(
         HeatMap,

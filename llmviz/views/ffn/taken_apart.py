@@ -8,7 +8,7 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.experiments.attribution import lead, logit_terms
-from llmviz.model import Model, Trace
+from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
@@ -129,11 +129,22 @@ def logit_asked(trace: Trace) -> str:
     )
 
 
-def ffns_elsewhere(model: Model) -> str:
-    """Say how much of the lead the FFNs add on other texts."""
-    parts = []
-    for text in OTHER_TEXTS:
-        run = model.trace(text)
-        ffns = experiments.direct_logit_attribution(run, int(run.logits.argmax()), against="mean").ffn.sum()
-        parts.append(f"{100 * ffns / lead(run):.0f}% of the lead after “{text}”")
-    return f"How much they add depends on the text: {' and '.join(parts)}."
+def ffns_share(trace: Trace) -> float:
+    """Return how much of the lead all FFNs together add directly, in %."""
+    return 100 * ffns_directly(trace) / lead(trace)
+
+
+def ffns_directly(trace: Trace) -> float:
+    """Return what all FFNs together add directly to the lead."""
+    parts = experiments.direct_logit_attribution(trace, int(trace.logits.argmax()), against="mean")
+    return float(parts.ffn.sum())
+
+
+def ffns_explained(trace: Trace) -> str:
+    """Say what share of the lead the FFNs add, here and on other texts."""
+    others = (f"{ffns_share(trace.model.trace(text)):.0f}% after “{text}”" for text in OTHER_TEXTS)
+    return (
+        f"That's {ffns_share(trace):.0f}% of the lead. How much the FFNs add depends on the text: it's "
+        f"{' and '.join(others)}. “Directly” matters: if a later layer uses what an FFN wrote, the effect counts for "
+        "that layer."
+    )

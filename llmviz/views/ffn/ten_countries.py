@@ -15,7 +15,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "twin's", "control"
+COLUMNS = "own", "own, patched", "twin's, patched", "control"
 
 
 class TenCountries(GuessFirst):
@@ -42,7 +42,7 @@ class TenCountries(GuessFirst):
         """Name the countries for which it fails."""
         names, capitals = [*CAPITALS], [*CAPITALS.values()]
         failed = [
-            f"{names[at]} ({percent(scene.values[at, 2])} for “{capitals[(at + 1) % len(names)]}”)"
+            f"{names[at]} (“{capitals[(at + 1) % len(names)]}” gets {percent(scene.values[at, 2])})"
             for at in np.flatnonzero(~brought_out(scene.values)[:, 0])
         ]
         return f"It fails for {' and '.join(failed)}." if failed else "It works for all of them."
@@ -75,10 +75,18 @@ class TenCountries(GuessFirst):
         col_axis="its own capital, or its twin's",
         blank="not measured yet",
         caption="Probability (in %) of a country's own capital, and of its twin's with one head patched. "
-        f"Control: its twin's with the strongest of {N_RANDOM} random heads patched",
+        f"Control: its twin's with the strongest of {N_RANDOM} random heads patched. ✓: more than half of its usual "
+        "probability",
     )
     def table(self, scene: Scene) -> dict:
-        return {"values": scene.values, "selected": selected(scene.cell, *scene.values.shape)}
+        cell_text = [["" if np.isnan(p) else percent(p) for p in row] for row in scene.values]
+        for row, out in zip(cell_text, brought_out(scene.values)[:, 0]):
+            row[2] += " ✓" * bool(out)
+        return {
+            "values": scene.values,
+            "cell_text": cell_text,
+            "selected": selected(scene.cell, *scene.values.shape),
+        }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

@@ -9,9 +9,10 @@ import numpy as np
 from llmviz import ops
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.attention_behaviours import weights_of_last
-from llmviz.experiments.facts import rank_of_answer
+from llmviz.experiments.facts import CAPITAL, question_pair, rank_of_answer
+from llmviz.model import Model
 from llmviz.views.kit.fact import OfFact, named, subjects
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import isolated, quote
 from llmviz.views.kit.signed_bars import SignedBars
 from llmviz.views.kit.state_fields import clip_position, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
@@ -19,6 +20,30 @@ from llmviz.views.kit.view import Scene, part, sentences, shared
 
 N_PUSHED = 6  # tokens
 FULL = 3.0  # logits of a full bar, unless one is longer
+CITIES = {  # Each has the capital and another city.
+    "Germany": ("Berlin", "Hamburg"),
+    "France": ("Paris", "Lyon"),
+    "Japan": ("Tokyo", "Nagasaki"),
+    "England": ("London", "Manchester"),
+}
+
+
+def city_ranks(model: Model) -> tuple[list[int], str]:
+    """Return how high the `fact_mover_head` ranks Germany's two cities at “Germany”, and what a card says of it."""
+    head, ranks = fact_mover_head(question_pair(model, "Germany", "France")), {}
+    for country, cities in CITIES.items():
+        pushes = ov_logits(model.trace(CAPITAL.format(country)), *head, -2)
+        ranks[country] = [1 + int((pushes > pushes[model.tokens_of(f" {city}")[0]]).sum()) for city in cities]
+    first, *others = (
+        " and ".join(f"{quote(city)} {rank:,}" for city, rank in zip(CITIES[country], ranks[country]))
+        for country in CITIES
+    )
+    higher = sum(capital < other for capital, other in [*ranks.values()][1:])
+    return ranks["Germany"], (
+        f"Ranks among all {model.config.n_vocab:,} tokens: {first}. So the head doesn't push up the capital only: look "
+        f"at the other tokens. For {higher} of {len(others)} other countries, the capital ranks above the other city: "
+        f"{'; '.join(others)}."
+    )
 
 
 class WhatTheMoverSays(OfFact):
@@ -48,6 +73,12 @@ class WhatTheMoverSays(OfFact):
         at = selected(scene.at, n)
         return clip_position(scene.pair.subject if at is None else at, n)
 
+    @shared
+    def others(self, scene: Scene) -> list[tuple[int, int]]:
+        """Return the control, another head of the layer."""
+        layer, head = scene.head
+        return random_heads((1, scene.pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
+
     @part(TokenStrip, [], quantity="attention weight")
     def strip(self, scene: Scene) -> dict:
         run, (layer, head) = scene.pair.trace, scene.head
@@ -62,15 +93,17 @@ class WhatTheMoverSays(OfFact):
     def message(self, scene: Scene) -> list[str]:
         pair, (layer, head) = scene.pair, scene.head
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
-        rank = f"{answer} ranks {rank_of_answer(pair):,}"
-        return [f"Of all tokens that L{layer}·H{head} pushes up at {subject}, {rank}."]
+        (_, other), *_ = scene.others
+        return [
+            f"Of all tokens that L{layer}·H{head} pushes up at {subject}, {answer} ranks {rank_of_answer(pair):,}. "
+            f"Control: of those of L{layer}·H{other}, it ranks {rank_of_answer(pair, (layer, other)):,}."
+        ]
 
     @part(SignedBars)
     def pushed(self, scene: Scene) -> dict:
         pair, (layer, head), at = scene.pair, scene.head, scene.place
-        others = random_heads((1, pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
         panels = [(pair.trace, head, ""), (pair.twin, head, ", in the twin")]
-        panels += [(pair.trace, other, "") for _, other in others]
+        panels += [(pair.trace, other, "") for _, other in scene.others]
         titles, labels, values = [], [], []
         for run, number, where in panels:
             pushes = ov_logits(run, layer, number, at)

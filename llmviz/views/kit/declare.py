@@ -185,7 +185,7 @@ def _button(tooltip: str, look: str) -> Callable[[Callable], Callable]:
 
 @part(
     lambda _: ipywidgets.FloatProgress(
-        0, max=1, style={"description_width": "90px"}, layout={"width": "min(400px, 70%)"}
+        0, max=1, style={"description_width": "90px"}, layout={"width": "400px", "max_width": "100%"}
     )
 )
 def bar(view: Any, scene: Scene) -> dict:

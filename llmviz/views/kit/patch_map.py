@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from llmviz.experiments.facts import HALF
-from llmviz.experiments.patch_map import patch_map, same_answer
+from llmviz.experiments.patch_map import other_subject, patch_map
 from llmviz.views.kit import controls
 from llmviz.views.kit.fact import OfFact, named, no_fact, subjects
 from llmviz.views.kit.guess_first import GuessFirst
@@ -27,26 +27,41 @@ class Component(NamedTuple):
 
     part: str  # its name in `experiments.patch_map`
     singular: str
-    each: str  # "We patch … from the twin's run"
-    counted: str  # "How many of the 270 …?"
+    each: str  # what we patch; {own}, {other} and {source} are filled in
+    counted: str  # "For how many of the 270 …?"
     place: str  # a cell's name; {layer} and {column} are filled in
 
 
 COMPONENTS = {
     "vectors": Component(
-        *("resid_pre", "one vector", "the vector of {own}", "layers"),
+        *(
+            "resid_pre",
+            "one vector",
+            "We replace the vector at {own} with the one at {other}, before one layer at a time.",
+            "layers",
+        ),
         "the vector of “{column}” before layer {layer}",
     ),
     "attention": Component(
-        *("attention_out", "what attention adds", "what attention adds at each token,", "places"),
+        *(
+            "attention_out",
+            "what attention adds",
+            "From {source}, we patch what attention adds at one token in one layer at a time.",
+            "places",
+        ),
         "what attention adds at “{column}” in layer {layer}",
     ),
     "FFN": Component(
-        *("ffn_out", "what the FFN adds", "what the FFN adds at each token,", "places"),
+        *(
+            "ffn_out",
+            "what the FFN adds",
+            "From {source}, we patch what the FFN adds at one token in one layer at a time.",
+            "places",
+        ),
         "what the FFN adds at “{column}” in layer {layer}",
     ),
     "single heads": Component(
-        *("z", "one head", "each head, at the last token,", "heads"),
+        *("z", "one head", "From {source}, we patch one head at a time, at the last token.", "heads"),
         "layer {layer}, head {column}, at the last token",
     ),
 }
@@ -55,10 +70,10 @@ COMPONENTS = {
 class PatchGrid(OfCells):
     """The probability of two `answers` with one cell patched: `values` [n_layers, n_columns, 2], NaN if not known yet.
 
-    A cell's colour is the probability of one answer (its index is `colored`) as a share of `usual`, its probability in
-    its own run. Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2]: both probabilities
-    in the unpatched run. A click or the arrow keys select a cell, whose two probabilities are drawn as bars. `place` is
-    the name of a cell, with {layer} and {column} to fill in; `source` names the run that the patches come from.
+    A cell's colour is the probability of the twin's answer as a share of `usual`, its probability in its own run.
+    Layers go upwards; columns are tokens or heads, named in `col_labels`. `base` [2]: both probabilities in the
+    unpatched run. A click or the arrow keys select a cell, whose two probabilities are drawn as bars. `place` is the
+    name of a cell, with {layer} and {column} to fill in; `source` names the run that the patches come from.
     """
 
     _static = "patch_map"
@@ -67,7 +82,6 @@ class PatchGrid(OfCells):
     col_labels = Labels()
     col_axis = Text("token")
     answers = Pieces()
-    colored = traitlets.Int(1).tag(sync=True)
     base = Floats(ndim=(1,))
     usual = traitlets.Float(1.0).tag(sync=True)
     half = traitlets.Float(HALF).tag(sync=True)
@@ -104,7 +118,7 @@ class PatchGrid(OfCells):
 class PatchMap(OfFact, GuessFirst):
     """Where the answer is in a run, and how it travels: every cell patched on its own from the twin's run.
 
-    A guess starts the runs, from layer 0 up. A control patches from a text with the same answer.
+    A guess starts the runs, from layer 0 up. A control patches from a text with another subject.
     (Meng et al. 2022 call such a map causal tracing; theirs restores a clean run's vectors in a noisy one.) source: a
     `Fact`, or a `Pair` of runs over any two texts of the same length.
     """
@@ -117,7 +131,7 @@ class PatchMap(OfFact, GuessFirst):
         """The guess, what is patched, and whether it comes from the control's run."""
 
         what: str = choice("vectors", "Patch", lambda view: view.offered, make=controls.toggles)
-        control: bool = tick("Control: patch from a text with the same answer")
+        control: bool = tick("Control: patch from a text about another word")
 
     arrangement = ("card", ("what", "control", "progress"), "map", "message", "refusal")
 
@@ -128,16 +142,17 @@ class PatchMap(OfFact, GuessFirst):
         if no_fact(scene.run):
             return Asked("")
         pair, what, config = scene.run, COMPONENTS[scene.what], scene.run.trace.model.config
-        answer, (own, _) = named(pair, pair.answers)[not scene.control], subjects(pair)
-        source = "a text with the same answer" if scene.control else "the twin's run"
-        if scene.what == "vectors":
-            n, one_by_one = config.n_layers, "before one layer at a time. For"
+        (own, other), (_, theirs) = subjects(pair), named(pair, pair.answers)
+        columns = {"vectors": 1, "single heads": config.n_heads}.get(scene.what, len(pair.trace.tokens))
+        n = config.n_layers * columns
+        if scene.control:
+            source, other = "another word's run", "another word in its run"
         else:
-            columns = config.n_heads if scene.what == "single heads" else len(pair.trace.tokens)
-            n, one_by_one = config.n_layers * columns, "one at a time. With"
+            source = "the twin's run"
+            other = f"{other} in {source}"
         question = (
-            f"We patch {what.each.format(own=own)} from {source}, {one_by_one} how many of the {n} {what.counted} does "
-            f"{answer} {'keep' if scene.control else 'get'} more than half of its usual probability?"
+            f"{what.each.format(own=own, other=other, source=source)} For how many of the {n} {what.counted} does "
+            f"{theirs} get more than half of its usual probability?"
         )
         return Asked(question, unit=what.counted, low=0, high=n, whole=True)
 
@@ -176,18 +191,14 @@ class PatchMap(OfFact, GuessFirst):
     @job("what", "control")
     def patched(self, scene: Scene) -> Iterator[tuple[float, tuple[list[int], np.ndarray] | None]]:
         """Run the model once for each cell. Results: the tokens of the patches' run, and `values` as in `PatchGrid`."""
-        source = same_answer(scene.pair) if scene.control else scene.pair.twin
+        source = other_subject(scene.pair) if scene.control else scene.pair.twin
         for share, values in patch_map(scene.pair, COMPONENTS[scene.what].part, source):
             yield share, None if values is None else (source.tokens, values)
 
     @shared
     def carries(self, scene: Scene) -> np.ndarray:
-        """Return [n_layers, n_columns]: whether a patch gives the answer more than half of its usual probability.
-
-        The answer is the twin's; with the control, it is the reader's.
-        """
-        colored = int(not scene.control)
-        return scene.outcome[1][..., colored] > HALF * scene.run.usual_probs()[colored]
+        """Return [n_layers, n_columns]: whether the twin's answer gets more than half of its usual probability."""
+        return scene.outcome[1][..., 1] > HALF * scene.run.usual_probs()[1]
 
     def place(self, scene: Scene, layer: int, column: int) -> str:
         """Return the name of a cell."""
@@ -201,8 +212,7 @@ class PatchMap(OfFact, GuessFirst):
     def map(self, scene: Scene) -> dict:
         (source, values), pair, what = scene.so_far, scene.pair, COMPONENTS[scene.what]
         is_heads = scene.what == "single heads"
-        colored = int(not scene.control)
-        answer = named(pair, pair.answers)[colored]
+        answer = named(pair, pair.answers)[1]
         control = pair.trace.model.tokenizer.decode(source)
         giver = f"the run of “{control}”" if scene.control else "the twin's run"
         return {
@@ -210,9 +220,8 @@ class PatchMap(OfFact, GuessFirst):
             "col_labels": [*range(values.shape[1])] if is_heads else pair.trace.pieces,
             "col_axis": "head" if is_heads else "token",
             "answers": pair.trace.model.tokenizer.pieces(pair.answers),
-            "colored": colored,
             "base": pair.answer_probs(),
-            "usual": float(pair.usual_probs()[colored]),
+            "usual": float(pair.usual_probs()[1]),
             "place": what.place,
             "source": giver,
             "caption": f"How likely {answer} is if {what.singular} comes from {giver}. Click a cell to see the patch",
@@ -223,10 +232,10 @@ class PatchMap(OfFact, GuessFirst):
         pair, (source, values) = scene.pair, scene.outcome
         own, theirs = named(pair, pair.answers)
         if source == pair.trace.tokens:
-            return ["We found no other text with the same answer, so these patches are from your own run."]
+            return ["We found no other word for the control, so these patches are from your own run."]
         if scene.control:
             return [
-                f"Control: whichever cell is patched, {own} keeps at least {percent(np.nanmin(values[..., 0]))}, and "
+                f"Control: {own} falls as low as {percent(np.nanmin(values[..., 0]))}. But whichever cell is patched, "
                 f"{theirs} gets at most {percent(np.nanmax(values[..., 1]))}."
             ]
         if scene.what == "vectors":

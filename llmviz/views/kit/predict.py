@@ -289,11 +289,7 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
     if abs(off) <= max(close, 0.005 * max(abs(answer), abs(guess))):
         return f"{both}, so you were spot on."
     distance = amount(abs(off), "percentage points" if unit == "%" else "")
-    sentence = f"{both}, so you were {distance} too {'high' if off > 0 else 'low'}"
-    if guess > 0 and answer > 0 and not 1 / 3 < guess / answer < 3:
-        times = amount(float(f"{max(guess / answer, answer / guess):.2g}"))
-        sentence += f": {times} times the answer" if off > 0 else f": the answer is {times} times your guess"
-    return f"{sentence}."
+    return f"{both}, so you were {distance} too {'high' if off > 0 else 'low'}."
 
 
 def _which(guess: str | None, answer: str) -> str:

@@ -7,5 +7,5 @@ from llmviz.views.sampling.sampler_cards import SamplerChain
 from llmviz.views.sampling.side_by_side import ChatEnd, Writing
 from llmviz.views.sampling.softmax_steps import softmax_steps
 from llmviz.views.sampling.step_by_step import StepByStep
-from llmviz.views.sampling.sums import n_right, sums
+from llmviz.views.sampling.sums import columns_alike, n_right, sums
 from llmviz.views.sampling.temperature import TemperatureExplorer

@@ -111,11 +111,11 @@ class SamplerChain(View):
 
     @on("presets", "value")
     def choose(self, state: State, name: str) -> State:
-        """Set every card as a preset has it."""
+        """Set every card as a preset has it, and those that are off as they were at first."""
         if name not in PRESETS:
             return state
         steps = dict(PRESETS[name])
-        return replace(state, order=tuple({**steps, **dict.fromkeys(STEPS)}), on=tuple(steps), **steps)
+        return replace(self.State(), order=tuple({**steps, **dict.fromkeys(STEPS)}), on=tuple(steps), **steps)
 
     @on("cards", "settings")
     def set(self, state: State, settings: dict[str, float]) -> State:
@@ -135,7 +135,7 @@ class SamplerChain(View):
             left.append(next(after) if name in scene.on else left[-1])
         return left
 
-    @part(lambda _: choice([NO_PRESET, *PRESETS], NO_PRESET, "What people use", "min(760px, 98%)"))
+    @part(lambda _: choice([NO_PRESET, *PRESETS], NO_PRESET, "Settings to try", "min(760px, 98%)"))
     def presets(self, scene: Scene) -> dict:
         return {"value": next((name for name in PRESETS if PRESETS[name] == scene.steps), NO_PRESET)}
 

@@ -144,16 +144,18 @@ class ChatEnd(SideBySide):
     )
     def text(self, scene: Scene, side: str) -> dict:
         prompt, places = scene.prompts[side], scene.written[side]
-        ends = [percent(place.end) for place in places]
+        end = scene.run.model.tokenizer.eos_token
+        ended = next((i for i, place in enumerate(places) if place.token == end), 0)
         return {
             **written_text(scene.run.model, prompt, places),
             "marked": scene.chat[1] if side == "left" else [],
             "again": [],  # the second colour is what the template adds
             "weights": [*[math.nan] * len(prompt), *(place.end for place in places)],
             "notes": [
-                f"end token {end}, this one {percent(place.own[place.picked])}"
-                for end, place in zip(ends, places)
+                f"end token: {percent(place.end)}, this token: {percent(place.own[place.picked])}"
+                for place in places
             ],
+            "shown_first": len(prompt) + ended if places and scene.status("write") == "done" else None,
         }
 
     def message(self, scene: Scene, side: str) -> str:

@@ -72,6 +72,6 @@ def softmax_steps(trace: Trace, n: int = 7) -> SoftmaxSteps:
         values=np.stack([trace.logits[tokens], powers[tokens], probs[tokens]], axis=1),
         power_sum=float(powers.sum(dtype=np.float64)),
         n_vocab=len(order),
-        caption="After your text, in three steps: logits, their powers of e, and the shares of their sum",
+        caption="After your text: from logits to probabilities, in three steps",
         provenance=explain,
     )

@@ -67,7 +67,7 @@ class StepByStep(Turns):
     @part(
         WrittenText,
         chooses=True,
-        caption="The text as it grows. ✓: the likeliest token was drawn. Point at a token to see the others",
+        caption="The text as it grows. ★: the likeliest token was drawn. Point at a token to see the others",
     )
     def text(self, scene: Scene) -> dict:
         text = written_text(scene.run.model, scene.run.tokens, scene.places)

@@ -38,7 +38,7 @@ def sums(model: Model) -> HeatMap:
         col_axis="second number (left: the sums; right: with a space in front)",
         quantity="probability of the right digit",
         stage="sampling",
-        caption="The likeliest token after each sum, on the right with a space in front; ✓ is right",
+        caption="Left: the likeliest token after each sum. Right: with a space in front. ✓: correct",
     )
 
 
@@ -49,3 +49,11 @@ def n_right(grid: HeatMap) -> tuple[int, int]:
         for left in (0, RIGHT)
     )
     return plain, spaced
+
+
+def columns_alike(grid: HeatMap) -> tuple[int, int]:
+    """Count the columns of two sums or more on the left, and those among them with the same token in each."""
+    columns = [
+        [row[col].removesuffix(" ✓") for row in grid.cell_text if row[col]] for col in range(RIGHT - 2)
+    ]
+    return sum(len(set(column)) == 1 for column in columns), len(columns)

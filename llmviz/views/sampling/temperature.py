@@ -10,12 +10,9 @@ import numpy as np
 from llmviz import sampling
 from llmviz.views import provenance
 from llmviz.views.kit.next_token_bars import at_temperature, bars_part, chosen_token
-from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import number, replace
 from llmviz.views.kit.view import Scene, View, explains, press, sentences, shared
 from llmviz.views.provenance import Explanation
-
-N_OUTSIDE = 50
 
 
 def jump(label: str, to: float) -> Callable:
@@ -24,7 +21,7 @@ def jump(label: str, to: float) -> Callable:
 
 
 class TemperatureExplorer(View):
-    """Bars, entropy, and the probability outside the 50 likeliest tokens, at any temperature from 0 to 2."""
+    """Bars and entropy, at any temperature from 0 to 2."""
 
     stage = "sampling"
 
@@ -47,12 +44,10 @@ class TemperatureExplorer(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         bits = sampling.entropy(scene.probs)
-        n = f"{2**bits:,.{1 if bits < 3 else 0}f}"
-        entropy = f"Entropy {bits:.1f} bits: as unsure as a choice among {n} equally likely tokens."
         if scene.temperature == 0:
-            entropy = "Entropy 0 bits: the likeliest token gets everything."
-        outside = percent(sampling.mass_outside(scene.probs, N_OUTSIDE))
-        return [f"{entropy} Outside the {N_OUTSIDE} likeliest: {outside}."]
+            return ["Entropy 0 bits: the likeliest token gets everything."]
+        n = float(f"{2**bits:.2g}")
+        return [f"Entropy {bits:.1f} bits: as unsure as a choice among about {n:,g} equally likely tokens."]
 
     @bars_part("What comes next? The 15 likeliest tokens", n=15, before_label="at temperature 1")
     def bars(self, scene: Scene) -> dict:

@@ -38,10 +38,10 @@ class WrittenText(Picture):
     The first `n_prompt` pieces are the reader's. Each place after them has `n_rivals` rivals (flat lists, place after
     place): their pieces `rivals`, the model's own probabilities `own`, and those of being drawn, `odds` (−1: no such
     rival). `picked` is the number of the rival that was drawn, −1 at a last place that is still open. `again` are the
-    places of repetitions; `marked` ones get a ✓ if the picture `chooses`, else a dashed border.
-    A click, the arrow keys or Python select a place; a click also asks where its probability comes from. If the picture
-    `chooses`, a click or Enter on a rival sends it as `choice`, [place, number of the rival]; else it asks where the
-    rival's probability comes from.
+    places of repetitions; `marked` ones get a ★ if the picture `chooses`, else a dashed border.
+    A click, the arrow keys or Python select a place; until then, `shown_first` or the last place is shown. A click also
+    asks where its probability comes from. If the picture `chooses`, a click or Enter on a rival sends it as `choice`,
+    [place, number of the rival]; else it asks where the rival's probability comes from.
     """
 
     _static = "written_text"
@@ -61,6 +61,7 @@ class WrittenText(Picture):
     odds = Floats(ndim=(1,))
     picked = traitlets.List(traitlets.Int()).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    shown_first = traitlets.Int(None, allow_none=True).tag(sync=True)
     chooses = traitlets.Bool(False).tag(sync=True)
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 

@@ -106,7 +106,7 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   const off = cut === "writer";
   const thick = (w) => 1.5 + 9 * clamp(w || 0);
   const looksBack = (name, weight) =>
-    `${name}${width < 800 ? ":" : " looks back:"} ${weight === false ? "…" : percent(weight)}`;
+    `${name}${width < 800 ? ":" : " attends back:"} ${weight === false ? "…" : percent(weight)}`;
   const nodes = [];
   const word = (text, at, up, more = {}) =>
     nodes.push(s("text", { x: at, y: up, "text-anchor": "middle", ...more }, text));

@@ -129,9 +129,11 @@ export function render({ model, el }) {
     let rowSize = 18;
     const leftOf = () => Math.ceil(Math.max(wide(rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
     const place = room(18, leftOf());
-    let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, 46);
+    const written = model.get("numbers") === "always"; // they need more room
+    let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, written ? 60 : 46);
     let hgt = clamp(760 / Math.max(rows, 1), least(rows), 46);
-    if (w / hgt < 3 && hgt / w < 3) w = hgt = Math.min(w, hgt);
+    if (written) hgt = Math.min(w, hgt);
+    else if (w / hgt < 3 && hgt / w < 3) w = hgt = Math.min(w, hgt);
     else hgt = Math.min(hgt, Math.max(w, 28));
     if (w >= 4) [w, hgt] = [Math.floor(w), Math.floor(hgt)];
     rowSize = hgt >= 23 ? 18 : small;

@@ -74,6 +74,7 @@ export function render({ model, el }) {
     const px = (n) => left + ((Math.log10(n) - first) / (last - first)) * (width - left - 24);
     const bottom = height - BOTTOM;
     const room = 1e9 * machine;
+    const called = `${model.get("machine_name")}: ${bytes(room)}`;
     const limit = machine > 0 ? clamp(px(room), left, width - 24) : null;
     const selected = model.get("selected");
     ground.replaceChildren(
@@ -108,7 +109,7 @@ export function render({ model, el }) {
         ? []
         : [
             s("line", { x1: limit, x2: limit, y1: TOP - 6, y2: bottom, class: "lv-machine" }),
-            axisText(limit, TOP - 10, `${model.get("machine_name")}: ${bytes(room)}`, "middle", { class: "lv-name" }),
+            axisText(limit, TOP - 10, called, limit > width - 100 ? "end" : "middle", { class: "lv-name" }),
           ]),
     );
     view.setLegend(

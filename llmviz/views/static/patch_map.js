@@ -29,7 +29,7 @@ import {
 } from "./kit.js";
 
 const [GHOST, LABELS, TOP, BARS] = [96, 64, 26, 250]; // pixels
-const DATA = ["values", "col_labels", "answers", "colored", "base", "usual", "source"];
+const DATA = ["values", "col_labels", "answers", "base", "usual", "source"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "patch_map");
@@ -43,7 +43,7 @@ export function render({ model, el }) {
   let [picked, turn] = ["", 0];
 
   const probs = ([layer, col]) => [0, 1].map((k) => grid.values[(layer * grid.cols + col) * 2 + k]);
-  const share = (where) => probs(where)[model.get("colored")] / model.get("usual");
+  const share = (where) => probs(where)[1] / model.get("usual");
   const x = (col) => grid.left + col * grid.w;
   const y = (layer) => TOP + (grid.layers - 1 - layer) * grid.h;
   const rect = ([layer, col], grow) => ({
@@ -72,13 +72,11 @@ export function render({ model, el }) {
     const [first, second] = model.get("answers").map((piece) => quoted(piece.replace(/^\x01·\x02(?=.)/, "")));
     const half = model.get("half");
     const meaning =
-      model.get("colored") === 1 && other > half * model.get("usual")
+      other > half * model.get("usual")
         ? "This patch decides the answer."
         : own > half * base()[0]
           ? `${first} stays.`
-          : model.get("colored") === 0
-            ? `${first} is lost.`
-            : `${first} needs this cell, but on its own, the cell doesn't carry the answer.`;
+          : `${first} is lost, but ${second} doesn't come out.`;
     view.note(
       `${name}, from ${model.get("source")}: ${first} ${percent(own)}, ${second} ${percent(other)}. ${meaning}`,
     );
@@ -202,7 +200,7 @@ export function render({ model, el }) {
     const names = model.get("col_labels").slice(0, grid.cols);
     const step = grid.flat ? 1 : thinning(grid.w, 16);
     const nodes = [
-      axisText(0, 14, model.get("colored") ? "twin's run" : "other run", "start"),
+      axisText(0, 14, "other run", "start"),
       axisText(grid.left, 14, `your run: ${model.get("col_axis")}s, one patch in each cell`, "start"),
       axisText(grid.left - 10, 14, "layer", "end"),
     ];
@@ -235,12 +233,9 @@ export function render({ model, el }) {
       sizePlot(plot, grid.width, grid.height);
       paint(scale);
       write();
-      const answer = plain(model.get("answers")[model.get("colored")] ?? "").replace(/^·(?=.)/, "");
+      const answer = plain(model.get("answers")[1] ?? "").replace(/^·(?=.)/, "");
       view.setLegend(
-        scaleLegend(
-          inPercent(scale),
-          `how much of the usual ${percent(model.get("usual"))} of ${answer} ${model.get("colored") ? "comes out" : "is left"}:`,
-        ),
+        scaleLegend(inPercent(scale), `how much of the usual ${percent(model.get("usual"))} of ${answer} comes out:`),
         signKey(s("circle", { cx: 17, cy: 6, r: 4, class: "lv-dot" }), "more than half"),
         signKey(s("rect", { x: 2, y: 1, width: 30, height: 10, class: "lv-before" }), "unpatched"),
         ...markLegend(model.get("col_labels")),

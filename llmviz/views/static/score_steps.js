@@ -27,7 +27,7 @@ export function render({ model, el }) {
   const list = keyed("listbox", "lv-steps", "keys: up and down move, left and right change the step");
   view.body.append(head, list);
   const rows = [];
-  let column = 3;
+  let column = 2;
   let headed = "";
 
   const current = () => model.get("selected") ?? -1;
@@ -39,16 +39,12 @@ export function render({ model, el }) {
     mark();
     tell(to);
   };
-  const numbers = () => ["raw", "scores", "exps", "weights"].map((name) => floats(model.get(name))?.data);
+  const numbers = () => ["raw", "scores", "weights"].map((name) => floats(model.get(name))?.data);
   const tell = (row) => {
     const label = model.get("pieces")[row];
     if (label === undefined) return view.note("");
-    const [raw, scores, exps, weights] = numbers();
-    const shares = [
-      `score ${number(scores[row])}`,
-      `e^(score − largest) ${number(exps[row])}`,
-      `attention weight ${percent(weights[row])}`,
-    ];
+    const [raw, scores, weights] = numbers();
+    const shares = [`score ${number(scores[row])}`, `attention weight ${percent(weights[row])}`];
     const rest = Number.isNaN(weights[row]) ? ["a later token: masked"] : shares;
     view.note(`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`, ...rest);
   };
@@ -63,7 +59,7 @@ export function render({ model, el }) {
     select(row, true);
   });
   const step = (by) => () => {
-    column = clamp(column + by, 0, 3);
+    column = clamp(column + by, 0, 2);
     select(Math.max(0, current()));
   };
   onKeys(list, {
@@ -74,7 +70,7 @@ export function render({ model, el }) {
 
   const makeRow = (index) => {
     const row = { piece: h("bdi", { class: "lv-piece" }), steps: [] };
-    for (let c = 0; c < 4; c++) {
+    for (let c = 0; c < 3; c++) {
       const [bar, value] = [h("span", { class: "lv-step-bar" }), h("span", { class: "lv-step-value" })];
       row.steps.push({
         bar,
@@ -108,7 +104,7 @@ export function render({ model, el }) {
 
   return view.start(() => {
     const pieces = model.get("pieces").slice(0, KIT.maxTokens);
-    const [raw, scores, exps, weights] = numbers();
+    const [raw, scores, weights] = numbers();
     while (rows.length < pieces.length) rows.push(makeRow(rows.length));
     if (list.childElementCount !== pieces.length) {
       rows.length = pieces.length;
@@ -118,7 +114,6 @@ export function render({ model, el }) {
       "to (key)",
       "q · k",
       model.get("scaled") ? `÷ √${model.get("d_head")}` : "not divided",
-      "e^(score − largest)",
       "weight (softmax)",
     ];
     if (titles.join() !== headed) {
@@ -141,11 +136,9 @@ export function render({ model, el }) {
         bar.style.background = scale.css(v < 0 ? -0.65 : 0.65);
         setText(value, hidden ? "−∞" : number(v));
       });
-      [exps[i], weights[i]].forEach((v, c) => {
-        const { bar, value } = row.steps[c + 2];
-        bar.style.width = masked ? "0" : `${100 * clamp(v)}%`;
-        setText(value, masked ? (c ? "masked" : "0") : c ? percent(v) : number(v));
-      });
+      const { bar, value } = row.steps[2];
+      bar.style.width = masked ? "0" : `${100 * clamp(weights[i])}%`;
+      setText(value, masked ? "masked" : percent(weights[i]));
     });
     mark();
     view.setLegend(tooLong(model.get("pieces").length), "orange: negative, blue: positive", ...markLegend(pieces));

@@ -96,6 +96,6 @@ export function render({ model, el }) {
         ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}`
         : "",
     );
-    view.setLegend("click a number for its rank", ...markLegend(pieces));
+    view.setLegend("click a bar for its token’s rank", ...markLegend(pieces));
   });
 }

@@ -37,7 +37,7 @@ export function render({ model, el }) {
   const n = () => model.get("pieces").length;
   const open = () => model.get("picked").length > n() - model.get("n_prompt"); // a last place without a token
   const last = () => n() - (open() ? 0 : 1);
-  const current = () => Math.min(model.get("selected") ?? last(), last());
+  const current = () => Math.min(model.get("selected") ?? model.get("shown_first") ?? last(), last());
   const taken = (place) => model.get("picked")[place - model.get("n_prompt")] ?? -1;
   const select = (place, ask = false) => {
     row = 0;
