@@ -73,7 +73,7 @@ def test_fine_tuning_trains_asks_and_counts(tuning):
 
 
 def test_answers_with_a_word_of_the_list_are_counted(tuning, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "answer_texts", lambda m, q: ["", ""] if m is tuning.run else q)
+    monkeypatch.setattr(fine_tuning, "answer_texts", lambda m, q: ["", ""] if m is tuning.run else [*q])
     tuning.parts["card"].change(guess=1, committed=True)
     for words, n in (("nobody", 0), ("moon", 1), ("the moon, cats", 2)):
         tuning.controls["words"].value = words
