@@ -322,7 +322,7 @@ def pretrain(
     if n_held_out < 10:
         raise ValueError(
             f"training needs at least {10 / HELD_OUT:.0f} tokens, and some 100,000 letters to learn words; this text "
-            f"has only {len(tokens)}"
+            f"has only {len(tokens)} tokens"
         )
     return _pretrain(model, tokens[:-n_held_out], tokens[-n_held_out:], seconds, steps, seed, lr)
 

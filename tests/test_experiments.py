@@ -6,7 +6,6 @@ import math
 import weakref
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -1219,16 +1218,6 @@ def test_a_circle_gains_by_the_turns_before_the_last(tiny_model):
         ]
         found = experiments.gain_from_copies(tiny_model, written, instead)
         assert found == pytest.approx(np.mean(gains), abs=1e-6)
-
-
-def test_a_message_is_found_where_it_begins(tiny_model, monkeypatch):
-    tokens, role = tiny_model.tokenizer.encode(TEXT), "a"
-    begin, (own,) = 7, tiny_model.tokenizer.encode(role)
-    monkeypatch.setitem(vars(tiny_model.tokenizer), "special_tokens", {"<|im_start|>": begin})
-    steps = [SimpleNamespace(token=token) for token in (begin, 3, 4, begin, own, 5)]
-    monkeypatch.setattr(Model, "generate", lambda _, text, n, *__: iter(steps[:n]))
-    assert experiments.tokens_to_message(tiny_model, tokens, role, 4) == 3
-    assert experiments.tokens_to_message(tiny_model, tokens, role, 3) is None
 
 
 def test_the_answer_s_probability_at_each_temperature(tiny_model):

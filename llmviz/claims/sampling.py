@@ -50,6 +50,13 @@ UNSEEN_IN_FRONT = {
     )
 }
 NOT_TWO = {text: (0, 0) for text in SUMS if text.endswith("+ 1 = ") and text != "1 + 1 = "}
+FIRST, UNSEEN_FIRST = (
+    {word: word for word in words.split()}
+    for words in (
+        "cat The music Paris green We run ( But quickly She def x Hello was Monday not ! # Why",
+        "house A London blue They and [ However slowly import y Yes is Friday never ? * How Der 北",
+    )
+)
 SAME = "the same word"
 TOP_P, TOP_K, MIN_P = ("top_p", 0.9), ("top_k", 50), ("min_p", 0.05)  # steps of `sampling.chain`
 COLD, HOT = ("temperature", 0.5), ("temperature", 2.0)
@@ -61,6 +68,20 @@ def n_left(model: Model, text: str, *, steps: tuple) -> float:
 
 def right_sums(model: Model, before: str) -> float:
     return sum(is_right(model, before + text, right) for text, right in SUMS.items())
+
+
+@remembered
+def likeliest_after(model: Model, text: str) -> int:
+    return int(model.trace(text).logits.argmax())
+
+
+def same_with_word(model: Model, word: str, *, before: str = "") -> float:
+    """Measure how many of the sums keep their likeliest token, in %, if a word replaces the first number."""
+    same = [
+        likeliest_after(model, before + text) == likeliest_after(model, f"{before}{word}{text[1:]}")
+        for text in SUMS
+    ]
+    return 100 * float(np.mean(same))
 
 
 def named(questions: dict[str, str]) -> dict[str, tuple[str, str]]:
@@ -93,13 +114,37 @@ def copies_gain(model: Model, texts: tuple[str, str], *, replaced: bool = False)
     return 100 * experiments.gain_from_copies(model, written, other if replaced else None)
 
 
-def n_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
-    """Count the tokens from the first end token to a message of this role, 99 if there is none; NaN without an end."""
-    whole = whole_answer(model, question) if template else experiments.write(model, question, 1)
+@remembered
+def after_the_end(model: Model, question: str, template: bool) -> str | None:
+    """Return twelve tokens that the model writes after its first end token, after a question alone if not `template`.
+
+    None if it does not end its answer within 100 tokens, or the question at once.
+    """
+    whole = experiments.answer(model, question, 100) if template else experiments.write(model, question, 1)
     if whole.tokens[-1] != model.tokenizer.eos_token:
-        return math.nan
-    n = experiments.tokens_to_message(model, [*whole.prompt, *whole.tokens], role)
-    return 99 if n is None else n
+        return None
+    greedy = sampling.Sampler(temperature=0)
+    steps = experiments.write_on(model, [*whole.prompt, *whole.tokens], 12, greedy, past_end=True)
+    return model.tokenizer.decode([step.token for step in steps])
+
+
+def goes_on_as(model: Model, question: str, *, role: str) -> float:
+    rest = after_the_end(model, question, True)
+    return math.nan if rest is None else f"<|im_start|>{role}" in rest
+
+
+def empty_system(model: Model, question: str, *, template: bool) -> float:
+    rest = after_the_end(model, question, template)
+    return math.nan if rest is None else "<|im_start|>system\n<|im_end|>" in rest
+
+
+def ends_and_opens(model: Model, question: str, *, role: str) -> float:
+    return (after_the_end(model, question, False) or "").startswith(f"\n<|im_start|>{role}")
+
+
+def end_at_the_end(model: Model, question: str) -> float:
+    whole = whole_answer(model, question)
+    return 100 * whole.end_probs[-1] if whole.tokens[-1] == model.tokenizer.eos_token else math.nan
 
 
 def runs(texts: dict[str, str], *seeds: int) -> dict[str, tuple[str, int]]:
@@ -140,6 +185,7 @@ def less_repetition(temperature: str, what: str, worded: Range, unseen: Range) -
 
 MANY_OR_ONE = Bounds(lowest=(1, 1), highest=above(60))
 MIN_P_KEEPS = replace(MANY_OR_ONE, at={SAME: (6, 6)})
+WORD_KEEPS = Bounds(supports=above(60), median=above(90), control=Bounds(within=below(30)))
 GREEDY_REPEATS = Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5))
 
 CLAIMS = (
@@ -227,6 +273,17 @@ CLAIMS = (
             over="sums",
             cases=dict(zip(SUMS, SUMS)),
         ),
+        first_number_or_word=Claim(
+            "Even a word in place of the first number seldom changes the answer, if nothing is in front.",
+            "Put a word in its place in all 36 sums, and count those whose likeliest token stays the same.",
+            same_with_word,
+            WORD_KEEPS,
+            control=("with *So* in front", partial(same_with_word, before="So ")),
+            over="words",
+            cases=FIRST,
+            unseen=UNSEEN_FIRST,
+            unseen_bounds=replace(WORD_KEEPS, count=19),
+        ),
         cold_takes_from_the_right=Claim(
             "Where another token is the likeliest, a low temperature usually makes the right one even less likely.",
             "Divide the right token's probability at temperature 0.2 by that at 1, for capitals and sums.",
@@ -300,20 +357,33 @@ CLAIMS = (
             "Within an answer, the end token usually has almost no probability.",
             "Take the median of its probability at each token but the last.",
             lambda model, question: 100 * float(np.median(whole_answer(model, question).end_probs[:-1])),
-            Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
-            control=("at the last", lambda m, question: 100 * whole_answer(m, question).end_probs[-1]),
-            unseen_bounds=Bounds(within=below(0.001), control=Bounds(supports=above(10), count=17)),
+            Bounds(within=below(0.001), control=Bounds(within=above(10), of=14)),
+            control=("where it comes", end_at_the_end),
+            unseen_bounds=Bounds(within=below(0.001), control=Bounds(within=above(10), of=17)),
         ),
         user_after_the_end=on_questions(
-            "After its answer, the model opens a message of the user; after a bare question, one of the assistant.",
-            "Where the model ends its answer, or the question, go on, and count the tokens to that message.",
-            partial(n_to_message, role="user", template=True),
-            Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),
-            control=(
-                "those bare questions that it ends",
-                partial(n_to_message, role="assistant", template=False),
-            ),
-            unit="(token)",
+            "If the program goes on after an answer, the model writes for a user next, not for the assistant.",
+            "If the answer ends within 100 tokens, write twelve more. Do they open a message of the user?",
+            partial(goes_on_as, role="user"),
+            Bounds(supports=YES, of=12, control=Bounds(supports=YES, count=0, of=12)),
+            control=("a message of the assistant", partial(goes_on_as, role="assistant")),
+            unseen_bounds=Bounds(supports=YES, of=12, control=Bounds(supports=YES, count=0, of=12)),
+        ),
+        empty_system_message=on_questions(
+            "Usually an empty system message comes first, as if a new conversation began.",
+            "Is one among these twelve tokens?",
+            partial(empty_system, template=True),
+            Bounds(supports=YES, count=10, of=12, control=Bounds(supports=YES, count=0, of=8)),
+            control=("after the bare questions that it ends", partial(empty_system, template=False)),
+            unseen_bounds=Bounds(supports=YES, count=11, of=12, control=Bounds(supports=YES, count=0, of=10)),
+        ),
+        ends_the_question=on_questions(
+            "After a bare question, the model often ends that message itself, and opens one of the assistant.",
+            "Are the next tokens the end token, and the beginning of such a message?",
+            partial(ends_and_opens, role="assistant"),
+            Bounds(supports=YES, count=8, control=Bounds(supports=YES, count=0)),
+            control=("a message of the user", partial(ends_and_opens, role="user")),
+            unseen_bounds=Bounds(supports=YES, count=10, control=Bounds(supports=YES, count=0)),
         ),
     ),
 )

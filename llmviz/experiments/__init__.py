@@ -132,7 +132,6 @@ from .writing import (
     first_choices,
     gain_from_copies,
     logits_after,
-    tokens_to_message,
     write,
     write_edited,
     write_on,

@@ -116,7 +116,7 @@ class Race:
         """
         results = dict(known or {})
         named = [(budget, *each) for budget in self.budgets for each in self.configs]
-        planned = [one for one in named if one[:2] not in results]
+        planned = [(budget, name, config) for budget, name, config in named if (budget, name) not in results]
         total, n_done = sum(self.steps(config, budget) for budget, _, config in planned), 0
         for budget, name, config in planned:
             steps = self.steps(config, budget)

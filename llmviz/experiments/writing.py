@@ -168,18 +168,6 @@ def after_the_end(trace: Trace) -> int:
     return {"assistant": 0, "user": 1}.get(speaker, 2)
 
 
-def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 40) -> int | None:
-    """Count the tokens that the model writes, past any end token, before it opens a message of this role.
-
-    None if none of the first `n` begins one.
-    """
-    opening = [model.tokenizer.special_tokens["<|im_start|>"], *model.tokenizer.encode(role)]
-    greedy = Sampler(temperature=0)
-    steps = write_on(model, tokens, n + len(opening) - 1, greedy, past_end=True)
-    past = [step.token for step in steps]
-    return next((i for i in range(n) if past[i : i + len(opening)] == opening), None)
-
-
 def starts_the_same(model: Model, question: str, *, other: str) -> bool:
     """Say whether a chat starts its answer as the bare text goes on, or as a chat that begins with `other` does."""
     runs = (asked(model, question), asked(model, other + question) if other else question)

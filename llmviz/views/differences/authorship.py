@@ -123,7 +123,7 @@ class Authorship(GuessFirst):
             "weights": np.concatenate([[np.nan], 2.0**-bits]),
             "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
             "caption": f"{('First', 'Second')[text]} text, read by model {'AB'[reader]} ({run.name}). "
-            "Darker: more expected",
+            "Stronger colour: more expected",
         }
 
     @sentences

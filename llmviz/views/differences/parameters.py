@@ -202,7 +202,8 @@ class Memory(View):
         for bits in BITS:
             for name in [name for name, n in self.models if n * bits / 8 < 1e9 * gb][-1:]:
                 largest.setdefault(name, []).append(f"{bits:g}")
-        fitting = ", ".join(f"{name} at {' or '.join(bits)} bits" for name, bits in largest.items())
+        lists = {name: " or ".join(", ".join(bits).rsplit(", ", 1)) for name, bits in largest.items()}
+        fitting = ", ".join(f"{name} at {bits} bits" for name, bits in lists.items())
         unknown = (
             "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
             if where() == "notebook"

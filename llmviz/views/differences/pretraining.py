@@ -12,8 +12,8 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.learning import SMALL, write_tokens
-from llmviz.experiments.text_statistics import REPEATED
+from llmviz.experiments.learning import SMALL, WARM, write_tokens
+from llmviz.experiments.text_statistics import READ_AGAIN, REPEATED
 from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
 from llmviz.reuse import kept_with
 from llmviz.texts.own import LONGEST, OwnText, read_own
@@ -208,7 +208,7 @@ class Pretraining(OneTraining):
         return {
             "pieces": pieces,
             "selected": selected(scene.token, len(pieces)),
-            "caption": f"What the model writes after {at.step} steps of training",
+            "caption": f"What the model writes after {at.step} steps of training (temperature {WARM.temperature:g})",
         }
 
     @part(
@@ -263,7 +263,9 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
         model, counted = bits[:, 1]
         rows |= {
             f"new part of the held-out text (no {REPEATED} characters in a row from the training text)": (
-                f"{100 * (1 - share):.0f}% of its tokens"
+                f"{100 * (1 - share):.0f}% of the tokens in its first {READ_AGAIN:,} characters"
+                if len(run.held_out) > READ_AGAIN
+                else f"{100 * (1 - share):.0f}% of its tokens"
             ),
             "surprise at that new part": "there is none"
             if share == 1
