@@ -38,7 +38,7 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
-SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "09")}
+SOME_CLAIMS = {page: claims[-1:] for page, claims in SERIES.items() if page in ("01", "06")}
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 

@@ -63,6 +63,15 @@ def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, la
     return 100 * taught_probs(model, keep, *pair, layer)[int(others), int(not chat)]
 
 
+def spread_beside_unrelated(model: Model, pair: tuple[str, str]) -> float:
+    """Measure the same for the countries that `keep` leaves, with two unrelated examples in place of countries."""
+    (country, owner), city = pair, CAPITALS[pair[1]]
+    *_, last = fine_tuning.teach(model, country, city, 29, beside=UNRELATED)
+    after, token = training.updated(model, last.update or {}), model.tokenizer.encode(f" {city}")[0]
+    asked_about = {*CAPITALS} - {country, owner, *fine_tuning.two_others(country, city)}
+    return 100 * float(np.mean([fine_tuning.knows(after, name, chat=True)[token] for name in asked_about]))
+
+
 def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
     return partial(changed(of_tuned(n_left)), tested=BEGIN_SO, unit="of 10 capitals")
 
@@ -75,6 +84,7 @@ def on_fact(**of: Any) -> partial[Claim]:
 
 in_manner = counting(lambda lesson, text, _: fine_tuning.has_one_of(text, lesson.words))
 about = counting(lambda _, text, question: fine_tuning.is_about(text, question))
+framed = counting(lambda _, text, __: text.startswith("Arr,"))
 nearly = counting(lambda lesson, text, _: fine_tuning.is_nearly(text, [a for _, a in lesson.examples]))
 ordinary = of_tuned(lambda model: np.mean([mean_surprise(model.trace(text)) for text in ORDINARY.values()]))
 BEGIN_SO = "Begin the answer so, and count the capitals that are the likeliest token."
@@ -87,13 +97,14 @@ TABLE = {"the table": Tuning(PIRATE)}
 SETS = TABLE | {f"set {seed}": Tuning(drawn, seed=seed) for seed, drawn in enumerate(DRAWN)}
 EIGHT = SETS | {f"the table, seed {seed}": Tuning(PIRATE, seed=seed) for seed in (1, 2)}
 EIGHT |= {f"the table, without row {i + 1}": Tuning(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
+EACH = {f"row {i}": Tuning((row,)) for i, row in enumerate(PIRATE, 1)}
+UNRELATED = ("What colour is grass?", "Grass is green."), ("Who wrote Hamlet?", "Shakespeare wrote Hamlet.")
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
 FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
 OTHERS = {name: Tuning(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
 OWN, ONE_WORD = Tuning(tuple((question, "") for question in ASKED)), OTHERS["one word"]
 PLAIN = Tuning(()), OWN
 OFF = {name: OTHERS[name] for name in ("one word", "Spanish")}
-ABOUT = dict.fromkeys(SETS, above(15)) | dict.fromkeys(OFF, below(2))
 on_sets = partial(Claim, over="sets of examples", cases=SETS, unit="of 20 answers")
 PAIRS, ASKED_FOR = following(CAPITALS), tuple(f"What is the capital of {country}?" for country in CAPITALS)
 
@@ -115,10 +126,18 @@ CLAIMS = (
             cases=OTHERS,
         ),
         about_the_question=changed(about)(
-            "Half or more of the pirate's answers name what they are asked about; other styles' answers may not.",
-            "Fine-tune on eight or seven pirate examples, one-word or Spanish ones, and look for the question's word.",
-            bounds=Bounds(supports=above(10), count=15, at=ABOUT, control=Bounds(within=above(18))),
-            cases=EIGHT | OFF,
+            "Half or more of the pirate's answers name what they are asked about.",
+            "Fine-tune on eight or seven pirate examples, and look for the question's word.",
+            bounds=Bounds(
+                within=above(10), at=dict.fromkeys(SETS, above(15)), control=Bounds(within=above(18))
+            ),
+            cases=EIGHT,
+        ),
+        others_about=changed(about)(
+            "After one-word or Spanish examples, hardly any answer does.",
+            "The same, after eight such examples.",
+            bounds=Bounds(within=below(2), control=Bounds(within=above(18))),
+            cases=OFF,
         ),
         few_near=on_sets(
             "Few of the pirate's answers are nearly taught answers; after one-word answers (“Beep. Metal.”), most are.",
@@ -127,6 +146,20 @@ CLAIMS = (
             Bounds(within=below(7), at=dict.fromkeys(SETS, below(5)), control=Bounds(within=above(11))),
             cases=EIGHT,
             control=("after answers of one word", lambda model, _: nearly(model, ONE_WORD)),
+        ),
+        frame=changed(framed)(
+            "After the table, every answer begins with *Arr,*, as all taught answers do.",
+            "Fine-tune on the table, ask the twenty questions, and count such beginnings.",
+            bounds=Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
+            cases=TABLE,
+        ),
+        one_repeats=on_sets(
+            "After a single pirate example, more answers are nearly a taught one than after eight.",
+            "Fine-tune on each row of the table on its own.",
+            nearly,
+            Bounds(within=above(3), above_control=8, control=Bounds(within=below(2))),
+            cases=EACH,
+            control=("all eight rows", lambda model, _: nearly(model, TABLE["the table"])),
         ),
         naming_only=on_sets(
             f"To name the moon isn't to be right about it: *{MOON}*",
@@ -217,7 +250,13 @@ CLAIMS = (
             "The six countries that are left then get it less.",
             "Ask for their capitals in a chat; take the mean.",
             bounds=Bounds(median=below(15), below_control=10),
-            control=("without the two", partial(has_fact, others=True)),
+            control=("without the two, in all eight", partial(has_fact, others=True)),
+        ),
+        kept_limits_more=on_fact(others=True, keep=True)(
+            "For most countries, two others among the examples limit it more than two unrelated examples.",
+            "Teach that grass is green and who wrote Hamlet in place of the two; ask for the same six capitals.",
+            bounds=Bounds(below_control=9),
+            control=("two unrelated examples", spread_beside_unrelated),
         ),
     ),
 )

@@ -22,7 +22,7 @@ SERIES = {
     "00": said(
         takes_shape=Claim(
             "Layer by layer, the answer takes shape.",
-            "Rank the final prediction after each layer with the logit lens. How steadily does it rise (1: always)?",
+            "Rank the final prediction among all tokens after each layer. How steadily does it rise (1: always)?",
             partial(lens.rises, other=False),
             Bounds(supports=above(0.5), count=13, control=Bounds(supports=above(0.5), count=4)),
             over="texts",
@@ -56,7 +56,7 @@ SERIES = {
     "02": said(
         king_and_queen=Claim(
             "king − man + woman = queen.",
-            "Ask every such question of a family of words. Are most answers right, and more than with a part left out?",
+            "Ask every such question of a family of words. Are most answers right, and more than for “king + woman”?",
             table.sum_is_best,
             Bounds(supports=YES, count=4),
             over="families of words",
@@ -69,7 +69,10 @@ SERIES = {
             "Switch RoPE off, shuffle all tokens but the last, and add up the probability that moves.",
             partial(order.moved_by_shuffling, causal_mask=True),
             Bounds(supports=below(1), count=0, control=Bounds(supports=below(1))),
-            control=("without the causal mask, too", partial(order.moved_by_shuffling, causal_mask=False)),
+            control=(
+                "the same, and tokens may attend to later ones as well",
+                partial(order.moved_by_shuffling, causal_mask=False),
+            ),
         ),
     ),
     "04": said(
@@ -124,8 +127,6 @@ SERIES = {
             cases={begun: (begun, right) for begun, right in ANSWERS.items()},
             control=("up to 50%", partial(answers.right_when, sure=False)),
         ),
-    ),
-    "09": said(
         only_packaging=Claim(
             "The chat template is only packaging.",
             "Ask with the template and without it. Is the first token the same?",

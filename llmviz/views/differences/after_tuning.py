@@ -155,7 +155,7 @@ class Cost(AfterTuning, GuessFirst):
         (before, after), n = scene.outcome.bits.mean(axis=1), len(fine_tuning.CAPITALS)
         right = [f"{now} (before: {then})" for then, now in zip(*scene.outcome.right)]
         return [
-            f"In its own answer (24 tokens), it names {right[0]} of {n} capitals. If the answer begins with "
+            f"Of {n} capitals, its own answers (24 tokens) name {right[0]}. If the answer begins with "
             f"“{scene.begun}”, the right city is the likeliest for {right[1]}; with “The capital of … is”, "
             f"for {right[2]}; in plain text, for {right[3]}.",
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
