@@ -266,16 +266,7 @@ def run_block(
     attend = partial(_attend_with_cache, layer, start, cache, edits)
     edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
     b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
-    return _kept(b, slice(None), layer, w, config, edits)
-
-
-def _kept(
-    b: BlockForward, rows: slice, layer: int, w: LayerWeights, config: Config, edits: Edits
-) -> BlockTrace:
-    q, k, v = b.q[:, rows], b.k[:, rows], b.v[:, rows]
-    return BlockTrace(
-        b.resid_pre[rows], q, k, v, b.resid_mid[rows], b.resid_post[rows], layer, w, config, edits
-    )
+    return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
 
 
 def _attend_with_cache(
@@ -308,7 +299,11 @@ def run_side_by_side(
     edit = partial(_edit_each, layer, runs, [edits.of_layer(layer, range(n)) for edits in several])
     attend = partial(_attend_each, layer, runs, several)
     b = block_forward(w, config, x, rotations, attend, edits=several[0], edit=edit)
-    blocks = [_kept(b, rows, layer, w, config, edits) for rows, edits in zip(runs, several)]
+    blocks = []
+    for rows, edits in zip(runs, several):
+        q, k, v = b.q[:, rows], b.k[:, rows], b.v[:, rows]
+        before, mid, after = b.resid_pre[rows], b.resid_mid[rows], b.resid_post[rows]
+        blocks.append(BlockTrace(before, q, k, v, mid, after, layer, w, config, edits))
     return blocks, b.resid_post
 
 

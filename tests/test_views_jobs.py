@@ -150,6 +150,7 @@ async def test_an_error_ends_a_job_and_what_is_known_stays(prompt):
     asyncio.get_running_loop().set_exception_handler(
         lambda _loop, context: errors.append(context["exception"])
     )
+    await until(lambda: not view.busy)
     view.parts["weigh"].click()
     await until(lambda: errors)
     assert [str(error) for error in errors] == ["seven"]

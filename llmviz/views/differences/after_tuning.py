@@ -62,7 +62,10 @@ class BeforeAfter(AfterTuning):
 
     @job()
     def taught(self, scene: Scene) -> Iterator[tuple[float, dict]]:
-        yield 1.0, scene.tuned.ask(*(question for question, _ in scene.tuned.examples[:3]))
+        answers = {}
+        for question, _ in scene.tuned.examples[:3]:
+            answers |= scene.tuned.ask(question)
+            yield len(answers) / 3, dict(answers)
 
     @job("question")
     def own(self, scene: Scene) -> Iterator[tuple[float, dict]]:
