@@ -111,15 +111,19 @@ def faults(log):
 
     jupyter_server sends without waiting, so what a kernel says at that very moment is logged as an error.
     """
-    last_lines = re.findall(r"^ *Traceback .*\n(?:[ \t].*\n|\n(?=[ \t]))*(\S.*)", log, flags=re.MULTILINE)
+    # A logger indents the whole traceback.
+    traceback = r"^( *)Traceback .*\n(?:\1[ \t].*\n|\n(?=\1[ \t]))*\1(\S.*)"
+    last_lines = [line for _, line in re.findall(traceback, log, flags=re.MULTILINE)]
     return [line for line in last_lines if not re.match(r"tornado\.(websocket|iostream)\.\w+Closed", line)]
 
 
 def test_a_traceback_in_a_log_is_found():
     closed = "Traceback (most recent call last):\n  File x\n    await fut\ntornado.iostream.StreamClosedError: Stream"
     assert faults(f"Copied\n    {closed}\n\nDuring handling, another:\n\n{closed}\n[I 2026] done\n") == []
+    logged = re.sub("^", "    ", f"{closed}\n", flags=re.MULTILINE).rstrip(" ")
+    assert faults(f"[E 2026] Uncaught exception\n{logged}[E 2026] Exception in callback\n{logged}") == []
     ours = "Traceback (most recent call last):\n  File y\n\n    1 / 0\nZeroDivisionError: division by zero"
-    assert faults(f"{closed}\n{ours}\n") == ["ZeroDivisionError: division by zero"]
+    assert faults(f"{closed}\n{ours}\n{logged}") == ["ZeroDivisionError: division by zero"]
 
 
 def test_ctrl_c_ends_it(front_page, started, environment):
