@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -78,9 +77,14 @@ def quiet_model(model: Model) -> Model:
     return model
 
 
+def answers(model: Model, questions: Sequence[str]) -> Iterator[str]:
+    """Yield the beginning of a model's answer to each question; `AT_ONCE` are computed side by side."""
+    for start in range(0, len(questions), AT_ONCE):
+        yield from _some_answers(model, (*questions[start : start + AT_ONCE],))
+
+
 @kept_with()
-def answers(model: Model, questions: tuple[str, ...]) -> list[str]:
-    """Return the beginnings of a model's answers."""
+def _some_answers(model: Model, questions: tuple[str, ...]) -> list[str]:
     return fine_tuning.answer_texts(model, questions)
 
 
@@ -93,10 +97,10 @@ def fine_tune(
         losses = (*losses, progress.loss * BITS_PER_NAT)
         tuned = FineTuned(model, tuple(examples), losses, progress)
         yield 0.75 * progress.step / steps, tuned
-    waiting = iter(questions)
-    while several := [*islice(waiting, AT_ONCE)]:
-        tuned = replace(tuned, answers={**tuned.answers, **tuned.ask(*several)})
-        yield 0.75 + 0.25 * len(tuned.answers) / len(questions), tuned
+    both = zip(answers(tuned.before, questions), answers(tuned.model, questions))
+    for i, (question, pair) in enumerate(zip(questions, both), 1):
+        tuned = replace(tuned, answers={**tuned.answers, question: pair})
+        yield 0.75 + 0.25 * i / len(questions), tuned
 
 
 @dataclass(frozen=True)
@@ -142,15 +146,13 @@ def capitals_four_ways(model: Model, begun: str) -> Iterator[tuple[str, list[boo
     likeliest token after `begun`, with the country for "…"; after "The capital of … is"; and after that in plain text.
     """
     ways = (begun, True), (fine_tuning.THE_CAPITAL, True), (fine_tuning.THE_CAPITAL, False)
-    waiting = iter(fine_tuning.CAPITALS.items())
-    while several := [*islice(waiting, AT_ONCE)]:
-        answers = fine_tuning.answer_texts(model, [f"What is the capital of {name}?" for name, _ in several])
-        for answer, (country, capital) in zip(answers, several):
-            token = model.tokenizer.encode(f" {capital}")[0]
-            likeliest = [
-                int(fine_tuning.knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways
-            ]
-            yield answer, [capital in answer, *(first == token for first in likeliest)]
+    in_turn = answers(model, [f"What is the capital of {country}?" for country in fine_tuning.CAPITALS])
+    for answer, (country, capital) in zip(in_turn, fine_tuning.CAPITALS.items()):
+        token = model.tokenizer.encode(f" {capital}")[0]
+        likeliest = [
+            int(fine_tuning.knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways
+        ]
+        yield answer, [capital in answer, *(first == token for first in likeliest)]
 
 
 def teach_and_ask(
