@@ -43,7 +43,9 @@ class Pair:
 
     def answer_probs(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
         """Return the probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
-        return next(self.answer_probs_each([edits or Edits()]))
+        if edits is None:
+            return ops.softmax(self.trace.model.trace(self.trace.tokens).logits)[self.answers]
+        return next(self.answer_probs_each([edits]))
 
     def answer_probs_each(self, each: Iterable[Edits]) -> Iterator[Float[np.ndarray, "2"]]:
         """Yield the same for each of several edits, which is quicker."""
