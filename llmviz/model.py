@@ -521,9 +521,9 @@ class Model:
     ) -> Iterator[Trace | None]:
         """Run the model over a text with each of several edits; yield the traces, or None where the numbers overflow.
 
-        Runs of a short text go side by side, which takes a third of the time. They begin at the first layer that one of
-        them changes, so edits of the same layers should follow each other. The last digits of the numbers differ from
-        those of `trace`. Errors as there; ValueError also for edits of the whole run, such as norm=False.
+        Runs of a short text go side by side, which is up to seven times as quick. They begin at the first layer that
+        one of them changes, so edits of the same layers should follow each other. The last digits of the numbers differ
+        from those of `trace`. Errors as there; ValueError also for edits of the whole run, such as norm=False.
         """
         plain, waiting = self.trace(text_or_ids), iter(each)
         while several := [*islice(waiting, max(1, ROWS // len(plain.tokens)))]:
