@@ -58,6 +58,10 @@ globalThis.pageControls = (() => {
       this.unsaved.clear();
       for (const [name, before] of sent) this.page.happen(this, name, this.get(name), before);
     }
+    /** Does the page hold what would come of a value? */
+    can(trait, value) {
+      return this.page.held(this.id, trait, value);
+    }
     send(content) {
       if (content?.event === "click") this.page.happen(this, "click");
     }

@@ -136,42 +136,45 @@ class ViewTable:
     def _explore(self, context: Numbered, seconds: float) -> float:
         """Add what holds in the states that the page holds of this view, as far as there is time.
 
-        context: what the view depends on apart from its state. Returns the seconds of computing, apart from the first
-        two states: what the view opens with, and what one press leads to, or follows by itself.
+        context: what the view depends on apart from its state. Returns the seconds of computing, apart from what the
+        view opens with, what one press or nothing leads to, and cards with any guess, which a page holds at any price.
         """
         view, opening, values, spent = self.view, self.view.state, self.page.values, 0.0
         most = values.n_characters + MOST_CHARACTERS
         self.fits.add(context, self._writes(vars(opening)))
-        first, quick, slow = deque([opening]), deque(), deque()  # slow: what takes a job
+        first, guesses, quick, slow = deque([opening, *view.at_any_price()]), deque(), deque(), deque()
+        cards = [vars(state) | {"guess": None} for state in first]
         added, explored = set(), set()
 
         def add(state: Any) -> None:
             if state not in added:
                 added.add(state)
-                (slow if view.needed(state) else quick).append(state)
+                (slow if view.needed(state) else quick).append(state)  # slow: what takes a job
 
         for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
             add(state)
-        while queue := first or quick or slow:
-            is_first, state = queue is first, queue.popleft()
+        while queue := first or guesses or quick or slow:
+            is_first, state = queue is first or queue is guesses, queue.popleft()
             if state in explored:
                 continue
             if not is_first and (spent > seconds or values.n_characters > most):
                 self.is_whole = False
                 break
             explored.add(state)
-            began, is_free = time.process_time(), is_first and len(explored) <= 2
-            if self._are_measured(state, PATIENCE if is_free else seconds - spent):
-                n_known, led_to = self._n_rules, [*self._one_state(state, context)]
-                is_new = self._n_rules > n_known  # If not, what comes next is as after other states.
-                for writes, trait in led_to:
-                    after = view.State(**vars(state) | self._sets[writes])
-                    if trait == BY_ITSELF or (state == opening and trait in PRESSED):
-                        first.append(after)
-                    elif is_new:
-                        add(after)
-            else:
-                self.is_whole = False
+            is_card = vars(state) | {"guess": None} in cards
+            is_free, began, n_known = is_card or len(explored) <= 2, time.process_time(), self._n_rules
+            is_measured = self._are_measured(state, PATIENCE if is_free else seconds - spent)
+            self.is_whole &= is_measured
+            led_to = [*self._one_state(state, context)] if is_measured else []
+            is_new = self._n_rules > n_known  # If not, what comes next is as after other states.
+            for writes, trait in led_to:
+                after = view.State(**vars(state) | self._sets[writes])
+                if trait == BY_ITSELF or (is_card and trait in PRESSED):
+                    first.append(after)
+                elif is_card and trait == "guess":
+                    guesses.append(after)
+                elif is_new:
+                    add(after)
             spent += 0.0 if is_free else time.process_time() - began
         return spent
 
@@ -302,10 +305,7 @@ class PageTable:
         self.tables = [ViewTable(self, view, number) for number, view in enumerate(self.views)]
 
     def fill(self, seconds: float, report: Callable[[float], object]) -> None:
-        """Compute the rules of all views; report the share that is done.
-
-        seconds: of computing, apart from what each view shows at first, and after the first answer.
-        """
+        """Compute the rules of all views in some seconds, apart from what each holds at any price; report the share."""
         for done, table in enumerate(self.tables):
             seconds -= table.fill(max(0.0, seconds) / (len(self.tables) - done))
             report((done + 1) / len(self.tables))

@@ -159,17 +159,30 @@ def settle(one) -> None:
     one.evaluate("replay.settled()")
 
 
-def show_all(place) -> int:
-    """Ask every card for its answer, those behind others as well; return how many there were."""
-    page, buttons = getattr(place, "page", place), place.get_by_role("button", name="Show me", disabled=False)
+def show_all(place, *, guess: bool = False) -> int:
+    """Ask every card for its answer, or guess, those behind others as well; return how many there were."""
+    page, name = getattr(place, "page", place), "Lock in my guess" if guess else "Show me"
+    forms = place.locator("form", has=page.get_by_role("button", name="Show me", disabled=False))
     for n in range(100):
         settle(page)
-        if not buttons.count():
+        if not forms.count():
             return n
-        button = buttons.first.element_handle()
+        form = forms.first
+        if guess:
+            make_a_guess(form)
+        button = form.get_by_role("button", name=name).element_handle()
         button.click()
         button.wait_for_element_state("hidden")  # A card far from the screen is painted a moment later.
     raise AssertionError("it never ends")
+
+
+def make_a_guess(form) -> None:
+    """Choose the last option of a card, or type the highest number of its line, or 7."""
+    if (options := form.get_by_role("radio")).count():
+        options.last.check()
+    else:
+        line = form.get_by_role("slider")
+        form.get_by_role("spinbutton").fill(line.get_attribute("max") if line.count() else "7")
 
 
 @contextlib.contextmanager
@@ -219,7 +232,7 @@ def play(one) -> int:
         fold.click()
     settle(one)
     for cell in one.locator("[data-widget]").all():
-        n += show_all(cell)
+        n += show_all(cell, guess=True)
         controls = cell.locator("input:enabled, select:enabled, button.jupyter-button:enabled")
         for control in controls.element_handles():  # A locator may mean another one after a move.
             if control.is_visible() and control.is_enabled():
@@ -233,6 +246,7 @@ def play(one) -> int:
                 told = one.locator(".told").all_inner_texts()
                 is_put_back = one.locator(".put-back").count() > 0
                 assert is_never_pale or (told in ([], [""]) and not is_put_back), (told, place)
+                assert one.locator(".lv-stale").count() == 0, place
     return n
 
 

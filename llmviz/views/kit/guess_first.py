@@ -127,11 +127,10 @@ class GuessFirst(View):
             if self._measurements.of(key).status == "stopped":  # so that the next guess starts it again
                 self._measurements.set(key, status="new")
 
-    def slices(self) -> Iterator[Any]:
-        """Yield the answered card first: a page should hold it before anything else."""
+    def at_any_price(self) -> Iterator[Any]:
+        """Yield the answered card: a page should hold it before anything else."""
         if True in self.values_on_page("committed"):
             yield replace(self.state, committed=True)
-        yield from super().slices()
 
     def _asked_about(self, state: Any) -> tuple:
         return self.scene(state).asked, self.experiment and self.key(self.experiment, state)

@@ -95,7 +95,9 @@ class Prompt(View):
     def arrange(self) -> list[ipywidgets.Widget]:
         self.box, self.message = self.parts["box"], self.parts["message"]  # for whoever types from Python
         label = ipywidgets.HTML(f"<b>{html.escape(self.label)}</b>").add_class("lv-text-label")
-        return [label, self.box, self.freshness, self.message]
+        # On a page, where no text waits for its run, nothing is out of date.
+        freshness = [] if where() == "page" else [self.freshness]
+        return [label, self.box, *freshness, self.message]
 
     def above(self) -> ipywidgets.Widget:
         return self

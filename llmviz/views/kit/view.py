@@ -355,6 +355,10 @@ class View(Working):
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
         return [*dict.fromkeys((self.state, *self.slices()))][:MOST_STATES]
 
+    def at_any_price(self) -> Iterator[Any]:
+        """Yield the states that a page holds whatever time it takes, besides what it opens with."""
+        return iter(())
+
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all combinations of values of the fields on which it depends.
 

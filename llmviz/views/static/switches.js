@@ -20,14 +20,17 @@ export function render({ model, el }) {
   };
   const isOff = (row, layer) => model.get("off_cells").some(([r, l]) => r === row && l === layer);
 
-  /** Switch cells together: all on if all are off, else all off. */
-  const flip = (cells) => {
+  /** Which cells are off when these are switched together: all on if all are off, else all off. */
+  const flipped = (cells) => {
     const off = model.get("off_cells");
     const named = (list, [row, layer]) => list.some(([r, l]) => r === row && l === layer);
     const rest = off.filter((one) => !named(cells, one));
     const allOff = cells.every((one) => named(off, one));
-    view.set({ off_cells: allOff ? rest : [...rest, ...cells] });
+    return allOff ? rest : [...rest, ...cells];
   };
+  const flip = (cells) => view.set({ off_cells: flipped(cells) });
+  /** A page without a kernel holds some of what can be switched. */
+  const can = (trait, value) => model.can?.(trait, value) ?? true;
   const wholeRow = (row) => Array.from({ length: layers() }, (_, layer) => [row, layer]);
   const wholeLayer = (layer) => [
     [rows() - 2, layer],
@@ -97,15 +100,15 @@ export function render({ model, el }) {
     });
   }
 
-  const flipPart = (name) => {
+  const flippedPart = (name) => {
     const off = model.get("off_parts");
-    view.set({ off_parts: off.includes(name) ? off.filter((one) => one !== name) : [...off, name] });
+    return off.includes(name) ? off.filter((one) => one !== name) : [...off, name];
   };
   const buttons = Object.entries(model.get("parts")).map(([name, [label, hint]]) => [
     name,
     h(
       "button",
-      { type: "button", class: "lv-part", title: hint, onclick: () => flipPart(name) },
+      { type: "button", class: "lv-part", title: hint, onclick: () => view.set({ off_parts: flippedPart(name) }) },
       h("span", { class: "lv-knob", "aria-hidden": "true" }),
       label,
     ),
@@ -113,13 +116,16 @@ export function render({ model, el }) {
   parts.append(...buttons.map(([, node]) => node));
 
   function draw() {
-    for (const [name, node] of buttons)
+    for (const [name, node] of buttons) {
       node.setAttribute("aria-pressed", String(!model.get("off_parts").includes(name)));
+      node.disabled = !can("off_parts", flippedPart(name));
+    }
     cell = clamp(Math.floor((view.width() - LEFT - 4) / layers()), 12, 26);
     const [width, height] = [LEFT + layers() * cell, top(rows() - 1) + cell];
     const off = new Set(model.get("off_cells").map(([r, l]) => `${r} ${l}`));
     const words = [];
     const shapes = [];
+    let pale = buttons.some(([, node]) => node.disabled);
     for (let layer = 0; layer < layers(); layer++)
       if (cell >= 22 || layer % 5 === 0) words.push(axisText(LEFT + (layer + 0.5) * cell - 1, TOP - 7, String(layer)));
     words.push(axisText(LEFT - 10, TOP - 7, "layer", "end"));
@@ -129,6 +135,8 @@ export function render({ model, el }) {
       for (let layer = 0; layer < layers(); layer++) {
         const dead = off.has(`${row} ${layer}`);
         const covered = row < rows() - 2 && off.has(`${rows() - 2} ${layer}`); // its whole attention block is off
+        const isPale = !can("off_cells", flipped([[row, layer]]));
+        pale ||= isPale;
         shapes.push(
           s("rect", {
             x: LEFT + layer * cell + 0.5,
@@ -136,7 +144,7 @@ export function render({ model, el }) {
             width: cell - 3,
             height: cell - 3,
             rx: 3,
-            class: `lv-cell${ffn ? " lv-ffn" : ""}${row === rows() - 2 ? " lv-block" : ""}${dead ? " lv-off" : covered ? " lv-covered" : ""}`,
+            class: `lv-cell${ffn ? " lv-ffn" : ""}${row === rows() - 2 ? " lv-block" : ""}${dead ? " lv-off" : covered ? " lv-covered" : ""}${isPale ? " lv-pale" : ""}`,
           }),
         );
         if (dead) {
@@ -150,7 +158,13 @@ export function render({ model, el }) {
     grid.replaceChildren(s("svg", { "aria-hidden": "true" }, shapes, words, pick));
     sizePlot(grid, width, height);
     point();
-    view.setLegend("Filled: on · Crossed out: off · Click a name or number to switch a whole row or layer");
+    const all = pale ? "Pale: only in the full version" : "Click a name or number to switch a whole row or layer";
+    view.setLegend(`Filled: on · Crossed out: off · ${all}`);
   }
-  return view.start(draw);
+  const stop = view.start(draw);
+  model.on("limits", view.paint); // on a page, after each change
+  return () => {
+    model.off("limits", view.paint);
+    stop();
+  };
 }

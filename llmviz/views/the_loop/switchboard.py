@@ -174,13 +174,15 @@ class Switchboard(EditedRun, GuessFirst):
         below = row(wide(p["bars"], 420), wide(strips, 420))
         return [above, *(p[name] for name in ("card", "refusal", "message", "switches")), below]
 
+    def at_any_price(self) -> Iterator[State]:
+        """Yield each experiment before and after the guess."""
+        for asked in (self.ask(self.state, name) for name in self.experiments):
+            yield from (asked, self.commit(asked, True))
+
     def slices(self) -> Iterator[State]:
-        """Yield everything on, each experiment before and after the guess, and each switch off on its own."""
+        """Yield everything on, and each switch off on its own."""
         on = self.everything_on(self.state)
         yield on
-        for asked in (self.ask(on, name) for name in self.experiments):
-            # The answer first: a page that has no time for it does not offer the question either.
-            yield from (self.commit(asked, True), asked)
         yield from (replace(on, off_parts=(name,)) for name in PARTS)
         yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
 
