@@ -14,7 +14,7 @@ from llmviz.experiments.fine_tuning import ORDINARY
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import line, number
+from llmviz.views.kit.state_fields import line, number, replace
 from llmviz.views.kit.text_box import Reading, read
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
@@ -189,6 +189,10 @@ class Amount(AfterTuning):
 
         question: str = line("The moon is", "A question", WIDTH)
         amount: float = number(1.0, "amount of the update", 2.0, first=-1.0, step=0.25)
+
+    def at_any_price(self) -> Iterator[State]:
+        """Yield the model before, half of the update, twice, and the opposite."""
+        return (replace(self.state, amount=amount) for amount in (0.0, 0.5, 2.0, -1.0))
 
     def needs(self, state: State) -> str | None:
         return "write" if self.run.tuned else None
