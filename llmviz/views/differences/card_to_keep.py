@@ -15,7 +15,7 @@ from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import legible
 from llmviz.views.kit.state_fields import MAX_TYPED, picked, text
-from llmviz.views.kit.view import NothingToShow, Scene, View, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, looks, part, sentences, shared
 
 RULE = "has the word that its question is about and a word from the list, and isn't nearly a taught answer"
 CUT = " …"
@@ -33,12 +33,13 @@ class AnswerCard(Picture):
     question = Text()
     before = Text()
     after = traitlets.List(Text()).tag(sync=True)
-    learned = Text()  # what came between the two answers
+    learned = Text()  # how many examples came between the two answers
     about = Text()
 
     def text(self) -> str:
         """Return the title, then a line for everything on the card."""
-        answers = f"Before: {self.before}", f"After {self.learned}: {''.join(self.after)}"
+        after = "".join(self.after)
+        answers = f"Before: {self.before}", f"After learning from {self.learned}: {after}"
         return "\n".join([self.caption, f"Question: {self.question}", *answers, self.about])
 
 
@@ -66,7 +67,7 @@ class CardToKeep(AfterTuning):
     class State:
         """The title, and the question of the answer that the reader takes; "" for the best."""
 
-        title: str = text("My model", lambda value: controls.text_box(value, "Title", "min(400px, 98%)"), 40)
+        title: str = text("My model", lambda value: controls.text_box(value, "Title:", "min(400px, 98%)"), 40)
         taken: str = picked(
             "",
             lambda value, _: isinstance(value, str) and len(value) <= MAX_TYPED,
@@ -85,19 +86,27 @@ class CardToKeep(AfterTuning):
         taught = [answer for _, answer in scene.tuned.examples]
         return fine_tuning.good_answers(answers, taught, scene.run.words)
 
+    @looks("title")
+    def title_box(self, scene: Scene) -> dict:
+        return {"hidden": scene.run.tuned is None}
+
+    @looks("taken")
+    def list_of_answers(self, scene: Scene) -> dict:
+        return {"hidden": scene.run.tuned is None}
+
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        good, n = scene.good, len(_answers(scene.run))
+        good, answers = scene.good, _answers(scene.run)
         if scene.taken:
-            which = f"You took this answer, and it {'is' if scene.taken in good else 'isn’t'} a good one by this rule."
+            which = f"The one you took is {'' if scene.taken in good else 'not '}among them."
         elif good:
-            which = f"Of {n} answers, {len(good)} are good; this one has the most words from the list."
+            which = "None has more words from the list than this one."
         else:
-            which = f"None of the {n} answers is good, so take one from the list."
+            which = "Take one from the list."
         return [
             f"A good answer {RULE}.",
             "Your own question is about its longest word." * bool(scene.run.own),
-            which,
+            f"Good answers: {len(good)} of {len(answers)}. {which}",
         ]
 
     @part(AnswerCard)

@@ -16,11 +16,11 @@ export function render({ model, el }) {
   return view.start(() => {
     const after = model.get("after");
     turns.replaceChildren(
-      turn("question", "The question", model.get("question")),
-      turn("before", "The model before", model.get("before")),
+      turn("question", "Question", model.get("question")),
+      turn("before", "Before fine-tuning", model.get("before")),
       turn(
         "after",
-        `The model after ${model.get("learned")}`,
+        `After learning from ${model.get("learned")}`,
         after.map((part, i) => (i % 2 ? h("mark", {}, part) : part)),
       ),
       h("div", { class: "lv-aside" }, model.get("about")),
