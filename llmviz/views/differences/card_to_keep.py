@@ -18,7 +18,6 @@ from llmviz.views.kit.state_fields import MAX_TYPED, picked, text
 from llmviz.views.kit.view import NothingToShow, Scene, View, looks, part, sentences, shared
 
 RULE = "has the word that its question is about and a word from the list, and isn't nearly a taught answer"
-CUT = " …"
 
 
 class AnswerCard(Picture):
@@ -39,7 +38,7 @@ class AnswerCard(Picture):
     def text(self) -> str:
         """Return the title, then a line for everything on the card."""
         after = "".join(self.after)
-        answers = f"Before: {self.before}", f"After learning from {self.learned}: {after}"
+        answers = f"Before fine-tuning: {self.before}", f"After learning from {self.learned}: {after}"
         return "\n".join([self.caption, f"Question: {self.question}", *answers, self.about])
 
 
@@ -132,4 +131,4 @@ class CardToKeep(AfterTuning):
 def _in_a_line(answer: str, model: Model) -> str:
     """Return an answer without line breaks, with a sign where it was cut, or a remark where there is none."""
     is_cut = len(model.tokenizer.encode(answer)) >= fine_tuning.ANSWER
-    return " ".join(answer.split()) + CUT * is_cut or NOTHING
+    return " ".join(answer.split()) + " …" * is_cut or NOTHING
