@@ -403,12 +403,12 @@ def finetune(
 ) -> Iterator[Progress]:
     """Teach a chat model by example: low-rank changes of the FFN matrices of some layers (LoRA; Hu et al. 2021).
 
-    conversations: messages as for `encode_chat`; only the assistant's tokens count. Each step takes one, each
-    round all of them. layers: by default the last third. The model's own parameters stay unchanged: `Progress.update`
-    is all that is learned, and `Progress.model` shares everything else. Yields a `Progress` before the first step, with
-    the mean loss of all conversations, and after each. ValueError for a conversation that has no answer, or more tokens
-    than 256 or the model's context window; TypeError for anything but a list of lists; FloatingPointError if the loss
-    diverges.
+    conversations: the training examples, each a list of messages as for `encode_chat`; only the assistant's tokens
+    count. Each step takes one, each round all of them. layers: by default the last third. The model's own parameters
+    stay unchanged: `Progress.update` is all that is learned, and `Progress.model` shares everything else. Yields a
+    `Progress` before the first step, with the mean loss of all examples, and after each. ValueError for an example
+    that has no answer, or more tokens than 256 or the model's context window; TypeError for anything but a list of
+    lists; FloatingPointError if the loss diverges.
     """
     _positive(lr=lr)
     check_whole(steps=steps, rank=rank)
@@ -421,7 +421,7 @@ def finetune(
             "conversations are a list of them, and each is a list of messages, as for encode_chat"
         )
     if not conversations:
-        raise ValueError("there is no conversation to learn from; give at least one question with its answer")
+        raise ValueError("there is no example to learn from; give at least one question with its answer")
     lessons = [_lesson(model, number, messages) for number, messages in enumerate(conversations, 1)]
     return _finetune(model, lessons, steps, rank, list(layers), lr, seed)
 
@@ -438,12 +438,10 @@ def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray
             n = len(model.tokenizer.encode(f"assistant\n{message['content']}")) - role + 1
             said[end - n : end] = True
     if not said.any():
-        raise ValueError(
-            f"conversation {number} has no answer: its messages need one of the role 'assistant'"
-        )
+        raise ValueError(f"example {number} has no answer: its messages need one of the role 'assistant'")
     longest = min(LONGEST, model.config.n_ctx)
     if len(tokens) > longest:
-        raise ValueError(f"conversation {number} has {len(tokens)} tokens; it can have {longest} at most")
+        raise ValueError(f"example {number} has {len(tokens)} tokens; it can have {longest} at most")
     return tokens[None], said[None]
 
 

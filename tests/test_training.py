@@ -491,18 +491,18 @@ def talk(*messages: tuple[str, str]) -> list[dict]:
 @pytest.mark.parametrize(
     ("conversations", "error", "words"),
     [
-        ([], ValueError, ["conversation"]),
+        ([], ValueError, ["example"]),
         ([[]], ValueError, ["encode_chat", "message"]),
-        ([talk(("user", "a"))], ValueError, ["conversation 1", "'assistant'"]),
+        ([talk(("user", "a"))], ValueError, ["example 1", "'assistant'"]),
         (
             [*LESSONS, talk(("user", "a"), ("assistant", " \n"))],
             ValueError,
-            ["conversation 4", "'assistant'"],
+            ["example 4", "'assistant'"],
         ),
         (
             [talk(("user", "a"), ("assistant", "the cat " * 2_500))],
             ValueError,
-            ["conversation 1", 128],
+            ["example 1", 128],
         ),
         ([talk(("user", None), ("assistant", "b"))], ValueError, ["'content'", None]),
     ],
@@ -530,7 +530,7 @@ def test_options_that_cannot_be_are_told_at_once(tiny_model, options, words):
 
 
 def test_the_default_model_takes_conversations_of_256_tokens(model):
-    with pytest.raises(ValueError, match=holding("conversation 1", 256)):
+    with pytest.raises(ValueError, match=holding("example 1", 256)):
         training.finetune(model, [talk(("user", "a"), ("assistant", "the cat " * 2_500))])
 
 

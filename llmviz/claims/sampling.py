@@ -115,7 +115,7 @@ def copies_gain(model: Model, texts: tuple[str, str], *, replaced: bool = False)
 
 
 @remembered
-def after_the_end(model: Model, question: str, template: bool) -> str | None:
+def written_after_the_end(model: Model, question: str, template: bool) -> str | None:
     """Return twelve tokens that the model writes after its first end token, after a question alone if not `template`.
 
     None if it does not end its answer within 100 tokens, or the question at once.
@@ -129,17 +129,17 @@ def after_the_end(model: Model, question: str, template: bool) -> str | None:
 
 
 def goes_on_as(model: Model, question: str, *, role: str) -> float:
-    rest = after_the_end(model, question, True)
+    rest = written_after_the_end(model, question, True)
     return math.nan if rest is None else f"<|im_start|>{role}" in rest
 
 
 def empty_system(model: Model, question: str, *, template: bool) -> float:
-    rest = after_the_end(model, question, template)
+    rest = written_after_the_end(model, question, template)
     return math.nan if rest is None else "<|im_start|>system\n<|im_end|>" in rest
 
 
 def ends_and_opens(model: Model, question: str, *, role: str) -> float:
-    return (after_the_end(model, question, False) or "").startswith(f"\n<|im_start|>{role}")
+    return (written_after_the_end(model, question, False) or "").startswith(f"\n<|im_start|>{role}")
 
 
 def end_at_the_end(model: Model, question: str) -> float:

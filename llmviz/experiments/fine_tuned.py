@@ -67,7 +67,7 @@ class Lesson:
         try:
             training.finetune(self.model, fine_tuning.conversations(self.examples))
         except ValueError as error:
-            return str(error).replace("conversation", "example")  # as the table calls it
+            return str(error)
         return ""
 
     def n_with_a_word(self, answers: Sequence[str]) -> int:
