@@ -183,7 +183,7 @@ def test_a_card_shows_the_best_answer_with_its_words_marked(card):
     drawn = card.parts["card"]
     assert drawn.question == ASKED[0]
     assert drawn.after == ["The moon, ", "sir", ", ", "at your service", "."]
-    assert drawn.before == "a" * fine_tuning.ANSWER + " …"
+    assert drawn.before == "a" * fine_tuning.ANSWER + "…"
     assert re.search(holding(2), drawn.about)
     assert "2 examples" in drawn.text()
     assert re.search(holding(2, 2), said(card))

@@ -131,4 +131,4 @@ class CardToKeep(AfterTuning):
 def _in_a_line(answer: str, model: Model) -> str:
     """Return an answer without line breaks, with a sign where it was cut, or a remark where there is none."""
     is_cut = len(model.tokenizer.encode(answer)) >= fine_tuning.ANSWER
-    return " ".join(answer.split()) + " …" * is_cut or NOTHING
+    return " ".join(answer.split()) + "…" * is_cut or NOTHING
