@@ -133,7 +133,7 @@ export function render({ model, el }) {
       y: Math.max(y - 12, 17),
       "text-anchor": right ? "end" : "start",
     });
-    setText(here, count(model.get("n_parts")[step]));
+    setText(here, step ? count(model.get("n_parts")[step]) : ""); // at 0, the axis says it
   };
 
   return view.start(() => {
