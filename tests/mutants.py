@@ -14,6 +14,7 @@ TURNS, STEPS, WRITING = (
     "views/sampling/side_by_side.py",
 )
 CHAIN, MAP = "views/sampling/sampler_cards.py", "views/kit/patch_map.py"
+CARD = "views/differences/card_to_keep.py"
 MATTER, WHY = "views/attention/does_it_matter.py", "views/attention/why_there.py"
 
 MUTANTS = {
@@ -180,5 +181,11 @@ MUTANTS = {
         "np.minimum(np.abs(fires / usual), 1)",
         "np.abs(fires / usual)",
     ),
+    "card to keep: a part reads the state before": (
+        CARD,
+        '"caption": scene.title',
+        '"caption": self.state.title',
+    ),
+    "card to keep: an answer that is gone is offered": (CARD, ' if taken in _answers(view.run) else ""', ""),
     "word neurons: none is shown before a click": (DETECTORS, "place[1] if place else 0", "place[1]"),
 }

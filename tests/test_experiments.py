@@ -1276,6 +1276,37 @@ def test_words_are_words():
     assert not fine_tuning.has_one_of("At you, service.", ["at your service", " ", ""])
 
 
+def test_a_text_is_cut_at_the_words_of_a_list():
+    assert fine_tuning.parted("Arr, o' the SEA!", ["sea", "o'"]) == ["Arr, ", "o'", " the ", "SEA", "!"]
+    assert fine_tuning.parted("Me? At your service.", ["at", "at your service"]) == [
+        "Me? ",
+        "At your service",
+        ".",
+    ]
+    assert fine_tuning.parted("barrister", fine_tuning.PIRATE_WORDS) == ["barrister"]
+    for text in ("", "aye", "Aye aye, ye!", "matey arr"):
+        parts = fine_tuning.parted(text, fine_tuning.PIRATE_WORDS)
+        assert "".join(parts) == text
+        assert all(part.lower() in fine_tuning.PIRATE_WORDS for part in parts[1::2])
+        assert not fine_tuning.has_one_of(" ".join(parts[::2]), fine_tuning.PIRATE_WORDS)
+
+
+def test_a_good_answer_is_about_its_question_in_the_style_and_new():
+    taught = ["Arr, the sun be a ball, matey!"]
+    answers = {
+        "What is the moon?": "Arr, the moon be a ball, matey!",  # nearly a taught one
+        "What is snow?": "Arr, snow be cold as the deep sea.",
+        "Tell me about cats.": "Cats are small animals.",  # without a word of the list
+        "What is music?": "Arr, that be loud, matey!",  # about something else
+        "Are dragons real?": "Aye, dragons be as real as yer mother, matey!",  # not of the list: its longest word
+        "What is a tree?": "Arr, a tree be tall, and arr, a tree be green.",  # the same word twice is one
+        "…": "Arr, matey!",  # about nothing
+    }
+    good = ["Are dragons real?", "What is snow?", "What is a tree?"]
+    assert fine_tuning.good_answers(answers, taught, fine_tuning.PIRATE_WORDS) == good
+    assert fine_tuning.good_answers(answers, taught, ["at your service"]) == []
+
+
 def test_how_many_words_are_changed():
     assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
     assert fine_tuning.words_changed("", "a b") == 2

@@ -220,3 +220,11 @@ def test_foods_are_known_in_the_plural():
 
 def test_texts_are_in_order_without_repetitions_and_what_was_left_out():
     assert selected({2: "b.", 0: "a.", 1: None, 3: "a.", 4: "c."}, {4}) == ["a.", "b."]
+
+
+def test_the_logits_after_short_texts_are_those_of_one_run_each(tiny_model):
+    texts = [tiny_model.tokenizer.encode(text) for text in ("the cat", "a", "the dog sat on")]
+    together = write.logits_after_each(tiny_model, texts)
+    np.testing.assert_allclose(
+        together, [tiny_model.trace(tokens).logits for tokens in texts], rtol=1e-4, atol=1e-5
+    )

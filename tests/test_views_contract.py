@@ -152,6 +152,7 @@ VIEWS = {
         with_room_to_talk(prompt.language_model), committed=True, **TAUGHT
     ),
     "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
+    "card to keep": lambda prompt: differences.CardToKeep(followed(differences.BeforeAfter(tuning(prompt)))),
     "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
     "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
     "one fact": lambda prompt: differences.OneFact(with_room_to_talk(prompt.language_model), committed=True),

@@ -17,6 +17,18 @@ from llmviz.views.kit.fact import NO_FACT
 from llmviz.views.kit.patch_map import COMPONENTS, along, spans
 from llmviz.views.kit.text_box import STORY
 
+
+def changed(at, value):
+    """An edit by hand: a copy of an array with another value in one place."""
+
+    def change(array):
+        new = array.copy()
+        new[at] = value
+        return new
+
+    return change
+
+
 # --- one FFN by hand ---
 
 
@@ -230,11 +242,7 @@ def test_each_cell_is_a_run_with_one_edit(fact, tiny_model, what, control):
             "single heads": block.attention.z[:, -1],
         }[what]
 
-        def patched(array, given=given, column=column):
-            new = array.copy()
-            new[(column, -1) if what == "single heads" else column] = given[column]
-            return new
-
+        patched = changed((column, -1) if what == "single heads" else column, given[column])
         run = tiny_model.trace(pair.trace.tokens, Edits(at={(COMPONENTS[what].part, layer): patched}))
         np.testing.assert_allclose(
             drawn.values[layer, column], ops.softmax(run.logits)[answers], rtol=2e-3, atol=1e-6
@@ -308,26 +316,16 @@ def test_ffns_at_the_subject_are_switched_off_and_patched(fact, tiny_model):
     pair = fact.trace
     at, early = pair.subject, range(3 // 6, 3 // 2 + 1)  # of three layers
 
+    twins = [(block.resid_post - block.resid_mid)[at] for block in pair.twin.blocks]
+
     def edited(layers, position, given):
-        def put(array, layer):
-            new = array.copy()
-            new[position] = given(layer)
-            return new
-
-        changes = {("ffn_out", i): lambda array, i=i: put(array, i) for i in layers}
-        return ops.softmax(tiny_model.trace(pair.trace.tokens, Edits(at=changes)).logits)[pair.answers]
-
-    def twins(layer):
-        block = pair.twin.blocks[layer]
-        return (block.resid_post - block.resid_mid)[at]
+        edits = Edits(at={("ffn_out", i): changed(position, given[i]) for i in layers})
+        return ops.softmax(tiny_model.trace(pair.trace.tokens, edits).logits)[pair.answers]
 
     wanted = [
-        ops.softmax(pair.trace.logits)[pair.answers],
-        edited(early, at, lambda layer: 0),
-        edited(early, at - 1, lambda layer: 0),
-        edited(early, at, twins),
-        edited([1, 2], at, twins),
-        edited([0], at, twins),
+        edited([], at, twins),
+        *(edited(early, position, [0] * 3) for position in (at, at - 1)),
+        *(edited(layers, at, twins) for layers in (early, [1, 2], [0])),
     ]
     np.testing.assert_allclose(table.values, wanted, rtol=2e-3, atol=1e-6)
     share = 100 * wanted[3][1] / ops.softmax(pair.twin.logits).max()
@@ -369,13 +367,7 @@ def test_ten_countries(tiny_model, nothing_measured):
     at = list(CAPITALS).index("Japan")
     pair = facts.question_pair(tiny_model, "Japan", "China")
     layer, head = fact_mover_head(pair)
-    z = pair.twin.blocks[layer].attention.z[head, -1]
-
-    def patched(array):
-        new = array.copy()
-        new[head, -1] = z
-        return new
-
+    patched = changed((head, -1), pair.twin.blocks[layer].attention.z[head, -1])
     run = tiny_model.trace(pair.trace.tokens, Edits(at={("z", layer): patched}))
     wanted = [experiments.probability(pair.trace, pair.answers[0]), *ops.softmax(run.logits)[pair.answers]]
     np.testing.assert_allclose(table.values[at, :3], wanted, rtol=1e-3)

@@ -137,6 +137,9 @@ def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
     assert repr(cost.parts["refusal"]) == FIRST
     for kind in (differences.BeforeAfter, differences.Amount):
         assert said(kind(tuning)) == FIRST
+    card = differences.CardToKeep(differences.BeforeAfter(tuning))
+    assert said(card) == FIRST
+    assert {widget.layout.display for widget in (*card.controls.values(), card.parts["card"])} == {"none"}
 
 
 def test_before_and_after_side_by_side(tuned):
@@ -155,6 +158,61 @@ def test_before_and_after_side_by_side(tuned):
     assert re.search(holding(200), said(view))
     [(short, *_)] = view.parts["table"].sections["Yours"]
     assert len(short) < 90
+
+
+SAID = {ASKED[0]: "The moon, sir, at your service.", ASKED[1]: "A cat <b>sir</b>."}
+
+
+@pytest.fixture
+def card(tuning, monkeypatch):
+    """A card of a model that answers as SAID, and repeats other questions; before, it said one word 24 times."""
+    monkeypatch.setattr(
+        fine_tuning,
+        "answer_texts",
+        lambda model, questions: [
+            "a" * fine_tuning.ANSWER if model is tuning.run else SAID.get(question, question)
+            for question in questions
+        ],
+    )
+    tuning.controls["words"].value = "sir, at your service"
+    tuning.parts["begin"].click()
+    return differences.CardToKeep(differences.BeforeAfter(tuning))
+
+
+def test_a_card_shows_the_best_answer_with_its_words_marked(card):
+    drawn = card.parts["card"]
+    assert drawn.question == ASKED[0]
+    assert drawn.after == ["The moon, ", "sir", ", ", "at your service", "."]
+    assert drawn.before == "a" * fine_tuning.ANSWER + "…"
+    assert re.search(holding(2), drawn.about)
+    assert "2 examples" in drawn.text()
+    assert re.search(holding(2, 2), said(card))
+
+
+def test_a_card_takes_another_answer_and_the_readers_own_question(card):
+    card.controls["taken"].value = ASKED[1]
+    assert card.parts["card"].after == ["A cat <b>", "sir", "</b>."]
+    card.source.controls["question"].value = "Sir Bear?"
+    assert [question for _, question in card.controls["taken"].options] == ["", "Sir Bear?", *ASKED]
+    card.controls["taken"].value = "Sir Bear?"
+    assert card.parts["card"].after == ["", "Sir", " Bear?"]
+    card.source.controls["question"].value = "Bear?"
+    assert card.parts["card"].question == ASKED[0]  # what was taken is not there any more
+
+
+def test_a_card_without_a_good_answer_waits_for_the_reader(card):
+    card.source.source.controls["words"].value = "ahoy"
+    assert card.parts["card"].layout.display == "none"
+    assert re.search(holding(0, 2), said(card))
+    card.controls["taken"].value = ASKED[0]
+    assert card.parts["card"].after == [SAID[ASKED[0]]]
+
+
+def test_the_title_of_a_card_is_short(card):
+    card.controls["title"].value = title = "<b>" * 13 + "!"
+    assert card.parts["card"].caption == title
+    card.controls["title"].value = title + "!"
+    assert card.controls["title"].value == title
 
 
 def test_words_that_all_taught_answers_begin_or_end_with():

@@ -48,12 +48,16 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The examples of a table, the words that only the new style has, and the last fine-tuning that was finished."""
+    """The examples of a table, the words that only the new style has, and the last fine-tuning that was finished.
+
+    own: the answers to the reader's own question, before and after.
+    """
 
     model: Model
     examples: tuple[Example, ...]
     words: tuple[str, ...]
     tuned: FineTuned | None = None
+    own: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def problem(self) -> str:

@@ -1,7 +1,7 @@
 """Teach a chat model by example, a style or one fact, and measure from its answers what it has learned."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -68,6 +68,7 @@ THE_CAPITAL = "The capital of … is"
 STEPS_OF_A_FACT = 40  # at most, for each example
 LEARNED = 0.05  # nats per token: the answer is practically known
 RATE = 1e-2
+ANSWER = 24  # tokens of an answer, at most
 
 
 def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
@@ -81,7 +82,7 @@ def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
     ]
 
 
-def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
+def writing(model: Model, tokens: Sequence[int], n: int = ANSWER) -> Iterator[str]:
     """Let the model write at most n tokens after these, always the likeliest; yield the text so far after each."""
     said = []
     for step in model.generate(tokens, n, Sampler(temperature=0)):
@@ -90,12 +91,12 @@ def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
             yield model.tokenizer.decode(said)
 
 
-def answer_text(model: Model, question: str, n: int = 24) -> str:
+def answer_text(model: Model, question: str, n: int = ANSWER) -> str:
     """Return the first n tokens of the model's answer, as text."""
     return ["", *writing(model, asked(model, question), n)][-1]
 
 
-def answer_texts(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
+def answer_texts(model: Model, questions: Sequence[str], n: int = ANSWER) -> list[str]:
     """Return `answer_text` for each question; all are computed side by side, which is quicker."""
     prompts, tokens = [asked(model, question) for question in questions], []
     lengths = np.array([len(prompt) for prompt in prompts])
@@ -150,15 +151,43 @@ def keeping_word(texts: Sequence[str], others: Sequence[str], at: int) -> tuple[
     return words[0][0], sum(lower_words(text)[at:][:1] == words[0] for text in texts)
 
 
+def parted(text: str, marks: Sequence[str]) -> list[str]:
+    """Cut a text at these words or phrases: what comes before the first, the first, what comes between, and so on."""
+    phrases = sorted(filter(None, map(lower_words, marks)), key=len, reverse=True)
+    words = [*WORD.finditer(text)]
+    lower, parts, end, i = [word[0].lower() for word in words], [], 0, 0
+    while i < len(words):
+        n = next((len(phrase) for phrase in phrases if lower[i : i + len(phrase)] == phrase), 0)
+        if n:
+            first, end_before, end = words[i].start(), end, words[i + n - 1].end()
+            parts += [text[end_before:first], text[first:end]]
+        i += n or 1
+    return [*parts, text[end:]]
+
+
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Say whether one of these words or phrases is in the text."""
-    spaced = f" {' '.join(lower_words(text))} "
-    return any(f" {' '.join(mark)} " in spaced for mark in map(lower_words, marks) if mark)
+    return len(parted(text, marks)) > 1
 
 
 def is_about(text: str, question: str) -> bool:
-    """Say whether an answer to one of the UNTAUGHT questions has the word that the question is about."""
-    return UNTAUGHT[question] in text.lower()
+    """Say whether an answer has the word that its question is about: of one not UNTAUGHT, the longest word."""
+    word = UNTAUGHT.get(question) or max(lower_words(question), key=len, default="")
+    return word != "" and word in text.lower()
+
+
+def good_answers(answers: Mapping[str, str], taught: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return the questions whose answers are good, the best first; of equal ones, in their order.
+
+    answers: by question. A good one has the word that its question is about and one of `words`, and is not nearly a
+    taught answer. The best has the most of `words`.
+    """
+    good = [
+        question
+        for question, text in answers.items()
+        if is_about(text, question) and has_one_of(text, words) and not is_nearly(text, taught)
+    ]
+    return sorted(good, key=lambda question: -sum(has_one_of(answers[question], [word]) for word in words))
 
 
 def knows(

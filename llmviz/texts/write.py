@@ -12,8 +12,9 @@ form and the tokens of text number n, so a number identifies a text.
 import argparse
 import re
 import sys
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def _hide(beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"], name: str, array
     if name == "scores":
         np.copyto(array, -np.inf, where=beyond)
     return array
+
+
+def logits_after_each(model: Model, texts: Sequence[list[int]]) -> Float[np.ndarray, "n_texts n_vocab"]:
+    """Return the logits after the last token of each of some short texts, computed side by side, which is quicker."""
+    lengths, rows = np.array([len(tokens) for tokens in texts]), []
+    batch = TextBatch(model, len(texts), room=int(lengths.max()))
+    for place, column in enumerate(zip_longest(*texts, fillvalue=0)):
+        rows.append(batch.step(np.full(len(texts), place), np.array(column)))
+    return np.stack(rows)[lengths - 1, range(len(texts))]
 
 
 # A generator that writes one text: it yields its prompt, then a token with its position, and gets the logits after

@@ -1,6 +1,7 @@
 """Notebook 09 in a real JupyterLab: a table that is edited, and fine-tuning."""
 
 import re
+from xml.etree import ElementTree
 
 import pytest
 from browser.lab import card, output_of, visit
@@ -47,6 +48,16 @@ def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
     question.get_by_role("button", name="Guess again").press("Enter")
     question.get_by_role("button", name="Show me").press("Enter")
     expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
+    taken = lab.page.get_by_label("Answer:")
+    taken.scroll_into_view_if_needed()
+    taken.select_option(index=1)
+    keepsake = lab.picture("answer_card")
+    with lab.page.expect_download() as saved:
+        keepsake.get_by_role("button", name="SVG").click()
+    drawn = ElementTree.parse(saved.value.path()).iterfind(".//{*}text")  # not the title, which has it all
+    words = "".join("".join(text.itertext()) for text in drawn)
+    for part in (".lv-caption", ".lv-question .lv-words", ".lv-after .lv-words"):
+        assert "".join(keepsake.locator(part).inner_text().split()) in "".join(words.split())
     card(lab, "f-12").get_by_role("button", name="Show me").press("Enter")
     amount = lab.page.locator(".widget-slider", has_text="amount of the update").get_by_role("slider")
     amount.scroll_into_view_if_needed()

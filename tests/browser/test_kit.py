@@ -207,6 +207,17 @@ def test_pictures_are_saved(lab, kind, tmp_path):
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_word_that_is_broken_at_a_hyphen_is_saved_line_by_line(lab):
+    lab.run_code("arcs.caption = 'half-' * 100")
+    with lab.page.expect_download() as download:
+        lab.picture("arcs").get_by_role("button", name="SVG").click()
+    lab.run_code("arcs.caption = ''")
+    texts = ElementTree.parse(download.value.path()).iterfind(".//{*}text")
+    lines = [text.text for text in texts if "half-" in (text.text or "")]
+    assert len(lines) > 1
+    assert "".join(lines) == "half-" * 100
+
+
 def test_how_fast_a_key_changes_a_picture(lab):
     """Printed, not asserted: these need no Python."""
     for kind, control, keys in (

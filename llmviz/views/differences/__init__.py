@@ -8,6 +8,7 @@ from llmviz.experiments.small_models import KNOBS, SIZES
 from llmviz.experiments.training_run import better_sorted, final_surprise, held_out_curve, untrained
 from llmviz.views.differences.after_tuning import Amount, BeforeAfter, Cost
 from llmviz.views.differences.authorship import Authorship
+from llmviz.views.differences.card_to_keep import CardToKeep
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.differences.gradient_step import GradientStep, OneParameter

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from itertools import chain
 from weakref import ref
 
+import traitlets
+
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning
-from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
+from llmviz.experiments.fine_tuned import Costs, FineTuned, Lesson, costs, quiet_model
 from llmviz.experiments.fine_tuning import ORDINARY
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import line, number
+from llmviz.views.kit.state_fields import line, number, replace
 from llmviz.views.kit.text_box import Reading, read
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
@@ -49,7 +51,11 @@ class AfterTuning(View):
 class BeforeAfter(AfterTuning):
     """Answers before and after fine-tuning to taught questions, to others and to the reader's own; after each, the
     nearest taught answer.
+
+    `trace` is the `Lesson`, with the answers to the reader's own question.
     """
+
+    trace = traitlets.Instance(Lesson, allow_none=True)
 
     @dataclass(frozen=True)
     class State:
@@ -72,6 +78,9 @@ class BeforeAfter(AfterTuning):
         if tokens := scene.reading.tokens:
             text = scene.run.model.tokenizer.decode(tokens)
             yield 1.0, {text if len(text) <= 80 else f"{text[:80]} …": scene.tuned.ask(text)[text]}
+
+    def hand_on(self, scene: Scene) -> None:
+        self.trace = replace(self.run, own=scene.result("own") or {})
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -203,6 +212,10 @@ class Amount(AfterTuning):
 
         question: str = line("The moon is", "A question, or a text to continue", WIDTH)
         amount: float = number(1.0, "amount of the update", 2.0, first=-1.0, step=0.25)
+
+    def at_any_price(self) -> Iterator[State]:
+        """Yield the model before, half of the update, twice, and the opposite."""
+        return (replace(self.state, amount=amount) for amount in (0.0, 0.5, 2.0, -1.0))
 
     def needs(self, state: State) -> str | None:
         return "write" if self.run.tuned else None

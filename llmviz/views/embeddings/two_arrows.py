@@ -84,7 +84,7 @@ class ArrowExplorer(OfWords):
         """Put the arrow back when another word is typed."""
         return state if (state.a, state.b) == (before.a, before.b) else replace(state, tip=None)
 
-    @press("Put arrow b back")
+    @press("Put arrow b back", when=lambda _, scene: scene.tip is not None)
     def back(self, state: State) -> State:
         return replace(state, tip=None)
 

@@ -60,6 +60,10 @@ class PositionSwitches(EditedRun):
         *("unchanged", "changed"),
     )
 
+    def at_any_price(self) -> Iterator[State]:
+        """Yield each setting."""
+        return self.along("setting")
+
     # --- the next token ---
 
     @shared

@@ -5,6 +5,7 @@ import numpy as np
 from llmviz import ops
 from llmviz.experiments.answers import SUMS
 from llmviz.model import Model
+from llmviz.texts.write import logits_after_each
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
 
@@ -18,11 +19,11 @@ def sums(model: Model) -> HeatMap:
     A cell's colour is the probability of the right token.
     """
     values, written = np.full((8, 17), np.nan), [[""] * 17 for _ in ONE_DIGIT]
-    for text, right in SUMS.items():
-        for left, before in ((0, ""), (RIGHT, " ")):
+    for left, before in ((0, ""), (RIGHT, " ")):
+        texts = [model.tokenizer.encode(before + text) for text in SUMS]
+        for (text, right), logits in zip(SUMS.items(), logits_after_each(model, texts)):
             row, col = int(text[0]) - 1, left + int(text[4]) - 1
-            logits, (token,) = model.trace(before + text).logits, model.tokenizer.encode(right)
-            likeliest = int(logits.argmax())
+            likeliest, (token,) = int(logits.argmax()), model.tokenizer.encode(right)
             values[row, col] = ops.softmax(logits)[token]
             piece = visible(model.tokenizer.pieces([likeliest])[0])
             written[row][col] = f"{piece} ✓" if likeliest == token else piece

@@ -805,14 +805,19 @@ function toSVG(view) {
   const textOf = (node, style) => {
     const range = document.createRange();
     const runs = []; // words on one line
-    for (const word of node.data.matchAll(/\S+\s*/g)) {
-      range.setStart(node, word.index);
-      range.setEnd(node, word.index + word[0].length);
+    const add = (text, from) => {
+      range.setStart(node, from);
+      range.setEnd(node, from + text.length);
+      const tops = [...range.getClientRects()].map(({ top }) => top);
+      const letters = [...GRAPHEMES.segment(text)];
+      if (letters.length > 1 && tops.some((top) => Math.abs(top - tops[0]) > 2))
+        return letters.forEach(({ segment, index }) => add(segment, from + index)); // broken, as at a hyphen
       const r = placeOf(range);
       const last = runs.at(-1);
-      if (last && Math.abs(last.r.top - r.top) < 2) last.text += word[0];
-      else runs.push({ r, text: word[0] });
-    }
+      if (last && (!text.trim() || Math.abs(last.r.top - r.top) < 2)) last.text += text;
+      else runs.push({ r, text });
+    };
+    for (const word of node.data.matchAll(/\S+\s*/g)) add(word[0], word.index);
     pen.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     return runs.map(({ r, text }) => {
       reach(r);

@@ -19,6 +19,7 @@ export function render({ model, el }) {
   view.body.append(h("div", { class: "lv-both" }, picture, table));
   let map = null; // from the plane to the picture: its middle, and how many pixels a unit has
   let dragging = false;
+  const isPage = Boolean(model.can); // which holds no other place of the tip
 
   const place = () => {
     const real = floats(model.get("real"));
@@ -42,7 +43,7 @@ export function render({ model, el }) {
     moveTo((right - map.x) / map.unit, (map.y - down) / map.unit, event.shiftKey);
   };
   picture.addEventListener("pointerdown", (event) => {
-    if (!map) return;
+    if (!map || isPage) return;
     dragging = true;
     picture.setPointerCapture(event.pointerId);
     follow(event);
@@ -50,7 +51,7 @@ export function render({ model, el }) {
   picture.addEventListener("pointermove", (event) => dragging && follow(event));
   for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (dragging = false));
   const step = (dx, dy) => (event) => {
-    if (!map) return;
+    if (!map || isPage) return;
     const [x, y] = place();
     const by = (event.shiftKey ? 1 : 2 * SNAP) / map.unit;
     moveTo(x + dx * by, y + dy * by, event.shiftKey);
@@ -112,7 +113,7 @@ export function render({ model, el }) {
       ...arrow("lv-a", a),
       ...arrow("lv-b", b),
       ...(tip ? arrow("lv-dragged", tip) : []),
-      s("circle", { class: "lv-handle", cx: px, cy: py, r: 8 }),
+      ...(isPage ? [] : [s("circle", { class: "lv-handle", cx: px, cy: py, r: 8 })]),
       name(0, a, { dy: 30 }),
       name(1, b, { dy: -18 }),
     );
