@@ -102,8 +102,15 @@ class OneFact(OneTraining, GuessFirst):
                     ("Asked in a chat", "In plain text"), taught, scene.mean_of_others
                 )
             ),
+            self.own_too(scene),
             f"Not among the others: {scene.owner}, whose capital is {scene.city}{rehearsed}.",
         ]
+
+    def own_too(self, scene: Scene) -> str:
+        """Say which others' own capitals have become likelier in a chat; empty if none has."""
+        probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0]))
+        up = [country for country in scene.others if probs[country][1] > probs[country][0]]
+        return f"In a chat, their own capital became likelier, too: {', '.join(up)}. We don't know why." if up else ""
 
     @part(
         lambda _: HeatMap(
