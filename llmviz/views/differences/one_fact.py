@@ -110,7 +110,8 @@ class OneFact(OneTraining, GuessFirst):
         """Say which others' own capitals have become likelier in a chat; empty if none has."""
         probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0]))
         up = [country for country in scene.others if probs[country][1] > probs[country][0]]
-        return f"In a chat, their own capital became likelier, too: {', '.join(up)}. We don't know why." if up else ""
+        says = f"In a chat, their own capital became likelier, too: {', '.join(up)}. We don't know why."
+        return says if up else ""
 
     @part(
         lambda _: HeatMap(
