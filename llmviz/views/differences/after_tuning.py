@@ -183,8 +183,8 @@ class Cost(AfterTuning, GuessFirst):
         if not all(right.values()):
             return ""
         return (
-            f"Of its own answers, {len(right[True])} begin with “{scene.begun}”, and {sum(right[True])} of those name "
-            f"the right city. Of the other {len(right[False])}, {sum(right[False])} do."
+            f"Of its own answers, {len(right[True])} begin with “{scene.begun}”; the right city is in "
+            f"{sum(right[True])} of those, and in {sum(right[False])} of the other {len(right[False])}."
         )
 
     @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
