@@ -110,7 +110,7 @@ class OneFact(OneTraining, GuessFirst):
         """Say which others' own capitals have become likelier in a chat; empty if none has."""
         probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0]))
         up = [country for country in scene.others if probs[country][1] > probs[country][0]]
-        says = f"In a chat, their own capital became likelier, too: {', '.join(up)}. We don't know why."
+        says = f"In a chat, these countries' own capitals became likelier, too: {', '.join(up)}. We don't know why."
         return says if up else ""
 
     @part(
