@@ -320,6 +320,7 @@ def test_numbers_are_written_with_two_digits():
         "2,425",
         "−0.5",
     ]
+    assert [format_value(n, "bits") for n in (1.01, 1.1)] == ["1 bit", "1.1 bits"]
 
 
 def test_a_section_names_its_claims():

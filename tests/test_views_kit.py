@@ -568,7 +568,7 @@ def test_shapes_are_the_sentences_and_the_models(model):
         f"{len(trace.tokens)} tokens",
         f"{len(trace.tokens)} × 576",
         "rotate pairs",
-        f"{config.n_layers} × {config.n_heads} heads",
+        f"{config.n_heads} heads",
         "1,536 neurons",
         "49,152 → 1",
     ]

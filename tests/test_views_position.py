@@ -64,6 +64,8 @@ def test_the_two_hands_have_the_models_own_score(model, seq):
         assert dial.score == pytest.approx(own, abs=5e-3)
         assert (dial.q_position, dial.k_position) == (n - 1, max(n - 2, 0))
         assert f"L{layer}·H{head}" in dial.caption
+        _, drawn, _, rest = numbers(said(hands))
+        assert drawn + rest == pytest.approx(dial.score, abs=0.01)
 
 
 def test_moving_both_turns_the_hands_and_moving_one_changes_the_score(cat):

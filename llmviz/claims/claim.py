@@ -309,6 +309,7 @@ def format_value(number: float, unit: str = "") -> str:
     """Write a number with two digits, or all of its whole ones, and its unit."""
     number = round(number) if abs(number) >= 100 else float(f"{number:.2g}")
     unit = unit if unit.startswith("%") or not unit else f" {unit}"
+    unit = unit.replace("bits", "bit") if number == 1 else unit
     if unit.startswith("%") and 0 < abs(number) < 0.01:
         return f"under 0.01{unit}"
     return f"{number:,.10f}".rstrip("0").rstrip(".").replace("-", "−") + unit

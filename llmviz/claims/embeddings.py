@@ -138,7 +138,7 @@ CLAIMS = (
         related_are_near=related(
             "Most related words look nearer compared with all tokens than compared with random pairs.",
             "Start from word 1. What percentage of the other tokens does word 2 beat? Subtract the percentage of "
-            "random pairs that this cosine beats.",
+            "random pairs that this cosine beats. Reworded since.",
             lambda model, pair: farther(model, pair) - random_lower(model, pair),
             Bounds(supports=above(0.001), count=(48, 50)),
             unseen_bounds=Bounds(supports=above(0.001), count=(65, 83)),
@@ -169,14 +169,14 @@ CLAIMS = (
         opposites=ranked(
             "opposites",
             "For many words, the opposite is among the ten nearest tokens.",
-            "Rank it among all tokens by its cosine with the word.",
+            "Rank it among all tokens by its cosine with the word. Reworded since.",
             count=37,
             unseen=22,
         ),
         synonyms=ranked(
             "synonyms",
             "A synonym is among the ten nearest somewhat more often.",
-            "Rank it among all tokens by its cosine with the word.",
+            "Rank it among all tokens by its cosine with the word. Reworded since.",
             count=43,
             unseen=41,
         ),
@@ -195,28 +195,30 @@ CLAIMS = (
     *section(
         "Calculating with words",
         subtraction_helps=of_families(
-            "*a − b + c* is right more often than *a + c*.",
+            "*a − b + c* is nearly always right more often than *a + c*.",
             "From the share of questions that it gets right, subtract the share that *a + c* gets right.",
             partial(gain, over="added"),
             Bounds(supports=above(0.1), count=19, exceptions=("opposites",)),
         ),
         right_word_helps=of_families(
             "*a − b + c* is nearly always right more often than with another pair's word subtracted.",
-            "The same with *a − wrong b + c* instead of *a + c*, averaged over all wrong words of the family.",
+            "The same with *a − wrong b + c* instead of *a + c*, averaged over all wrong words of the family. "
+            "Reworded since.",
             partial(gain, over="wrong"),
             Bounds(supports=above(0.1)),
             unseen_bounds=Bounds(supports=above(0.1), count=19, exceptions=("past participles",)),
         ),
         wrong_word=of_families(
             "Even a wrong word of the same kind helps in about half of the families.",
-            "From the share that *a − wrong b + c* gets right, subtract the share that *a + c* gets right.",
+            "From the share that *a − wrong b + c* gets right, subtract the share that *a + c* gets right. "
+            "Reworded since.",
             partial(gain, of="wrong", over="added"),
             Bounds(supports=above(0.1), count=9),
             unseen_bounds=Bounds(supports=above(0.1), count=13),
         ),
         random_word=of_families(
             "A random word helps, by at most seven percentage points, in fewer than half.",
-            "The same with *a − random word + c*, averaged over twelve common words.",
+            "The same with *a − random word + c*, averaged over twelve common words. Reworded since.",
             partial(gain, of="random", over="added"),
             Bounds(supports=above(0.1), count=7, highest=below(7)),
             unseen_bounds=Bounds(supports=above(0.1), count=9, highest=below(7)),
@@ -231,8 +233,8 @@ CLAIMS = (
             unit="%",
         ),
         average_and_subtraction=of_families(
-            "Subtracting the average row first increases the gain over *a + c* in about half of the families.",
-            "From the gain with it, subtract the gain without it.",
+            "If you first subtract the average row, the gain over *a + c* increases in about half of the families.",
+            "From the gain with it, subtract the gain without it. Reworded since.",
             lambda model, listed: (
                 gain(model, listed, over="added", centred=True) - gain(model, listed, over="added")
             ),
@@ -243,9 +245,9 @@ CLAIMS = (
     *section(
         "One word in two senses",
         senses_apart=of_words(
-            "After ten layers, two uses of a word are less similar if their senses differ. Another topic makes a much "
-            "smaller difference.",
-            "Subtract the cosine of its vectors in two senses from that in one.",
+            "After ten layers, two uses of a word are nearly always less similar if their senses differ. Another topic "
+            "makes a much smaller difference.",
+            "Subtract the cosine of its vectors in two senses from that in one. Reworded since.",
             lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
             Bounds(supports=above(0), median=above(0.1), control=Bounds(median=below(0.04))),
             unseen_bounds=Bounds(
@@ -290,7 +292,7 @@ CLAIMS = (
         equal_beginnings=of_words(
             "If all words before are the same but one (*river bank, savings bank, savings office*), the two words end "
             "more similar than the two senses about half of the time.",
-            "After all layers, subtract the cosine of the two words from that of the two senses.",
+            "After all layers, subtract the cosine of the two words from that of the two senses. Reworded since.",
             lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], -1]),
             Bounds(supports=below(0), count=(8, 14), median=(-0.06, 0.06)),
             unseen_bounds=Bounds(supports=below(0), count=(9, 16), median=(-0.06, 0.06)),

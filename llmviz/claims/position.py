@@ -277,7 +277,7 @@ CLAIMS = (
         ),
         rope_off_costs=in_bits(
             "Switching RoPE off usually raises surprise by more than 0.4 bits per token. Switching off all "
-            "attention raises it far more.",
+            "attention usually raises it far more.",
             "Switch RoPE off: how many bits more does each token cost?",
             partial(cost, edits=NO_ROPE, than=Edits()),
             Bounds(supports=above(0.4), count=16, exceptions=SPARED, control=ATTENTION),
@@ -300,15 +300,15 @@ CLAIMS = (
             control=("attention switched off in the same layer", partial(one_layer, attention=True)),
         ),
         ffn_eleven=in_bits(
-            "Of ten middle blocks, the FFN of layer 11 is the worst to lose. It usually costs more than RoPE in all "
-            "layers.",
+            "Of ten middle blocks, the feed-forward network (FFN) of layer 11 is the worst to lose. Switching it off "
+            "usually costs more than switching RoPE off in every layer.",
             "Switch it off: how many bits more does each token cost than with RoPE switched off?",
             lambda model, text: blocks_off(model, text)[-1, 0],
             Bounds(supports=above(0), count=19, exceptions=("a long story",), above_control=20),
             control=("the worst of the other nine", lambda m, t: np.delete(blocks_off(m, t), -2).max()),
         ),
         blocks=on_texts(
-            "Most of the other nine cost less than RoPE in all layers, except where that costs next to nothing.",
+            "Usually, at least seven of these ten blocks each cost less than RoPE in all layers.",
             "Switch off attention and FFN of layers 11, 13, 15, 17 and 19, one at a time; count those that cost less.",
             lambda model, text: (blocks_off(model, text) < 0).sum(),
             Bounds(supports=above(7), count=17, exceptions=("a proverb", "the same word", "Arabic")),
@@ -344,7 +344,7 @@ CLAIMS = (
             unseen=UNSEEN_LONG,
         ),
         fast_at_repeats=on_repeats(
-            "Where tokens are repeated, the fast pairs are worth the most.",
+            "Where tokens are repeated, the 8 fastest pairs are worth more than the 20 slowest.",
             "Repeat ten random tokens 10, 75 or 130 tokens later: how many bits more do they cost?",
             lambda m, case: experiments.repeat_cost(m, FAST, *case),
             Bounds(within=(4.35, 13.95), above_control=21, control=TEN_ON),
@@ -410,7 +410,7 @@ CLAIMS = (
             control=("mask off as well", lambda m, text: 100 * swapped_layers(run(m, text), NO_ORDER).max()),
         ),
         swapped_and_between=on_texts(
-            "In the first layer, a swap changes the two tokens and those between them, but no others.",
+            "Without RoPE, a swap in the first layer changes the two tokens and those between them, but no others.",
             "Swap tokens 1 and 3: the change of the attention output at the least changed of these three.",
             lambda model, text: first_layer(model, text)[1:4].min(),
             Bounds(within=above(1), of=17, control=Bounds(within=below(0.001), of=17)),

@@ -145,13 +145,14 @@ CLAIMS = (
             Bounds(supports=above(50), above_control=20),
         ),
         last_ffn_off=ffn_off(
-            "Without FFN 29, the last one, usually more probability moves than without a typical FFN in the middle.",
+            "Switching off FFN 29, the last one, usually moves more probability than switching off a typical FFN in "
+            "the middle.",
             "Switch it off and measure how much of the probability moves.",
             partial(percent_moved, edits=LAST_FFN),
             Bounds(above_control=15),
         ),
         single_heads=on_texts(
-            "How many heads change the prediction on their own depends on the text.",
+            "How many heads change the likeliest token on their own depends on the text.",
             "Switch off each of the 270 heads in turn. Count those that change the likeliest token.",
             lambda model, text: heads_off(model, text)[0],
             Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
@@ -169,13 +170,13 @@ CLAIMS = (
     *section(
         "FFN 11, the exception that is left out above",
         ffn_eleven_off=ffn_off(
-            "Without FFN 11, more probability moves than without a typical FFN near it.",
+            "Switching off FFN 11 moves more probability than switching off a typical FFN near it.",
             "Switch it off and measure how much of the probability moves.",
             partial(percent_moved, edits=Edits(ffn={11: 0})),
             Bounds(above_control=19),
         ),
         ffn_eleven_at_first=on_texts(
-            "What FFN 11 adds at the first token usually moves more probability than what it adds at all the others.",
+            "Switching FFN 11 off at the first token usually moves more probability than at all the others.",
             "Switch it off at the first token only, and measure how much of the probability moves.",
             at_first,
             Bounds(above_control=17),

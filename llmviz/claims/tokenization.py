@@ -74,8 +74,8 @@ CLAIMS = (
     *section(
         "Where a text is cut",
         space_with_its_word=on_texts(
-            "A single space before a word nearly always belongs to that word's token. The exceptions are words with "
-            "rare beginnings, none of them English. A space before a digit is on its own.",
+            "A single space before a word nearly always belongs to the word's first token. The exceptions are words "
+            "with rare beginnings, none of them English. A space before a digit is on its own.",
             "Count the single spaces before a letter that are in one token with it.",
             partial(words.spaces_joined, before=words.A_WORD),
             Bounds(supports=ALL, count=37, of=39, exceptions=("Russian, *",), control=DIGITS),
@@ -86,7 +86,7 @@ CLAIMS = (
             control=("before a digit", partial(words.spaces_joined, before=r"(?<!\s) (?=\p{N})")),
         ),
         several_spaces=on_texts(
-            "Of several spaces in a row, only the last belongs to the word or sign that follows.",
+            "Of several spaces in a row, only the last belongs to the word, punctuation mark or symbol that follows.",
             "Count the last spaces that are in one token with it.",
             partial(words.spaces_joined, before=r"(?<=\s) (?=[^\s\p{N}])"),
             Bounds(supports=ALL, of=11, control=Bounds(within=(0, 0), of=11)),
@@ -104,8 +104,8 @@ CLAIMS = (
             ),
         ),
         shuffled_words=on_texts(
-            "With their letters shuffled, the same words cost more tokens, so it isn't only that they're short. The "
-            "exceptions are in scripts that are cut into bytes.",
+            "With their letters shuffled, the same words cost more tokens, so words aren't cheap only because they're "
+            "short. The exceptions are in scripts that are cut into bytes.",
             "Shuffle the letters of words of four letters or more, twenty times: the mean.",
             words.shuffled_cost,
             Bounds(supports=above(1.1), count=17, of=18, exceptions=("Arabic",)),
@@ -164,7 +164,8 @@ CLAIMS = (
         ),
         word_rule=Claim(
             "With this model's word rule, even GPT-4o's vocabulary needs more tokens for Hindi and Thai, because the "
-            "rule splits words at vowel signs. For the other languages, it needs at most one more.",
+            "rule splits words at vowel signs. The other languages tested have hardly any such signs, and it "
+            "needs at most one more.",
             "Cut the sentence with GPT-4o's vocabulary: how many more tokens with this model's rule than with its own.",
             partial(words.cost_of_word_rule, vocabulary="o200k_base"),
             Bounds(supports=below(1), count=19, exceptions=("Hindi, *",), at=HINDI),
@@ -181,7 +182,7 @@ CLAIMS = (
             "After one example or none, the model gives the same number for most words in most tries, whatever it "
             "counts. It's never right more often than the best constant answer.",
             "Ask about twenty words: a letter in a word, a letter in a word spelled out, a word in a list. Each time, "
-            "another example comes before the question; unseen are other words, drawn at random.",
+            "a different example, or none, comes first; unseen are other words, drawn at random.",
             partial(count, of="n_commonest"),
             Bounds(supports=above(16), count=61, within=above(10), at=POTATO, control=NONE_MORE),
             control=("advantage over the best constant answer", more_than_a_constant),
@@ -223,15 +224,16 @@ CLAIMS = (
             control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 0, i)[1]),
         ),
         second_letter_of_a_row=on_splits(
-            "The second letter is harder to read off.",
+            "The second letter is much harder to read off: on some splits, the probe is no better than one constant "
+            "answer.",
             "The same, for the second letter.",
             lambda model, seed: 100 * letters.letter_probe(model, 1, seed)[0],
             Bounds(within=(5, 25)),
             control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i)[1]),
         ),
         last_letter_of_a_row=on_splits(
-            "The model often fails to name the last letter, but its row holds something about it: the probe is right "
-            "more often than one constant answer.",
+            "The model often fails to name the last letter, but the word's row holds something about it: the probe is "
+            "right more often than one constant answer.",
             "The same, for the last letter. Words with the same last three letters are all held out or none, so that "
             "no endings are learned.",
             lambda model, seed: 100 * letters.letter_probe(model, -1, seed)[0],

@@ -149,7 +149,7 @@ class ViewTable:
         def add(state: Any) -> None:
             if state not in added:
                 added.add(state)
-                (slow if view.needed(state) else quick).append(state)  # slow: what takes a job
+                (slow if view.needed_on_page(state) else quick).append(state)  # what takes a job is slow
 
         for state in (*view.states(), *map(view.State, self.page.texts.get(view, ()))):
             add(state)
@@ -163,22 +163,22 @@ class ViewTable:
             explored.add(state)
             is_card = vars(state) | {"guess": None} in cards
             is_free, began, n_known = is_card or len(explored) <= 2, time.process_time(), self._n_rules
-            is_measured = self._are_measured(state, PATIENCE if is_free else seconds - spent)
+            needed = view.needed if state == opening else view.needed_on_page
+            is_measured = self._are_measured(state, needed, PATIENCE if is_free else seconds - spent)
             self.is_whole &= is_measured
             led_to = [*self._one_state(state, context)] if is_measured else []
-            is_new = self._n_rules > n_known  # If not, what comes next is as after other states.
             for writes, trait in led_to:
                 after = view.State(**vars(state) | self._sets[writes])
                 if trait == BY_ITSELF or (is_card and trait in PRESSED):
                     first.append(after)
                 elif is_card and trait == "guess":
                     guesses.append(after)
-                elif is_new:
+                elif self._n_rules > n_known:  # If not, what comes next is as after other states.
                     add(after)
             spent += 0.0 if is_free else time.process_time() - began
         return spent
 
-    def _are_measured(self, state: Any, seconds: float) -> bool:
+    def _are_measured(self, state: Any, needed: Callable, seconds: float) -> bool:
         """Do the jobs that a state needs, and those that a button can then start; say whether the former are done."""
         view, done = self.view, {}
 
@@ -187,12 +187,12 @@ class ViewTable:
             return not (button.get("disabled") or button.get("hidden"))
 
         # Which ones there are may depend on the results before.
-        while waiting := [n for n in (*view.needed(state), *filter(can_begin, self.begun)) if n not in done]:
+        while waiting := [n for n in (*needed(state), *filter(can_begin, self.begun)) if n not in done]:
             key = view.key(name := waiting[0], state)
             done[name] = key not in self._too_slow and view.do_job(name, state, seconds)
             if not done[name]:
                 self._too_slow.add(key)  # It is not tried again.
-        return all(done[name] for name in view.needed(state))
+        return all(done[name] for name in needed(state))
 
     def _one_state(self, state: Any, context: Numbered) -> Iterator[tuple[int, str]]:
         """Add what holds in a state; yield the numbers of what events set there, and the trait of each."""

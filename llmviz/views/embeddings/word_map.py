@@ -46,7 +46,7 @@ class WordMap(View):
             control=lambda text, view: ipywidgets.Textarea(
                 description="Words",
                 style={"description_width": "initial"},
-                layout={"width": "min(760px, 97%)", "height": "150px"},
+                layout={"width": "min(760px, 97%)", "height": "190px"},
                 tooltip="One group per line, such as fruit: apple, pear",
             ),
         )

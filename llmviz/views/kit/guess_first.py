@@ -127,6 +127,10 @@ class GuessFirst(View):
             if self._measurements.of(key).status == "stopped":  # so that the next guess starts it again
                 self._measurements.set(key, status="new")
 
+    def needed_on_page(self, state: Any) -> tuple[str, ...]:
+        """Return what the answer needs: a question that has none there would be a dead end."""
+        return self.needed(replace(state, committed=True))
+
     def at_any_price(self) -> Iterator[Any]:
         """Yield the answered card: a page should hold it before anything else."""
         if True in self.values_on_page("committed"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import traitlets
 
 from llmviz.model import Config, Model, Trace
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.theme import STAGES
 
@@ -20,7 +21,7 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
         f"{n} token" if n == "1" else f"{n} tokens",
         f"{n} × {config.d_model:,}",
         "rotate pairs",
-        f"{config.n_layers} × {config.n_heads} heads",
+        amount(config.n_heads, "heads"),
         f"{config.d_ff:,} neurons",
         f"{config.n_vocab:,} → 1",
     ]

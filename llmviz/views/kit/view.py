@@ -355,6 +355,10 @@ class View(Working):
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
         return [*dict.fromkeys((self.state, *self.slices()))][:MOST_STATES]
 
+    def needed_on_page(self, state: Any) -> tuple[str, ...]:
+        """Return the jobs without which a page does not hold a state."""
+        return self.needed(state)
+
     def at_any_price(self) -> Iterator[Any]:
         """Yield the states that a page holds whatever time it takes, besides what it opens with."""
         return iter(())

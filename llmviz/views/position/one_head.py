@@ -89,6 +89,9 @@ class TwoHands(View):
         q, k = tokens = last_two(scene.run)
         unmoved = experiments.turned_to(scene.run, *strongest_head(scene.run), tokens, (q, k))
         own, now = (minus(f"{position.pair_scores(*turned).sum():.2f}") for turned in (unmoved, scene.turned))
-        return [
-            f"Moving only the query on by {scene.by} takes the score from {own} to {now}." if scene.by else ""
-        ]
+        scores = position.pair_scores(*scene.turned)
+        drawn, rest = (minus(f"{part.sum():+.2f}") for part in np.split(scores, [self.n_pairs]))
+        n_rest = len(scores) - self.n_pairs
+        moved = f"Moving only the query on by {scene.by} takes the score from {own} to {now}."
+        parts = f"These {self.n_pairs} pairs add {drawn}, and the other {n_rest} add {rest}."
+        return [moved if scene.by else "", parts if n_rest > 0 else ""]

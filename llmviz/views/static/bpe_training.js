@@ -102,7 +102,7 @@ export function render({ model, el }) {
   let points = []; // [x, y] after 0, 1, … merges
   const drawAxes = (width) => {
     const n = model.get("n_parts");
-    const [H, L, R, T, B] = [236, 52, 14, 12, 46];
+    const [H, L, R, T, B] = [300, 52, 14, 12, 46];
     const last = Math.max(1, n.length - 1);
     const x = (i) => L + (i / last) * (width - L - R);
     const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
@@ -133,7 +133,7 @@ export function render({ model, el }) {
       y: Math.max(y - 12, 17),
       "text-anchor": right ? "end" : "start",
     });
-    setText(here, count(model.get("n_parts")[step]));
+    setText(here, step ? count(model.get("n_parts")[step]) : ""); // at 0, the axis says it
   };
 
   return view.start(() => {

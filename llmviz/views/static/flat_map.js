@@ -123,6 +123,13 @@ export function render({ model, el }) {
   /** Where each name can stand without covering a point or another name: beside its point, else a little off; null: nowhere. */
   const room = (widths, width) => {
     const [high, taken] = [FACE + 4, at.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7])];
+    // Nor does a name cover the lines from the word that is chosen at first.
+    const [from, ends] = [at[model.get("about")], [...model.get("solid"), ...model.get("dotted")]];
+    for (const [x, y] of from ? ends.map((i) => at[i]).filter(Boolean) : [])
+      for (let part = 0.15; part < 1; part += 0.05) {
+        const [px, py] = [from[0] + part * (x - from[0]), from[1] + part * (y - from[1])];
+        taken.push([px - 2, py - 2, px + 2, py + 2]);
+      }
     const free = (box) =>
       box[0] > 2 &&
       box[2] < width - 2 &&

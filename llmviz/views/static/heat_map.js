@@ -58,11 +58,12 @@ export function render({ model, el }) {
   const tell = (where) => {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
     const [r, c] = where;
+    const written = plain(model.get("cell_text")?.[r]?.[c] ?? "");
     view.note(
       `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
       `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
       say(valueOf(r, c)),
-      plain(model.get("cell_text")?.[r]?.[c] ?? ""),
+      /[\p{L}\p{N}]/u.test(written) ? written : "", // the caption explains a mark such as ●
     );
   };
 

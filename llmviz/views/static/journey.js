@@ -157,7 +157,7 @@ function captionAt(data, moment) {
       : ["In every layer, attention rotates numbers by position (RoPE), as ", strong("clock hands"), " show."];
   if (scene === 4) {
     if (!moment.rising)
-      return ["The columns rise through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
+      return ["The columns pass through ", strong(`${data.layers} layers`), ", and each layer adds something to them."];
     if (moment.calm > 0.5) return [strong(`Layer ${layer}`), ": attention and the FFN add to the columns."];
     if (u >= 0.56)
       return [`Layer ${layer}, `, strong("FFN"), ": each column is processed on its own, and neurons add to it."];
@@ -195,7 +195,7 @@ function captionAt(data, moment) {
   const drawn = { piece: data.drawn.piece };
   return data.ends
     ? [drawn, " was picked. It means that the text ", strong("ends"), " here."]
-    : [drawn, " joins the text, and everything starts ", strong("again"), "."];
+    : [drawn, " joins the text, and the loop starts ", strong("again"), "."];
 }
 const wordsOf = (parts) =>
   parts.map((part) => (part.piece !== undefined ? quoted(part.piece) : (part.strong ?? part))).join("");
@@ -227,7 +227,7 @@ function legendAt(data, moment, layout, theme) {
   if (scene === 4 && moment.rising) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
     if (!layout.tall) say(h("b", {}, "length"), ": of the column’s vector");
-    if (long.length) say(h("b", {}, "pale"), ": these numbers are too large for the scale");
+    if (long.length) say(h("b", {}, "pale"), ": a column too long for this colour scale");
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
       say(
         h("b", {}, "dotted"),
@@ -1450,7 +1450,7 @@ function drawLineWords(at, line, gone, hit) {
     align: "center",
     alpha: here * (1 - during(moment.picking, 2.9, 3.3)),
   });
-  const room = layout.wide ? 84 : 76;
+  const [room, letters] = layout.wide ? [124, 12] : [76, 8];
   const most = Math.floor(line.w / room);
   const names = data.likeliest
     .slice(0, most)
@@ -1473,7 +1473,7 @@ function drawLineWords(at, line, gone, hit) {
       const under = line.y + line.h;
       const control = [name.x, under + 40, spread[i], under + 24];
       strokeCurve(ctx, tint(look.sampling, 0.6), 1.2, [name.x, under + 1], control, [spread[i], y - 16]);
-      writePiece(at, shorten(name.piece, 8), spread[i], y, { size: 16, bold: true, align: "center" });
+      writePiece(at, shorten(name.piece, letters), spread[i], y, { size: 16, bold: true, align: "center" });
       write(at, share(name.prob), spread[i], y + 20, { align: "center" });
     });
   });

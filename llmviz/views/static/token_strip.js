@@ -40,7 +40,7 @@ export function render({ model, el }) {
     const weight = weights?.data[index];
     view.note(
       quoted(label),
-      `token ${index + 1} of ${model.get("pieces").length}, position ${index}`,
+      `token ${index + 1} of ${model.get("pieces").length}, position ${index} (counting from 0)`,
       ids && `id ${ids[index]}`,
       weights && !Number.isNaN(weight) && `${model.get("quantity")} ${percent(weight)}`,
       notes?.[index],

@@ -71,7 +71,7 @@ class HeadsOff(GuessFirst):
         [[0.0]],
         [""],
         kind="prob",
-        row_axis="",
+        row_axis="head",
         col_axis="layer of the head that is switched off",
         blank="not measured",
     )
@@ -80,7 +80,7 @@ class HeadsOff(GuessFirst):
         n_heads, n_layers = left.shape
         return {
             "values": left,
-            "row_labels": [f"head {head}" for head in range(n_heads)],
+            "row_labels": range(n_heads),
             "col_labels": range(n_layers),
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],

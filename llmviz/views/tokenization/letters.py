@@ -77,10 +77,11 @@ class LettersExplorer(GuessFirst):
         (other,) = {*self.kinds} - {self.about}
         known = ", so the model knows something about letters that its tokens don't show"
         compared = "more than" if beats[other] else "no more than"
-        more = "" if beats[other] else " The results table says whether it knows more than it names."
+        more = "" if beats[other] else " It may know more than it names."
         return (
             f"{constant}{known if beats[self.about] else ''}. Asked for the {NAMES[other]}, the model is right for "
-            f"{scene.outcome[other].right} of {n}, {compared} with one constant answer.{more}"
+            f"{scene.outcome[other].right} of {n}, {compared} with one constant answer.{more} After a different "
+            f"example, or none, it can get far fewer {NAMES[self.about]}s right: see “Results on other texts” below."
         )
 
     def slices(self) -> Iterator[State]:

@@ -231,7 +231,7 @@ def _training(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> li
             f"Vocabulary: {n_start + number:,}. Text: {amount(merge.n_parts, 'tokens')}."
         )
     if 0 < len(learned) < N_MERGES:
-        sentences[-1] += " No pair occurs twice any more, so nothing is left to merge."
+        sentences[-1] += " No pair occurs twice any more, so training stops here."
     return sentences
 
 

@@ -65,7 +65,7 @@ def about_pieces(trace: TokenizedText | Trace) -> str:
     spaces = f"A dot (·) is a space. {which} part of the token that follows."
     in_bytes = re.search("<0x(..)>", " ".join(trace.pieces))
     bytes_ = (
-        f"{in_bytes[0]} is one of a character's bytes: {int(in_bytes[1], 16)}, in hexadecimal. "
+        f"{in_bytes[0]} is one of a character's bytes: the number {int(in_bytes[1], 16)}, written in hexadecimal. "
         "A token can hold several bytes."
         if in_bytes
         else ""
