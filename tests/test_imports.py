@@ -80,7 +80,7 @@ MAY_KNOW = {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
     },
     "experiments.cost": {"attention", "ops", "model"},
-    "experiments.answers": {"ops", "model", "sampling", "experiments.writing"},
+    "experiments.answers": {"ops", "model", "sampling", "texts.write", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
         *("experiments.attention_behaviours", "experiments.attribution", "experiments.patching"),

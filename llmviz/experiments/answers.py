@@ -9,6 +9,7 @@ from jaxtyping import Float
 from llmviz import ops, sampling
 from llmviz.experiments.writing import asked
 from llmviz.model import Model
+from llmviz.texts.write import logits_after_each
 
 CAPITAL_OF = {
     "France": "Paris",
@@ -41,6 +42,11 @@ def answer_probs(
     """
     logits, (token, *_) = model.trace(text).logits, model.tokenizer.encode(right)
     return np.array([sampling.with_temperature(logits, t)[token] for t in temperatures])
+
+
+def logits_after_sums(model: Model, before: str = "") -> Float[np.ndarray, "n_sums n_vocab"]:
+    """Return the logits after each of `SUMS`, with this text in front."""
+    return logits_after_each(model, [model.tokenizer.encode(before + text) for text in SUMS])
 
 
 def is_right(model: Model, text: str, right: str) -> bool:

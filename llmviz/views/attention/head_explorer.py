@@ -68,7 +68,7 @@ class HeadExplorer(View):
 
     def slices(self) -> Iterator[State]:
         """Yield the heads that lead each order of the grid first, because a page has no room for all heads."""
-        for scores in experiments.overview(self.run, MAP_SIZE, hide_first=False).scores:
+        for scores in experiments.overview(self.run, MAP_SIZE, False).scores:
             for place in np.argsort(-scores, axis=None, kind="stable")[:N_LEADING].tolist():
                 layer, head = divmod(place, scores.shape[1])
                 yield replace(self.state, layer=layer, head=head)

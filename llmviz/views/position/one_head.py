@@ -92,6 +92,6 @@ class TwoHands(View):
         scores = position.pair_scores(*scene.turned)
         drawn, rest = (minus(f"{part.sum():+.2f}") for part in np.split(scores, [self.n_pairs]))
         n_rest = len(scores) - self.n_pairs
-        moved = f"Moving only the query on by {scene.by} takes the score from {own} to {now}."
+        change = f"Moving only the query on by {scene.by} takes the score from {own} to {now}."
         parts = f"These {self.n_pairs} pairs add {drawn}, and the other {n_rest} add {rest}."
-        return [moved if scene.by else "", parts if n_rest > 0 else ""]
+        return [change if scene.by else "", parts if n_rest > 0 else ""]

@@ -3,9 +3,8 @@
 import numpy as np
 
 from llmviz import ops
-from llmviz.experiments.answers import SUMS
+from llmviz.experiments.answers import SUMS, logits_after_sums
 from llmviz.model import Model
-from llmviz.texts.write import logits_after_each
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
 
@@ -20,8 +19,7 @@ def sums(model: Model) -> HeatMap:
     """
     values, written = np.full((8, 17), np.nan), [[""] * 17 for _ in ONE_DIGIT]
     for left, before in ((0, ""), (RIGHT, " ")):
-        texts = [model.tokenizer.encode(before + text) for text in SUMS]
-        for (text, right), logits in zip(SUMS.items(), logits_after_each(model, texts)):
+        for (text, right), logits in zip(SUMS.items(), logits_after_sums(model, before)):
             row, col = int(text[0]) - 1, left + int(text[4]) - 1
             likeliest, (token,) = int(logits.argmax()), model.tokenizer.encode(right)
             values[row, col] = ops.softmax(logits)[token]
