@@ -49,9 +49,9 @@ def article_neuron(model: Model) -> Detector:
 
 
 class Neuron(View):
-    """One neuron on a text: how strongly it fires at each token, and which next tokens it pushes up when it does.
+    """One neuron on a text: how strongly it fires at each token, and which next tokens it pushes up there.
 
-    A subclass says which neuron, in the shared `detector`.
+    A subclass says which neuron, in the shared `detector`, and where it was found to fire, in `where`.
     """
 
     stage = "ffn"
@@ -79,11 +79,15 @@ class Neuron(View):
         w = scene.run.model.weights
         pushes = np.sign(usual) * (w.layers[layer].W_down[neuron] @ w.W_U)
         pieces = scene.run.model.tokenizer.pieces(np.argsort(-pushes)[:N_PUSHED].tolist())
-        return f"When it fires, what it writes pushes up {', '.join(map(quote, pieces))}."
+        return f"What it writes at {scene.where} pushes up {', '.join(map(quote, pieces))}."
 
 
 class ArticleNeuron(Neuron):
     """The neuron that a search finds for *a* and *an*."""
+
+    @shared
+    def where(self, scene: Scene) -> str:
+        return "“a” and “an”"
 
     @shared
     def detector(self, scene: Scene) -> Detector:
@@ -177,6 +181,10 @@ class WordNeurons(Neuron, GuessFirst):
         )
 
     # --- the search ---
+
+    @shared
+    def where(self, scene: Scene) -> str:
+        return f"{quote(scene.typed[0])} in our sentences"
 
     @job("words")
     def searched(self, scene: Scene) -> Iterator[tuple[float, Found | None]]:
