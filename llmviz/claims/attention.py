@@ -320,8 +320,8 @@ CLAIMS = (
             unit="bits a token",
         ),
         no_language_head=on_texts(
-            "L15·H3 attends to ordinary tokens in other languages, but also in made-up words: the language isn't what "
-            "activates it.",
+            "L15·H3 attends to ordinary tokens in other languages, but also in made-up words, so it needs no real "
+            "language.",
             "Add up its attention to tokens that are no sinks, in German, French, Spanish, Italian and nonsense.",
             lambda model, texts: 100 * weight_off_sinks(model.trace(texts[0]))[15, 3],
             Bounds(within=above(45), control=Bounds(within=below(40))),
@@ -366,7 +366,8 @@ CLAIMS = (
         ),
         was_three_off=on_singular(
             "Without the three heads that attend most to it, *was* usually keeps two thirds of its lead.",
-            "Switch them off at the last token: how much of the lead of *was* over *were* is lost?",
+            "Switch them off at the last token: how much of the lead of *was* over *were* is lost? Lead: the "
+            "difference of the two verbs' logits.",
             partial(lost, ways=["ablate"]),
             Bounds(within=(0, 55), median=below(40), control=Bounds(within=below(20))),
             control=("three random heads, the worst of five draws", lost_by_random),
@@ -379,7 +380,7 @@ CLAIMS = (
             control=("three random heads, the worst of five draws", lost_by_random),
         ),
         one_of_the_three_off=on_plural(
-            "For plurals, L26·H0 causes almost all of this loss.",
+            "For plurals, L26·H0 causes most of this loss.",
             "Switch off only this one of the three.",
             partial(lost, ways=["ablate"], heads=[SPEAKER]),
             Bounds(within=above(65), control=Bounds(within=below(11))),
@@ -414,7 +415,8 @@ CLAIMS = (
             control=("this head left on", unseen),
         ),
         other_sentences=on_others(
-            "In other sentences, *were* needs attention to its noun, and *was* needs it less.",
+            "If a phrase without a verb follows the noun (*The books on the table*), *were* needs attention to the "
+            "noun, and *was* needs it less.",
             "Knock out the attention of all heads from the last token to the noun.",
             unseen,
             Bounds(supports=above(100), count=10, within=above(75), control=Bounds(within=below(60))),

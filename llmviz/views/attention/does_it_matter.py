@@ -69,14 +69,18 @@ class DoesItMatter(OfFact, GuessFirst):
 
     def explanation(self, scene: Scene) -> str:
         values, _ = scene.outcome
-        pair = scene.pair
-        answers = named(pair, pair.answers)
-        off, patched, random = (
-            f"{answers[probs.argmax()]} leads, {percent(probs.max())} to {percent(probs.min())}"
-            for probs in (values[1, 0], values[1, 1], values[-1, 0])
-        )
+        answers = named(scene.pair, scene.pair.answers)
+        off, patched, random = values[1, 0], values[1, 1], values[-1, 0]
+
+        def leading(probs: np.ndarray) -> str:
+            still = " still" * (not probs.argmax())
+            return f"{answers[probs.argmax()]}{still} leads, {percent(probs.max())} to {percent(probs.min())}"
+
+        left, usual = (np.log(probs[0] / probs[1]) for probs in (off, random))
         return (
-            f"Now {off}. With the three patched, {patched}. With three random heads switched off, {random}."
+            f"With the three off, {leading(off)}. With three random heads off, {leading(random)}"
+            f"{', so the three matter' * bool(left < usual / 2 > 0)}. With the three patched, {leading(patched)}"
+            f"{', so they carry the difference between the texts' * bool(patched.argmax())}."
         )
 
     @shared
@@ -97,7 +101,7 @@ class DoesItMatter(OfFact, GuessFirst):
         *(HeatMap, np.zeros((3 + N_HEADS, 4)), [""] * (3 + N_HEADS), [""] * 4),
         kind="prob",
         row_axis="heads",
-        col_axis="prediction",
+        col_axis="prediction (heads off or patched)",
         numbers="always",
     )
     def table(self, scene: Scene) -> dict:
@@ -108,7 +112,7 @@ class DoesItMatter(OfFact, GuessFirst):
         return {
             "values": values,
             "cell_text": [[percent(value) for value in row] for row in values],
-            "row_labels": ["nothing changed", "all three", *names, "three random heads"],
+            "row_labels": ["unchanged", "all three", *names, "three random"],
             "col_labels": [f"{answer.strip() or answer}, {way}" for way in WAYS for answer in answers],
             "caption": f"Probabilities after {quote(pair.trace.pieces[-1].strip())}, with heads changed there in two "
             f"ways (random heads: mean of {N_DRAWS} draws)",

@@ -245,7 +245,8 @@ class TwoHeads(View):
             + " and ".join(
                 f"{head_name(*head)} ({100 * effect[head]:+.1f} percentage points)" for head in next_worst
             )
-            + f"; half of the other {n_others} heads change it by at most {100 * np.nanmedian(others):.2g}."
+            + f"; half of all {n_others} others change it by at most {100 * np.nanmedian(others):.2g} "
+            "percentage points."
         ]
 
     @part(HeadPair)

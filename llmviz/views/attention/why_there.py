@@ -108,8 +108,9 @@ class WhyThere(View):
         return [
             f"Largest pair: {names[asks]} of the query with {names[offers]} of the key, {beyond.max():+.2f}.",
             f"Replace {names[largest]} at {isolated(scene.run.pieces[scene.chosen])} with its mean at the other keys. "
-            f"If all later parts stay fixed, the attention weight goes from {before} to {after}. (The same for each "
-            f"part in turn: {others}, the median.) In a real run, later parts are computed again: {in_a_run}.",
+            f"If all later parts stay fixed, the attention weight goes from {before} to {after}. (Doing this "
+            f"to each part in turn leaves {others}, the median.) In a real run, later parts are computed again: "
+            f"{in_a_run}.",
         ]
 
 

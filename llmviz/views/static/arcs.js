@@ -164,7 +164,7 @@ export function render({ model, el }) {
     arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
 
     const x = chips.map((chipNode) => chipNode.offsetLeft + chipNode.offsetWidth / 2);
-    const spread = arcs.reduce((most, { from, to }) => Math.max(most, Math.abs(x[from] - x[to])), 0);
+    const spread = x.length && x.at(-1) - x[0]; // of all tokens, so that the row stays where it is
     const tall = clamp(0.4 * spread, 34, 190);
     const width = Math.max(list.scrollWidth, 10);
     setAttributes(over, { width, height: tall + 14 });

@@ -137,7 +137,8 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   // the first head: from A, a token back, into B's stream
   const gone = off ? "lv-gone" : "";
   arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
-  word(off ? `${writer} off` : looksBack(writer, known && back), (x.a + x.b) / 2, y.write - 14, { class: "lv-strong" });
+  const label = off ? `${writer} off` : looksBack(writer, known && back);
+  word(label, x.b - 14, y.write - 14, { class: "lv-strong", "text-anchor": "end" });
   if (off) cross((x.a + x.b) / 2, y.write);
   // what it wrote, as strong as its weight on A; in words only if A had most of its attention
   const tag = (piece, at, weight) => {

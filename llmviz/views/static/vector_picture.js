@@ -118,7 +118,7 @@ export function render({ model, el }) {
     const width = view.width();
     const labels = model.get("labels") ?? [];
     const size = k <= 12 ? 18 : 14;
-    const names = labels.map((label) => shorten(label, width < 520 ? 10 : 20));
+    const names = labels.map((label) => shorten(label, width < 520 ? 15 : 20));
     const left = labels.length ? Math.ceil(widest(view, names, size)) + 16 : 2;
     const room = width - left - 14;
     const lines = Math.max(1, Math.ceil((n * 1.4) / Math.max(room, 100)));
