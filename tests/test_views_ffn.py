@@ -105,6 +105,9 @@ def test_what_a_search_finds_is_tested_on_another_text(words, prompt, tiny_model
     before = strip.weights
     table.selected = [0, 1]
     assert not np.array_equal(strip.weights, before)
+    fires = abs(np.concatenate([block.ffn.hidden for block in prompt.trace.blocks], axis=1)[:, order[1]])
+    others = np.where(texts[1][1], 0, fires)[1:]
+    assert strip.selected == 1 + others.argmax()
 
 
 def test_another_text_takes_no_other_search(words, prompt):

@@ -402,8 +402,8 @@ CLAIMS = (
             Bounds(within=below(3)),
         ),
         pushes_up_the_capital=on_countries(
-            "The capital is among the first 20 tokens that it pushes up at the country.",
-            "Rank all tokens by how much it pushes them up at the country.",
+            "The capital is among the first 20 tokens that it pushes up when it reads the country.",
+            "Rank all tokens by how much it pushes them up when it reads the country.",
             of_pair(partial(facts.rank_of_answer, head=MOVER)),
             Bounds(supports=below(20), control=Bounds(within=above(2425))),
             control=(

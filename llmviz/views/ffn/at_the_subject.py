@@ -43,7 +43,8 @@ class FFNsAtTheSubject(OfFact, GuessFirst):
         needed, decide = off < HALF * usual[0], patched[1] > HALF * usual[1]
         decides = "decides" if decide else "doesn't decide"
         return (
-            f"{own} keeps {percent(patched[0])}. Without these FFNs, {percent(off)} would be left. "
+            f"With these FFNs patched, {own} gets {percent(patched[0])}. With them switched off, it gets "
+            f"{percent(off)}. "
             f"So {own} {'needs' if needed else 'can do without'} them, {'and' if needed == decide else 'but'} "
             f"what they add {decides} which answer comes out."
         )

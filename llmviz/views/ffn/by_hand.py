@@ -44,8 +44,8 @@ def written_below_zero(trace: Trace, layer: int) -> str:
     return (
         f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
         f"writes {of_another[layer]:.0f}% as much as one with a gate above zero. Most gates are small: the "
-        f"median size of silu(gate) is {below:.2f} below zero and {above:.2f} above. In layer {last}, each writes "
-        f"only {of_another[last]:.0f}% as much."
+        f"median size of silu(gate) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
+        f"neuron with a gate below zero writes only {of_another[last]:.0f}% as much as another."
     )
 
 

@@ -49,9 +49,9 @@ def article_neuron(model: Model) -> Detector:
 
 
 class Neuron(View):
-    """One neuron on a text: how strongly it fires at each token, and which next tokens it pushes up when it does.
+    """One neuron on a text: how strongly it fires at each token, and which next tokens it pushes up there.
 
-    A subclass says which neuron, in the shared `detector`.
+    A subclass says which neuron, in the shared `detector`, and where it was found to fire, in `where`.
     """
 
     stage = "ffn"
@@ -79,11 +79,15 @@ class Neuron(View):
         w = scene.run.model.weights
         pushes = np.sign(usual) * (w.layers[layer].W_down[neuron] @ w.W_U)
         pieces = scene.run.model.tokenizer.pieces(np.argsort(-pushes)[:N_PUSHED].tolist())
-        return f"When it fires, what it writes pushes up {', '.join(map(quote, pieces))}."
+        return f"What it writes at {scene.where} pushes up {', '.join(map(quote, pieces))}."
 
 
 class ArticleNeuron(Neuron):
     """The neuron that a search finds for *a* and *an*."""
+
+    @shared
+    def where(self, scene: Scene) -> str:
+        return "“a” and “an”"
 
     @shared
     def detector(self, scene: Scene) -> Detector:
@@ -178,6 +182,10 @@ class WordNeurons(Neuron, GuessFirst):
 
     # --- the search ---
 
+    @shared
+    def where(self, scene: Scene) -> str:
+        return f"{quote(scene.typed[0])} in our sentences"
+
     @job("words")
     def searched(self, scene: Scene) -> Iterator[tuple[float, Found | None]]:
         """Search sentences of ours that contain the words. The result: the neurons, and the control."""
@@ -202,14 +210,25 @@ class WordNeurons(Neuron, GuessFirst):
         place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
         return detectors[place[1] if place else 0]
 
-    @sentences
-    def message(self, scene: Scene) -> list[str]:
+    @shared
+    def strongest(self, scene: Scene) -> tuple[int, float]:
+        """Return where it fires most strongly, apart from her word and the first token, and how strongly."""
         layer, neuron, *_ = scene.detector
         fires = firing(scene.run, layer)[:, neuron]
-        others = 1 + np.flatnonzero(~scene.at[1:])  # without the first token
-        at = others[np.abs(fires[others]).argmax()]
+        others = 1 + np.flatnonzero(~scene.at[1:])
+        at = int(others[np.abs(fires[others]).argmax()])
+        return at, float(fires[at])
+
+    @part(TokenStrip, [], quantity="strength")
+    def strip(self, scene: Scene) -> dict:
+        # A narrow strip scrolls to what is selected.
+        return super().strip(scene) | {"selected": scene.strongest[0]}
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        at, fires = scene.strongest
         strongest = f"Of the other tokens, it fires most strongly at {quote(scene.run.pieces[at])}"
-        return [minus(f"{strongest}: {fires[at]:.2f}."), scene.pushes_up]
+        return [minus(f"{strongest}: {fires:.2f}."), scene.pushes_up]
 
     @part(
         HeatMap,

@@ -15,7 +15,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
-COLUMNS = "own", "own, patched", "twin's, patched", "control"
+COLUMNS = "own", "own, patched", "twin, patched", "control"
 
 
 class TenCountries(GuessFirst):
@@ -94,7 +94,8 @@ class TenCountries(GuessFirst):
         layer, head = heads[0]
         n, (patched, random) = len(heads), brought_out(scene.values).sum(axis=0)
         return [
-            f"In {heads.count(heads[0])} of {n} texts, layer {layer}, head {head} adds most to the answer.",
+            f"Of all heads in layers 1 to {scene.run.config.n_layers - 2}, layer {layer}, head {head} adds most to the "
+            f"answer in {heads.count(heads[0])} of {n} texts.",
             f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
             f"random heads, in {random}.",
         ]

@@ -95,7 +95,8 @@ class WhatTheMoverSays(OfFact):
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
         (_, other), *_ = scene.others
         return [
-            f"Of all tokens that L{layer}·H{head} pushes up at {subject}, {answer} ranks {rank_of_answer(pair):,}. "
+            f"Of all tokens that L{layer}·H{head} pushes up when it reads {subject}, {answer} ranks "
+            f"{rank_of_answer(pair):,}. "
             f"Control: of those of L{layer}·H{other}, it ranks {rank_of_answer(pair, (layer, other)):,}."
         ]
 
@@ -108,7 +109,7 @@ class WhatTheMoverSays(OfFact):
         for run, number, where in panels:
             pushes = ov_logits(run, layer, number, at)
             best = ops.top(pushes, N_PUSHED)
-            titles.append(f"L{layer}·H{number} at {isolated(run.pieces[at])}{where}")
+            titles.append(f"L{layer}·H{number} reads {isolated(run.pieces[at])}{where}")
             labels += run.model.tokenizer.pieces(best.tolist())
             values.append(pushes[best])
         return {

@@ -168,7 +168,7 @@ class PatchMap(OfFact, GuessFirst):
             if len(others) in (0, scene.carries.size):
                 return ""
             return (
-                f"The other {COMPONENTS[scene.what].counted} are the control: with any of them, "
+                f"Control: with each of the other {COMPONENTS[scene.what].counted}, "
                 f"{named(scene.pair, scene.pair.answers)[1]} gets at most {percent(others.max())}."
             )
         if np.not_equal(scene.run.trace.tokens, scene.run.twin.tokens).sum() > 1:
