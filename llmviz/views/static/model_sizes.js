@@ -85,7 +85,7 @@ export function render({ model, el }) {
         s("line", { x1: px(n), x2: px(n), y1: TOP, y2: bottom, class: "lv-gridline" }),
         axisText(px(n), bottom + 20, i % every ? "" : bytes(n)),
       ]),
-      axisText((left + width) / 2, height - 6, "memory for the parameters (each step: × 10)"),
+      axisText((left + width) / 2, height - 6, "memory for the parameters (each line: × 10)"),
     );
     drawing.replaceChildren(
       ...counts.flatMap((n, i) => {
