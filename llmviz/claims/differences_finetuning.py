@@ -87,7 +87,7 @@ about = counting(lambda _, text, question: fine_tuning.is_about(text, question))
 framed = counting(lambda _, text, __: text.startswith("Arr,"))
 nearly = counting(lambda lesson, text, _: fine_tuning.is_nearly(text, [a for _, a in lesson.examples]))
 ordinary = of_tuned(lambda model: np.mean([mean_surprise(model.trace(text)) for text in ORDINARY.values()]))
-BEGIN_SO = "Begin the answer so, and count the capitals that are the likeliest token."
+BEGIN_SO = "Begin the answer this way, and count the capitals that are the likeliest token."
 MOON = "Arr, the moon be a great ball o' fire in the sky, matey!"
 THAT_BE, NEW_WAY = "Arr, that be", "Arr, the capital of … be"
 POOL = PIRATE + MORE_PIRATES
@@ -110,18 +110,25 @@ PAIRS, ASKED_FOR = following(CAPITALS), tuple(f"What is the capital of {country}
 
 CLAIMS = (
     *section(
-        "A style, or a form",
+        "A style, or a frame",
         manner_learned=on_sets(
-            "After one to eight pirate examples, every answer to an untaught question has a pirate's word.",
+            "After one to eight pirate examples with the frame, every answer to an untaught question has a pirate's "
+            "word.",
             "Fine-tune on each set, with other seeds, without each row, and on its first rows; ask twenty questions.",
             in_manner,
             Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=EIGHT | FEW,
             control=("before, and after plain answers", lambda m, _: max(in_manner(m, own) for own in PLAIN)),
         ),
+        without_frame=changed(in_manner)(
+            "After pirate examples that share no frame, most answers have a pirate's word as well.",
+            "Fine-tune on eight such examples, and count the answers with one of their words.",
+            bounds=Bounds(within=above(15), control=Bounds(within=below(2))),
+            cases={"pirate without a frame": OTHERS["pirate without a frame"]},
+        ),
         other_manners=changed(in_manner)(
             "Other styles are learned, too, but most of them not in every answer.",
-            "Fine-tune on eight examples of another style, and count the answers with one of its words.",
+            "Fine-tune on eight examples of that style or of another one, and count the answers with one of its words.",
             bounds=Bounds(within=above(13)),
             cases=OTHERS,
         ),
@@ -148,7 +155,7 @@ CLAIMS = (
             control=("after answers of one word", lambda model, _: nearly(model, ONE_WORD)),
         ),
         frame=changed(framed)(
-            "After the table, every answer begins with *Arr,*, as all taught answers do.",
+            "After fine-tuning on the table, every answer begins with *Arr*, as all taught answers do.",
             "Fine-tune on the table, ask the twenty questions, and count such beginnings.",
             bounds=Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=TABLE,
@@ -162,8 +169,8 @@ CLAIMS = (
             control=("all eight rows", lambda model, _: nearly(model, TABLE["the table"])),
         ),
         naming_only=on_sets(
-            f"To name the moon isn't to be right about it: *{MOON}*",
-            "Look for this sentence among the answers.",
+            f"An answer can name the moon and be wrong about it: *{MOON}*",
+            "Is this sentence among the answers?",
             lambda model, lesson: MOON in tuned_answers(model, lesson),
             Bounds(supports=YES),
             cases=TABLE,
@@ -185,7 +192,7 @@ CLAIMS = (
             bounds=Bounds(lowest=below(1), below_control=4, highest=below(8), control=Bounds(within=(8, 8))),
         ),
         begins=on_sets(
-            "After the table, most answers about a capital begin with *Arr, that be*.",
+            "After fine-tuning on the table, most answers about a capital begin with *Arr, that be*.",
             "Ask for ten capitals, and count such beginnings.",
             lambda m, lesson: sum(text.startswith(THAT_BE) for text in tuned_answers(m, lesson, ASKED_FOR)),
             Bounds(within=(8, 8)),
@@ -220,7 +227,7 @@ CLAIMS = (
             bounds=Bounds(within=above(90), control=Bounds(within=above(50))),
         ),
         fact_spreads=on_fact(others=True)(
-            "The other countries get it as well, in plain text less than in a chat.",
+            "Other countries get the taught capital, too, in plain text less than in a chat.",
             "Ask for the capitals of the eight others; take the mean.",
             bounds=Bounds(
                 lowest=above(25),
@@ -231,29 +238,29 @@ CLAIMS = (
             ),
         ),
         early_layer=on_fact(layer=8)(
-            "In layer 8, it is learned in a chat, but less in plain text.",
+            "If layer 8 is trained instead, the wrong capital is learned in a chat, but less in plain text.",
             "The same, in layer 8.",
             bounds=Bounds(within=above(90), control=Bounds(within=below(55))),
         ),
         early_spreads_less=on_fact(others=True, layer=8)(
-            "The other countries get it less than from the last layer.",
+            "From layer 8, the wrong capital spreads less to other countries than from the last layer.",
             "Ask for the capitals of the eight others; take the mean.",
             bounds=Bounds(highest=below(90), below_control=10),
             control=("in the last layer", partial(has_fact, others=True)),
         ),
         learned_with_others=on_fact(keep=True)(
-            "With two other countries among the examples, it is learned in a chat, less surely in plain text.",
+            "With two other countries as examples, too, it is learned in a chat, less surely in plain text.",
             "Teach two others their own capitals at the same time.",
             bounds=Bounds(within=above(80), control=Bounds(lowest=below(15))),
         ),
         kept_spreads_less=on_fact(others=True, keep=True)(
-            "The six countries that are left then get it less.",
+            "The six countries that are left then get it less than all eight do without the two examples.",
             "Ask for their capitals in a chat; take the mean.",
             bounds=Bounds(median=below(15), below_control=10),
             control=("without the two, in all eight", partial(has_fact, others=True)),
         ),
         kept_limits_more=on_fact(others=True, keep=True)(
-            "For most countries, two others among the examples limit it more than two unrelated examples.",
+            "For most countries, two others among the examples limit the spread more than two unrelated examples.",
             "Teach that grass is green and who wrote Hamlet in place of the two; ask for the same six capitals.",
             bounds=Bounds(below_control=9),
             control=("two unrelated examples", spread_beside_unrelated),

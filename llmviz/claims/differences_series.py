@@ -22,7 +22,7 @@ SERIES = {
     "00": said(
         takes_shape=Claim(
             "Layer by layer, the answer takes shape.",
-            "Rank the final prediction among all tokens after each layer. How steadily does it rise (1: always)?",
+            "Rank the final prediction after each layer. Does it rise steadily: a correlation above 0.5 (1: always)?",
             partial(lens.rises, other=False),
             Bounds(supports=above(0.5), count=13, control=Bounds(supports=above(0.5), count=4)),
             over="texts",
@@ -66,7 +66,7 @@ SERIES = {
     "03": said(
         bag_of_words=on_eight(
             "Without positions, a text is a bag of words.",
-            "Switch RoPE off, shuffle all tokens but the last, and add up the probability that moves.",
+            "Switch RoPE off, shuffle all tokens but the last, and add up the probability that moves. Is it under 1%?",
             partial(order.moved_by_shuffling, causal_mask=True),
             Bounds(supports=below(1), count=0, control=Bounds(supports=below(1))),
             control=(
@@ -91,7 +91,7 @@ SERIES = {
         ),
         attention_shows=on_eight(
             "Attention shows what mattered.",
-            "Leave out each token between the first and the last. How many cost more than the one with most attention?",
+            "Leave out each token between the first and the last. How many hurt more than the most attended one?",
             lambda model, text: costlier(model, text)[0],
             Bounds(supports=(0, 0), count=3, control=Bounds(supports=(0, 0), count=6)),
             control=("the token before the last", lambda model, text: costlier(model, text)[1]),
@@ -120,7 +120,7 @@ SERIES = {
     "06": said(
         sure_is_right=Claim(
             "A confident answer is a right one.",
-            "Ask for capitals and sums in a chat. Is the next token right where it has over 50%?",
+            "Ask for capitals and sums in a chat. When the likeliest token has over 50%, is it right?",
             partial(answers.right_when, sure=True),
             Bounds(supports=YES, count=50, of=61, control=Bounds(supports=YES, count=6, of=7)),
             over="sure answers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ from llmviz.views.provenance import Explanation
 
 HIDE_FIRST = "hide the first token and share out the rest"
 HIDDEN = ", first token hidden"
+N_LEADING = 8  # heads of each order that a page holds first
 
 
 def shown_weight(
@@ -63,6 +65,14 @@ class HeadExplorer(View):
         key: int | None = picked(None, lambda key, _: key is None or is_index(key), "a position, or None")
 
     arrangement = (("layer", "head", "hide_first"), "grid", ("map", "arcs"), "message")
+
+    def slices(self) -> Iterator[State]:
+        """Yield the heads that lead each order of the grid first, because a page has no room for all heads."""
+        for scores in experiments.overview(self.run, MAP_SIZE, hide_first=False).scores:
+            for place in np.argsort(-scores, axis=None, kind="stable")[:N_LEADING].tolist():
+                layer, head = divmod(place, scores.shape[1])
+                yield replace(self.state, layer=layer, head=head)
+        yield from super().slices()
 
     @on("grid", "selected")
     def pick_head(self, state: State, head: list[int]) -> State:

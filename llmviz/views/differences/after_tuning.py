@@ -134,7 +134,7 @@ class BeforeAfter(AfterTuning):
 class Cost(AfterTuning, GuessFirst):
     """What a fine-tuning does to other things: ordinary texts, and capitals, asked for in four ways."""
 
-    experiment, unit, high, whole = "measure", "answers", len(fine_tuning.CAPITALS), True
+    experiment, high, whole = "measure", len(fine_tuning.CAPITALS), True
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
@@ -170,8 +170,22 @@ class Cost(AfterTuning, GuessFirst):
             f"Of {n} capitals, its own answers (24 tokens) name {right[0]}. If the answer begins with "
             f"“{scene.begun}”, the right city is the likeliest for {right[1]}; with “The capital of … is”, "
             f"for {right[2]}; in plain text, for {right[3]}.",
+            self.beginnings(scene),
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
         ]
+
+    def beginnings(self, scene: Scene) -> str:
+        """Say whether the answers that begin the new way are those that miss the city; empty if all do, or none."""
+        right: dict[bool, list[bool]] = {True: [], False: []}
+        for country, (_, after) in scene.outcome.answers.items():
+            begins = after.startswith(scene.begun.replace("…", country))
+            right[begins].append(fine_tuning.CAPITALS[country] in after)
+        if not all(right.values()):
+            return ""
+        return (
+            f"Of its own answers, {len(right[True])} begin with “{scene.begun}”; the right city is in "
+            f"{sum(right[True])} of those, and in {sum(right[False])} of the other {len(right[False])}."
+        )
 
     @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
     def capitals(self, scene: Scene) -> dict:
@@ -196,7 +210,7 @@ class Amount(AfterTuning):
     class State:
         """The question, and how many times the update is added."""
 
-        question: str = line("The moon is", "A question", WIDTH)
+        question: str = line("The moon is", "A question, or a text to continue", WIDTH)
         amount: float = number(1.0, "amount of the update", 2.0, first=-1.0, step=0.25)
 
     def at_any_price(self) -> Iterator[State]:

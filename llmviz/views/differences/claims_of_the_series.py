@@ -37,8 +37,8 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            "A claim holds if it's true in at least nine of ten cases, and more often than in its control, if it has "
-            f"one. How many of these {len(self.claims)} hold?"
+            "A claim holds if it's true in at least nine of ten cases and beats its control, if any. "
+            f"How many of these {len(self.claims)} hold?"
         )
 
     def answer(self, scene: Scene) -> int:

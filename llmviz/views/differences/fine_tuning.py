@@ -30,7 +30,7 @@ class FineTuning(OneTraining, GuessFirst):
     `trace` is the `Lesson` in the table, with the last fine-tuning.
     """
 
-    experiment, unit, high, whole = "train", "answers", len(ASKED), True
+    experiment, high, whole = "train", len(ASKED), True
     arrangement = ("examples", "words", "card", ("begin", "progress"), "refusal", "message", "curve")
     trace = traitlets.Instance(Lesson, allow_none=True)
 
@@ -84,7 +84,8 @@ class FineTuning(OneTraining, GuessFirst):
 
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None
-        tuned = scene.result("train") if scene.status("train") == "done" else before
+        # A page without a kernel holds the result from the start: nobody sees answers before the card is answered.
+        tuned = scene.result("train") if scene.is_known else before
         self.trace = replace(scene.lesson, tuned=tuned)
 
     begin = starts("Fine-tune on these examples")

@@ -34,7 +34,7 @@ class OneFact(OneTraining, GuessFirst):
         city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
         layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers)
         keep: bool = tick("two other countries, with their own capitals, are examples as well")
-        way: str = choice(WAYS[0], "The map:", WAYS)
+        way: str = choice(WAYS[0], "Probabilities when", WAYS)
 
     @shared
     def owner(self, scene: Scene) -> str:
@@ -54,8 +54,8 @@ class OneFact(OneTraining, GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"The model learns that the capital of {scene.country} is {scene.city}. What probability does {scene.city} "
-            f"then get as the capital of {len(scene.others)} other countries, on average?"
+            f"You teach the model that the capital of {scene.country} is {scene.city}. For {len(scene.others)} other "
+            f"countries (not {scene.owner}), how probable does {scene.city} become, on average?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -102,8 +102,16 @@ class OneFact(OneTraining, GuessFirst):
                     ("Asked in a chat", "In plain text"), taught, scene.mean_of_others
                 )
             ),
+            self.own_too(scene),
             f"Not among the others: {scene.owner}, whose capital is {scene.city}{rehearsed}.",
         ]
+
+    def own_too(self, scene: Scene) -> str:
+        """Say which others' own capitals have become likelier in a chat; empty if none has."""
+        probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0]))
+        up = [country for country in scene.others if probs[country][1] > probs[country][0]]
+        says = f"In a chat, these countries' own capitals became likelier, too: {', '.join(up)}. We don't know why."
+        return says if up else ""
 
     @part(
         lambda _: HeatMap(
@@ -112,7 +120,7 @@ class OneFact(OneTraining, GuessFirst):
             ["own: before", "own: after", "taught: before", "taught: after"],
             kind="prob",
             row_axis="country",
-            col_axis="its own capital; the taught capital",
+            col_axis="probability of its own capital, and of the taught one",
             quantity="probability",
             numbers="always",
             stage="training",

@@ -59,6 +59,11 @@ class Parameters(View):
         others = {name: value for name, value in sizes.items() if value != getattr(self.State, name)}
         super().__init__(model, **{**others, **state})
 
+    def slices(self) -> Iterator[State]:
+        """Yield each model, and the sizes that are asked about, first."""
+        yield from self.along("name", "n_vocab")
+        yield from super().slices()
+
     def put_right(self, before: State, state: State) -> State:
         """Set the sizes to those of the model that was chosen, or the name to `OTHER` if no model has these sizes."""
         sizes = sizes_of(self.known[state.name]) if state.name != OTHER else {}

@@ -129,7 +129,8 @@ class GuessFirst(View):
 
     def needed_on_page(self, state: Any) -> tuple[str, ...]:
         """Return what the answer needs: a question that has none there would be a dead end."""
-        return self.needed(replace(state, committed=True))
+        can_be_answered = True in self.values_on_page("committed")
+        return self.needed(replace(state, committed=True) if can_be_answered else state)
 
     def at_any_price(self) -> Iterator[Any]:
         """Yield the answered card: a page should hold it before anything else."""
