@@ -78,7 +78,7 @@ class Parameters(View):
             **{name: getattr(scene, name) for name in SIZES}, n_ctx=2_048, rope_base=1e4, norm_eps=1e-5
         )
 
-    @part(LinePlot, unit="rank", bars=True, y_axis="parameters", x_axis="part of the model")
+    @part(LinePlot, unit="rank", bars=True, y_axis="parameters", x_axis="")
     def bars(self, scene: Scene) -> dict:
         known = self.known.get(scene.name)
         counts = known.parts if known else parts(scene.config, scene.own_W_U)
@@ -208,7 +208,7 @@ class Memory(View):
             for name in [name for name, n in self.models if n * bits / 8 < 1e9 * gb][-1:]:
                 largest.setdefault(name, []).append(f"{bits:g}")
         lists = {name: " or ".join(", ".join(bits).rsplit(", ", 1)) for name, bits in largest.items()}
-        fitting = ", ".join(f"{name} at {bits} bits" for name, bits in lists.items())
+        fitting = "; ".join(f"at {bits} bits, {name}" for name, bits in lists.items())
         unknown = (
             "Python does not know here how much memory this machine has: type it. (8 is a guess.)"
             if where() == "notebook"
@@ -217,7 +217,9 @@ class Memory(View):
         return [
             f"This machine has {gb:g} GB for its programs." if gb == self.here else "",
             unknown if not self.here and gb == 8 else "",
-            f"The largest model that fits into {gb:,g} GB: {fitting}." if fitting else "No model here fits.",
+            f"The largest model whose parameters fit into {gb:,g} GB: {fitting}."
+            if fitting
+            else "No model here fits.",
             "Running a model needs some more, for the keys and values of its text, and for everything else on the "
             "machine.",
         ]

@@ -16,8 +16,9 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import within
 from llmviz.views.kit.state_fields import seed
-from llmviz.views.kit.view import Scene, job, part, sentences, shared
+from llmviz.views.kit.view import Scene, job, looks, part, sentences, shared
 from llmviz.weights import Config
+from llmviz.where import where
 
 TIED = 0.07  # bits per byte: with another seed, a lead this small may be the other way round
 
@@ -58,6 +59,10 @@ class Sizes(OneTraining, GuessFirst):
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["card"], self.controls["seed"]]  # It takes a minute or more.
+
+    @looks("seed")
+    def seed_of_a_training(self, scene: Scene) -> dict:
+        return {"hidden": where() == "page"}  # The card says there that the training needs a kernel.
 
     def question(self, scene: Scene) -> str:
         return self.asks

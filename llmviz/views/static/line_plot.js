@@ -256,21 +256,26 @@ export function render({ model, el }) {
         const longer = rows.length ? `${rows.at(-1)} ${word}` : "";
         return longer && isNarrow(longer) ? [...rows.slice(0, -1), longer] : [...rows, word];
       }, []);
-    let free = -1e9; // where the last label ended
-    const under = marked.flatMap(([px, text]) => {
-      const rows = labels && !model.get("x_axis") ? wrapped(text) : [text]; // else there is no room for a second row
-      const half = widest(view, rows, 14, "ui") / 2 + 4;
-      if (px - half < free) return [];
-      free = px + half;
-      return rows.map((row, i) => axisText(px, BOTTOM + 19 + 16 * i, plain(row)));
-    });
+    const hasTwoRows = labels && !model.get("x_axis"); // else there is no room for a second one
+    /** The labels that have room: each wrapped, or each in one row, up and down in turn. */
+    const labelsUnder = (inTurn) => {
+      const free = [-1e9, -1e9]; // where the last label ended, in each row
+      return marked.flatMap(([px, text], place) => {
+        const [rows, first] = [hasTwoRows && !inTurn ? wrapped(text) : [text], inTurn ? place % 2 : 0];
+        const half = widest(view, rows, 14, "ui") / 2 + 4;
+        if (px - half < free[first]) return [];
+        free[first] = px + half;
+        return [rows.map((row, i) => axisText(px, BOTTOM + 19 + 16 * (first + i), plain(row)))];
+      });
+    };
+    const [turned, under] = [hasTwoRows ? labelsUnder(true) : [], labelsUnder(false)];
     const middle = (TOP + BOTTOM) / 2;
     grid.replaceChildren(
       ...axis.marks.flatMap((v) => [
         s("line", { x1: left, x2: width - RIGHT, y1: py(v), y2: py(v), class: v === 0 ? "lv-zero" : "lv-gridline" }),
         axisText(left - 9, py(v) + 5, tick(v), "end"),
       ]),
-      ...under,
+      ...(turned.length > under.length ? turned : under).flat(),
       axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? LOG : "")),
       axisText(15, middle, model.get("y_axis"), "middle", { transform: `rotate(-90 15 ${middle})` }),
       ...model.get("marks").flatMap(([where, text]) => {

@@ -13,6 +13,7 @@ import {
   s,
   signKey,
   sizePlot,
+  thinning,
   widest,
 } from "./kit.js";
 
@@ -72,17 +73,19 @@ export function render({ model, el }) {
     const [first, last] = [Math.floor(Math.log10(Math.min(...sizes))), Math.ceil(Math.log10(Math.max(...sizes)))];
     const left = widest(view, names.map(plain), 16, "ui") + 16;
     const px = (n) => left + ((Math.log10(n) - first) / (last - first)) * (width - left - 24);
+    const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+    const every = thinning((width - left - 24) / (last - first), widest(view, powers.map(bytes), 14, "ui") + 8);
     const bottom = height - BOTTOM;
     const room = 1e9 * machine;
     const called = `${model.get("machine_name")}: ${bytes(room)}`;
     const limit = machine > 0 ? clamp(px(room), left, width - 24) : null;
     const selected = model.get("selected");
     ground.replaceChildren(
-      ...Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i)).flatMap((n) => [
+      ...powers.flatMap((n, i) => [
         s("line", { x1: px(n), x2: px(n), y1: TOP, y2: bottom, class: "lv-gridline" }),
-        axisText(px(n), bottom + 20, bytes(n)),
+        axisText(px(n), bottom + 20, i % every ? "" : bytes(n)),
       ]),
-      axisText((left + width) / 2, height - 6, "memory for the parameters (each step: × 10)"),
+      axisText((left + width) / 2, height - 6, "memory for the parameters (each line: × 10)"),
     );
     drawing.replaceChildren(
       ...counts.flatMap((n, i) => {
