@@ -129,8 +129,8 @@ class GradientStep(GuessFirst):
         too_much = f", more than the {now:.1f} there are" if slope > now else ""
         return (
             f"A step of length 0.1 lowers it by {scene.run.gained(0.1):.2f} bits; the steepest parameter, changed by "
-            f"0.1 on its own, by {alone:.2f}. For length 1, the gradient predicts {slope:.1f} bits{too_much}. It's a slope "
-            "at one point, so trust it only for short steps."
+            f"0.1 on its own, by {alone:.2f}. For length 1, the gradient predicts {slope:.1f} bits{too_much}. It's a "
+            "slope at one point, so trust it only for short steps."
         )
 
     def problem(self, scene: Scene) -> str:
