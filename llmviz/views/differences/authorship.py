@@ -35,7 +35,7 @@ class Authorship(GuessFirst):
         """How both texts begin, and the seed of all draws."""
 
         start: str = line("The", "Both go on from", "min(460px, 98%)", live=True)
-        seed: int = seed()
+        seed: int = seed(3)  # With seed 1, the recipe model would write what page 07 shows above the card.
 
     def __init__(self, training: Pretraining, other: Pretraining, **state):
         self.other = other
