@@ -49,6 +49,7 @@ UNSEEN_IN_FRONT = {
         *("I think", "Today,", "Result:", "Exercise 3:", "(", "Dear all,", "And", "Let's see:"),
     )
 }
+COMPARED = {text: text for text in SUMS if text[0] != "1" or text == "1 + 1 = "}  # with others, or with 2
 NOT_TWO = {text: (0, 0) for text in SUMS if text.endswith("+ 1 = ") and text != "1 + 1 = "}
 FIRST, UNSEEN_FIRST = (
     {word: word for word in words.split()}
@@ -192,7 +193,8 @@ CLAIMS = (
     *section(
         "Temperature and filters",
         few_when_cold=kept_on_texts(
-            "At temperature 0.5, a few tokens usually hold 90% of the probability. At 1, over a hundred do.",
+            "At temperature 0.5, a few tokens usually hold 90% of the probability. At 1, it takes "
+            "over a hundred on more than half of the texts.",
             "Count the likeliest tokens that hold 90%, at temperature 0.5.",
             partial(n_left, steps=(COLD, TOP_P)),
             Bounds(
@@ -236,7 +238,7 @@ CLAIMS = (
     *section(
         "Sure, or right?",
         capitals=Claim(
-            "At temperature 0, the next token is the right capital for only some of the countries.",
+            "At temperature 0, the next token is the right capital for many of the countries, but not for all.",
             "Compare the likeliest token with the right one.",
             lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=16),
@@ -257,7 +259,7 @@ CLAIMS = (
             unit="sums",
         ),
         a_space_comes_next=Claim(
-            "The space at the end of a sum is no trick: without it, the likeliest token is a space.",
+            "The model would write the last space of a sum itself: without it, a space is the likeliest token.",
             "Remove the last space of each sum. Is a space now the likeliest token?",
             lambda model, text: is_right(model, text.rstrip(), " "),
             Bounds(supports=YES),
@@ -265,13 +267,14 @@ CLAIMS = (
             cases=dict(zip(SUMS, SUMS)),
         ),
         second_number=Claim(
-            "With nothing in front, the first number doesn't matter: whatever you add 1 to, the answer is 2.",
-            "Compare each answer with the one to 1 + the same second number; if 1 is added, with 2.",
+            "With nothing in front, the first number doesn't change the likeliest token: whatever you add "
+            "1 to, it is 2.",
+            "Compare each likeliest token with that after 1 + the same second number; if 1 is added, with 2.",
             answers.second_number_decides,
-            Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
+            Bounds(supports=YES, control=Bounds(supports=YES, count=(1, 13), at=NOT_TWO)),
             control=("with a space in front", partial(answers.second_number_decides, before=" ")),
             over="sums",
-            cases=dict(zip(SUMS, SUMS)),
+            cases=COMPARED,
         ),
         first_number_or_word=Claim(
             "Even a word in place of the first number seldom changes the answer, if nothing is in front.",

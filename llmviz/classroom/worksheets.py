@@ -260,7 +260,7 @@ def temperature(model: Model, solved: bool) -> str:
         f'<div class="games">{"".join(games)}</div>'
         + "<h2>3 Sure, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write, "
         "first without and then with a space before the sum? (· is a space; the last one belongs "
-        "to the text.) Look it up on page 6: type the sum into the box of <i>Turn the temperature down</i> and press "
+        "to the text.) Look it up on page 6: type the sum into the box of <i>Change the temperature</i> and press "
         "Enter. The top bar is what it writes.</p>"
         + table(["", "my guess", "it writes", "after a space"], sums)
     )

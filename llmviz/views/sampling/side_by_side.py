@@ -167,6 +167,6 @@ class ChatEnd(SideBySide):
         ends = sum(place.token == scene.run.model.tokenizer.eos_token for place in places)
         n = amount(len(places), "tokens")
         if scene.past:
-            return f"{n}, {ends} of them end tokens."
+            return f"{n} written, {ends} of them end tokens."
         why = "the last one is the end token" if ends else "that's its limit, and no end token came"
         return f"The program stopped after {n}: {why}."

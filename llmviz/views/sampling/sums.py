@@ -37,7 +37,8 @@ def sums(model: Model) -> HeatMap:
         col_axis="second number (left: the sums; right: with a space in front)",
         quantity="probability of the right digit",
         stage="sampling",
-        caption="Left: the likeliest token after each sum. Right: with a space in front. ✓: correct",
+        caption="Digit: the likeliest token (✓: correct). Shade: the probability of the right digit. "
+        "Right: with a space in front",
     )
 
 

@@ -29,7 +29,7 @@ def how_sure(prompt: Sequence[int], written: Sequence[Place]) -> str:
         return "Nothing is written yet."
     first, again = sum(place.picked == 0 for place in written), repeats(prompt, written)
     said = f"{amount(len(written), 'tokens')} written, {first} of them the likeliest."
-    return f"{said} Repetition: {again.mean():.0%}." if again.any() else said
+    return f"{said} Repetition: {np.floor(100 * again.mean() + 0.5):.0f}%." if again.any() else said
 
 
 class WrittenText(Picture):
