@@ -215,14 +215,6 @@ def test_the_title_of_a_card_is_short(card):
     assert card.controls["title"].value == title
 
 
-def test_words_that_all_taught_answers_begin_or_end_with():
-    taught, answers = ["Arr, a b!", "arr c, b"], ["Arr b", "b", ""]
-    assert fine_tuning.keeping_word(answers, taught, 0) == ("arr", 1)
-    assert fine_tuning.keeping_word(answers, taught, -1) == ("b", 2)
-    assert fine_tuning.keeping_word(answers, ["a b", "b a"], 0) == ("", 0)
-    assert fine_tuning.keeping_word(answers, ["…", "a"], 0) == ("", 0)
-
-
 @pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])
 def test_cost_counts_what_it_shows(tuned, begun):
     view = differences.Cost(tuned, begun=begun)

@@ -316,21 +316,3 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
         tokens.append(int(tiny_model.trace(tokens).logits.argmax()))
     assert [place.token for place in places(chat, "right")] == tokens[-5:]
     assert re.search(holding(5, tokens[-5:].count(first)), repr(chat.parts["right_message"]))
-
-
-@pytest.mark.parametrize(
-    ("after", "which"),
-    [
-        ("user\nWell?<|im_end|>\n<|im_start|>assistant\nNo.", 1),
-        ("system\n<|im_end|>\n<|im_start|>assistant\nNo.", 0),  # an empty message is nobody's words
-        ("system\nBe kind.<|im_end|>\n<|im_start|>assistant\nNo.", 2),
-        ("system\n<|im_end|>\n<|im_start|>user", 1),
-    ],
-)
-def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
-    text = f"Yes.<|im_end|>\n<|im_start|>{after}"
-    monkeypatch.setattr(
-        "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
-    )
-    monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
-    assert pictures.after_the_end(tiny_model.trace(TEXT)) == which
