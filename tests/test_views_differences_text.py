@@ -182,14 +182,13 @@ def test_a_guess_is_answered_when_the_model_is_trained():
 # --- one step ---
 
 
-@pytest.fixture(scope="module")
-def noise():
-    return own(TEXT, steps=1), trained(TEXT).trace.snapshots[0].model
+@pytest.fixture
+def one():
+    return pictures.OneParameter(trained(TEXT).trace.snapshots[0].model, "The dog sees")
 
 
-def test_a_gradient_is_a_slope(noise):
-    view = pictures.OneParameter(noise[1], "The dog sees")
-    numbers, parameter, curves = view.trace, view.controls["number"].value, view.parts["curves"]
+def test_a_gradient_is_a_slope(one):
+    numbers, parameter, curves = one.trace, one.controls["number"].value, one.parts["curves"]
     assert abs(numbers.gradient[parameter]) == np.abs(numbers.gradient).max()
     surprise, straight = curves.values
     middle = len(surprise) // 2
@@ -197,15 +196,14 @@ def test_a_gradient_is_a_slope(noise):
     slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(curves.x[middle - 1 : middle + 2])
     assert slope == pytest.approx(float(numbers.gradient[parameter]), rel=0.05)
     height = curves.y_max - curves.y_min
-    view.parts["at_random"].click()
-    assert re.search(holding(f"{view.controls['number'].value:,}"), repr(view.parts["message"]))
+    one.parts["at_random"].click()
+    assert re.search(holding(f"{one.controls['number'].value:,}"), repr(one.parts["message"]))
     assert curves.y_max - curves.y_min == pytest.approx(height)  # a number that matters less looks flat
-    view.controls["text"].value = "The cat"
-    assert view.controls["number"].value == int(np.abs(view.trace.gradient).argmax())
+    one.controls["text"].value = "The cat"
+    assert one.controls["number"].value == int(np.abs(one.trace.gradient).argmax())
 
 
-def test_all_numbers_together(noise):
-    one = pictures.OneParameter(noise[1], "The dog sees")
+def test_all_numbers_together(one):
     every = pictures.GradientStep(one)
     card, curves = every.parts["card"], every.parts["curves"]
     assert curves.layout.display == "none"  # nothing before a guess
