@@ -280,11 +280,11 @@ def test_any_text_can_be_shown_and_sent(labels):
 
 def test_the_page_gets_no_raw_control_characters():
     strip = TokenStrip(PIECES, caption="\ud83d \x07\u202e👨‍👩‍👧", notes=["\ud83d"] * 3)
-    assert strip.caption == "\\ud83d ␇‹U+202E›👨‍👩‍👧"
+    assert strip.caption == "\\ud83d <0x07>‹U+202E›👨‍👩‍👧"
     for picture in (strip, *of_all_kinds(NASTY)):
         assert not {"\ud83d", "\x00", "\u202e"} & set(sent(picture) + picture.text() + picture.summary)
     assert TokenStrip(NASTY).pieces[1] == "\\ud83d"
-    for piece, shown in (("\x00\u202e", "␀‹U+202E›"), ("❤\ufe0f", "❤\ufe0f"), ("\ufe0f", "‹U+FE0F›")):
+    for piece, shown in (("\x00\u202e", "<0x00>‹U+202E›"), ("❤\ufe0f", "❤\ufe0f"), ("\ufe0f", "‹U+FE0F›")):
         assert pieces.visible(piece) == shown
     assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
 

@@ -132,7 +132,7 @@ CLAIMS = (
             "Subtract its surprise from that of counting pairs.",
             after(lambda run: run.counting - run.held_out_surprise[-1]),
             Bounds(supports=above(0.25), count=(9, 10), at=GAINED, control=Bounds(within=(3, 6))),
-            control=("what counting pairs leaves", after(lambda run: run.counting, 1)),
+            control=("the surprise of counting pairs", after(lambda run: run.counting, 1)),
         ),
         texts_repeat=on_runs(
             "The held-out texts repeat the training texts, and have few words of their own.",
@@ -259,7 +259,7 @@ CLAIMS = (
             control=("its mean", after(lambda run: run.costs[1, 1])),
         ),
         repeats_it_again=on_written(
-            "Without it, the token just read is the likeliest again, as before the training.",
+            "Without it, the token just read is the likeliest again in about five of six contexts.",
             "Count the contexts where it is.",
             after(lambda run: 100 * learning.repeats_the_last(run.last, run.windows, Edits(ffn={0: 0}))),
             Bounds(within=(78.5, 86.5)),

@@ -30,7 +30,7 @@ WARM = Sampler(temperature=0.7)
 N_WRITTEN = 40  # tokens
 N_PIECES = 120  # most frequent tokens
 N_NEAREST = 3
-KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
+KINDS = ("begins a word", "continues a word", "with a capital", "digits", "signs and spaces")
 N_PASSAGES, N_PASSAGE = 10, 24  # passages of the held-out text that are read twice, and tokens in each
 N_WINDOWS = 8  # of the held-out text; every second one is only for the means
 

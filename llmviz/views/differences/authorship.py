@@ -35,7 +35,7 @@ class Authorship(GuessFirst):
         """How both texts begin, and the seed of all draws."""
 
         start: str = line("The", "Both go on from", "min(460px, 98%)", live=True)
-        seed: int = seed()
+        seed: int = seed(3)  # With seed 1, the recipe model would write what page 07 shows above the card.
 
     def __init__(self, training: Pretraining, other: Pretraining, **state):
         self.other = other
@@ -58,7 +58,7 @@ class Authorship(GuessFirst):
     def question(self, scene: Scene) -> str:
         if scene.result("write") is None:
             return ""
-        return f"Which of the two was written by model A, which learned from: {scene.run[0].name}?"
+        return f"Model A learned from {scene.run[0].name}. Which text did it write?"
 
     def answer(self, scene: Scene) -> int:
         return [who for who, _ in scene.outcome].index(0)
@@ -69,8 +69,8 @@ class Authorship(GuessFirst):
             for (who, _), models in zip(scene.outcome, scene.readings)
         ]
         if all(by_writer):
-            return "Here, each text surprises its own writer less than the other model."
-        return "Here, a text surprises its own writer no less than the other model."
+            return "Here, each text surprises its own writer less than it surprises the other model."
+        return "Here, a text surprises its own writer no less than it surprises the other model."
 
     def problem(self, scene: Scene) -> str:
         if not all(scene.run):

@@ -124,10 +124,13 @@ class GradientStep(GuessFirst):
     experiment, unit, high = "walk", "bits a token", 10
 
     def explanation(self, scene: Scene) -> str:
-        alone = scene.outcome[0][0] - scene.run.best(0.1)
+        now = scene.outcome[0][0]
+        alone, slope = now - scene.run.best(0.1), np.linalg.norm(scene.run.gradient)
+        too_much = f", more than the {now:.1f} there are" if slope > now else ""
         return (
             f"A step of length 0.1 lowers it by {scene.run.gained(0.1):.2f} bits; the steepest parameter, changed by "
-            f"0.1 on its own, by {alone:.2f}. A gradient is a slope at one point, so it says nothing about long steps."
+            f"0.1 on its own, by {alone:.2f}. For length 1, the gradient predicts {slope:.1f} bits{too_much}. It's a "
+            "slope at one point, so trust it only for short steps."
         )
 
     def problem(self, scene: Scene) -> str:
@@ -166,8 +169,8 @@ class GradientStep(GuessFirst):
     def message(self, scene: Scene) -> list[str]:
         (along, at_random), at = scene.outcome, LENGTHS.index(1)
         return [
-            f"This step, a vector of length 1, changes the surprise from {along[0]:.2f} to {along[at]:.2f} bits. As "
-            f"long a step in random directions leads to {at_random[at]:.2f}.",
+            f"This step, a vector of length 1, changes the surprise from {along[0]:.2f} to {along[at]:.2f} bits. "
+            f"Random steps of this length lead to {at_random[at]:.2f}, on average.",
             f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}. A step of length "
             f"{LENGTHS[-1]} leads to {along[-1]:.2f} bits.",
         ]

@@ -256,18 +256,18 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
     rows = {
         "surprise at the training text (mean of five steps)": f"{learned:.2f} {unit}{at}",
         "surprise at the held-out text": f"{held_out:.2f} {unit}{at}",
-        "the same, by counting pairs": f"{losses.baseline:.2f} {unit}",
+        "surprise of counting pairs, at the held-out text": f"{losses.baseline:.2f} {unit}",
     }
     if not a_byte:
         share, bits = run.repeats
         model, counted = bits[:, 1]
         rows |= {
-            f"new part of the held-out text (no {REPEATED} characters in a row from the training text)": (
+            f"held-out text outside repeats ({REPEATED} or more characters in a row from the training text)": (
                 f"{100 * (1 - share):.0f}% of the tokens in its first {READ_AGAIN:,} characters"
                 if len(run.held_out) > READ_AGAIN
                 else f"{100 * (1 - share):.0f}% of its tokens"
             ),
-            "surprise at that new part": "there is none"
+            "surprise outside repeats": "there is none"
             if share == 1
             else f"{model:.2f} {unit} (counting pairs: {counted:.2f})",
         }
@@ -277,7 +277,7 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
             f"{before}[[{longest}]]{after}"
         ),
         "length of that passage": f"{len(longest)} of {len(written)} characters",
-        "such passages in equally long stretches of the held-out text": f"at most {control[-1]} characters",
+        f"longest such passage in {len(control)} held-out stretches of that length": f"{control[-1]} characters",
     }
 
 

@@ -30,7 +30,7 @@ def legible(text: str) -> str:
 
 
 def visible(piece: str) -> str:
-    """Return a piece as it can be seen: "·that", "⏎", a control character as ␀ or ‹U+202E›, no text as ‹empty›."""
+    """Return a piece as it can be seen: "·that", "⏎", a control character as <0x00> or ‹U+202E›, no text as ‹empty›."""
     return marked(piece).replace(_OPEN, "").replace(_CLOSE, "")
 
 
@@ -48,10 +48,8 @@ def marked(piece: str) -> str:
 def _marked_char(char: str, alone: bool) -> str:
     if char in MARKS:
         shown = MARKS[char][0]
-    elif ord(char) < 0x20:
-        shown = chr(0x2400 + ord(char))  # the control pictures: ␀ ␁ …
-    elif char == "\x7f":
-        shown = "␡"
+    elif ord(char) < 0x20 or char == "\x7f":
+        shown = f"<0x{ord(char):02X}>"  # as a byte, because many fonts lack the control pictures
     elif char in _JOINERS and not alone:
         return char
     elif char in _JOINERS or unicodedata.category(char)[0] in "CZ":  # controls, unassigned, other spaces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llmviz import sampling
@@ -13,6 +13,7 @@ from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, press, shared
 
 AT_ONCE = 30  # tokens after one press of a button
+ON_PAGE = 12  # lengths of the text from which a page can go on
 
 Written = tuple[tuple[int, float], ...]  # tokens, each with the temperature at which it was written
 
@@ -67,6 +68,13 @@ class Turns(View):
 
     def by_itself(self, state: State) -> Callable | None:
         return type(self).turn if state.more else None
+
+    def at_any_price(self) -> Iterator[State]:
+        """Yield the text after each of its first turns, so that a page can go on from there, and back."""
+        state = replace(self.state, written=(), more=0)
+        for _ in range(ON_PAGE):
+            yield state
+            state = self.turn(state)
 
     # The buttons stay enabled even where they do nothing, because a disabled one would lose the keyboard's focus.
     @press("Write 30 more", "Let the loop turn by itself")

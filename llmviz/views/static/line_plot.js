@@ -110,7 +110,7 @@ export function render({ model, el }) {
 
   /** Round steps (1, 2 or 5 times a power of ten) that cover lo to hi. */
   function ticks(lo, hi) {
-    const rough = (hi - lo) / 4 || 1;
+    const rough = (hi - lo) / 5 || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
     const by = [1, 2, 5, 10].find((k) => k * power >= rough) * power;
     const from = Math.ceil(lo / by - 1e-9);

@@ -94,12 +94,15 @@ export function render({ model, el }) {
       return view.note("");
     }
     const shown = [...Array(k).keys()].filter((j) => own.data[i * k + j] >= 0);
+    // A page without a kernel holds what comes of some tokens.
+    const can = (j) => chooses && (model.can?.("choice", [place, j]) ?? true);
+    const isOffered = shown.some((j) => j !== picked[i] && can(j));
     heading.textContent =
       picked[i] < 0
-        ? chooses
+        ? isOffered
           ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter"
           : ""
-        : chooses
+        : isOffered
           ? `Click a token to put it there instead of ${quoted(pieces[place])}`
           : `The likeliest tokens at the position of ${quoted(pieces[place])}`;
     const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
@@ -109,7 +112,7 @@ export function render({ model, el }) {
         return h(
           "div",
           {
-            class: `lv-row lv-choice${j === picked[i] ? " lv-taken" : ""}`,
+            class: `lv-row lv-choice${j === picked[i] ? " lv-taken" : isOffered && !can(j) ? " lv-pale" : ""}`,
             "data-index": j,
             "aria-selected": String((chooses || row > 0) && j === row),
           },
@@ -174,5 +177,10 @@ export function render({ model, el }) {
     );
     rivals.hidden = !model.get("n_rivals");
   }
-  return view.start(draw);
+  const stop = view.start(draw);
+  model.on("limits", view.paint); // on a page, after each change
+  return () => {
+    model.off("limits", view.paint);
+    stop();
+  };
 }
