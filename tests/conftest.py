@@ -56,6 +56,12 @@ def model():
     return llmviz.load()
 
 
+@pytest.fixture(scope="session")
+def cat(model):
+    """The sentence of the pages on position and attention, read by the default model."""
+    return model.trace("The cat that I saw yesterday was sleeping")
+
+
 @pytest.fixture
 def one_thread():
     """For what is held to the last bit: with another number of threads, sums end in others."""

@@ -3,9 +3,11 @@
 import gc
 import itertools
 import math
+import re
 import weakref
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,20 +23,28 @@ from llmviz.experiments import (
     cost,
     facts,
     fine_tuning,
+    gradients,
     induction,
     learning,
     lens,
     neurons,
     probabilities,
     small_models,
+    training_run,
     without_rope,
 )
 from llmviz.experiments.ablation import measure_each_head
-from llmviz.experiments.order import moved_by_shuffling, positions_to_swap
+from llmviz.experiments.order import (
+    NOTHING,
+    moved_by_shuffling,
+    n_layers_that_notice,
+    positions_to_swap,
+    which_vectors_change,
+)
 from llmviz.experiments.published import PUBLISHED
 from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
 from llmviz.model import Model
-from llmviz.weights import stored
+from llmviz.weights import random_weights, stored
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 STORY = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
@@ -1229,6 +1239,24 @@ def test_the_answer_s_probability_at_each_temperature(tiny_model):
     assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("after", "which"),
+    [
+        ("user\nWell?<|im_end|>\n<|im_start|>assistant\nNo.", 1),
+        ("system\n<|im_end|>\n<|im_start|>assistant\nNo.", 0),  # an empty message is nobody's words
+        ("system\nBe kind.<|im_end|>\n<|im_start|>assistant\nNo.", 2),
+        ("system\n<|im_end|>\n<|im_start|>user", 1),
+    ],
+)
+def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
+    text = f"Yes.<|im_end|>\n<|im_start|>{after}"
+    monkeypatch.setattr(
+        "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
+    )
+    monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
+    assert experiments.writing.after_the_end(tiny_model.trace(TEXT)) == which
+
+
 # --- rounding and small models ---
 
 
@@ -1263,6 +1291,27 @@ def test_a_budget_buys_steps_by_their_cost():
     steps = small_models.steps_for(config, 100)
     assert steps * 6 * config.n_parameters * 1_024 == pytest.approx(100e9, rel=1 / steps)
     assert small_models.steps_for(config, 0.001) == 1
+
+
+def test_a_stopped_training_goes_on_after_the_models_that_are_done():
+    two = {
+        "one": small_models.small(n_layers=1, n_heads=1, d_model=8),
+        "two": small_models.small(n_heads=1, d_model=16),
+    }
+    run = small_models.Race(TEXT * 60, tuple(two.items()), (2,), "steps").run
+    done = [results for _, results in run(3) if results]
+    assert [[*results] for results in done] == [[(2, "one")], [(2, "one"), (2, "two")]]
+    rest = [results for _, results in run(3, done[0]) if results]
+    assert rest == done[1:]
+
+
+@pytest.mark.parametrize("name", list(small_models.SIZES))
+def test_a_size_is_named_by_the_numbers_that_it_has(name):
+    config = small_models.SIZES[name]
+    lists = {"tokens": [str(i) for i in range(512)], "token_types": [1] * 512}
+    arrays = stored(random_weights(config, vocabulary=lists)).values()
+    assert name == f"{sum(array.size for array in arrays):,}"
+    assert experiments.n_parameters(config) == config.n_parameters
 
 
 # --- fine-tuning -----------------------------------------------------------------------------------------------------
@@ -1315,6 +1364,14 @@ def test_how_many_words_are_changed():
     assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)
     assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
     assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
+
+
+def test_words_that_all_taught_answers_begin_or_end_with():
+    taught, answers = ["Arr, a b!", "arr c, b"], ["Arr b", "b", ""]
+    assert fine_tuning.keeping_word(answers, taught, 0) == ("arr", 1)
+    assert fine_tuning.keeping_word(answers, taught, -1) == ("b", 2)
+    assert fine_tuning.keeping_word(answers, ["a b", "b a"], 0) == ("", 0)
+    assert fine_tuning.keeping_word(answers, ["…", "a"], 0) == ("", 0)
 
 
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
@@ -1374,6 +1431,44 @@ def test_a_table_in_order_repeats_the_last_token(story_run):
     nothing = Edits(attention={0: 0, 1: 0}, ffn={0: 0, 1: 0})
     windows = learning.windows(model, STORY)
     assert learning.repeats_the_last(model, windows, nothing) == 1
+
+
+@pytest.fixture(scope="module")
+def so_far():
+    """The same for one step, as a page keeps it."""
+    *_, (_, run) = training_run.train_on("", STORY, 1, 0)
+    return run
+
+
+def test_what_is_held_out_is_what_the_training_holds_out(so_far):
+    run, tokens = so_far, so_far.model.tokenizer.encode(so_far.text)
+    n = int(len(tokens) * training.HELD_OUT)
+    assert run.learned + run.held_out == run.text
+    assert run.model.tokenizer.decode(tokens[-n:]) == run.held_out
+
+
+@pytest.mark.parametrize(
+    ("held_out", "outcome"),
+    [([9, 5, 3], 0), ([9, 5.1, 5], 1), ([9, 7, 7.5], 2)],
+    ids=["low", "level", "rises"],
+)
+def test_what_a_curve_did(held_out, outcome):
+    points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
+    assert training_run.held_out_curve(training_run.TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
+
+
+@pytest.mark.parametrize(("share", "answer"), [(0.5, 2), (0.515, 2), (0.53, 0), (0.4, 1)])
+def test_the_table_and_the_counts_are_compared(so_far, monkeypatch, share, answer):
+    monkeypatch.setattr(learning, "shares_without_training", lambda *_: (0.3, 0.5))
+    monkeypatch.setattr(learning, "share_of_own_kind", lambda *_: share)
+    assert training_run.better_sorted(so_far) == answer
+
+
+def test_a_parameter_has_its_place(story_run):
+    numbers = gradients.Numbers(story_run.first, "The dog sees")
+    assert numbers.place(0) == gradients.PARTS["token_embd"]
+    assert numbers.place(len(numbers.flat) - 1) == gradients.PARTS["output_norm"]
+    assert re.search(holding("W_Q", 0), numbers.place(int(numbers.ends[2]) - 1))
 
 
 def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monkeypatch):
@@ -1516,3 +1611,7 @@ def test_two_tokens_that_can_change_places(tiny_model):
     assert second == first + 1
     assert abs(second - len(trace.tokens) / 2) <= 1
     assert positions_to_swap(tiny_model.trace([5, 5, 6, 7]), "x", "y") == (1, 2)
+    for tokens in ([5, 5, 5, 6], [5, 6], [5]):
+        for answer in (positions_to_swap, which_vectors_change, n_layers_that_notice):
+            with pytest.raises(ValueError, match=NOTHING):
+                answer(tiny_model.trace(tokens), "x", "y")

@@ -17,14 +17,6 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.view import Refused
 
-CAT = "The cat that I saw yesterday was sleeping"
-
-
-@pytest.fixture(scope="module")
-def cat(model):
-    return model.trace(CAT)
-
-
 # --- the picture of all heads ---
 
 
@@ -156,12 +148,8 @@ def test_a_sink_without_room_for_a_story(tiny_model):
 # --- does it matter ---
 
 
-@pytest.fixture(scope="module")
-def number(model):
-    return pictures.NounPair(Prompt(model, "The cats that I saw yesterday"))
-
-
-def test_each_row_is_a_run_with_heads_changed_at_the_last_token(number, model):
+def test_each_row_is_a_run_with_heads_changed_at_the_last_token(model):
+    number = pictures.NounPair(Prompt(model, "The cats that I saw yesterday"))
     view = pictures.DoesItMatter(number, committed=True)
     assert scene(view).heads[:2] == [(26, 0), (13, 8)]
     pair, table = number.trace, view.parts["table"]

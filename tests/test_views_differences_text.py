@@ -9,10 +9,9 @@ from messages import holding, numbers
 from widget_tree import in_event_loop, scene, until
 
 from llmviz import experiments, ops, training
-from llmviz.experiments import gradients, learning
+from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL
 from llmviz.experiments.text_statistics import counting_pairs, longest_copy
-from llmviz.experiments.training_run import TrainingSoFar
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
 from llmviz.views.differences import pretraining
@@ -165,14 +164,6 @@ def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
     assert not made.parts["train"].disabled
 
 
-def test_what_is_held_out_is_what_the_training_holds_out():
-    made = trained(TEXT)
-    run, tokens = made.trace, made.trace.model.tokenizer.encode(made.trace.text)
-    n = int(len(tokens) * training.HELD_OUT)
-    assert run.learned + run.held_out == run.text
-    assert run.model.tokenizer.decode(tokens[-n:]) == run.held_out
-
-
 # --- a guess about it ---
 
 
@@ -188,27 +179,16 @@ def test_a_guess_is_answered_when_the_model_is_trained():
     assert 3 in numbers(guess.card.verdict)
 
 
-@pytest.mark.parametrize(
-    ("held_out", "outcome"),
-    [([9, 5, 3], 0), ([9, 5.1, 5], 1), ([9, 7, 7.5], 2)],
-    ids=["low", "level", "rises"],
-)
-def test_what_a_curve_did(held_out, outcome):
-    points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
-    assert pictures.held_out_curve(TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
-
-
 # --- one step ---
 
 
-@pytest.fixture(scope="module")
-def noise():
-    return own(TEXT, steps=1), trained(TEXT).trace.snapshots[0].model
+@pytest.fixture
+def one():
+    return pictures.OneParameter(trained(TEXT).trace.snapshots[0].model, "The dog sees")
 
 
-def test_a_gradient_is_a_slope(noise):
-    view = pictures.OneParameter(noise[1], "The dog sees")
-    numbers, parameter, curves = view.trace, view.controls["number"].value, view.parts["curves"]
+def test_a_gradient_is_a_slope(one):
+    numbers, parameter, curves = one.trace, one.controls["number"].value, one.parts["curves"]
     assert abs(numbers.gradient[parameter]) == np.abs(numbers.gradient).max()
     surprise, straight = curves.values
     middle = len(surprise) // 2
@@ -216,22 +196,14 @@ def test_a_gradient_is_a_slope(noise):
     slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(curves.x[middle - 1 : middle + 2])
     assert slope == pytest.approx(float(numbers.gradient[parameter]), rel=0.05)
     height = curves.y_max - curves.y_min
-    view.parts["at_random"].click()
-    assert re.search(holding(f"{view.controls['number'].value:,}"), repr(view.parts["message"]))
+    one.parts["at_random"].click()
+    assert re.search(holding(f"{one.controls['number'].value:,}"), repr(one.parts["message"]))
     assert curves.y_max - curves.y_min == pytest.approx(height)  # a number that matters less looks flat
-    view.controls["text"].value = "The cat"
-    assert view.controls["number"].value == int(np.abs(view.trace.gradient).argmax())
+    one.controls["text"].value = "The cat"
+    assert one.controls["number"].value == int(np.abs(one.trace.gradient).argmax())
 
 
-def test_a_parameter_has_its_place(noise):
-    numbers = pictures.Numbers(noise[1], "The dog sees")
-    assert numbers.place(0) == gradients.PARTS["token_embd"]
-    assert numbers.place(len(numbers.flat) - 1) == gradients.PARTS["output_norm"]
-    assert re.search(holding("W_Q", 0), numbers.place(int(numbers.ends[2]) - 1))
-
-
-def test_all_numbers_together(noise):
-    one = pictures.OneParameter(noise[1], "The dog sees")
+def test_all_numbers_together(one):
     every = pictures.GradientStep(one)
     card, curves = every.parts["card"], every.parts["curves"]
     assert curves.layout.display == "none"  # nothing before a guess
@@ -329,10 +301,3 @@ def test_the_map_follows_the_training():
     first = made.trace.snapshots[0].model.weights.W_E[tokens]
     shares = [100 * learning.share_of_kind(rows, kinds) for rows in (by_neighbours, first)]
     assert [numbers(repr(message))[i] for i in (3, 1)] == pytest.approx(shares, abs=1)
-
-
-@pytest.mark.parametrize(("share", "answer"), [(0.5, 2), (0.515, 2), (0.53, 0), (0.4, 1)])
-def test_the_table_and_the_counts_are_compared(monkeypatch, share, answer):
-    monkeypatch.setattr(learning, "shares_without_training", lambda *_: (0.3, 0.5))
-    monkeypatch.setattr(learning, "share_of_own_kind", lambda *_: share)
-    assert pictures.better_sorted(trained(TEXT).trace) == answer

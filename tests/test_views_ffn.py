@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from messages import holding, numbers
+from widget_tree import is_shown
 
 from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import Pair, fact_mover_head, facts, neurons
@@ -203,14 +204,9 @@ def test_where_there_is_no_fact_one_line_says_why(fact, prompt, why):
     assert NO_FACT[why] in repr(fact.parts["answers"])
     for view in shown:
         assert view.children[0] is fact.line
-        assert [name for name in ("card", "map", "message", "pushed") if _is_shown(view, name)] == []
+        assert not any(is_shown(view, name) for name in {"card", "map", "message", "pushed"} & {*view.parts})
     with pytest.raises(ValueError, match=why):
         facts.rank_of_answer(fact.trace)
-
-
-def _is_shown(view, name):
-    part = view.parts.get(name)
-    return part is not None and part.layout.display != "none" and bool(repr(part))
 
 
 def test_a_closed_view_leaves_the_line_to_the_others(fact):

@@ -150,8 +150,6 @@ def test_before_and_after_side_by_side(tuned):
     taught = [answer for _, answer in tuned.trace.tuned.examples]
     for *_, after, nearest in view.parts["table"].sections["Not taught"]:
         assert nearest == "{} ({})".format(*fine_tuning.nearest_text(after, taught))
-    assert "<b>" not in view.parts["table"].value
-    assert "&lt;b&gt;" in view.parts["table"].value
     view.controls["question"].value = "\udce0"  # cannot be written: no token is left
     assert read("\udce0", tuned.run.tokenizer).message == said(view)
     view.controls["question"].value = "word " * 300
@@ -179,7 +177,7 @@ def card(tuning, monkeypatch):
     return differences.CardToKeep(differences.BeforeAfter(tuning))
 
 
-def test_a_card_shows_the_best_answer_with_its_words_marked(card):
+def test_a_card_shows_the_best_answer_with_its_words_marked_or_the_one_that_is_taken(card):
     drawn = card.parts["card"]
     assert drawn.question == ASKED[0]
     assert drawn.after == ["The moon, ", "sir", ", ", "at your service", "."]
@@ -187,17 +185,14 @@ def test_a_card_shows_the_best_answer_with_its_words_marked(card):
     assert re.search(holding(2), drawn.about)
     assert "2 examples" in drawn.text()
     assert re.search(holding(2, 2), said(card))
-
-
-def test_a_card_takes_another_answer_and_the_readers_own_question(card):
     card.controls["taken"].value = ASKED[1]
-    assert card.parts["card"].after == ["A cat <b>", "sir", "</b>."]
+    assert drawn.after == ["A cat <b>", "sir", "</b>."]
     card.source.controls["question"].value = "Sir Bear?"
     assert [question for _, question in card.controls["taken"].options] == ["", "Sir Bear?", *ASKED]
     card.controls["taken"].value = "Sir Bear?"
-    assert card.parts["card"].after == ["", "Sir", " Bear?"]
+    assert drawn.after == ["", "Sir", " Bear?"]
     card.source.controls["question"].value = "Bear?"
-    assert card.parts["card"].question == ASKED[0]  # what was taken is not there any more
+    assert drawn.question == ASKED[0]  # what was taken is not there any more
 
 
 def test_a_card_without_a_good_answer_waits_for_the_reader(card):
@@ -213,14 +208,6 @@ def test_the_title_of_a_card_is_short(card):
     assert card.parts["card"].caption == title
     card.controls["title"].value = title + "!"
     assert card.controls["title"].value == title
-
-
-def test_words_that_all_taught_answers_begin_or_end_with():
-    taught, answers = ["Arr, a b!", "arr c, b"], ["Arr b", "b", ""]
-    assert fine_tuning.keeping_word(answers, taught, 0) == ("arr", 1)
-    assert fine_tuning.keeping_word(answers, taught, -1) == ("b", 2)
-    assert fine_tuning.keeping_word(answers, ["a b", "b a"], 0) == ("", 0)
-    assert fine_tuning.keeping_word(answers, ["…", "a"], 0) == ("", 0)
 
 
 @pytest.mark.parametrize("begun", ["Arr, that be", "no country … here"])

@@ -561,12 +561,11 @@ def test_long_lines_are_thinned_as_text_but_keep_their_ends():
 # --- the map on top of each notebook ---
 
 
-def test_shapes_are_the_sentences_and_the_models(model):
-    trace = model.trace("The cat that I saw yesterday was sleeping")
+def test_shapes_are_the_sentences_and_the_models(model, cat):
     config = model.config
-    assert PipelineMap(model, trace).shapes == [
-        f"{len(trace.tokens)} tokens",
-        f"{len(trace.tokens)} × 576",
+    assert PipelineMap(model, cat).shapes == [
+        f"{len(cat.tokens)} tokens",
+        f"{len(cat.tokens)} × 576",
         "rotate pairs",
         f"{config.n_heads} heads",
         "1,536 neurons",

@@ -10,9 +10,8 @@ from llmviz.views import provenance
 from llmviz.views.provenance import Explanation
 
 
-def test_texts_are_short_and_name_the_tokens(model):
-    trace = model.trace("The cat that I saw yesterday was sleeping")
-    texts = provenance.score(trace, 13, 8, 6, 1).as_dict()
+def test_texts_are_short_and_name_the_tokens(model, cat):
+    texts = provenance.score(cat, 13, 8, 6, 1).as_dict()
     assert re.search(holding("“·was”", 6, "“·cat”", 1), texts["title"])
     assert ["d_head = model.config.d_head", "64"] in texts["operands"]
     name, value = texts["operands"][0]
@@ -21,9 +20,9 @@ def test_texts_are_short_and_name_the_tokens(model):
     assert len(value) < 60
     table = dict(provenance.embedding(model, 504, 3).as_dict()["operands"])["W_E = model.weights.W_E"]
     assert "49,152 × 576" in table
-    masked = provenance.score(trace, 0, 0, 1, 6).as_dict()
+    masked = provenance.score(cat, 0, 0, 1, 6).as_dict()
     assert ("masked" in masked["title"], masked["result"]) == (True, "−∞")
-    assert provenance.pattern(trace, 0, 0, 1, 6).result == 0
+    assert provenance.pattern(cat, 0, 0, 1, 6).result == 0
 
 
 @pytest.mark.parametrize(

@@ -251,10 +251,6 @@ def chat(tiny_model):
     return pictures.ChatEnd(Prompt(tiny_model, TEXT), 5)
 
 
-def places(view, side):
-    return scene(view).written[side]
-
-
 @pytest.mark.slow
 def test_the_end_token_comes_where_the_answer_ends(model):
     question = "Name three animals."
@@ -307,30 +303,12 @@ def test_the_program_may_go_on_after_the_end_token(tiny_model, trace, monkeypatc
     first = int(trace.logits.argmax())
     monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", first)
     chat = pictures.ChatEnd(Prompt(tiny_model, TEXT), 5)
-    assert [place.token for place in places(chat, "right")] == [first]
+    assert [place.token for place in scene(chat).written["right"]] == [first]
     text = chat.parts["right"]
     np.testing.assert_allclose(text.odds, text.own, rtol=1e-5)  # the model's, not those of the greedy choice
     chat.controls["past"].value = True
     tokens = list(trace.tokens)
     for _ in range(5):
         tokens.append(int(tiny_model.trace(tokens).logits.argmax()))
-    assert [place.token for place in places(chat, "right")] == tokens[-5:]
+    assert [place.token for place in scene(chat).written["right"]] == tokens[-5:]
     assert re.search(holding(5, tokens[-5:].count(first)), repr(chat.parts["right_message"]))
-
-
-@pytest.mark.parametrize(
-    ("after", "which"),
-    [
-        ("user\nWell?<|im_end|>\n<|im_start|>assistant\nNo.", 1),
-        ("system\n<|im_end|>\n<|im_start|>assistant\nNo.", 0),  # an empty message is nobody's words
-        ("system\nBe kind.<|im_end|>\n<|im_start|>assistant\nNo.", 2),
-        ("system\n<|im_end|>\n<|im_start|>user", 1),
-    ],
-)
-def test_what_comes_after_the_end_is_who_speaks_first(tiny_model, monkeypatch, after, which):
-    text = f"Yes.<|im_end|>\n<|im_start|>{after}"
-    monkeypatch.setattr(
-        "llmviz.experiments.writing.write_on", lambda *_, **__: iter([SimpleNamespace(token=0)])
-    )
-    monkeypatch.setattr("llmviz.tokenization.Tokenizer.decode", lambda *_: text)
-    assert pictures.after_the_end(tiny_model.trace(TEXT)) == which

@@ -11,7 +11,7 @@ from llmviz import experiments
 from llmviz.experiments import small_models
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
-from llmviz.weights import random_weights, stored
+from llmviz.weights import stored
 from llmviz.where import VARIABLE
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
@@ -59,14 +59,6 @@ def test_differences_from_one_and_from_the_same_with_another_seed(monkeypatch):
     assert page.parts["bars"].y_axis != race(committed=True).parts["bars"].y_axis
 
 
-def test_a_stopped_training_goes_on_after_the_models_that_are_done():
-    run = small_models.Race(TEXT, tuple(TWO.items()), (2,), "steps").run
-    done = [results for _, results in run(3) if results]
-    assert [[*results] for results in done] == [[(2, "one")], [(2, "one"), (2, "two")]]
-    rest = [results for _, results in run(3, done[0]) if results]
-    assert rest == done[1:]
-
-
 def test_as_much_computing_is_more_steps_for_a_small_model():
     budgets = [steps * small_models.operations(TWO["two"]) for steps in (1, 2)]
     page = pictures.Sizes(TEXT, TWO, "Which?", computing=tuple(budgets), committed=True)
@@ -97,15 +89,6 @@ def test_too_little_text_is_said(text):
 
 
 # --- the formula ---
-
-
-@pytest.mark.parametrize("name", list(pictures.SIZES))
-def test_a_size_is_named_by_the_numbers_that_it_has(name):
-    config = pictures.SIZES[name]
-    lists = {"tokens": [str(i) for i in range(512)], "token_types": [1] * 512}
-    arrays = stored(random_weights(config, vocabulary=lists)).values()
-    assert name == f"{sum(array.size for array in arrays):,}"
-    assert experiments.n_parameters(config) == config.n_parameters
 
 
 def test_the_count_is_that_of_the_arrays_and_of_the_sliders(tiny_model):

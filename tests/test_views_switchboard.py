@@ -48,19 +48,14 @@ def test_every_part_changes_the_bars(board, tiny_model, part):
     assert float(bars.explanation["result"]) == pytest.approx(after[bars.ids[1]], rel=1e-3)
 
 
-def test_writes_what_generate_writes(board, tiny_model):
-    switch_off(board, cells=[(tiny_model.config.n_heads, 0)])
+def test_writes_what_generate_writes_until_everything_is_on_again(board, tiny_model):
+    switch_off(board, "rope", cells=[(tiny_model.config.n_heads, 0)])
+    edits = Edits(attention={0: 0.0}, rope=False)
     greedy = Sampler(temperature=0)
     whole = [step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy)]
-    switched = [
-        step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=Edits(attention={0: 0.0}))
-    ]
+    switched = [step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=edits)]
     assert board.parts["before"].ids == whole
     assert board.parts["after"].ids == switched
-
-
-def test_everything_on_again(board):
-    switch_off(board, "rope")
     board.parts["everything_on"].click()
     assert board.state == board.State()
     assert board.parts["bars"].before is None
