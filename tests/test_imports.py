@@ -113,7 +113,7 @@ MAY_KNOW = {
         "experiments.probabilities",
     },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
-    "experiments.neurons": {"ops", "ffn", "model"},
+    "experiments.neurons": {"ops", "ffn", "model", "reuse", "texts"},
     "experiments.order": {
         *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
@@ -238,7 +238,7 @@ ANY_VIEW = {
     "claims.differences_series",
     "claims.stored",
 }
-ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
+ANY_VIEW |= {"texts", *(name for name in MAY_KNOW if name.startswith("experiments"))}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
 # What makes models different is seen in every stage, and begins with a text and sizes.

@@ -12,11 +12,11 @@ from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import Pair, fact_mover_head, facts, neurons
 from llmviz.experiments.facts import CAPITALS
 from llmviz.experiments.patch_map import other_subject
+from llmviz.texts import STORY
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.ten_countries import brought_out
 from llmviz.views.kit.fact import NO_FACT
 from llmviz.views.kit.patch_map import COMPONENTS, along, spans
-from llmviz.views.kit.text_box import STORY
 
 
 def changed(at, value):

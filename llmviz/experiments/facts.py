@@ -30,6 +30,12 @@ from llmviz.model import Model, Trace
 N_RANDOM = 10  # heads, as a control
 HALF = 0.5  # of its usual probability: below it, an answer counts as lost, and above it, as brought out by a patch
 
+CITIES = {  # the capital and another city
+    "Germany": ("Berlin", "Hamburg"),
+    "France": ("Paris", "Lyon"),
+    "Japan": ("Tokyo", "Nagasaki"),
+    "England": ("London", "Manchester"),
+}
 CAPITAL = "The capital of {} is"
 # Of 28 tried, the ten that the model knows best: the capital is the likeliest token, with 45% or more.
 KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
@@ -180,6 +186,17 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
     return 1 + int((pushed > pushed[pair.answers[0]]).sum())
+
+
+def city_ranks(model: Model) -> dict[str, dict[str, int]]:
+    """Return each city's rank, from 1, by how much the `fact_mover_head` pushes it up at its country."""
+    head, ranks = fact_mover_head(question_pair(model, "Germany", "France")), {}
+    for country, cities in CITIES.items():
+        pushed = ov_logits(model.trace(CAPITAL.format(country)), *head, -2)
+        ranks[country] = {
+            city: 1 + int((pushed > pushed[model.tokens_of(f" {city}")[0]]).sum()) for city in cities
+        }
+    return ranks
 
 
 def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:

@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float
 
 from llmviz import ffn, ops
 from llmviz.model import Model, Trace
+from llmviz.reuse import kept_with
+from llmviz.texts import STORY
 
 SHUFFLES = 5
 DEALS = 5  # random assignments of output rows to neurons, as a control
@@ -80,6 +82,12 @@ def furthest_growth(model: Model, text: str, *, curve: int) -> float:
     return float(times[np.abs(times - np.median(times)).argmax()])
 
 
+PARAGRAPHS = STORY.split("\n\n")
+# No search has used this text. It is long, so that there are many tokens at which a neuron might fire more strongly.
+UNSEEN = (
+    "The red car stopped next to a blue one. She wore a red coat and walked over green grass under a yellow lamp. "
+    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]}"
+)
 ARTICLES = {"a", "an", "A", "An"}
 N_READ = 120  # tokens of a story, in which the neurons for the articles are searched
 # The text of a search has each word in each of these sentences.
@@ -160,6 +168,23 @@ def best_detectors(trace: Trace, words: Collection[str], n: int) -> list[Detecto
 def article_detectors(model: Model, story: str, n: int) -> list[Detector]:
     """Return the n neurons that best distinguish *a* and *an* from the rest of a story's beginning."""
     return best_detectors(model.trace(model.tokenizer.encode(story)[:N_READ]), ARTICLES, n)
+
+
+@kept_with()
+def article_neuron(model: Model) -> Detector:
+    """Return the neuron that best distinguishes *a* and *an* from all other tokens of a story."""
+    return article_detectors(model, STORY, 1)[0]
+
+
+def contrast_of_articles(trace: Trace) -> float:
+    """Return how many times as strongly it fires at a text's weakest *a* or *an* as at any other token.
+
+    ValueError for a text without these words.
+    """
+    at = spelling(trace, ARTICLES)
+    if not at.any():
+        raise ValueError("this text has neither “a” nor “an” after its first token")
+    return float(contrasts_elsewhere(trace, [article_neuron(trace.model)], at)[0])
 
 
 def contrasts_elsewhere(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 WRITTEN = ("bedtime stories", "recipes")  # by the default model
 NAMES = (*WRITTEN, "python manual", "python source")
+STORY = (Path(__file__).parent / "a_long_story.txt").read_text("utf-8")  # where a long text is needed
 
 
 def read(name: str) -> str:

@@ -10,12 +10,13 @@ import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
+from llmviz.texts import STORY
 from llmviz.views.kit.controls import slider, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import picked, replace
-from llmviz.views.kit.text_box import STORY, most_tokens
+from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 LAST = 50  # tokens of a mean, because a single token may be unusual

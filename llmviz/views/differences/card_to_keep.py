@@ -37,9 +37,9 @@ class AnswerCard(Picture):
 
     def text(self) -> str:
         """Return the title, then a line for everything on the card."""
-        after = "".join(self.after)
-        answers = f"Before fine-tuning: {self.before}", f"After learning from {self.learned}: {after}"
-        return "\n".join([self.caption, f"Question: {self.question}", *answers, self.about])
+        after = f"After learning from {self.learned}: {''.join(self.after)}"
+        before = f"Before fine-tuning: {self.before}"
+        return "\n".join([self.caption, f"Question: {self.question}", before, after, self.about])
 
 
 def _answers(lesson: Lesson) -> dict[str, tuple[str, str]]:
@@ -96,12 +96,10 @@ class CardToKeep(AfterTuning):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         good, answers = scene.good, _answers(scene.run)
-        if scene.taken:
-            which = f"The one you took is {'' if scene.taken in good else 'not '}among them."
-        elif good:
-            which = "None has more words from the list than this one."
-        else:
-            which = "Take one from the list."
+        best = "None has more words from the list than this one." if good else "Take one from the list."
+        which = (
+            f"The one you took is {'' if scene.taken in good else 'not '}among them." if scene.taken else best
+        )
         return [
             f"A good answer {RULE}.",
             "Your own question is about its longest word." * bool(scene.run.own),
@@ -123,8 +121,7 @@ class CardToKeep(AfterTuning):
             "before": before,
             "after": fine_tuning.parted(after, scene.run.words),
             "learned": n,
-            "about": f"A chat model with {millions}, fine-tuned on {n} in {seconds} on one computer. Both answers are "
-            "the model's own, word for word.",
+            "about": f"A chat model with {millions}, fine-tuned on {n} in {seconds} on one computer. It wrote both answers.",
         }
 
 

@@ -8,44 +8,21 @@ from weakref import ref
 
 import numpy as np
 
-from llmviz.experiments.neurons import (
-    ARTICLES,
-    Detector,
-    Found,
-    article_detectors,
-    contrasts_elsewhere,
-    firing,
-    search,
-    sentences_with,
-    spelling,
-)
-from llmviz.model import Model, Trace
-from llmviz.reuse import kept_with
+from llmviz.experiments import neurons
+from llmviz.model import Trace
 from llmviz.views.ffn.by_hand import quoted_text
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.state_fields import line, selected, selection
-from llmviz.views.kit.text_box import STORY, most_tokens
+from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 
-PARAGRAPHS = STORY.split("\n\n")
-# It is long, so that there are many tokens at which a neuron might fire more strongly.
-UNSEEN = (
-    "The red car stopped next to a blue one. She wore a red coat and walked over green grass under a yellow lamp. "
-    f"{PARAGRAPHS[1]} {PARAGRAPHS[4]}"
-)
 N_PUSHED = 5  # tokens that a neuron pushes up
 LEAST = 2.0  # The search finds neurons that fire at least so many times as strongly at the word as elsewhere.
 N_SHOWN = 8  # neurons in the table, the best first
-
-
-@kept_with()
-def article_neuron(model: Model) -> Detector:
-    """Return the neuron that best separates *a* and *an* from all other tokens of a story."""
-    return article_detectors(model, STORY, 1)[0]
 
 
 class Neuron(View):
@@ -59,7 +36,7 @@ class Neuron(View):
     @part(TokenStrip, [], quantity="strength")
     def strip(self, scene: Scene) -> dict:
         run, (layer, neuron, _, usual) = scene.run, scene.detector
-        fires = firing(run, layer)[:, neuron]
+        fires = neurons.firing(run, layer)[:, neuron]
         return {
             "pieces": run.pieces,
             "weights": np.minimum(np.abs(fires / usual), 1),
@@ -90,8 +67,8 @@ class ArticleNeuron(Neuron):
         return "“a” and “an”"
 
     @shared
-    def detector(self, scene: Scene) -> Detector:
-        return article_neuron(scene.run.model)
+    def detector(self, scene: Scene) -> neurons.Detector:
+        return neurons.article_neuron(scene.run.model)
 
 
 def asked_of_articles(trace: Trace) -> str:
@@ -100,14 +77,6 @@ def asked_of_articles(trace: Trace) -> str:
         f"In {quoted_text(trace)}, how many times as strongly does the neuron fire at its weakest “a” or “an” as at "
         "any other token?"
     )
-
-
-def contrast_of_articles(trace: Trace) -> float:
-    """Return the answer; ValueError for a text without these words."""
-    at = spelling(trace, ARTICLES)
-    if not at.any():
-        raise ValueError("this text has neither “a” nor “an” after its first token")
-    return float(contrasts_elsewhere(trace, [article_neuron(trace.model)], at)[0])
 
 
 class WordNeurons(Neuron, GuessFirst):
@@ -153,7 +122,7 @@ class WordNeurons(Neuron, GuessFirst):
     @shared
     def at(self, scene: Scene) -> np.ndarray:
         """Return [seq]: whether each token of the reader's text is her word."""
-        return spelling(scene.run, scene.typed[:1])
+        return neurons.spelling(scene.run, scene.typed[:1])
 
     # --- the guess ---
 
@@ -187,25 +156,25 @@ class WordNeurons(Neuron, GuessFirst):
         return f"{quote(scene.typed[0])} in our sentences"
 
     @job("words")
-    def searched(self, scene: Scene) -> Iterator[tuple[float, Found | None]]:
+    def searched(self, scene: Scene) -> Iterator[tuple[float, neurons.Found | None]]:
         """Search sentences of ours that contain the words. The result: the neurons, and the control."""
         model = scene.run.model
-        trace = model.trace(model.tokenizer.encode(sentences_with(scene.typed))[: most_tokens(model)])
-        for step in search(trace, spelling(trace, scene.typed[:1]), least=LEAST):
+        trace = model.trace(model.tokenizer.encode(neurons.sentences_with(scene.typed))[: most_tokens(model)])
+        for step in neurons.search(trace, neurons.spelling(trace, scene.typed[:1]), least=LEAST):
             yield step.share_done, step if step.share_done == 1 else None
 
     @shared
-    def tested(self, scene: Scene) -> tuple[np.ndarray, list[Detector]]:
+    def tested(self, scene: Scene) -> tuple[np.ndarray, list[neurons.Detector]]:
         """Return the contrast of each neuron on the reader's text, and the neurons."""
         detectors = scene.outcome.detectors
         if self.problem(scene):  # A new text leaves the search unchanged, but the word may be missing in it.
             raise NothingToShow
         if not detectors:
             raise NothingToShow(f"No neuron fires twice as strongly at {quote(scene.typed[0])}.")
-        return contrasts_elsewhere(scene.run, detectors, scene.at), detectors
+        return neurons.contrasts_elsewhere(scene.run, detectors, scene.at), detectors
 
     @shared
-    def detector(self, scene: Scene) -> Detector:
+    def detector(self, scene: Scene) -> neurons.Detector:
         _, detectors = scene.tested
         place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
         return detectors[place[1] if place else 0]
@@ -214,7 +183,7 @@ class WordNeurons(Neuron, GuessFirst):
     def strongest(self, scene: Scene) -> tuple[int, float]:
         """Return where it fires most strongly, apart from her word and the first token, and how strongly."""
         layer, neuron, *_ = scene.detector
-        fires = firing(scene.run, layer)[:, neuron]
+        fires = neurons.firing(scene.run, layer)[:, neuron]
         others = 1 + np.flatnonzero(~scene.at[1:])
         at = int(others[np.abs(fires[others]).argmax()])
         return at, float(fires[at])

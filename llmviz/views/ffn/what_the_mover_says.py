@@ -9,8 +9,7 @@ import numpy as np
 from llmviz import ops
 from llmviz.experiments import fact_mover_head, ov_logits, random_heads
 from llmviz.experiments.attention_behaviours import weights_of_last
-from llmviz.experiments.facts import CAPITAL, question_pair, rank_of_answer
-from llmviz.model import Model
+from llmviz.experiments.facts import rank_of_answer
 from llmviz.views.kit.fact import OfFact, named, subjects
 from llmviz.views.kit.pieces import isolated, quote
 from llmviz.views.kit.signed_bars import SignedBars
@@ -20,29 +19,15 @@ from llmviz.views.kit.view import Scene, part, sentences, shared
 
 N_PUSHED = 6  # tokens
 FULL = 3.0  # logits of a full bar, unless one is longer
-CITIES = {  # Each has the capital and another city.
-    "Germany": ("Berlin", "Hamburg"),
-    "France": ("Paris", "Lyon"),
-    "Japan": ("Tokyo", "Nagasaki"),
-    "England": ("London", "Manchester"),
-}
 
 
-def city_ranks(model: Model) -> tuple[list[int], str]:
-    """Return how high the `fact_mover_head` ranks Germany's two cities at “Germany”, and what a card says of it."""
-    head, ranks = fact_mover_head(question_pair(model, "Germany", "France")), {}
-    for country, cities in CITIES.items():
-        pushes = ov_logits(model.trace(CAPITAL.format(country)), *head, -2)
-        ranks[country] = [1 + int((pushes > pushes[model.tokens_of(f" {city}")[0]]).sum()) for city in cities]
-    first, *others = (
-        " and ".join(f"{quote(city)} {rank:,}" for city, rank in zip(CITIES[country], ranks[country]))
-        for country in CITIES
-    )
-    higher = sum(capital < other for capital, other in [*ranks.values()][1:])
-    return ranks["Germany"], (
-        f"Ranks among all {model.config.n_vocab:,} tokens: {first}. So the head doesn't push up the capital only: look "
-        f"at the other tokens. For {higher} of {len(others)} other countries, the capital ranks above the other city: "
-        f"{'; '.join(others)}."
+def about_cities(ranks: dict[str, dict[str, int]]) -> str:
+    """Say what a card adds about `city_ranks`."""
+    first, *others = (" and ".join(f"{quote(city)} {n:,}" for city, n in of.items()) for of in ranks.values())
+    higher = sum(capital < other for capital, other in [of.values() for of in ranks.values()][1:])
+    return (
+        f"Ranks among all tokens: {first}. So the head doesn't push up the capital only: look at the other tokens. For "
+        f"{higher} of {len(others)} other countries, the capital ranks above the other city: {'; '.join(others)}."
     )
 
 

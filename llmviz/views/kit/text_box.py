@@ -19,8 +19,6 @@ from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.view import Scene, View, part, sentences
 from llmviz.where import where
 
-STORY = (STATIC / "a_long_story.txt").read_text("utf-8")  # for pictures that need a long text
-
 
 @dataclass(frozen=True)
 class Reading:
