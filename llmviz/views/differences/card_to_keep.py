@@ -121,7 +121,7 @@ class CardToKeep(AfterTuning):
             "before": before,
             "after": fine_tuning.parted(after, scene.run.words),
             "learned": n,
-            "about": f"A chat model with {millions}, fine-tuned on {n} in {seconds} on one computer. It wrote both answers.",
+            "about": f"A chat model with {millions}, fine-tuned on {n} in {seconds} on one computer. Both are its own.",
         }
 
 
