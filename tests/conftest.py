@@ -19,6 +19,8 @@ ENGINE = (
     *("ops", "tokenization", "embeddings", "position", "attention", "ffn", "sampling"),
     *("model", "reference", "edits", "experiments"),
 )
+# These files take longest. They come next, so that no process is left with one when the others are done.
+LONGEST = ("notebooks", "views_contract", "page_table")
 
 
 def pytest_xdist_auto_num_workers(config) -> int:
@@ -34,9 +36,9 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 
 def pytest_collection_modifyitems(items):
-    """The engine's tests first; everything else stays in its order."""
-    places = {f"test_{name}.py": place for place, name in enumerate(ENGINE)}
-    items.sort(key=lambda item: places.get(item.path.name, len(ENGINE)))
+    """The engine's tests first, then the longest; everything else stays in its order."""
+    places = {f"test_{name}.py": place for place, name in enumerate((*ENGINE, *LONGEST))}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_runtest_setup(item):
