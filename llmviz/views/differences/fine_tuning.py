@@ -84,8 +84,7 @@ class FineTuning(OneTraining, GuessFirst):
 
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None
-        # A page without a kernel holds the result from the start: nobody sees answers before the card is answered.
-        tuned = scene.result("train") if scene.is_known else before
+        tuned = scene.result("train") if scene.status("train") == "done" else before
         self.trace = replace(scene.lesson, tuned=tuned)
 
     begin = starts("Fine-tune on these examples")
