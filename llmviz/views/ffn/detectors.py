@@ -188,11 +188,6 @@ class WordNeurons(Neuron, GuessFirst):
         at = int(others[np.abs(fires[others]).argmax()])
         return at, float(fires[at])
 
-    @part(TokenStrip, [], quantity="strength")
-    def strip(self, scene: Scene) -> dict:
-        # A narrow strip scrolls to what is selected.
-        return super().strip(scene) | {"selected": scene.strongest[0]}
-
     @sentences
     def message(self, scene: Scene) -> list[str]:
         at, fires = scene.strongest
