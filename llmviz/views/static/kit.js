@@ -338,7 +338,10 @@ export function frame(model, el, name, { card = true } = {}) {
     view.drawn = now;
     return now.some((value, i) => value !== old?.[i]);
   };
-  view.start = (draw) => {
+  /** Would setting a trait lead anywhere? A page without a kernel holds only some values. */
+  view.can = (trait, value) => model.can?.(trait, value) ?? true;
+  /** Draw now, and again at these events; "limits": on a page, when `view.can` may say something else. */
+  view.start = (draw, events = "change") => {
     let [near, later] = [true, null]; // whether it is on the screen or close to it; pictures that are come first
     const paint = () => {
       if (!view.root.isConnected) return; // it has no styles and fonts yet; the first width comes with them
@@ -403,7 +406,7 @@ export function frame(model, el, name, { card = true } = {}) {
     };
     view.paint = paint;
     paint();
-    model.on("change", soon);
+    model.on(events, soon);
     model.on("comm_live_update", ended); // the kernel was restarted; what is clicked here would go nowhere
     for (const node of [view.body, ...view.body.children]) resized.observe(node);
     seen.observe(view.root);
@@ -411,7 +414,7 @@ export function frame(model, el, name, { card = true } = {}) {
     media.addEventListener("change", soon);
     document.addEventListener("fullscreenchange", soon);
     return () => {
-      model.off("change", soon);
+      model.off(events, soon);
       model.off("comm_live_update", ended);
       resized.disconnect();
       seen.disconnect();

@@ -29,8 +29,6 @@ export function render({ model, el }) {
     return allOff ? rest : [...rest, ...cells];
   };
   const flip = (cells) => view.set({ off_cells: flipped(cells) });
-  /** A page without a kernel holds some of what can be switched. */
-  const can = (trait, value) => model.can?.(trait, value) ?? true;
   const wholeRow = (row) => Array.from({ length: layers() }, (_, layer) => [row, layer]);
   const wholeLayer = (layer) => [
     [rows() - 2, layer],
@@ -118,7 +116,7 @@ export function render({ model, el }) {
   function draw() {
     for (const [name, node] of buttons) {
       node.setAttribute("aria-pressed", String(!model.get("off_parts").includes(name)));
-      node.disabled = !can("off_parts", flippedPart(name));
+      node.disabled = !view.can("off_parts", flippedPart(name));
     }
     cell = clamp(Math.floor((view.width() - LEFT - 4) / layers()), 12, 26);
     const [width, height] = [LEFT + layers() * cell, top(rows() - 1) + cell];
@@ -135,7 +133,7 @@ export function render({ model, el }) {
       for (let layer = 0; layer < layers(); layer++) {
         const dead = off.has(`${row} ${layer}`);
         const covered = row < rows() - 2 && off.has(`${rows() - 2} ${layer}`); // its whole attention block is off
-        const isPale = !can("off_cells", flipped([[row, layer]]));
+        const isPale = !view.can("off_cells", flipped([[row, layer]]));
         pale ||= isPale;
         shapes.push(
           s("rect", {
@@ -161,10 +159,5 @@ export function render({ model, el }) {
     const all = pale ? "Pale: only in the full version" : "Click a name or number to switch a whole row or layer";
     view.setLegend(`Filled: on · Crossed out: off · ${all}`);
   }
-  const stop = view.start(draw);
-  model.on("limits", view.paint); // on a page, after each change
-  return () => {
-    model.off("limits", view.paint);
-    stop();
-  };
+  return view.start(draw, "change limits");
 }

@@ -19,7 +19,7 @@ export function render({ model, el }) {
   view.body.append(h("div", { class: "lv-both" }, picture, table));
   let map = null; // from the plane to the picture: its middle, and how many pixels a unit has
   let dragging = false;
-  const isPage = Boolean(model.can); // which holds no other place of the tip
+  const canMove = view.can("tip", [0, 0]); // a page without a kernel holds no place but the real one
 
   const place = () => {
     const real = floats(model.get("real"));
@@ -43,7 +43,7 @@ export function render({ model, el }) {
     moveTo((right - map.x) / map.unit, (map.y - down) / map.unit, event.shiftKey);
   };
   picture.addEventListener("pointerdown", (event) => {
-    if (!map || isPage) return;
+    if (!map || !canMove) return;
     dragging = true;
     picture.setPointerCapture(event.pointerId);
     follow(event);
@@ -51,7 +51,7 @@ export function render({ model, el }) {
   picture.addEventListener("pointermove", (event) => dragging && follow(event));
   for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (dragging = false));
   const step = (dx, dy) => (event) => {
-    if (!map || isPage) return;
+    if (!map || !canMove) return;
     const [x, y] = place();
     const by = (event.shiftKey ? 1 : 2 * SNAP) / map.unit;
     moveTo(x + dx * by, y + dy * by, event.shiftKey);
@@ -113,7 +113,7 @@ export function render({ model, el }) {
       ...arrow("lv-a", a),
       ...arrow("lv-b", b),
       ...(tip ? arrow("lv-dragged", tip) : []),
-      ...(isPage ? [] : [s("circle", { class: "lv-handle", cx: px, cy: py, r: 8 })]),
+      ...(canMove ? [s("circle", { class: "lv-handle", cx: px, cy: py, r: 8 })] : []),
       name(0, a, { dy: 30 }),
       name(1, b, { dy: -18 }),
     );

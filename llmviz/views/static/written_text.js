@@ -94,8 +94,7 @@ export function render({ model, el }) {
       return view.note("");
     }
     const shown = [...Array(k).keys()].filter((j) => own.data[i * k + j] >= 0);
-    // A page without a kernel holds what comes of some tokens.
-    const can = (j) => chooses && (model.can?.("choice", [place, j]) ?? true);
+    const can = (j) => chooses && view.can("choice", [place, j]);
     const isOffered = shown.some((j) => j !== picked[i] && can(j));
     heading.textContent =
       picked[i] < 0
@@ -177,10 +176,5 @@ export function render({ model, el }) {
     );
     rivals.hidden = !model.get("n_rivals");
   }
-  const stop = view.start(draw);
-  model.on("limits", view.paint); // on a page, after each change
-  return () => {
-    model.off("limits", view.paint);
-    stop();
-  };
+  return view.start(draw, "change limits");
 }
