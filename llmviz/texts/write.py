@@ -84,6 +84,12 @@ class TextBatch:
 
         Anything that a text had from that position on is dropped.
         """
+        return self.model.unembed(self.stream(at, tokens))
+
+    def stream(
+        self, at: Int[np.ndarray, " n_texts"], tokens: Int[np.ndarray, " n_texts"]
+    ) -> Float[np.ndarray, "n_texts d_model"]:
+        """Run one token of each text as `step` does, and return its vector after the last layer."""
         config, weights = self.model.config, self.model.weights
         angles = position.rotation_angles(at, config.d_head, base=config.rope_base)
         x = np.asfortranarray(embeddings.embed(tokens, weights.W_E))
@@ -92,7 +98,7 @@ class TextBatch:
         for layer, w in enumerate(weights.layers):  # a row is a text here
             attend = partial(self._attend, layer, at, beyond)
             x = block_forward(w, config, x, rotations, attend).resid_post
-        return self.model.unembed(x)
+        return x
 
     def _attend(
         self,
@@ -122,11 +128,11 @@ def _hide(beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"], name: str, array
 
 def logits_after_each(model: Model, texts: Sequence[list[int]]) -> Float[np.ndarray, "n_texts n_vocab"]:
     """Return the logits after the last token of each of some short texts, computed side by side, which is quicker."""
-    lengths, rows = np.array([len(tokens) for tokens in texts]), []
-    batch = TextBatch(model, len(texts), room=int(lengths.max()))
-    for place, column in enumerate(zip_longest(*texts, fillvalue=0)):
-        rows.append(batch.step(np.full(len(texts), place), np.array(column)))
-    return np.stack(rows)[lengths - 1, range(len(texts))]
+    lengths, n = np.array([len(tokens) for tokens in texts]), len(texts)
+    batch = TextBatch(model, n, room=int(lengths.max()))
+    columns = map(np.array, zip_longest(*texts, fillvalue=0))
+    streams = [batch.stream(np.full(n, place), column) for place, column in enumerate(columns)]
+    return model.unembed(np.stack(streams)[lengths - 1, range(n)])
 
 
 # A generator that writes one text: it yields its prompt, then a token with its position, and gets the logits after
