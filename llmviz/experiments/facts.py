@@ -185,7 +185,11 @@ def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in
     pair = checked_pair(pair)
     run = pair.twin if in_twin else pair.trace
     pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
-    return 1 + int((pushed > pushed[pair.answers[0]]).sum())
+    return _rank(pushed, pair.answers[0])
+
+
+def _rank(pushed: Float[np.ndarray, " n_vocab"], token: int) -> int:
+    return 1 + int((pushed > pushed[token]).sum())
 
 
 def city_ranks(model: Model) -> dict[str, dict[str, int]]:
@@ -193,9 +197,7 @@ def city_ranks(model: Model) -> dict[str, dict[str, int]]:
     head, ranks = fact_mover_head(question_pair(model, "Germany", "France")), {}
     for country, cities in CITIES.items():
         pushed = ov_logits(model.trace(CAPITAL.format(country)), *head, -2)
-        ranks[country] = {
-            city: 1 + int((pushed > pushed[model.tokens_of(f" {city}")[0]]).sum()) for city in cities
-        }
+        ranks[country] = {city: _rank(pushed, model.tokens_of(f" {city}")[0]) for city in cities}
     return ranks
 
 
