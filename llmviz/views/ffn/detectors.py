@@ -179,20 +179,14 @@ class WordNeurons(Neuron, GuessFirst):
         place = selected(scene.cell, 2, min(N_SHOWN, len(detectors)))
         return detectors[place[1] if place else 0]
 
-    @shared
-    def strongest(self, scene: Scene) -> tuple[int, float]:
-        """Return where it fires most strongly, apart from her word and the first token, and how strongly."""
-        layer, neuron, *_ = scene.detector
-        fires = neurons.firing(scene.run, layer)[:, neuron]
-        others = 1 + np.flatnonzero(~scene.at[1:])
-        at = int(others[np.abs(fires[others]).argmax()])
-        return at, float(fires[at])
-
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        at, fires = scene.strongest
+        layer, neuron, *_ = scene.detector
+        fires = neurons.firing(scene.run, layer)[:, neuron]
+        others = 1 + np.flatnonzero(~scene.at[1:])  # without the first token
+        at = others[np.abs(fires[others]).argmax()]
         strongest = f"Of the other tokens, it fires most strongly at {quote(scene.run.pieces[at])}"
-        return [minus(f"{strongest}: {fires:.2f}."), scene.pushes_up]
+        return [minus(f"{strongest}: {fires[at]:.2f}."), scene.pushes_up]
 
     @part(
         HeatMap,
