@@ -150,6 +150,8 @@ def test_before_and_after_side_by_side(tuned):
     taught = [answer for _, answer in tuned.trace.tuned.examples]
     for *_, after, nearest in view.parts["table"].sections["Not taught"]:
         assert nearest == "{} ({})".format(*fine_tuning.nearest_text(after, taught))
+    assert "<b>" not in view.parts["table"].value
+    assert "&lt;b&gt;" in view.parts["table"].value
     view.controls["question"].value = "\udce0"  # cannot be written: no token is left
     assert read("\udce0", tuned.run.tokenizer).message == said(view)
     view.controls["question"].value = "word " * 300
