@@ -89,7 +89,7 @@ def test_a_text_is_cut_while_it_is_typed(lab):
     typed.press_sequentially("unbelievable!")
     expect(strip.locator(".lv-chip bdi")).to_have_text(["un", "belie", "vable", "!"])
     strip.locator(".lv-chip").nth(1).click()
-    expect(readout(strip)).to_contain_text("token 2 of 4, position 1 (counting from 0) · id 23282")
+    expect(readout(strip)).to_contain_text(re.compile(r"token 2 of 4, position 1 \([^)]*\) · id 23282"))
     expect(strip.locator(".lv-explain")).to_contain_text("ranks[piece]")
     lab.page.keyboard.press("ArrowRight")
     expect(strip.locator(".lv-explain")).to_contain_text("vable")  # an open explanation follows
