@@ -21,12 +21,14 @@ from test_views_contract import (  # noqa: F401 (fixtures)
 
 from llmviz import views
 from llmviz.page import table as page_table
+from llmviz.views.differences import BeforeAfter, FineTuning
 from llmviz.views.differences.example_table import ExampleTable
 from llmviz.views.ffn import Fact, WhatTheMoverSays
 from llmviz.views.kit.controls import Sentences
 from llmviz.views.kit.lifetime import living
 from llmviz.views.kit.state_fields import Noted, number, picked, replace, set_in
 from llmviz.views.kit.view import View, job, part, press
+from llmviz.where import VARIABLE
 
 TEXT, OTHER = "The cat sat on the mat", "the dog"
 STEPS = 30
@@ -464,6 +466,17 @@ def test_what_follows_a_source_that_hands_on_nothing_is_left_out(tiny_model, mon
     page.fill(1, shares.append)
     assert shares == [0.5, 1]
     assert not any(rules for table in page.tables for rules in table.shown.values())
+
+
+def test_what_a_training_has_done_is_shown_after_the_guess(tiny_chat, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "page")
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", ("What is snow?",))
+    tuning = FineTuning(tiny_chat, [("a", "b c")], steps=2)
+    answers = BeforeAfter(tuning)
+    tuning.before_a_page()
+    assert answers.parts["table"].layout.display == "none"
+    tuning.parts["card"].committed = True
+    assert answers.parts["table"].layout.display != "none"
 
 
 def test_a_state_that_cannot_be_is_led_to_by_nothing(tiny_model):

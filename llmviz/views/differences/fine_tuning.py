@@ -20,6 +20,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
+from llmviz.where import where
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # questions for the model once it is trained
 
@@ -85,7 +86,9 @@ class FineTuning(OneTraining, GuessFirst):
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None
         tuned = scene.result("train") if scene.status("train") == "done" else before
-        self.trace = replace(scene.lesson, tuned=tuned)
+        # For a page, the training is done before the reader has guessed what comes of it.
+        is_secret = where() == "page" and not scene.committed
+        self.trace = replace(scene.lesson, tuned=None if is_secret else tuned)
 
     begin = starts("Fine-tune on these examples")
 
