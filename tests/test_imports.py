@@ -298,6 +298,11 @@ def test_every_module_outside_views_is_held_by_the_rule():
     assert outside == {f"llmviz.{name}" for name in MAY_KNOW}
 
 
+def test_shapes_are_checked_wherever_they_are_written(pytestconfig):
+    checked = tuple(pytestconfig.getoption("--jaxtyping-packages").split(","))
+    assert [name for name in MODULES if "jaxtyping" in foreign(name) and not name.startswith(checked)] == []
+
+
 @pytest.mark.parametrize("name", MAY_KNOW)
 def test_maths_knows_only_what_it_may(name):
     assert ours(f"llmviz.{name}") <= MAY_KNOW[name]
