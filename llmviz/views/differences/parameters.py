@@ -95,7 +95,7 @@ class Parameters(View):
     @sentences
     def message(self, scene: Scene) -> Iterator[str]:
         c, known = scene.config, self.known.get(scene.name)
-        tables = "two tables 2 × " if scene.own_W_U else "table "
+        tables = "2 tables × " if scene.own_W_U else "1 table × "
         yield (
             f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
             f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
@@ -112,11 +112,12 @@ class Parameters(View):
         if known.exact:
             off = 100 * (known.by_formula / known.count - 1)
             yield (
-                f"The formula gives {abs(off):.3g}% too {'many' if off > 0 else 'few'}. {known.why} The picture shows "
-                f"the true parts, {known.count:,} parameters."
+                f"The formula counts {abs(off):.2g}% too {'many' if off > 0 else 'few'} parameters. {known.why} The "
+                f"picture shows the true parts, {known.count:,} parameters."
             )
         if known.active:
-            yield f"Active, working on one token: {sum(known.active.values()):,} (of the first table only its row)."
+            active = sum(known.active.values()) / 1e9
+            yield f"{active:.1f} billion are active, which means that they work on a given token."
 
 
 def sizes_of(model: Published) -> dict[str, int]:
@@ -190,7 +191,7 @@ class Memory(View):
         self.models = sorted([(THIS, this), *published], key=lambda model: model[1])
         super().__init__(model, **({"gigabytes": self.here} if known else {}) | state)
 
-    @part(ModelSizes, caption="What the parameters of a model take, at 4.5, 16 and 32 bits each")
+    @part(ModelSizes, caption="Memory for each model's parameters, at 4.5, 16 and 32 bits each")
     def sizes(self, scene: Scene) -> dict:
         names, counts = zip(*self.models)
         return {
@@ -220,6 +221,5 @@ class Memory(View):
             f"The largest model whose parameters fit into {gb:,g} GB: {fitting}."
             if fitting
             else "No model here fits.",
-            "Running a model needs some more, for the keys and values of its text, and for everything else on the "
-            "machine.",
+            "Running a model takes more memory than this, for the keys and values of its text.",
         ]
