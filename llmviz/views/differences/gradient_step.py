@@ -84,7 +84,7 @@ class OneParameter(View):
 
     @part(
         LinePlot,
-        names=["surprise", "what the gradient says"],
+        names=["surprise", "what the gradient predicts"],
         x_axis="change of the parameter",
         y_axis="bits a token",
         unit="bits",
@@ -110,8 +110,8 @@ class OneParameter(View):
             f"The model reads at most {len(numbers.tokens)} tokens of a text." if cut else "",
             f"Parameter {i:,} (in {numbers.place(i)}) is {numbers.flat[i]:.4f}; the surprise is "
             f"{numbers.turned(i, 0):.3f} bits.",
-            f"Its gradient is {numbers.by_nudging(i):.4f} bits per unit if you nudge it by {NUDGE} up and down, and "
-            f"{slope:.4f} by backpropagation. So {'lowering' if slope > 0 else 'raising'} it reduces the surprise.",
+            f"Nudging it by {NUDGE} up and down gives a gradient of {numbers.by_nudging(i):.4f} bits per unit, and "
+            f"backpropagation gives {slope:.4f}. So {'lowering' if slope > 0 else 'raising'} it reduces the surprise.",
         ]
 
 
@@ -126,7 +126,7 @@ class GradientStep(GuessFirst):
     def explanation(self, scene: Scene) -> str:
         now = scene.outcome[0][0]
         alone, slope = now - scene.run.best(0.1), np.linalg.norm(scene.run.gradient)
-        too_much = f", more than the {now:.1f} there are" if slope > now else ""
+        too_much = f", but there are only {now:.1f} to lose" if slope > now else ""
         return (
             f"A step of length 0.1 lowers it by {scene.run.gained(0.1):.2f} bits; the steepest parameter, changed by "
             f"0.1 on its own, by {alone:.2f}. For length 1, the gradient predicts {slope:.1f} bits{too_much}. It's a "
@@ -141,8 +141,8 @@ class GradientStep(GuessFirst):
             return ""
         text = scene.run.model.tokenizer.decode(scene.run.tokens)
         return (
-            "Now all parameters change at once, each against its gradient. The whole step has length 1, as if each had "
-            f"moved by {1 / np.sqrt(len(scene.run.flat)):.3f}. How far does the surprise at “{clean(text)}” fall?"
+            "All parameters change at once, each against its gradient, in a step of length 1. By how much does the "
+            f"surprise at “{clean(text)}” fall?"
         )
 
     def answer(self, scene: Scene) -> float:

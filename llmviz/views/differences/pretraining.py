@@ -277,7 +277,7 @@ def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
             f"{before}[[{longest}]]{after}"
         ),
         "length of that passage": f"{len(longest)} of {len(written)} characters",
-        f"longest such passage in {len(control)} held-out stretches of that length": f"{control[-1]} characters",
+        f"longest one in {len(control)} held-out stretches as long as what it wrote": f"{control[-1]} characters",
     }
 
 

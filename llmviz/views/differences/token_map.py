@@ -48,8 +48,8 @@ class TokenMap(View):
         by_chance, counted = map(percent, learning.shares_without_training(first.model, run.learned))
         share = percent(learning.share_of_own_kind(now.model, run.learned))
         return [
-            f"Of each token's {N_NEAREST} nearest tokens, {share} are of the same kind in the model's table after "
-            f"{now.step} steps, {counted} by counting neighbours, and {by_chance} with the kinds shuffled."
+            f"Of each token's {N_NEAREST} nearest tokens, so many are of its own kind: {share} in the model's table "
+            f"after {now.step} steps, {counted} by counting neighbours, and {by_chance} if the kinds are shuffled."
         ]
 
     @part(FlatMap, groups=list(KINDS))
@@ -65,6 +65,6 @@ class TokenMap(View):
             "pieces": pieces,
             "places": plane.coordinates,
             "group_of": kinds.tolist(),
-            "axes": [f"direction: {percent(share)} of the variance" for share in plane.explained],
+            "axes": [f"direction: {percent(share)} of the spread" for share in plane.explained],
             "caption": f"The {len(pieces)} most frequent tokens after {snapshot.step} steps, on a flat map",
         }
