@@ -139,7 +139,7 @@ MAY_KNOW = {
         "experiments.probabilities",
     },
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
-    "experiments.small_models": {"model", "sampling", "training", "weights"},
+    "experiments.small_models": {"model", "sampling", "training", "weights", "experiments.probabilities"},
     "experiments.without_rope": {
         *("edits", "model", "position", "experiments.attention_behaviours", "experiments.induction"),
         *("experiments.order", "experiments.probabilities"),

@@ -4,7 +4,7 @@ import gc
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from llmviz.experiments import answers, published, rounding, small_models
 from llmviz.experiments.small_models import KNOBS, SIZES
 from llmviz.model import Model
 
-MANUAL = texts.read("python manual")
+MANUAL, *OTHER_TEXTS = "python manual", *(name for name in texts.NAMES if name != "python manual")
 SMALLEST, SECOND, *_, LARGEST = SIZES
 PLAIN, *_ = KNOBS
 UNCHANGED, NOISE, SHIFTED = "unchanged", "noise as large as 3 bits", "4 bits, other groups"
@@ -36,28 +36,45 @@ FORMULA = {"Qwen3 0.6B": (-0.01, 0.01), "GPT-2 small": above(20), "GPT-2 XL": ab
 FORMULA |= dict.fromkeys(("DeepSeek-V3", "Kimi K2"), below(-90))
 
 
+class Start(NamedTuple):
+    """The text of a training, and its seed."""
+
+    text: str
+    seed: int
+
+
+def seeds(n: int) -> dict[str, Start]:
+    """Return trainings on the manual, each with a seed of its own."""
+    return {f"seed {seed}": Start(MANUAL, seed) for seed in range(n)}
+
+
+OTHERS = {text: Start(text, 0) for text in OTHER_TEXTS}  # no sentence was worded on them
+BIGGER = ("width", "layers", "FFN")  # doubled, they add parameters
+
+
 @remembered
-def held_out(_model: Model, name: str, seed: int, steps: int = 400) -> float:
-    return small_models.held_out_bits(MANUAL, (SIZES | KNOBS)[name], steps=steps, seed=seed)
+def held_out(_model: Model, name: str, start: Start, steps: int = 400) -> float:
+    text, config = texts.read(start.text), (SIZES | KNOBS)[name]
+    return small_models.bits_after_training(text, config, steps=steps, seed=start.seed)
 
 
-def all_sizes(model: Model, seed: int, budget: float | None) -> dict[str, float]:
+def all_sizes(model: Model, start: Start, budget: float | None) -> dict[str, float]:
     """Measure the surprise of each size, trained with so many billions of operations, or for 150 steps."""
     return {
-        name: held_out(model, name, seed, small_models.steps_for(config, budget) if budget else 150)
+        name: held_out(model, name, start, small_models.steps_for(config, budget) if budget else 150)
         for name, config in SIZES.items()
     }
 
 
-def behind(model: Model, seed: int, *, name: str, budget: float | None = None) -> float:
+def behind(model: Model, start: Start, *, name: str, budget: float | None = None) -> float:
     """Measure how much more a size is surprised than the least surprised of the others, in bits a byte."""
-    surprises = all_sizes(model, seed, budget)
+    surprises = all_sizes(model, start, budget)
     return surprises.pop(name) - min(surprises.values())
 
 
-def best(model: Model, seed: int, *, budget: float) -> float:
+def best(model: Model, start: Start, *, budget: float) -> float:
     """Return the number of parameters of the least surprised size."""
-    surprises = all_sizes(model, seed, budget)
+    surprises = all_sizes(model, start, budget)
     return SIZES[min(surprises, key=surprises.__getitem__)].n_parameters
 
 
@@ -69,16 +86,21 @@ def doubled(sentence: str, *names: str, within: Range, at: Mapping[str, Range] |
         lambda m, training: held_out(m, *training) - held_out(m, PLAIN, training[1]),
         Bounds(within=within, at=at),
         over="trainings",
-        cases={f"{name} × 2, seed {seed}": (f"{name} × 2", seed) for name in names for seed in range(4)},
+        cases={
+            f"{name} × 2, {of}": (f"{name} × 2", start) for name in names for of, start in seeds(4).items()
+        },
+        unseen={
+            f"{name} × 2, {of}": (f"{name} × 2", start) for name in names for of, start in OTHERS.items()
+        },
         unit="bits per byte",
     )
 
 
-def in_same_computing(model: Model, training: tuple[str, int]) -> float:
+def in_same_computing(model: Model, training: tuple[str, Start]) -> float:
     """Measure the rise in surprise, in bits a byte, when a part is doubled at equal computing."""
-    name, seed = training
+    name, start = training
     doubled, plain = (
-        held_out(model, each, seed, small_models.steps_for(KNOBS[each], 100)) for each in (name, PLAIN)
+        held_out(model, each, start, small_models.steps_for(KNOBS[each], 100)) for each in (name, PLAIN)
     )
     return doubled - plain
 
@@ -104,9 +126,7 @@ def costs(model: Model, text: str, *, kind: str) -> float:
     return after - before
 
 
-on_seeds = partial(
-    Claim, over="seeds", cases={f"seed {seed}": seed for seed in range(3)}, unit="bits per byte"
-)
+on_seeds = partial(Claim, over="trainings", cases=seeds(3), unseen=OTHERS, unit="bits per byte")
 QUARTER = Bounds(supports=above(0.01), count=12, median=above(0.25))
 on_texts = partial(Claim, over="texts", cases=TEXTS, unit="bits per token")
 CLAIMS = (
@@ -140,9 +160,13 @@ CLAIMS = (
         another_seed=on_seeds(
             "Six seeds of the same model differ by less than 0.12 bits per byte.",
             "Train the plain model for 400 steps with six seeds, and subtract the lowest.",
-            lambda m, seed: held_out(m, PLAIN, seed) - min(held_out(m, PLAIN, other) for other in range(6)),
+            lambda m, start: (
+                held_out(m, PLAIN, start)
+                - min(held_out(m, PLAIN, Start(start.text, seed)) for seed in range(6))
+            ),
             Bounds(within=below(0.12)),
-            cases={f"seed {seed}": seed for seed in range(6)},
+            cases=seeds(6),
+            unseen={f"{text}, seed {seed}": Start(text, seed) for text in OTHER_TEXTS for seed in range(6)},
         ),
         width=doubled(
             "After as many steps, twice the width lowers the surprise, but each step costs three times as much.",
@@ -163,9 +187,12 @@ CLAIMS = (
             Bounds(within=above(0)),
             over="trainings",
             cases={
-                f"{name} × 2, seed {seed}": (f"{name} × 2", seed)
-                for name in ("width", "layers", "FFN")
-                for seed in range(3)
+                f"{name} × 2, {of}": (f"{name} × 2", start)
+                for name in BIGGER
+                for of, start in seeds(3).items()
+            },
+            unseen={
+                f"{name} × 2, {of}": (f"{name} × 2", start) for name in BIGGER for of, start in OTHERS.items()
             },
             unit="bits per byte",
         ),

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from llmviz import training
+from llmviz.experiments.probabilities import token_surprise
 from llmviz.model import Model
-from llmviz.sampling import BITS_PER_NAT, Sampler
+from llmviz.sampling import Sampler
 from llmviz.weights import Config
 
 AGAIN = "another seed"  # the control, whose seed is one more
@@ -48,16 +51,22 @@ KNOBS = {
 }
 
 
-def bits_a_byte(model: Model, text: str) -> float:
-    """Return what one nat a token is in bits a byte of this text: 1.44 bits, divided by the bytes of a token."""
-    return len(model.tokenizer.encode(text)) / len(text.encode()) * BITS_PER_NAT
+def held_out_bits(model: Model, text: str) -> float:
+    """Measure a model's surprise at all of the held-out part of a text, in bits a byte.
+
+    The model reads as many tokens at once as it can. Nothing precedes the first of them, so it doesn't count.
+    """
+    tokens, length = model.tokenizer.encode(text), model.config.n_ctx
+    held_out = tokens[-int(len(tokens) * training.HELD_OUT) :]
+    starts = range(0, len(held_out) - 1, length)
+    bits = np.concatenate([token_surprise(model.trace(held_out[i : i + length])) for i in starts])
+    return float(bits.mean()) * len(tokens) / len(text.encode())
 
 
-def held_out_bits(text: str, config: Config, *, steps: int, seed: int = 0) -> float:
-    """Train a model from random weights on a text; return its surprise at the held-out part, in bits a byte."""
+def bits_after_training(text: str, config: Config, *, steps: int, seed: int = 0) -> float:
+    """Train a model from random weights on a text, and return its `held_out_bits`."""
     *_, last = training.pretrain(text, config, steps=steps, seed=seed)
-    assert last.held_out is not None  # the last step measures it
-    return last.held_out * bits_a_byte(last.model, text)
+    return held_out_bits(last.model, text)
 
 
 def operations(config: Config) -> float:
@@ -123,9 +132,7 @@ class Race:
             for last in training.pretrain(self.text, config, steps=steps, seed=seed + (name == AGAIN)):
                 yield (n_done + last.step) / total, None
             n_done += steps
-            assert last.held_out is not None  # the last step measures it
-            held_out = last.held_out * bits_a_byte(last.model, self.text)
-            results[budget, name] = Trained(steps, held_out, written(last.model))
+            results[budget, name] = Trained(steps, held_out_bits(last.model, self.text), written(last.model))
             yield n_done / total, dict(results)
 
 

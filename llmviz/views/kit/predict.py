@@ -132,7 +132,7 @@ class Asked:
             said, text = (None if i is None else self.options[int(i)] for i in (guess, value))
             verdict = _which(said, text)
             if len(answer) > 1:
-                text = " and ".join(f"“{self.options[int(i)]}”" for i in answer)
+                text = " and ".join(", ".join(f"“{self.options[int(i)]}”" for i in answer).rsplit(", ", 1))
                 verdict = f"{f'You guessed “{said}”. ' if said else ''}It's a tie between {text}."
         return {"answer": value if np.isfinite(value) else None, "answer_text": text, "verdict": verdict}
 
