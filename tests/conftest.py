@@ -158,6 +158,6 @@ def prompt(tiny_model):
 
 
 def pytest_collection_finish():
-    """Let the garbage collector leave alone what the imports have made; it takes nearly half a second to look through."""
+    """Let the garbage collector leave out what the imports have made, which takes it nearly half a second."""
     gc.collect()
     gc.freeze()
