@@ -244,6 +244,6 @@ class Amount(AfterTuning):
         usual = f"With {scene.amount:g} times the update (0: the model before; 1: as it was trained)."
         return [scene.reading.message or usual]
 
-    @part(Table, "", "what it writes")
+    @part(Table, "prompt", "what it writes")
     def table(self, scene: Scene) -> dict:
         return {"sections": {"": [*scene.known("write").items()]}}

@@ -242,7 +242,7 @@ class Pretraining(OneTraining):
         runs = {"this model": run} | ({"the first model": scene.run} if self.control and scene.run else {})
         columns = [figures(run, a_byte=self.control is not None) for run in runs.values()]
         rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
-        heads = ("", *(f"{name}, after {run.last.step} steps" for name, run in runs.items()))
+        heads = ("measured", *(f"{name}, after {run.last.step} steps" for name, run in runs.items()))
         return {"heads": heads, "sections": {"": rows}}
 
 

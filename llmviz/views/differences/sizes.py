@@ -123,7 +123,7 @@ class Sizes(OneTraining, GuessFirst):
             "caption": f"{'Change in s' if self.against else 'S'}urprise at the held-out text, after {scene.each} each",
         }
 
-    @part(Table, "", "steps × billion operations per step", "surprise (bits per byte)", "it writes")
+    @part(Table, "model", "steps × billion operations per step", "surprise (bits per byte)", "it writes")
     def table(self, scene: Scene) -> dict:
         configs, sections = dict(scene.run.configs), {}
         for (budget, name), model in scene.so_far.items():

@@ -23,7 +23,7 @@ const HEIGHT = 352;
 
 export function render({ model, el }) {
   const view = frame(model, el, "head_pair");
-  const art = s("svg", { class: "lv-art", role: "img" });
+  const art = s("svg", { class: "lv-art", "aria-hidden": "true" });
   const list = keyed("listbox", "lv-lines", "what is taken away");
   view.body.append(h("div", { class: "lv-plot" }, art), list);
   const prefix = uid();

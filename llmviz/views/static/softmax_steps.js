@@ -54,42 +54,42 @@ export function render({ model, el }) {
         !col && low < 0 ? h("span", { class: "lv-zero", style: `left:${(100 * -low) / most[0]}%` }) : null,
       );
     };
-    const cells = [
-      h("span", {}),
-      ...HEADS.map(([name, how]) =>
-        h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", { class: "lv-aside" }, how)),
-      ),
-    ];
+    const skip = (how) => h("span", { class: "lv-skip lv-aside", role: "gridcell" }, how);
+    const line = (first, others) => h("div", { class: "lv-cells", role: "row" }, first, others);
+    const heads = HEADS.map(([name, how]) =>
+      h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", { class: "lv-aside" }, how)),
+    );
+    const lines = [line(h("span", {}), heads)];
     pieces.forEach((piece, row) => {
       if (row && ranks[row] > ranks[row - 1] + 1)
-        cells.push(h("span", { class: "lv-skip lv-aside" }, `⋮ ${count(ranks[row] - ranks[row - 1] - 1)} more`));
-      cells.push(h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(shorten(piece, 14)))));
-      for (const col of [0, 1, 2]) {
+        lines.push(line(skip(`⋮ ${count(ranks[row] - ranks[row - 1] - 1)} more`)));
+      const label = h("bdi", { class: "lv-piece" }, pieceNodes(shorten(piece, 14)));
+      const cells = [0, 1, 2].map((col) => {
         const chosen = cell()?.[0] === row && cell()?.[1] === col;
-        cells.push(
-          h(
-            "span",
-            {
-              class: "lv-one lv-choice",
-              role: "gridcell",
-              "data-row": row,
-              "data-col": col,
-              "aria-selected": String(chosen),
-            },
-            bar(row, col),
-            h("span", { class: "lv-value" }, text[col](at(row, col))),
-          ),
+        return h(
+          "span",
+          {
+            class: "lv-one lv-choice",
+            role: "gridcell",
+            "data-row": row,
+            "data-col": col,
+            "aria-selected": String(chosen),
+          },
+          bar(row, col),
+          h("span", { class: "lv-value" }, text[col](at(row, col))),
         );
-      }
+      });
+      lines.push(line(h("span", { class: "lv-label", role: "rowheader" }, label), cells));
     });
     const sum = model.get("power_sum");
-    cells.push(
-      h("span", { class: "lv-label lv-sum" }, `all ${count(model.get("n_vocab"))}`),
-      h("span", { class: "lv-sum" }),
-      h("span", { class: "lv-sum" }, `sum ${sum < 1e4 ? sum.toFixed(3) : count(Math.round(sum))}`),
-      h("span", { class: "lv-sum" }, "sum 100%"),
+    const sums = ["", `sum ${sum < 1e4 ? sum.toFixed(3) : count(Math.round(sum))}`, "sum 100%"];
+    lines.push(
+      line(
+        h("span", { class: "lv-label lv-sum", role: "rowheader" }, `all ${count(model.get("n_vocab"))}`),
+        sums.map((total) => h("span", { class: "lv-sum", role: "gridcell" }, total)),
+      ),
     );
-    table.replaceChildren(...cells);
+    table.replaceChildren(...lines);
     const chosen = cell();
     view.note(
       chosen && pieces[chosen[0]] !== undefined

@@ -125,7 +125,9 @@ export function render({ model, el }) {
         h(
           "tr",
           {},
-          ["", "real rows", ...(tip ? ["b as you dragged it"] : [])].map((t) => h("th", { class: "lv-aside" }, t)),
+          ["", "real rows", ...(tip ? ["b as you dragged it"] : [])].map((t) =>
+            h(t ? "th" : "td", { class: "lv-aside" }, t),
+          ),
         ),
       ),
       h(

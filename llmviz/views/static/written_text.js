@@ -26,7 +26,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "written_text");
   const list = keyed("listbox", "lv-chips", "the text, token by token");
   const heading = h("div", { class: "lv-heading" });
-  const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "tokens that could be here" });
+  const rows = h("div", { class: "lv-bars", role: "listbox", "aria-label": "tokens that could be here" });
   const rivals = h("div", { class: "lv-rivals" }, heading, rows);
   view.body.append(list, rivals);
   let chips = [];
@@ -112,6 +112,7 @@ export function render({ model, el }) {
           "div",
           {
             class: `lv-row lv-choice${j === picked[i] ? " lv-taken" : isOffered && !can(j) ? " lv-pale" : ""}`,
+            role: "option",
             "data-index": j,
             "aria-selected": String((chooses || row > 0) && j === row),
           },
