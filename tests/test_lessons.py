@@ -535,7 +535,7 @@ def sheets(model, tmp_path_factory):
     plans = [f"lesson_{number}" for number in range(1, len(PLANS) + 1)]
     assert [file.stem for file in files] == [*plans, *(f"worksheet_{name}" for name in LESSONS)]
     return {
-        name: [html.unescape(part) for part in file.read_text("utf-8").split("<main>")[1:]]
+        name: [html.unescape(part) for part in file.read_text("utf-8").split("<article>")[1:]]
         for name, file in zip(LESSONS, files[len(plans) :])
     }
 

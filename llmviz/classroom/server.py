@@ -601,7 +601,7 @@ class Teacher(Handler):
             '<link rel="stylesheet" href="/class/static/teacher.css">'
             f'<p><a href="/" target="_blank">All pages</a> · Lessons: {lesson_links()}</p>'
             f'<div class="code">{qr_code(own)}</div>'
-            f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
+            f'<h1 class="address">{html.escape(own.removeprefix("http://"))}</h1>{more}{word}{alone}'
             f'<p><b id="visitors">0</b> of {self.pool.limit} pages are open, '
             '<span id="ready">0</span> more are ready, of “<span id="of"></span>”.</p>',
             '<script src="/class/static/teacher.js"></script>',

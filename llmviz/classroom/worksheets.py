@@ -75,8 +75,8 @@ def worksheet(lesson: Lesson, questions: str, answers: str) -> str:
     title = html.escape(lesson.title)
     return document(
         title,
-        f'<main><header><h1>{title}</h1><p>Name <span class="line"></span></p></header>{questions}</main>\n'
-        f"<main><header><h1>Answers: {title}</h1></header>{answers}</main>\n"
+        f'<main>\n<article><header><h1>{title}</h1><p>Name <span class="line"></span></p></header>{questions}</article>'
+        f"\n<article><header><h1>Answers: {title}</h1></header>{answers}</article>\n</main>\n"
         "<footer>All numbers: SmolLM2-135M-Instruct, computed by llmviz.</footer>",
     )
 
@@ -297,7 +297,8 @@ def bar(share: float | None, parts: int) -> str:
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    top = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>" if head else ""
+    named = "".join(f"<th>{cell}</th>" if cell else "<td></td>" for cell in head)
+    top = f"<tr>{named}</tr>" if head else ""
     return f"<table>{top}{''.join('<tr>' + ''.join(f'<td>{c}</td>' for c in row) + '</tr>' for row in rows)}</table>"
 
 
