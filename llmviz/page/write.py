@@ -163,7 +163,8 @@ def _output(output: nbformat.NotebookNode) -> str:
         return data["image/svg+xml"]
     if "image/png" in data:
         said = html.escape(data.get("text/plain", ""))
-        return f'<img alt="{said}" src="data:image/png;base64,{data["image/png"].strip()}">'
+        for_light = ' class="for-light"' * (output.metadata.get("needs_background") == "light")
+        return f'<img{for_light} alt="{said}" src="data:image/png;base64,{data["image/png"].strip()}">'
     if "text/html" in data:
         return data["text/html"]
     return f"<pre>{ansi2html(data.get('text/plain', ''))}</pre>"

@@ -68,8 +68,8 @@ GROUPS = (
     ("#74797F", "diamond-open"),
 )
 
-# Text in matplotlib pictures, which do not change with the theme: a grey that is legible on light and dark.
-MID_GREY = "#74797F"
+# Text in matplotlib pictures: 4.5 : 1 against a light page. On our dark pages, style sheets invert the picture.
+MID_GREY = "#70767C"
 
 # White space made visible: its stand-in, and its name in the legend.
 MARKS = {
