@@ -349,7 +349,9 @@ export function frame(model, el, name, { card = true } = {}) {
       later = null;
       view.theme = themeOf(view.root);
       if (view.root.dataset.lvTheme !== view.theme) view.root.dataset.lvTheme = view.theme;
-      keepKeys(view.root.closest(".jp-OutputArea-output"));
+      const output = view.root.closest(".jp-OutputArea-output");
+      keepKeys(output);
+      nameControls(output);
       const accent = `var(--lv-${model.get("stage")})`;
       if (view.root.style.getPropertyValue("--lv-accent") !== accent)
         view.root.style.setProperty("--lv-accent", accent);
@@ -503,6 +505,17 @@ function keepKeys(output) {
   if (!output || output.dataset.lvKeys) return;
   output.dataset.lvKeys = "kept";
   output.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+}
+
+/** ipywidgets gives no name to the handle of a slider, whose label is beside it, nor to a box that has only a title. */
+function nameControls(output) {
+  if (!output) return;
+  for (const handle of output.querySelectorAll(".noUi-handle:not([aria-labelledby])")) {
+    const label = handle.closest(".widget-slider").querySelector(".widget-label");
+    handle.setAttribute("aria-labelledby", (label.id ||= uid()));
+  }
+  for (const box of output.querySelectorAll(":is(.widget-text > input, .widget-textarea > textarea):not([aria-label])"))
+    if (!box.labels[0]?.textContent) box.ariaLabel = box.title;
 }
 
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
