@@ -11,6 +11,7 @@ import {
   keyed,
   listKeys,
   markLegend,
+  noOption,
   onKeys,
   pieceNodes,
   player,
@@ -144,7 +145,7 @@ export function render({ model, el }) {
     const width = across === drawn.across ? drawn.width : curve.parentElement.clientWidth || 340;
     if (tokens !== drawn.tokens) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(nStart + i)} · ${count(counts[i])}×`, i));
-      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing learned yet"));
+      vocabulary.replaceChildren(...chips, noOption("nothing learned yet"));
     }
     chips.forEach((node, i) => {
       if (node.hidden !== i >= step) node.hidden = i >= step;

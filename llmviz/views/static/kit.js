@@ -596,10 +596,13 @@ export function chip(label, id, index) {
   );
 }
 
+/** What an empty list box says; without an option, it would be an error to screen readers. */
+export const noOption = (text) => h("span", { class: "lv-empty", role: "option", "aria-disabled": "true" }, text);
+
 /** Put chips in their list in place of those it has; what is the same stays. */
 export function putChips(list, old, chips) {
   if (chips.length && old.length) exchange(list, old, chips);
-  else list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+  else list.replaceChildren(...(chips.length ? chips : [noOption("no tokens yet")]));
 }
 
 /** Colour a chip by a number; NaN, or none, leaves it as it is made. */
