@@ -61,9 +61,9 @@ GROUPS = (
     ("#1F87C9", "circle"),
     ("#D55E00", "square"),
     ("#009E73", "diamond"),
-    ("#CC79A7", "cross"),
+    ("#BC6F9A", "cross"),
     ("#B07A00", "x"),
-    ("#56B4E9", "circle-open"),
+    ("#4590BA", "circle-open"),
     ("#9F6BD3", "square-open"),
     ("#74797F", "diamond-open"),
 )

@@ -33,7 +33,7 @@ export function pieceText(marked, { anchor = "start", ...attributes }) {
   const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
   const nodes = marked
     .split(/\x01([^\x02]*)\x02/)
-    .map((part, i) => (part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part));
+    .map((part, i) => (part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.75 }, part) : part));
   return s(
     "text",
     {
@@ -147,7 +147,7 @@ export function colorScale(name, theme, limit = 1) {
     index,
     color,
     css: (v) => `rgb(${color(v).join(",")})`,
-    ink: (v) => (luminance(color(v)) > 0.28 ? "#111418" : "#ffffff"),
+    ink: (v) => (luminance(color(v)) > 0.179 ? "#000000" : "#ffffff"), // at least 4.5 : 1
     low: signed ? show(-limit) : "0",
     high: show(limit),
     note: name === "weight" ? "square-root scale" : "",
