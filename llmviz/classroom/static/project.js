@@ -50,6 +50,8 @@ function project() {
   function show(all, at) {
     first = all[at][0];
     for (const [i, screen] of all.entries()) for (const cell of screen) cell.classList.toggle("lv-elsewhere", i !== at);
+    const heading = all[at].map((cell) => cell.querySelector("h1, h2")).find(Boolean);
+    heading?.setAttribute("aria-level", "1"); // a screen is read as a page of its own
     counter.textContent = `${at + 1} / ${all.length}`;
     history.replaceState(null, "", `#${at + 1}`); // the place is kept when the page is loaded again
   }
