@@ -28,6 +28,7 @@ function render({ model, el }) {
     if (!el.isConnected) return requestAnimationFrame(find);
     box = el.closest(".lv-text-box")?.querySelector("textarea, input, select") ?? null;
     if (box === null) return requestAnimationFrame(find);
+    box.ariaLabel = box.title; // which ipywidgets gives it; the name above it is no label
     for (const type of ["input", "change"]) box.addEventListener(type, compare);
     return undefined;
   };
