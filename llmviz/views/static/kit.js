@@ -385,6 +385,10 @@ export function frame(model, el, name, { card = true } = {}) {
     );
     const compareWidths = () => {
       view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 12; // so little hides nothing
+      // What is scrolled, and holds nothing that takes the keys, takes them itself.
+      if (view.wider.hidden || view.body.querySelector("[tabindex], button, input"))
+        view.body.removeAttribute("tabindex");
+      else view.body.tabIndex = 0;
     };
     const resized = new ResizeObserver(() => {
       compareWidths(); // what is drawn is laid out by now, so that asking for its width costs nothing
