@@ -17,6 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from llmviz import page
 
+pytest.register_assert_rewrite("browser.visit")  # so that it says what it found
 expect.set_options(timeout=60_000)  # a busy machine is slow at times; what is wrong stays wrong
 
 

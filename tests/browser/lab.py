@@ -379,22 +379,6 @@ def output_of(lab: Lab, inside: Locator) -> Locator:
     return lab.page.locator(".jp-OutputArea-output").filter(has=inside)
 
 
-def visit(lab: Lab) -> Iterator[Lab]:
-    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong.
-
-    At the end JupyterLab goes dark, and every picture on the page must follow.
-    """
-    print(f"\nRun All of {lab.notebook}: {lab.run_all():.1f} s")
-    assert lab.errors() == []
-    yield lab
-    assert len(lab.pictures()) > 5
-    lab.switch_theme("dark")
-    assert lab.errors() == []
-    assert lab.page.evaluate("window.hacked") is None
-    assert lab.console == []
-    assert lab.outside == []
-
-
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 
 # Voilà's own page template asks for an icon font on the network, whatever the notebook; it does without.

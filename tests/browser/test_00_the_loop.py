@@ -4,7 +4,8 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import card, visit
+from browser.lab import card
+from browser.visit import visit
 from playwright.sync_api import expect
 
 TEXT = "The best thing about a rainy day is"

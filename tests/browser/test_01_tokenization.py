@@ -4,7 +4,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import NO_TEXT, readout, report, visit
+from browser.lab import NO_TEXT, readout, report
+from browser.visit import visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 

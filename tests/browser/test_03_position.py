@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from browser.lab import NO_TEXT, report, visit
+from browser.lab import NO_TEXT, report
+from browser.visit import visit
 from playwright.sync_api import expect
 
 

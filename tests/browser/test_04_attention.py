@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from browser.lab import Lab, report, visit
+from browser.lab import Lab, report
+from browser.visit import visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 

@@ -4,7 +4,8 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import card, output_of, readout, visit
+from browser.lab import card, output_of, readout
+from browser.visit import visit
 from playwright.sync_api import expect
 
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well

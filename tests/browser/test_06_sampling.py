@@ -4,7 +4,8 @@ import itertools
 import re
 
 import pytest
-from browser.lab import NO_TEXT, NOTEBOOKS, Lab, readout, visit
+from browser.lab import NO_TEXT, NOTEBOOKS, Lab, readout
+from browser.visit import visit
 from playwright.sync_api import expect
 
 MOVED = re.compile(r"min-p.*\b1 .*\b4\b")  # where a card lies now

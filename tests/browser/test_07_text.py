@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser.lab import visit
+from browser.visit import visit
 from playwright.sync_api import expect
 
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well

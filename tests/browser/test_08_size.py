@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from browser.lab import card, output_of, visit
+from browser.lab import card, output_of
+from browser.visit import visit
 from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED

@@ -4,7 +4,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import card, output_of, visit
+from browser.lab import card, output_of
+from browser.visit import visit
 from playwright.sync_api import expect
 
 # Two steps for each example and two questions: sooner done than 32 and ten, and the same things happen.

@@ -6,6 +6,7 @@ import signal
 import psutil
 import pytest
 from browser.lab import QUIET, at_home, free_port
+from browser.violations import OF_COLOUR, violations
 from playwright.sync_api import Page, expect
 from small_class import small_class
 from visitor import Served, a_class
@@ -43,6 +44,18 @@ def open_front(page: Page, served: Served) -> None:
     page.evaluate(QUIET)
 
 
+def violations_by_theme(page: Page) -> dict[str, list[str]]:
+    """Return what axe-core finds on a page of the server itself, which sets its theme as it is loaded."""
+    found = {}
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        found[theme] = violations(page)
+    return found
+
+
+NOTHING = {"light": [], "dark": []}
+
+
 def kernel_of(page: Page) -> str:
     return page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
 
@@ -64,6 +77,7 @@ def test_the_front_page_on_a_phone_and_a_kernel_that_dies(page, served):
     expect(page.locator(".jp-CodeCell .jp-InputArea-editor:visible")).to_have_count(0)
     page.get_by_label("show the code").check()
     expect(page.locator(".jp-CodeCell .jp-InputArea-editor:visible").first).to_be_visible()
+    assert violations(page) == []
     page.get_by_label("show the code").uncheck()
 
     # Markup that is typed is shown as text.
@@ -100,9 +114,11 @@ def test_the_teachers_page(page, served):
     expect(page.locator(".address")).to_have_text(served.url.removeprefix("http://"))
     expect(page.locator("#ready")).not_to_have_text("0", timeout=60_000)
     expect(page.locator("#of")).to_have_text("The loop")
+    assert violations_by_theme(page) == NOTHING
 
 
 def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
+    page.emulate_media(color_scheme="light")
     open_front(page, served)
     asked = page.locator("figure.lv-predict").filter(has_text="How many of the likeliest do you need")
     asked.get_by_role("button", name="Show me").click()
@@ -115,6 +131,7 @@ def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
     expect(bars.locator(".lv-ghost").first).to_be_visible()  # what temperature 1 gives
     slider.press("ArrowRight")
     expect(value).to_have_text(before)
+    assert violations(page, rules=OF_COLOUR) == []
 
 
 def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, served):
@@ -124,6 +141,7 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     student = page.context.browser.new_page()
     student.goto(served.url)
     expect(student.get_by_role("link", name="the questions")).to_have_count(0)
+    assert violations_by_theme(student) == NOTHING
     page.get_by_role("button", name="Open the questions before").click()
     place = page.locator(".place")
     expect(place).to_have_text(f"{served.url.removeprefix('http://')}/lesson/token/before")
@@ -132,7 +150,9 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     expect(student.get_by_role("link", name="the questions")).to_be_visible(timeout=60_000)  # by itself
     student.goto(f"{served.url}/lesson/token/after")
     expect(student.get_by_role("radio")).to_have_count(0)
+    assert violations_by_theme(student) == NOTHING
     student.get_by_role("link", name="the questions before").click()
+    assert violations_by_theme(student) == NOTHING
     for i in range(3):
         student.locator(f"input[name=q{i}]").first.check()
     student.get_by_role("button", name="Send").click()
@@ -150,6 +170,8 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     page.get_by_label("show the counts").check()
     expect(counts.locator('[data-count="before 0 0"]')).to_have_text("1")
     expect(page.locator("svg.segno")).to_be_hidden()  # the counts have the wall
+    page.get_by_label("show which is right").check()
+    assert violations_by_theme(page) == NOTHING
 
     student.goto(f"{served.url}/lesson/token/after")
     page.get_by_role("button", name="Open the questions after").click()
@@ -159,6 +181,8 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     student.get_by_role("button", name="Send").dblclick()
     notebook, cell = LESSONS["token"].questions[-1].scene
     heading = heading_of(ROOT / "notebooks" / f"{notebook}.ipynb", cell)
+    expect(student.get_by_role("link", name=heading)).to_be_visible()
+    assert violations_by_theme(student) == NOTHING
     student.get_by_role("link", name=heading).click()
     scene = student.get_by_role("heading", name=heading)
     expect(scene).to_be_in_viewport(timeout=90_000)
@@ -188,4 +212,5 @@ def test_on_paper_a_lesson_takes_one_page_and_a_worksheet_two(browser, model, tm
         page.goto(file.as_uri())
         sheets = re.findall(rb"/Type\s*/Page\b(?!s)", page.pdf(prefer_css_page_size=True))
         assert len(sheets) == (1 if file.stem.startswith("lesson") else 2), file.name
+        assert violations(page) == []
     page.close()

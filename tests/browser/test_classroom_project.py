@@ -1,11 +1,14 @@
 """A class on a projector, and a picture in full screen there: keys, large type, controls within reach."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import pytest
+from browser.violations import violations
 from nbformat.v4 import new_code_cell as code
 from nbformat.v4 import new_markdown_cell as text
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from small_class import small_class
 
 WIDTH, HEIGHT = 1280, 720
@@ -39,10 +42,10 @@ def projected(tmp_path_factory):
         yield f"{address}/voila/render/one.ipynb"
 
 
-@pytest.fixture
-def page(browser, projected):
+@contextlib.contextmanager
+def on_the_wall(browser, projected, scheme: str = "dark") -> Iterator[Page]:
     wrong = []
-    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark")
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(projected)
     expect(page.locator("figure.llmviz")).to_have_count(3, timeout=60_000)
@@ -50,6 +53,12 @@ def page(browser, projected):
     yield page
     page.close()
     assert wrong == []
+
+
+@pytest.fixture
+def page(browser, projected):
+    with on_the_wall(browser, projected) as page:
+        yield page
 
 
 def bottom(page) -> int:
@@ -120,6 +129,14 @@ def test_one_picture_a_screen_by_keys_by_a_clicker_and_in_full_screen(page):
     expect(counter).to_have_text("2 / 6")
     expect(figure.get_by_role("button", name="Full screen")).to_be_visible()
     expect(page.locator(".lv-full")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_wall(browser, projected, scheme):
+    with on_the_wall(browser, projected, scheme) as page:
+        page.get_by_role("button", name="Next").click()
+        expect(page.get_by_role("slider")).to_be_visible()
+        assert violations(page) == []
 
 
 def test_one_scroll_bar_and_what_is_revealed_is_scrolled_to(page):

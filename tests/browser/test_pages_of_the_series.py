@@ -4,7 +4,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser.page_and_kernel import compare, fits_a_phone, new_kernel, play
+from browser.page_and_kernel import compare, fits_a_phone, new_kernel, play, settle
+from browser.violations import OF_COLOUR, violations
 
 from llmviz import page
 
@@ -29,6 +30,10 @@ def test_it_is_played_through_and_shows_what_its_kernel_shows(opened, model, nam
         built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
         one = opened(built)
         assert play(one) > N_MOVED.get(name, 10)
+        assert violations(one) == []
+        one.locator(".switch-theme").click()
+        settle(one)
+        assert violations(one, rules=OF_COLOUR) == []
         fits_a_phone(one)
         assert compare(one, built, client, 12) > 8
 
