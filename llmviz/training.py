@@ -335,7 +335,9 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     flat = np.concatenate([array.ravel() for array in stored(model.weights).values()])
     adam = Adam(len(flat))
     windows, control = (sliding_window_view(part, length) for part in (tokens, held_out))
-    control = control[np.linspace(0, len(control) - 1, 4 * texts).astype(int)]
+    first, control = (
+        part[np.linspace(0, len(part) - 1, 4 * texts).astype(int)] for part in (windows, control)
+    )
     with ThreadPoolExecutor(2) as pool:
 
         def over_halves(of, batch: Int[np.ndarray, "texts seq"]):
@@ -347,7 +349,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             )
 
         with share_cores.one_thread():
-            start = measured = float(over_halves(_loss, control))
+            start, measured = (float(over_halves(_loss, part)) for part in (first, control))
         step, worked = 0, 0.0
         yield Progress(step, worked, start, measured, model)
         while step < steps if steps is not None else worked < seconds:
