@@ -1,7 +1,6 @@
 """Experiments on the model: each against a formula written another way."""
 
 import gc
-import itertools
 import math
 import re
 import weakref
@@ -42,7 +41,7 @@ from llmviz.experiments.order import (
     which_vectors_change,
 )
 from llmviz.experiments.published import PUBLISHED
-from llmviz.experiments.text_statistics import copied_characters, counting_pairs, split_by_repeats
+from llmviz.experiments.text_statistics import copied_characters, counting, split_by_repeats
 from llmviz.model import Model
 from llmviz.weights import random_weights, stored
 
@@ -1461,7 +1460,7 @@ def test_what_is_held_out_is_what_the_training_holds_out(so_far):
 )
 def test_what_a_curve_did(held_out, outcome):
     points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
-    assert training_run.held_out_curve(training_run.TrainingSoFar("", "", 40, (), points, 9.0)) == outcome
+    assert training_run.held_out_curve(training_run.TrainingSoFar("", "", 40, 0, (), points, ())) == outcome
 
 
 @pytest.mark.parametrize(("share", "answer"), [(0.5, 2), (0.515, 2), (0.53, 0), (0.4, 1)])
@@ -1486,17 +1485,35 @@ def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monke
     assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2
 
 
-def test_counting_pairs(story_run):
-    """In a text of one word again and again the next piece is known; new pieces are a surprise."""
-    model, learned, held_out = story_run.first, STORY, "The cat sees the owl"
-    bits = counting_pairs(model, learned, held_out)
-    tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
-    assert len(bits) == len(b) - 1
-    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
-    single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
-    expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
-    assert bits[0] == pytest.approx(-np.log2(expected))
-    assert counting_pairs(model, learned, "zzzzz").min() > bits.mean()
+def probability_by_counting(tokens: list[int], n_vocab: int, run: tuple[int, ...], n: int) -> float:
+    """The formula of Kneser-Ney written another way, for the last token of a run of n at most."""
+    if not run:
+        return 1 / n_vocab
+    length = len(run)
+    if length == n:
+        seen = [tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
+    else:  # how many tokens come before it
+        seen = [
+            longer[1:] for longer in {tuple(tokens[i : i + length + 1]) for i in range(len(tokens) - length)}
+        ]
+    after = [each[-1] for each in seen if each[:-1] == run[:-1]]
+    shorter = probability_by_counting(tokens, n_vocab, run[1:], n)
+    if not after:
+        return shorter
+    return (max(after.count(run[-1]) - 0.75, 0) + 0.75 * len({*after}) * shorter) / len(after)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_counting_runs(story_run, n):
+    model, learned = story_run.first, STORY[:600]
+    tokens, n_vocab = model.tokenizer.encode(learned), model.config.n_vocab
+    for held_out in ("The cat sees the owl", DOG, "zzzzz"):
+        b = model.tokenizer.encode(held_out)
+        runs = [tuple(b[max(0, i - n + 1) : i + 1]) for i in range(1, len(b))]
+        expected = [probability_by_counting(tokens, n_vocab, run, n) for run in runs]
+        np.testing.assert_allclose(counting(model, learned, held_out, n), -np.log2(expected))
+    of_all = (probability_by_counting(tokens, n_vocab, (*runs[0][:-1], token), n) for token in range(n_vocab))
+    assert sum(of_all) == pytest.approx(1)
 
 
 def test_repeated_letters():
@@ -1511,7 +1528,7 @@ def test_split_by_repeats(story_run, learned):
     model = story_run.last
     text = "🙂 Grüße! " * 3 + DOG + learned[:60]
     share, bits = split_by_repeats(model, learned, text)
-    assert bits.shape == (2, 2)
+    assert bits.shape == (3, 2)
     assert 0 < share < 1
     again, bits = split_by_repeats(model, text, text)
     assert again == 1

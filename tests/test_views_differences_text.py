@@ -11,7 +11,7 @@ from widget_tree import in_event_loop, scene, until
 from llmviz import experiments, ops, training
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.text_statistics import counting_pairs, longest_copy
+from llmviz.experiments.text_statistics import counting, longest_copy
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
 from llmviz.views.differences import pretraining
@@ -86,9 +86,9 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     copied = longest_copy(run.model.tokenizer.decode(write(run.model, "\n", n=100))[1:], run.learned)
     assert re.search(holding(len(copied)), figures)
     assert copied.split() == figures.split("[[")[-1].split("]]")[0].split()
-    baseline = counting_pairs(run.model, run.learned, run.held_out).mean()
-    assert curves.values[2] == pytest.approx(baseline)
-    assert re.search(holding(f"{baseline:.2f}"), figures)
+    for n, line in zip((2, 5), curves.values[2:4], strict=True):
+        assert line == pytest.approx(counting(run.model, run.learned, run.held_out, n).mean())
+        assert re.search(holding(f"{line[0]:.2f}"), figures)
     probs = ops.softmax(run.snapshots[0].model.trace("The dog").logits)
     assert probs.max() < 0.05  # untrained, it knows nothing
 
@@ -114,7 +114,7 @@ def test_the_control_is_drawn_beside():
     made = own(TEXT, letters=2_000, steps=20, control=control)
     made.parts["train"].click()
     curves, figures = made.parts["curves"], made.parts["figures"]
-    assert np.isnan(curves.values[3]).all()
+    assert np.isnan(curves.values[4]).all()
     assert len(figures.heads) == 2
     assert re.search(holding(20), figures.heads[1])
     for seed in (0, 1):
@@ -123,7 +123,7 @@ def test_the_control_is_drawn_beside():
         of_control, held_out = control.parts["curves"].values, control.trace.held_out
         tokens = control.trace.model.tokenizer.encode(held_out)
         a_byte = of_control[1, :2] * len(tokens) / len(held_out.encode())
-        assert curves.values[3] == pytest.approx(a_byte)  # each model has a vocabulary of its own
+        assert curves.values[4] == pytest.approx(a_byte)  # each model has a vocabulary of its own
         own_column, of_first = zip(*(row[1:] for row in figures.sections[""]))
         assert numbers(of_first[1]) == pytest.approx([control.trace.a_byte().points[-1][2]], abs=0.01)
         assert re.search(holding(40), figures.heads[2])

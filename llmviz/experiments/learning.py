@@ -14,7 +14,8 @@ from llmviz.experiments.attention_behaviours import HABITS, strongest_habits
 from llmviz.experiments.probabilities import token_surprise
 from llmviz.experiments.small_models import small
 from llmviz.experiments.text_statistics import (
-    counting_pairs,
+    COUNTED,
+    counting,
     longest_copy,
     pairs_in,
     split_by_repeats,
@@ -244,13 +245,13 @@ class TrainingRun:
         self.last = now.model
 
     @cached_property
-    def counting(self) -> float:
-        """The mean of `counting_pairs`, in bits a token, on the very tokens that the training holds out."""
+    def counted(self) -> list[float]:
+        """The means of `counting` pairs and runs of five, in bits a token, on the very tokens that are held out."""
         learned, held_out = split_as_trained(self.first, self.learned + self.held_out)
-        return float(counting_pairs(self.first, learned, held_out).mean())
+        return [float(counting(self.first, learned, held_out, n).mean()) for n in COUNTED.values()]
 
     @cached_property
-    def by_repeats(self) -> tuple[float, Float[np.ndarray, "2 2"]]:
+    def by_repeats(self) -> tuple[float, Float[np.ndarray, "3 2"]]:
         """What `split_by_repeats` gives for the last model."""
         return split_by_repeats(self.last, self.learned, self.held_out)
 

@@ -10,7 +10,7 @@ import numpy as np
 from llmviz import texts, training
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL, split_as_trained, write_tokens
-from llmviz.experiments.text_statistics import counting_pairs, longest_copy, split_by_repeats
+from llmviz.experiments.text_statistics import COUNTED, counting, longest_copy, split_by_repeats
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT
@@ -26,18 +26,20 @@ PAUSE = 0.5  # seconds between two views of a training, at most
 class TrainingSoFar:
     """A training so far.
 
-    name, text: what is learned from. steps: of the whole training. snapshots: at the `SNAPSHOTS`, and the last.
+    name, text: what is learned from. steps: of the whole training. seed: of its random draws. snapshots: at the
+    `SNAPSHOTS`, and the last.
     points: at some steps, the step and both losses in bits a token: of the training text (the mean of five steps), and
-    of the held-out text. baseline: what counting pairs of tokens leaves of the held-out text, in bits a token.
+    of the held-out text. baselines: the same for `counting` pairs of tokens and runs of five, in bits a token.
     error: why it cannot go on. rest: what is yet to come.
     """
 
     name: str
     text: str
     steps: int
+    seed: int
     snapshots: tuple[Progress, ...]
     points: tuple[tuple[int, float, float], ...]
-    baseline: float
+    baselines: tuple[float, ...]
     error: str = ""
     rest: "Iterator[tuple[float, TrainingSoFar | None]] | None" = None
 
@@ -54,6 +56,11 @@ class TrainingSoFar:
     def at(self, step: int | None) -> Progress:
         """Return the snapshot at a step; the last where there is none."""
         return next((snapshot for snapshot in self.snapshots if snapshot.step == step), self.last)
+
+    @property
+    def source(self) -> str:
+        """Return the name of the text, with the seed."""
+        return f"{self.name} (seed {self.seed})"
 
     @property
     def finished(self) -> bool:
@@ -76,14 +83,14 @@ class TrainingSoFar:
         return 4 * sum(snapshot.model.config.n_parameters for snapshot in self.snapshots)
 
     def a_byte(self) -> "TrainingSoFar":
-        """Return the run with `points` and `baseline` in bits a byte, to compare it with other vocabularies."""
+        """Return the run with `points` and `baselines` in bits a byte, to compare it with other vocabularies."""
         learned, held_out = (
             tokens_a_byte(self.snapshots[0].model, part) for part in (self.learned, self.held_out)
         )
         points = tuple(
             (step, at_learned * learned, bits * held_out) for step, at_learned, bits in self.points
         )
-        return replace(self, points=points, baseline=self.baseline * held_out)
+        return replace(self, points=points, baselines=tuple(bits * held_out for bits in self.baselines))
 
     @cached_property
     def repeats(self) -> tuple[float, np.ndarray]:
@@ -113,7 +120,7 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
 
     If a loss diverges, that is the `error` of the last run.
     """
-    run = TrainingSoFar(name, text, steps, (), (), 0.0)
+    run = TrainingSoFar(name, text, steps, seed, (), (), ())
     losses, shown = [], 0.0
     try:
         for now in training.pretrain(text, SMALL, steps=steps, seed=seed):
@@ -122,9 +129,8 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
             stays = (*(snapshot for snapshot in run.snapshots if snapshot.step in SNAPSHOTS), now)
             run = replace(run, snapshots=stays)
             if now.step == 0:
-                run = replace(
-                    run, baseline=float(counting_pairs(now.model, run.learned, run.held_out).mean())
-                )
+                counted = (counting(now.model, run.learned, run.held_out, n) for n in COUNTED.values())
+                run = replace(run, baselines=tuple(float(bits.mean()) for bits in counted))
             is_measured = now.step % training.MEASURE_EVERY == 0
             if is_measured and now.held_out is not None:
                 point = now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT

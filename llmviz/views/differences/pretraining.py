@@ -13,7 +13,7 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL, WARM, write_tokens
-from llmviz.experiments.text_statistics import READ_AGAIN, REPEATED
+from llmviz.experiments.text_statistics import COUNTED, READ_AGAIN, REPEATED
 from llmviz.experiments.training_run import SNAPSHOTS, TrainingSoFar, train_on
 from llmviz.reuse import kept_with
 from llmviz.texts.own import LONGEST, OwnText, read_own
@@ -71,7 +71,7 @@ class Pretraining(OneTraining):
 
     `trace` is the `TrainingSoFar`, or None before the first; views of the trained model follow it. It changes with each
     of the `SNAPSHOTS` and when the training stops. letters: learn only from the first so many characters of the text.
-    control: another `Pretraining`, whose curve and figures are shown as well; all surprises are in bits a byte then,
+    control: another `Pretraining`, whose curve and figures are shown as well; all surprises are in bits per byte then,
     because its vocabulary is another.
     """
 
@@ -214,7 +214,7 @@ class Pretraining(OneTraining):
     @part(
         lambda view: LinePlot(
             x_axis="step",
-            y_axis="bits a byte" if view.control else "bits a token",
+            y_axis=f"surprise (bits per {'byte' if view.control else 'token'})",
             unit="bits",
             y_max=None if view.control else math.log2(SMALL.n_vocab),
             caption="The model's surprise (loss) at its training text and at the held-out tenth",
@@ -222,13 +222,13 @@ class Pretraining(OneTraining):
         )
     )
     def curves(self, scene: Scene) -> dict:
-        run, names = scene.result("learn"), ["training text", "held-out text", "counting pairs"]
+        run, names = scene.result("learn"), ["training text", "held-out text", *COUNTED]
         names += ["the first model: held-out text"] if self.control else []
         if run is None:
             return {"names": names, "x": None, "values": None, "selected": None}
         run = run.a_byte() if self.control else run
         x, learned, held_out = np.array(run.points).T
-        values = [learned, held_out, np.full(len(x), run.baseline)]
+        values = [learned, held_out, *(np.full(len(x), bits) for bits in run.baselines)]
         if self.control:
             control = {step: held_out for step, _, held_out in scene.run.a_byte().points} if scene.run else {}
             values.append(np.array([control.get(step, math.nan) for step in x]))
@@ -247,35 +247,28 @@ class Pretraining(OneTraining):
 
 
 def figures(run: TrainingSoFar, *, a_byte: bool) -> dict[str, str]:
-    """Return the numbers of a training by their names. a_byte: in bits a byte, to compare vocabularies."""
+    """Return the numbers of a training by their names. a_byte: in bits per byte, to compare vocabularies."""
     losses = run.a_byte() if a_byte else run
     step, learned, held_out = losses.points[-1]
     written, longest, control = run.copied
-    unit = "bits a byte" if a_byte else "bits a token"
+    unit = "bits per byte" if a_byte else "bits per token"
     at = "" if step == run.last.step else f" at step {step}"  # a training that was stopped
     rows = {
         "surprise at the training text (mean of five steps)": f"{learned:.2f} {unit}{at}",
         "surprise at the held-out text": f"{held_out:.2f} {unit}{at}",
-        "surprise of counting pairs, at the held-out text": f"{losses.baseline:.2f} {unit}",
-    }
+    } | {f"the same, {how}": f"{bits:.2f} {unit}" for how, bits in zip(COUNTED, losses.baselines)}
     if not a_byte:
         share, bits = run.repeats
-        model, counted = bits[:, 1]
+        outside = ", ".join(f"{who} {by:.2f}" for who, by in zip(("the model", *COUNTED), bits[:, 1]))
         rows |= {
             f"held-out text outside repeats ({REPEATED} or more characters in a row from the training text)": (
-                f"{100 * (1 - share):.0f}% of the tokens in its first {READ_AGAIN:,} characters"
-                if len(run.held_out) > READ_AGAIN
-                else f"{100 * (1 - share):.0f}% of its tokens"
+                f"{100 * (1 - share):.0f}% of its tokens (we measured at most {READ_AGAIN:,} characters)"
             ),
-            "surprise outside repeats": "there is none"
-            if share == 1
-            else f"{model:.2f} {unit} (counting pairs: {counted:.2f})",
+            "surprise outside repeats": "there is none" if share == 1 else f"{outside} {unit}",
         }
-    before, after = written.split(longest, 1) if longest else (written, "")
+    marked = in_a_line(written.replace(longest, f"[[{longest}]]", 1))
     return rows | {
-        "another text that it wrote, with the longest passage copied from the training text in [[ ]]": in_a_line(
-            f"{before}[[{longest}]]{after}"
-        ),
+        "another text that it wrote, with the longest passage copied from the training text in [[ ]]": marked,
         "length of that passage": f"{len(longest)} of {len(written)} characters",
         f"longest one in {len(control)} held-out stretches as long as what it wrote": f"{control[-1]} characters",
     }
