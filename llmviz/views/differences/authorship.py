@@ -58,7 +58,7 @@ class Authorship(GuessFirst):
     def question(self, scene: Scene) -> str:
         if scene.result("write") is None:
             return ""
-        return f"Model A learned from {scene.run[0].name}. Which text did it write?"
+        return f"Model A learned from {scene.run[0].source}. Which text did it write?"
 
     def answer(self, scene: Scene) -> int:
         return [who for who, _ in scene.outcome].index(0)
@@ -108,7 +108,7 @@ class Authorship(GuessFirst):
 
     @shared
     def readings(self, scene: Scene) -> list[list[tuple[list[int], np.ndarray, float]]]:
-        """Return for each text and each model its tokens, their surprise [n - 1], and the mean in bits a byte."""
+        """Return for each text and each model its tokens, their surprise [n - 1], and the mean in bits per byte."""
 
         def read(model, text):
             # The writer reads the text as its tokenizer splits it, too: it may have drawn other tokens.
@@ -125,7 +125,7 @@ class Authorship(GuessFirst):
             "pieces": run.model.tokenizer.pieces(tokens),
             "weights": np.concatenate([[np.nan], 2.0**-bits]),
             "notes": ["the first token", *(f"{surprise:.1f} bits" for surprise in bits)],
-            "caption": f"{('First', 'Second')[text]} text, read by model {'AB'[reader]} ({run.name}). "
+            "caption": f"{('First', 'Second')[text]} text, read by model {'AB'[reader]} ({run.source}). "
             "Stronger colour: more expected",
         }
 
@@ -133,6 +133,6 @@ class Authorship(GuessFirst):
     def findings(self, scene: Scene) -> list[str]:
         surprises = [[surprise for *_, surprise in models] for models in scene.readings]
         return [
-            f"{which} text: {a:.2f} bits a byte for model A, {b:.2f} for model B. Model {'AB'[who]} wrote it."
+            f"{which} text: {a:.2f} bits per byte for model A, {b:.2f} for model B. Model {'AB'[who]} wrote it."
             for which, (a, b), (who, _) in zip(("First", "Second"), surprises, scene.outcome)
         ]

@@ -86,7 +86,7 @@ class OneParameter(View):
         LinePlot,
         names=["surprise", "what the gradient predicts"],
         x_axis="change of the parameter",
-        y_axis="bits a token",
+        y_axis="surprise (bits per token)",
         unit="bits",
         caption="Surprise at the text as one parameter changes and all others stay",
     )
@@ -121,16 +121,14 @@ class GradientStep(GuessFirst):
     source: a `OneParameter`, about whose text it asks.
     """
 
-    experiment, unit, high = "walk", "bits a token", 10
+    experiment, unit, high = "walk", "bits per token", 10
 
     def explanation(self, scene: Scene) -> str:
-        now = scene.outcome[0][0]
-        alone, slope = now - scene.run.best(0.1), np.linalg.norm(scene.run.gradient)
+        now, slope = scene.outcome[0][0], np.linalg.norm(scene.run.gradient)
         too_much = f", but there are only {now:.1f} to lose" if slope > now else ""
         return (
-            f"A step of length 0.1 lowers it by {scene.run.gained(0.1):.2f} bits; the steepest parameter, changed by "
-            f"0.1 on its own, by {alone:.2f}. For length 1, the gradient predicts {slope:.1f} bits{too_much}. It's a "
-            "slope at one point, so trust it only for short steps."
+            f"The gradient predicts {slope:.1f} bits{too_much}. It's a slope at one point, so trust it only for short "
+            "steps."
         )
 
     def problem(self, scene: Scene) -> str:
@@ -139,10 +137,10 @@ class GradientStep(GuessFirst):
     def question(self, scene: Scene) -> str:
         if scene.run is None:
             return ""
-        text = scene.run.model.tokenizer.decode(scene.run.tokens)
+        text = clean(scene.run.model.tokenizer.decode(scene.run.tokens))
         return (
             "All parameters change at once, each against its gradient, in a step of length 1. By how much does the "
-            f"surprise at “{clean(text)}” fall?"
+            f"surprise at “{text[:50]}{'…' if len(text) > 50 else ''}” fall?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -158,7 +156,7 @@ class GradientStep(GuessFirst):
         names=["against the gradient", f"in random directions ({N_RANDOM}, mean)"],
         x=LENGTHS,
         x_axis="length of the step",
-        y_axis="bits a token",
+        y_axis="surprise (bits per token)",
         unit="bits",
         caption="Surprise at the text as all parameters change at once",
     )
@@ -168,9 +166,12 @@ class GradientStep(GuessFirst):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         (along, at_random), at = scene.outcome, LENGTHS.index(1)
+        moves = np.abs(scene.run.gradient) / np.linalg.norm(scene.run.gradient)
         return [
             f"This step, a vector of length 1, changes the surprise from {along[0]:.2f} to {along[at]:.2f} bits. "
             f"Random steps of this length lead to {at_random[at]:.2f}, on average.",
+            f"It changes the steepest parameter by {moves.max():.2f}, and half of them by less than "
+            f"{np.ceil(1e5 * np.median(moves)) / 1e5:.5f}.",
             f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}. A step of length "
             f"{LENGTHS[-1]} leads to {along[-1]:.2f} bits.",
         ]
