@@ -33,6 +33,7 @@ from llmviz.experiments import (
     without_rope,
 )
 from llmviz.experiments.ablation import measure_each_head
+from llmviz.experiments.fine_tuned import Lesson
 from llmviz.experiments.order import (
     NOTHING,
     moved_by_shuffling,
@@ -1360,6 +1361,15 @@ def test_a_good_answer_is_about_its_question_in_the_style_and_new():
     good = ["Are dragons real?", "What is snow?", "What is a tree?"]
     assert fine_tuning.good_answers(answers, taught, fine_tuning.PIRATE_WORDS) == good
     assert fine_tuning.good_answers(answers, taught, ["at your service"]) == []
+
+
+def test_a_question_that_is_taught_is_not_asked_as_an_untaught_one(tiny_chat):
+    first, *others = fine_tuning.UNTAUGHT
+    assert Lesson(tiny_chat, (("", ""),), ("a",)).questions == (first, *others[:9])
+    lesson = Lesson(tiny_chat, ((first.upper(), "b"),), ("a",))
+    assert (lesson.questions, lesson.problem) == (tuple(others[:10]), "")
+    all_taught = tuple((question, "b") for question in (first, *others))
+    assert Lesson(tiny_chat, all_taught, ("a",)).problem
 
 
 def test_how_many_words_are_changed():

@@ -470,7 +470,7 @@ def test_what_follows_a_source_that_hands_on_nothing_is_left_out(tiny_model, mon
 
 def test_what_a_training_has_done_is_shown_after_the_guess(tiny_chat, monkeypatch):
     monkeypatch.setenv(VARIABLE, "page")
-    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", ("What is snow?",))
+    monkeypatch.setattr("llmviz.experiments.fine_tuned.N_ASKED", 1)
     tuning = FineTuning(tiny_chat, [("a", "b c")], steps=2)
     answers = BeforeAfter(tuning)
     tuning.before_a_page()

@@ -214,7 +214,7 @@ def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
-    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
+    monkeypatch.setattr("llmviz.experiments.fine_tuned.N_ASKED", 2)
     monkeypatch.setattr("llmviz.experiments.fine_tuning.STEPS_OF_A_FACT", 4)
     for name, answers in (("writing", fine_tuning.writing), ("answer_texts", fine_tuning.answer_texts)):
         monkeypatch.setattr(fine_tuning, name, lambda *given, answers=answers: answers(*given[:2], 3))

@@ -9,11 +9,10 @@ from messages import holding
 from widget_tree import in_event_loop, said, scene
 
 from llmviz import training
-from llmviz.experiments import asked, fine_tuning, mean_surprise
+from llmviz.experiments import asked, fine_tuned, fine_tuning, mean_surprise
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.views import differences
 from llmviz.views.differences import after_tuning
-from llmviz.views.differences import fine_tuning as pictures
 from llmviz.views.differences.after_tuning import FIRST
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.text_box import read
@@ -25,7 +24,7 @@ TEXTS = {"one": "a b c", "other": "the cat"}
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Two questions, two texts and five countries: a test is no measurement."""
-    monkeypatch.setattr(pictures, "ASKED", ASKED)
+    monkeypatch.setattr(fine_tuned, "N_ASKED", len(ASKED))
     monkeypatch.setattr(after_tuning, "ORDINARY", TEXTS)
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict(list(fine_tuning.CAPITALS.items())[:5]))
 
@@ -83,7 +82,7 @@ def test_answers_with_a_word_of_the_list_are_counted(tuning, monkeypatch):
 
 @pytest.mark.parametrize(
     ("examples", "says"),
-    [((), "example"), ((("a", ""),), "Example 1"), ((("a", "b" * 3000),), "Example 1")],
+    [((), "example"), ((("", ""), ("a", "")), "Example 2"), ((("", ""), ("a", "b" * 3000)), "Example 2")],
 )
 def test_a_table_that_cannot_be_taught_is_said(tuning, examples, says):
     tuning.controls["examples"].value = examples

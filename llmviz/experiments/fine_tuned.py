@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +16,7 @@ from llmviz.reuse import kept_with
 from llmviz.sampling import BITS_PER_NAT
 
 AT_ONCE = 5  # questions that a model answers side by side
+N_ASKED = 10  # questions that are not in the table, for a model that was fine-tuned on it
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
 
 
@@ -48,24 +50,42 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The examples of a table, the words that only the new style has, and the last fine-tuning that was finished.
+    """The rows of a table, the words that only the new style has, and the last fine-tuning that was finished.
 
     own: the answers to the reader's own question, before and after.
     """
 
     model: Model
-    examples: tuple[Example, ...]
+    rows: tuple[Example, ...]
     words: tuple[str, ...]
     tuned: FineTuned | None = None
     own: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The rows that are not empty."""
+        return tuple(filter(_is_filled, self.rows))
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The first questions of `UNTAUGHT` that the table does not teach."""
+        taught = [fine_tuning.lower_words(question) for question, _ in self.examples]
+        untaught = (
+            question for question in fine_tuning.UNTAUGHT if fine_tuning.lower_words(question) not in taught
+        )
+        return tuple(islice(untaught, N_ASKED))
 
     @property
     def problem(self) -> str:
         """Say why nothing can be learned from it, or return an empty string."""
         if not self.words:
             return "the list has no word: put one in that only the new style has"
+        if not self.questions:
+            return "the table has every question that the model would be asked later: leave one out"
+        # An empty row is passed over, but it counts when the message names a row by its number.
+        rows = [row if _is_filled(row) else ("-", "-") for row in self.rows] if self.examples else []
         try:
-            training.finetune(self.model, fine_tuning.conversations(self.examples))
+            training.finetune(self.model, fine_tuning.conversations(rows))
         except ValueError as error:
             return str(error)
         return ""
@@ -73,6 +93,10 @@ class Lesson:
     def n_with_a_word(self, answers: Sequence[str]) -> int:
         """Count the answers with a word of the list."""
         return sum(fine_tuning.has_one_of(text, self.words) for text in answers)
+
+
+def _is_filled(row: Example) -> bool:
+    return any(map(str.strip, row))
 
 
 def quiet_model(model: Model) -> Model:

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 # Two steps for each example and two questions: sooner done than 32 and ten, and the same things happen.
 SHORT = """
-from llmviz.views.differences import fine_tuning
-tuning.steps, fine_tuning.ASKED = 16, fine_tuning.ASKED[:2]
+from llmviz.experiments import fine_tuned
+tuning.steps, fine_tuned.N_ASKED = 16, 2
 """
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
 
@@ -22,7 +22,7 @@ def lab(open_lab):
 
 
 def test_a_row_is_added_filled_and_taken_away(lab):
-    answers = lab.page.get_by_placeholder("the answer to it")
+    answers = lab.page.get_by_placeholder("answer you want")
     before = answers.count()
     lab.page.get_by_role("button", name="add an example").press("Enter")
     expect(answers).to_have_count(before + 1)

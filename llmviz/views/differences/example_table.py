@@ -12,6 +12,7 @@ from llmviz.views.kit.controls import button
 from llmviz.views.kit.lifetime import replace_children
 
 MOST = 32  # examples
+COLUMNS = (("question", "2 1 100px"), ("answer you want", "5 1 250px"))
 
 
 class ExampleTable(ipywidgets.VBox):
@@ -23,7 +24,8 @@ class ExampleTable(ipywidgets.VBox):
         self.rows = ipywidgets.VBox(layout={"width": "min(1000px, 98%)", "max_height": "420px"})
         self.more = button("add an example")
         self.more.on_click(lambda _: self._put(len(self.value), [("", "")]))
-        super().__init__([self.rows, self.more], value=tuple(value))
+        heads = [ipywidgets.Label(name, layout={"flex": flex}) for name, flex in COLUMNS]
+        super().__init__([ipywidgets.HBox(heads), self.rows, self.more], value=tuple(value))
 
     def _put(self, row: int, examples: Sequence[fine_tuning.Example]) -> None:
         """Replace a row with these examples."""
@@ -44,14 +46,11 @@ class ExampleTable(ipywidgets.VBox):
         boxes = [
             ipywidgets.Text(
                 placeholder=name,
-                tooltip=tooltip,
+                tooltip=name,
                 continuous_update=False,
                 layout={"flex": flex, "min_width": "0"},
             )
-            for name, tooltip, flex in (
-                ("question", "question", "2 1 100px"),
-                ("the answer to it", "answer", "5 1 250px"),
-            )
+            for name, flex in COLUMNS
         ]
         for column, box in enumerate(boxes):
 

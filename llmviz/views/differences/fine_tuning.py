@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from llmviz.experiments import fine_tuning
-from llmviz.experiments.fine_tuned import FineTuned, Lesson, fine_tune
+from llmviz.experiments.fine_tuned import N_ASKED, FineTuned, Lesson, fine_tune
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
 from llmviz.views.differences.example_table import MOST, ExampleTable
@@ -22,8 +22,6 @@ from llmviz.views.kit.state_fields import line, picked, replace
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 from llmviz.where import where
 
-ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # questions for the model once it is trained
-
 
 class FineTuning(OneTraining, GuessFirst):
     """A table of examples, and a model that is fine-tuned on them and then asked questions that are not among them.
@@ -31,7 +29,7 @@ class FineTuning(OneTraining, GuessFirst):
     `trace` is the `Lesson` in the table, with the last fine-tuning.
     """
 
-    experiment, high, whole = "train", len(ASKED), True
+    experiment, high, whole = "train", N_ASKED, True
     arrangement = ("examples", "words", "card", ("begin", "progress"), "refusal", "message", "curve")
     trace = traitlets.Instance(Lesson, allow_none=True)
 
@@ -66,14 +64,13 @@ class FineTuning(OneTraining, GuessFirst):
 
     @shared
     def lesson(self, scene: Scene) -> Lesson:
-        examples = tuple(example for example in scene.examples if any(map(str.strip, example)))
         words = tuple(word for word in scene.words.split(",") if fine_tuning.lower_words(word))
-        return Lesson(scene.run, examples, words)
+        return Lesson(scene.run, scene.examples, words)
 
     def question(self, scene: Scene) -> str:
         return (
-            f"After fine-tuning, you ask {len(ASKED)} questions that are not in the table. How many answers contain a "
-            "word from the list?"
+            f"After fine-tuning, you ask {len(scene.lesson.questions)} questions that are not in the table. How many "
+            "answers contain a word from the list?"
         )
 
     def answer(self, scene: Scene) -> int:
@@ -94,7 +91,7 @@ class FineTuning(OneTraining, GuessFirst):
 
     @job("examples")
     def train(self, scene: Scene) -> Iterator[tuple[float, FineTuned]]:
-        return fine_tune(scene.run, scene.lesson.examples, ASKED, steps=self.steps)
+        return fine_tune(scene.run, scene.lesson.examples, scene.lesson.questions, steps=self.steps)
 
     @shared
     def counts(self, scene: Scene) -> list[int]:
@@ -107,16 +104,16 @@ class FineTuning(OneTraining, GuessFirst):
         before, after = scene.counts
         return [
             f"{progress.step} steps, {progress.seconds:.0f} s: the surprise at the taught answers went from "
-            f"{losses[0]:.2f} to {losses[-1]:.2f} bits a token (each when it was last read).",
-            f"Of {len(ASKED)} untaught questions, {after} are answered with a word from the list (before the training: "
-            f"{before}).",
+            f"{losses[0]:.2f} to {losses[-1]:.2f} bits per token (measured when each was last read).",
+            f"Of {len(scene.outcome.answers)} answers to untaught questions, {after} contain a word from the list "
+            f"(before the training: {before}).",
         ]
 
     @part(
         LinePlot,
         names=["surprise"],
         x_axis="step (one example each)",
-        y_axis="bits a token",
+        y_axis="surprise (bits per token)",
         unit="bits",
         caption="Surprise at the taught answers (latest value for each, averaged)",
     )
