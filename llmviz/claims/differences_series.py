@@ -12,7 +12,7 @@ from llmviz.experiments import answers, attention_behaviours, facts, lens, order
 
 costlier = remembered(experiments.n_costlier)
 EIGHT = dict(islice(((name, text) for name, text in cases.TEXTS.items() if 20 < len(text) < 130), 8))
-ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | answers.SUMS | cases.HARDER_SUMS
+ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | cases.UNSEEN_CAPITALS | answers.SUMS | cases.HARDER_SUMS
 on_eight = partial(Claim, over="texts", cases=EIGHT)
 on_countries = partial(Claim, over="countries", cases=following(facts.CAPITALS), unit="percentage points")
 said = partial(section, "What people say")
@@ -111,9 +111,10 @@ SERIES = {
     "05": said(
         facts_are_in_ffns=on_countries(
             "FFNs add what the model knows about a country; attention doesn't.",
-            "Patch all FFNs at a country from another's run: that one's capital, minus its own.",
-            partial(facts.lead_of_the_twin, part="ffn_out"),
-            Bounds(supports=above(0), control=Bounds(supports=above(0), count=0)),
+            "Patch all FFNs but the first, which almost swaps the token, at a country from another's run: that "
+            "one's capital, minus its own.",
+            partial(facts.lead_of_the_twin, part="ffn_out", first=1),
+            Bounds(supports=above(0), count=(3, 4), control=Bounds(supports=above(0), count=0)),
             control=("all attention", partial(facts.lead_of_the_twin, part="attention_out")),
         ),
     ),
@@ -122,7 +123,7 @@ SERIES = {
             "A confident answer is a right one.",
             "Ask for capitals and sums in a chat. When the likeliest token has over 50%, is it right?",
             partial(answers.right_when, sure=True),
-            Bounds(supports=YES, count=50, of=61, control=Bounds(supports=YES, count=6, of=7)),
+            Bounds(supports=YES, count=63, of=75, control=Bounds(supports=YES, count=13, of=17)),
             over="sure answers",
             cases={begun: (begun, right) for begun, right in ANSWERS.items()},
             control=("up to 50%", partial(answers.right_when, sure=False)),

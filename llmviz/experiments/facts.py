@@ -252,10 +252,13 @@ def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int])
     return of_usual(pair, Edits(at=changes))[0]
 
 
-def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> float:
-    """Patch a part of all layers at the subject from the twin's run; return its answer's lead, in percentage points."""
+def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str, first: int = 0) -> float:
+    """Patch a part of the layers from `first` on at the subject from the twin's run.
+
+    Return the lead of the twin's answer, in percentage points.
+    """
     pair = question_pair(model, *words)
-    edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
+    edits = patch_component(pair, part, range(first, model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
 
