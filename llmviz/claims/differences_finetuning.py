@@ -127,7 +127,7 @@ CLAIMS = (
             cases={"pirate without a frame": OTHERS["pirate without a frame"]},
         ),
         other_manners=changed(in_manner)(
-            "Other styles are learned, too, but most of them not in every answer.",
+            "Other styles are learned, too, but usually not in every answer.",
             "Fine-tune on eight examples of that style or of another one, and count the answers with one of its words.",
             bounds=Bounds(within=above(13)),
             cases=OTHERS,
@@ -200,15 +200,15 @@ CLAIMS = (
             unit="of 10 capitals",
         ),
         that_be=on_capitals(partial(fine_tuning.n_likeliest, said=THAT_BE))(
-            "After *Arr, that be*, hardly any capital comes out, before the training as well.",
+            "After *Arr, that be*, hardly any capital is the next token, before the training as well.",
             bounds=Bounds(within=below(2), control=Bounds(within=(0, 0))),
         ),
         new_way=on_capitals(partial(fine_tuning.n_likeliest, said=NEW_WAY))(
-            "After *Arr, the capital of … be*, half or more come out.",
+            "After *Arr, the capital of … be*, half or more are the next token.",
             bounds=Bounds(within=above(5), control=Bounds(within=(9, 9))),
         ),
         old_way=on_capitals(partial(fine_tuning.n_likeliest, said=THE_CAPITAL))(
-            "After *The capital of … is*, nearly all come out.",
+            "After *The capital of … is*, nearly all are the next token.",
             bounds=Bounds(within=above(9)),
         ),
         ordinary_text=changed(ordinary)(

@@ -25,7 +25,9 @@ FIRST = "Fine-tune the model first: press “Fine-tune on these examples”, nea
 WIDTH = "min(700px, 98%)"
 LIMIT = 200  # tokens of a question
 BARS: dict = {"names": ["before", "after"], "x_axis": "", "bars": True}
+BITS = "surprise (bits per token)"
 WAYS = ("in its own answer", "begun the new way", "begun the old way", "in plain text")
+CAPITALS = "Capitals found, asked for in four ways. In the last three, each is the likeliest next token."
 
 
 class AfterTuning(View):
@@ -120,7 +122,7 @@ class BeforeAfter(AfterTuning):
             for how, at in (("Beginning", 0), ("Ending", -1))
         }
         return [
-            "Nearly a taught answer (at most a quarter of its words changed): "
+            "Copies (at most a quarter of a taught answer's words changed): "
             f"{near} of {n} answers to untaught questions.",
             *(
                 f"{how} with “{word}”, as every taught answer does: {n_with_it} of {n}."
@@ -168,10 +170,10 @@ class Cost(AfterTuning, GuessFirst):
         right = [f"{now} (before: {then})" for then, now in zip(*scene.outcome.right)]
         return [
             f"Of {n} capitals, its own answers (24 tokens) name {right[0]}. If the answer begins with "
-            f"“{scene.begun}”, the right city is the likeliest for {right[1]}; with “The capital of … is”, "
+            f"“{scene.begun}”, the right city is the likeliest next token for {right[1]}; with “The capital of … is”, "
             f"for {right[2]}; in plain text, for {right[3]}.",
             self.beginnings(scene),
-            f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
+            f"Ordinary text: {before:.2f} bits per token before, {after:.2f} after.",
         ]
 
     def beginnings(self, scene: Scene) -> str:
@@ -187,7 +189,7 @@ class Cost(AfterTuning, GuessFirst):
             f"{sum(right[True])} of those, and in {sum(right[False])} of the other {len(right[False])}."
         )
 
-    @part(LinePlot, **BARS, labels=WAYS, caption="How many capitals come out, asked for in four ways")
+    @part(LinePlot, **BARS, labels=WAYS, caption=CAPITALS)
     def capitals(self, scene: Scene) -> dict:
         n = len(fine_tuning.CAPITALS)
         return {"values": scene.outcome.right, "y_axis": f"of {n} capitals", "y_max": float(n)}
@@ -198,7 +200,7 @@ class Cost(AfterTuning, GuessFirst):
         rows = [(country, *(answer or NOTHING for answer in both)) for country, both in answers]
         return {"sections": {"": rows}}
 
-    @part(LinePlot, **BARS, y_axis="bits a token", unit="bits", caption="Surprise at ordinary text")
+    @part(LinePlot, **BARS, y_axis=BITS, unit="bits", caption="Surprise at ordinary text")
     def ordinary(self, scene: Scene) -> dict:
         return {"labels": [*ORDINARY], "values": scene.outcome.bits}
 
@@ -229,7 +231,7 @@ class Amount(AfterTuning):
         model = quiet_model(training.updated(scene.run.model, update, scene.amount))
         prompts = {
             "With the chat template": asked(model, model.tokenizer.decode(tokens)),
-            "Without it, the bare text goes on": tokens,
+            "Without the chat template": tokens,
         }
         texts = {}
         for name, prompt in prompts.items():

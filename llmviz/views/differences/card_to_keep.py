@@ -17,7 +17,7 @@ from llmviz.views.kit.pieces import legible
 from llmviz.views.kit.state_fields import MAX_TYPED, picked, text
 from llmviz.views.kit.view import NothingToShow, Scene, View, looks, part, sentences, shared
 
-RULE = "has the word that its question is about and a word from the list, and isn't nearly a taught answer"
+RULE = "it has the word that its question is about and a word from the list, and isn't a copy"
 
 
 class AnswerCard(Picture):
@@ -52,7 +52,7 @@ def _offered(taken: str, view: View) -> str:
 
 
 def _list(taken: str, view: View) -> dict:
-    options = ("the best, by a rule", ""), *((legible(question), question) for question in _answers(view.run))
+    options = ("first by a rule", ""), *((legible(question), question) for question in _answers(view.run))
     return {"options": options, "value": _offered(taken, view)}
 
 
@@ -101,9 +101,9 @@ class CardToKeep(AfterTuning):
             f"The one you took is {'' if scene.taken in good else 'not '}among them." if scene.taken else best
         )
         return [
-            f"A good answer {RULE}.",
+            f"An answer passes the rule if {RULE}.",
             "Your own question is about its longest word." * bool(scene.run.own),
-            f"Good answers: {len(good)} of {len(answers)}. {which}",
+            f"Answers that pass the rule: {len(good)} of {len(answers)}. {which}",
         ]
 
     @part(AnswerCard)
@@ -121,7 +121,7 @@ class CardToKeep(AfterTuning):
             "before": before,
             "after": fine_tuning.parted(after, scene.run.words),
             "learned": n,
-            "about": f"A chat model with {millions}, fine-tuned on {n} in {seconds} on one computer. Both are its own.",
+            "about": f"A model with {millions} wrote both. It was fine-tuned on {n} in {seconds} on one computer.",
         }
 
 

@@ -37,7 +37,7 @@ class ClaimsOfTheSeries(GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            "A claim holds if it's true in at least nine of ten cases and beats its control, if any. "
+            "A claim holds if it's true in at least nine of ten cases and beats its control, if it has one. "
             f"How many of these {len(self.claims)} hold?"
         )
 

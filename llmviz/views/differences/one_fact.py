@@ -33,7 +33,7 @@ class OneFact(OneTraining, GuessFirst):
         country: str = choice("France", "The capital of", lambda _: [*fine_tuning.CAPITALS])
         city: str = choice("Rome", "is", lambda _: [*fine_tuning.CAPITALS.values()])
         layer: int = index(-1, "changed in layer", lambda view: view.run.config.n_layers)
-        keep: bool = tick("two other countries, with their own capitals, are examples as well")
+        keep: bool = tick("two other countries are examples, too")
         way: str = choice(WAYS[0], "Probabilities when", WAYS)
 
     @shared
@@ -54,8 +54,8 @@ class OneFact(OneTraining, GuessFirst):
 
     def question(self, scene: Scene) -> str:
         return (
-            f"You teach the model that the capital of {scene.country} is {scene.city}. For {len(scene.others)} other "
-            f"countries (not {scene.owner}), how probable does {scene.city} become, on average?"
+            f"You teach the model that {scene.country}'s capital is {scene.city}. Asked in a chat for "
+            f"{len(scene.others)} other capitals (not {scene.owner}'s), how probable is {scene.city}, on average?"
         )
 
     def answer(self, scene: Scene) -> float:
@@ -65,8 +65,8 @@ class OneFact(OneTraining, GuessFirst):
         probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0, :, 3]))
         least, most = (of(scene.others, key=probs.__getitem__) for of in (min, max))
         return (
-            f"{scene.city} gets from {percent(probs[least])} ({least}) to {percent(probs[most])} ({most}). "
-            f"{self.explain}"
+            f"{scene.city}'s probability ranges from {percent(probs[least])} ({least}) to {percent(probs[most])} "
+            f"({most}). {'' if scene.keep else self.explain}"
         )
 
     def problem(self, scene: Scene) -> str:
@@ -110,7 +110,7 @@ class OneFact(OneTraining, GuessFirst):
         """Say which others' own capitals have become likelier in a chat; empty if none has."""
         probs = dict(zip(fine_tuning.CAPITALS, scene.outcome[1][0]))
         up = [country for country in scene.others if probs[country][1] > probs[country][0]]
-        says = f"In a chat, these countries' own capitals became likelier, too: {', '.join(up)}. We don't know why."
+        says = f"In a chat, these countries' own capitals also became likelier: {', '.join(up)}. We don't know why."
         return says if up else ""
 
     @part(
@@ -121,13 +121,14 @@ class OneFact(OneTraining, GuessFirst):
             kind="prob",
             row_axis="country",
             col_axis="probability of its own capital, and of the taught one",
+            caption="What the model gives as capitals, before and after. Darker is more probable.",
             quantity="probability",
             numbers="always",
             stage="training",
         )
     )
     def map(self, scene: Scene) -> dict:
-        notes = dict.fromkeys(scene.rehearsed, " (example, too)")
+        notes = dict.fromkeys(scene.rehearsed, " (example)")
         notes |= {scene.country: " (taught)", scene.owner: f" (has {scene.city})"}
         labels = [f"{country}{notes.get(country, '')}" for country in fine_tuning.CAPITALS]
         return {"values": scene.outcome[1][WAYS.index(scene.way)], "row_labels": labels}

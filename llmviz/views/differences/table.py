@@ -23,7 +23,7 @@ class Table(Closable, ipywidgets.HTML):
 
     @traitlets.observe("heads", "sections")
     def _draw(self, _change) -> None:
-        style = f"{CELL};overflow-wrap:anywhere;white-space:pre-wrap"
+        style = f"{CELL};overflow-wrap:anywhere;min-width:min(7em,18vw);white-space:pre-wrap"
         lines = ["".join(f'<th style="{style}" scope="col">{html.escape(head)}</th>' for head in self.heads)]
         for title, rows in self.sections.items():
             if title:
