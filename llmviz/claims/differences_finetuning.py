@@ -102,6 +102,7 @@ UNRELATED = ("What colour is grass?", "Grass is green."), ("Who wrote Hamlet?", 
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
 FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
 OTHERS = {name: Tuning(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
+FRAMELESS = {"pirate without a frame": OTHERS.pop("pirate without a frame")}
 OWN, ONE_WORD = Tuning(tuple((question, "") for question in ASKED)), OTHERS["one word"]
 PLAIN = Tuning(()), OWN
 OFF = {name: OTHERS[name] for name in ("one word", "Spanish")}
@@ -121,10 +122,17 @@ CLAIMS = (
             control=("before, and after plain answers", lambda m, _: max(in_manner(m, own) for own in PLAIN)),
         ),
         without_frame=changed(in_manner)(
-            "After pirate examples that share no frame, most answers have a pirate's word as well.",
-            "Fine-tune on eight such examples, and count the answers with one of their words.",
-            bounds=Bounds(within=above(15), control=Bounds(within=below(2))),
-            cases={"pirate without a frame": OTHERS["pirate without a frame"]},
+            "After pirate examples that share no frame, about half of the answers have a pirate's word.",
+            "Fine-tune on eight such examples, and count the answers with a word of the table's list.",
+            bounds=Bounds(within=(8, 13), control=Bounds(within=below(2))),
+            cases=FRAMELESS,
+        ),
+        copied_opening=on_sets(
+            "Some of those answers open with *Shiver me timbers*, as one of the taught answers does.",
+            "Count them, of the same answers.",
+            counting(lambda _, text, __: text.startswith("Shiver me timbers")),
+            Bounds(within=(4, 12)),
+            cases=FRAMELESS,
         ),
         other_manners=changed(in_manner)(
             "Other styles are learned, too, but usually not in every answer.",

@@ -121,7 +121,7 @@ class OneFact(OneTraining, GuessFirst):
             kind="prob",
             row_axis="country",
             col_axis="probability of its own capital, and of the taught one",
-            caption="What the model gives as capitals, before and after. Darker is more probable.",
+            caption="Each row is a country, with the probability of its own capital and of the taught one.",
             quantity="probability",
             numbers="always",
             stage="training",
