@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmviz import training
+from llmviz import ops, training
 from llmviz.claims.cases import ASKED, MANNERS, MORE_PIRATES
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.experiments import fine_tuning, mean_surprise
+from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuning import CAPITALS, ORDINARY, PIRATE, PIRATE_WORDS, THE_CAPITAL, UNTAUGHT
 from llmviz.model import Model
 
@@ -63,6 +63,17 @@ def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, la
     return 100 * taught_probs(model, keep, *pair, layer)[int(others), int(not chat)]
 
 
+def spread_to_other_questions(model: Model, pair: tuple[str, str]) -> float:
+    """Measure how likely the taught capital is in answers that are not about capitals: the most that one gives it."""
+    country, city = pair[0], CAPITALS[pair[1]]
+    *_, last = fine_tuning.teach(model, country, city, 29)
+    after, token = training.updated(model, last.update or {}), model.tokenizer.encode(f" {city}")[0]
+    another = fine_tuning.two_others(country, city)[0]
+    begun = (*BEGUN.items(), (f"What is the largest city of {another}?", f"The largest city of {another} is"))
+    prompts = [asked(model, question) + model.tokenizer.encode(answer) for question, answer in begun]
+    return 100 * max(float(ops.softmax(after.trace(prompt).logits)[token]) for prompt in prompts)
+
+
 def spread_beside_unrelated(model: Model, pair: tuple[str, str]) -> float:
     """Measure the same for the countries that `keep` leaves, with two unrelated examples in place of countries."""
     (country, owner), city = pair, CAPITALS[pair[1]]
@@ -99,6 +110,10 @@ EIGHT = SETS | {f"the table, seed {seed}": Tuning(PIRATE, seed=seed) for seed in
 EIGHT |= {f"the table, without row {i + 1}": Tuning(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
 EACH = {f"row {i}": Tuning((row,)) for i, row in enumerate(PIRATE, 1)}
 UNRELATED = ("What colour is grass?", "Grass is green."), ("Who wrote Hamlet?", "Shakespeare wrote Hamlet.")
+BEGUN = {
+    "Who wrote Hamlet?": "The author of Hamlet is",
+    "What is the main ingredient of bread?": "The main ingredient of bread is",
+}
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
 FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
 OTHERS = {name: Tuning(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
@@ -244,6 +259,16 @@ CLAIMS = (
                 above_control=10,
                 control=Bounds(lowest=below(3), highest=(90, 95)),
             ),
+        ),
+        fact_spreads_further=Claim(
+            "It can spread further: for most pairs, the taught city is the likeliest in one of three other answers.",
+            "Begin the answer with another country's largest city, *Hamlet*'s author, and bread's main ingredient; "
+            "take the highest.",
+            spread_to_other_questions,
+            Bounds(supports=above(50), count=6),
+            control=("the eight others' capitals, on average", partial(has_fact, others=True)),
+            over="countries",
+            cases=PAIRS,
         ),
         early_layer=on_fact(layer=8)(
             "If layer 8 is trained instead, the wrong capital is learned in a chat, but less in plain text.",
