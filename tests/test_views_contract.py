@@ -632,7 +632,8 @@ async def test_nothing_is_left_when_it_is_closed(tiny_model, make):
 def test_a_change_is_one_message_a_widget(view, monkeypatch):
     sent = []
     for name, widget in (view.parts | view.controls).items():
-        monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
+        for way in filter(None, (widget, getattr(widget, "_changes", None))):
+            monkeypatch.setattr(way.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
         before = view.state
         now = view.shows(name, view.scene(before))

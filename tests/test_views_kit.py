@@ -4,7 +4,6 @@ import base64
 import json
 import re
 
-import comm
 import numpy as np
 import pytest
 import traitlets
@@ -15,10 +14,11 @@ from widget_tree import every_picture
 
 from llmviz.views import Arcs, HeatMap, LinePlot, NextTokenBars, PipelineMap, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
+from llmviz.views.kit.drawn import STATIC, bundle
 from llmviz.views.kit.html_table import table
 from llmviz.views.kit.next_token_bars import next_tokens
 from llmviz.views.kit.numbers import amount, percent
-from llmviz.views.kit.picture import STATIC, Picture, script
+from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Explanation
 
 PIECES = ["The", " cat", " sat"]
@@ -289,7 +289,7 @@ def test_the_page_gets_no_raw_control_characters():
     assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
 
 
-@pytest.mark.parametrize("file", [*STATIC.glob("*.js")], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*STATIC.rglob("*.js")], ids=lambda file: file.stem)
 def test_scripts_never_write_html(file):
     """What a reader typed reaches the page as text nodes only."""
     ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function"
@@ -354,7 +354,7 @@ def test_an_open_explanation_follows_the_numbers_until_they_are_gone():
 
 
 def test_every_size_and_color_of_the_sheet_is_the_themes():
-    sheet = script("heat_map").kit.style
+    sheet = bundle().style
     for stage, colors in theme.STAGE_COLORS.items():
         for color in colors:
             assert f"--lv-{stage}:{color};" in sheet
@@ -418,57 +418,7 @@ def test_every_picture_has_a_text_form_and_save_buttons(kind):
     assert kind._repr_mimebundle_ is Picture._repr_mimebundle_
     assert kind.__repr__ is Picture.__repr__
     # `frame` gives it its caption, aria label, readout, explanation, and its buttons
-    assert re.search(r"= frame\(model, el, \"\w+\"", script(kind._static).source)
-
-
-# --- what goes over the wire ---
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """The models that a page gets from here on, as from a new kernel: their ids, and their states as JSON."""
-    models = {}
-
-    class Wire(comm.DummyComm):
-        def publish_msg(self, msg_type, data=None, **_):
-            if msg_type == "comm_open":
-                models[self.comm_id] = json.dumps(data["state"])
-
-    monkeypatch.setattr(comm, "create_comm", Wire)
-    monkeypatch.setattr("llmviz.views.kit.picture._scripts", {})
-    return models
-
-
-def test_a_page_gets_each_script_once(opened):
-    pictures = [*(TokenStrip(PIECES) for _ in range(2)), *(HeatMap(CAUSAL, PIECES) for _ in range(3))]
-    for name in ("kit", "token_strip", "heat_map"):
-        source = json.dumps((STATIC / f"{name}.js").read_text("utf-8"))[1:-1]
-        assert sum(source in state for state in opened.values()) == 1
-    order = list(opened)
-    for picture in pictures:  # a page that knows a picture knows what it refers to
-        known = [order.index(each.model_id) for each in (picture._script.kit, picture._script, picture)]
-        assert known == sorted(known)
-    own = sum(len(opened[picture.model_id]) for picture in pictures)
-    assert own < 5 * 4_000  # of it the module that fetches the rest: 2 kB each
-    for script_ in (first := pictures[0]._script).kit, first:  # as `Widget.close_all()` does
-        script_.close()
-    again = TokenStrip(PIECES)._script
-    assert {again.model_id, again.kit.model_id} <= set(opened)
-    assert again is not first
-
-
-def test_a_picture_from_elsewhere_brings_its_own_files(tmp_path, opened):
-    (tmp_path / "mine.js").write_text("export function render() {}")
-
-    class Mine(Picture):
-        _static = str(tmp_path / "mine")
-
-        def text(self):
-            return "mine"
-
-    assert Mine()._script.source == "export function render() {}"
-    assert Mine()._script.kit is script("kit")
-    assert str(tmp_path) not in "".join(opened.values())  # a saved notebook must not tell where it was made
+    assert re.search(r"= frame\(model, el, \"\w+\"", (STATIC / f"{kind._static}.js").read_text("utf-8"))
 
 
 # --- a number for people: its digits, its minus sign, its unit ---

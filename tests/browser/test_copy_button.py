@@ -3,15 +3,15 @@
 import pytest
 from playwright.sync_api import expect
 
-from llmviz.views.kit.as_code import CopyButton
+from llmviz.views.kit.drawn import bundle
 
 LINE = "views.sampling.StepByStep(prompt, temperature=0.7, seed=3)"
 PAGE = """
 async ([script, style, line]) => {
   document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
-  const { default: widget } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+  const { copy_button } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   const el = document.body.appendChild(document.createElement("div"));
-  widget.render({ model: { get: () => line }, el });
+  copy_button({ model: { get: () => line }, el });
   document.body.append(document.createElement("textarea"));
 }
 """
@@ -28,7 +28,7 @@ def page(browser, request):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route("**/*", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
     page.goto(address)
-    page.evaluate(PAGE, [CopyButton._esm, CopyButton._css, LINE])
+    page.evaluate(PAGE, [bundle().source, bundle().style, LINE])
     yield page
     assert errors == []
     context.close()

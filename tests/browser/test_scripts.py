@@ -1,4 +1,4 @@
-"""How a picture gets its script: when it comes late, when nobody waits for it any more, and after a reload."""
+"""How a picture gets its script and its changes: late, when nobody waits any more, after a reload, on slow machines."""
 
 import json
 
@@ -7,11 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from llmviz.views import NextTokenBars, TokenStrip
+from llmviz.views.kit.drawn import bundle
 from llmviz.views.kit.picture import Picture
 
-# A page that knows pictures, but their scripts only after `come()`; `show(i)` renders the i-th picture.
+# A page that knows pictures, but the bundle only after `come()`; `show(i)` renders the i-th picture.
 PAGE = """
-async ([loader, pictures, scripts]) => {
+async ([loader, pictures, bundleId, bundle]) => {
   const { default: widget } = await import(URL.createObjectURL(new Blob([loader], { type: "text/javascript" })));
   const models = new Map();
   const manager = { get_model: async (id) => models.get(id) ?? Promise.reject(new Error("widget model not found")) };
@@ -21,7 +22,7 @@ async ([loader, pictures, scripts]) => {
   window.imports = 0;
   const make = URL.createObjectURL;
   URL.createObjectURL = (blob) => { window.imports += 1; return make.call(URL, blob); };
-  window.come = () => Object.entries(scripts).forEach(([id, state]) => models.set(id, model(state)));
+  window.come = () => models.set(bundleId, model(bundle));
   window.show = (i, signal) => {
     const el = document.body.appendChild(document.createElement("div"));
     el.id = `place${i}`;
@@ -33,18 +34,17 @@ async ([loader, pictures, scripts]) => {
 
 @pytest.fixture
 def page(browser):
-    """Two strips and a set of bars, which know nothing yet of their scripts; nothing may be logged as an error."""
+    """Two strips and a set of bars, which know nothing yet of the bundle; nothing may be logged as an error."""
     strips = [TokenStrip(["The", " cat"]), TokenStrip(["one", " more"])]
     bars = NextTokenBars(np.array([0.25, 0.75]), Letters(), n=2)
     pictures = [*strips, bars]
-    scripts = {one.model_id: one for picture in pictures for one in (picture._script, picture._script.kit)}
     page, errors = browser.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     states = [json.loads(json.dumps(one.get_state(), default=lambda _: None)) for one in pictures]
     for state in states:  # arrays go as bytes of their own, which this page does without
         state |= {name: None for name in ("probs", "weights", "before") if name in state}
-    page.evaluate(PAGE, [Picture._esm, states, {name: one.get_state() for name, one in scripts.items()}])
+    page.evaluate(PAGE, [Picture._esm, states, bundle().model_id, bundle().get_state()])
     yield page
     assert errors == []
     page.close()
@@ -69,8 +69,8 @@ def test_pictures_wait_for_a_script_that_comes_late(page):
     assert (
         page.locator("#place0 .lv-card").evaluate("(card) => getComputedStyle(card).borderRadius") == "10px"
     )
-    # three modules in all, and one sheet: these two kinds have none of their own
-    assert page.evaluate("[window.imports, document.querySelectorAll('style').length]") == [3, 1]
+    # one module in all, and one sheet
+    assert page.evaluate("[window.imports, document.querySelectorAll('style').length]") == [1, 1]
 
 
 def test_a_picture_that_is_gone_before_its_script_comes_says_nothing(page):
@@ -101,3 +101,34 @@ def test_after_a_reload_the_pictures_of_a_running_kernel_are_there_again(open_la
         lab.command("docmanager:save")
         lab.page.reload()
     assert (lab.errors(), lab.console, lab.outside) == ([], [], [])
+
+
+SLOW = """
+from llmviz.views import TokenStrip
+from llmviz.views.kit.picture import Picture
+
+Picture._esm = "await new Promise((done) => setTimeout(done, 3000));" + Picture._esm
+strip = TokenStrip(["The", " cat"])
+strip.pieces = ["The", " cat", " sat"]
+strip
+"""
+
+
+def test_a_picture_whose_script_takes_seconds_to_begin_follows_its_kernel(open_lab, lab_server):
+    """After two seconds, anywidget lets no message through to the picture itself."""
+    lab_server.write("slow", SLOW)
+    lab = open_lab("slow")
+    lab.run_all()
+    chips = lab.picture("token_strip").locator(".lv-chip")
+    expect(chips).to_have_count(3)
+    assert [message for message in lab.console if "anywidget" in message]  # it has given up
+    lab.run_code("strip.pieces = ['one', ' more']")
+    expect(chips).to_have_count(2)
+    for _ in range(2):  # the kernel may set the same value again where the page has set another
+        chips.nth(0).click()
+        expect(chips.nth(0)).to_have_attribute("aria-selected", "true")
+        lab.run_code("strip.selected = 1")
+        expect(chips.nth(1)).to_have_attribute("aria-selected", "true")
+    lab.run_code("strip.add_class('lv-added')")
+    expect(lab.page.locator(".lv-added figure")).to_be_visible()
+    assert lab.errors() == []

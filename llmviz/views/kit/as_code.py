@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 from IPython import get_ipython
 
-from llmviz.views.kit import theme
+from llmviz.views.kit.drawn import Drawn
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import STATIC, take_from_page
+from llmviz.views.kit.picture import take_from_page
 
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 LITERALS = int | float | str | bytes | tuple | list | dict | set | frozenset | None
 
 
-class CopyButton(Closable, anywidget.AnyWidget):
+class CopyButton(Closable, Drawn):
     """A small button that puts `line` on the clipboard, and says so; paper and pages without a kernel leave it out."""
 
-    _esm = (STATIC / "copy_button.js").read_text("utf-8")
-    _css = (STATIC / "copy_button.css").read_text("utf-8").replace("SIZE", str(theme.SIZES["small"]))
+    _static = "copy_button"
 
     line = traitlets.Unicode().tag(sync=True)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import anywidget
 import ipywidgets
 import traitlets
 
 from llmviz.views.kit import theme
+from llmviz.views.kit.drawn import Drawn
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import STATIC, Text
+from llmviz.views.kit.picture import Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 LABELLED = {"description_width": "initial"}  # The label is as wide as its text.
@@ -87,14 +87,10 @@ def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget
     return widget
 
 
-class Sentences(Closable, anywidget.AnyWidget):
+class Sentences(Closable, Drawn):
     """Sentences computed from the numbers shown. They are set as text: no HTML, and no "$" begins a formula."""
 
-    _esm = (STATIC / "sentences.js").read_text("utf-8")
-    _css = (
-        f".lv-sentences {{ font: 400 {theme.SIZES['body']}px/1.5 var(--jp-ui-font-family, inherit); "
-        "color: var(--jp-ui-font-color1, inherit); }"
-    )
+    _static = "sentences"
 
     sentences = traitlets.List(Text()).tag(sync=True)
 

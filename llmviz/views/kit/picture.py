@@ -9,53 +9,21 @@ import json
 import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 
-import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 from ipywidgets.widgets.widget_description import DescriptionWidget
 
 from llmviz.views.kit import theme
-from llmviz.views.kit.lifetime import Closable, Shared
+from llmviz.views.kit.drawn import Drawn
+from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
-STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
 PAGE_LIMIT = 50_000  # characters of a value that the page sends
 ROWS_ON_PAGE, CELLS_ON_PAGE = 512, 64  # what a page without a kernel lets select: rows, and cells each way
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
-
-
-class Script(Shared):
-    """A JavaScript module with its style sheet. The page gets it once, and all pictures of a kind refer to it."""
-
-    source = traitlets.Unicode().tag(sync=True)
-    style = traitlets.Unicode().tag(sync=True)
-    kit = traitlets.Instance(ipywidgets.Widget, allow_none=True).tag(
-        sync=True, **ipywidgets.widget_serialization
-    )
-
-
-_scripts: dict[str, Script] = {}
-
-
-def script(name: str) -> Script:
-    """Return `static/<name>.js`, and `<name>.css` if there is one; "kit" has the palette of `theme` as well.
-
-    `name` may be a path to such files elsewhere, without the ending.
-    """
-    if name not in _scripts or _scripts[name].comm is None:  # `Widget.close_all()` closes these, too.
-        source, sheet = (STATIC / f"{name}.js").read_text("utf-8"), STATIC / f"{name}.css"
-        style, kit = sheet.read_text("utf-8") if sheet.exists() else "", None
-        if name == "kit":
-            constants = json.dumps(theme.script_constants(), ensure_ascii=True)
-            source, style = f"const CONSTANTS = {constants};\n{source}", theme.css() + style
-        else:
-            kit = script("kit")
-        _scripts[name] = Script(source=source, style=style, kit=kit)
-    return _scripts[name]
 
 
 class Pieces(traitlets.TraitType):
@@ -192,17 +160,14 @@ def guard(box: ipywidgets.Box) -> None:
             child.set_state = functools.partial(take_from_page, child, child.set_state, ("value", "index"))
 
 
-class Picture(Closable, anywidget.AnyWidget):
+class Picture(Closable, Drawn):
     """A widget with a text form, save buttons and, if it has a `provenance`, numbers that say where they come from.
 
     `provenance` is a function of what was clicked (an index, or row and column) that returns an
     `llmviz.views.provenance.Explanation`; it runs only when the reader asks.
     """
 
-    _esm = (STATIC / "picture.js").read_text("utf-8")  # small: each picture sends it
-    _static: str  # the name of its `script`
     _stage = "tokenization"  # unless `stage` is given
-    _script = traitlets.Instance(Script).tag(sync=True, **ipywidgets.widget_serialization)
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
@@ -229,10 +194,6 @@ class Picture(Closable, anywidget.AnyWidget):
     @traitlets.default("stage")
     def _usual_stage(self) -> str:
         return self._stage
-
-    @traitlets.default("_script")
-    def _script_of_its_kind(self) -> Script:
-        return script(self._static)
 
     @traitlets.observe("provenance")
     def _explains_from_now_on(self, change) -> None:

@@ -6,13 +6,13 @@ import functools
 import html
 from dataclasses import dataclass
 
-import anywidget
 import ipywidgets
 import traitlets
 
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
-from llmviz.views.kit.picture import CLOSED, STATIC
+from llmviz.views.kit.drawn import Drawn
+from llmviz.views.kit.picture import CLOSED
 from llmviz.views.kit.pieces import as_sentence, clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -51,11 +51,10 @@ def most_tokens(model: Model) -> int:
     return min(MAX_TOKENS, model.config.n_ctx)
 
 
-class Freshness(anywidget.AnyWidget):
+class Freshness(Drawn):
     """Watches the text box: while pictures do not match what is typed there, they are dimmed, and a line says so."""
 
-    _esm = (STATIC / "freshness.js").read_text("utf-8")
-    _css = (STATIC / "freshness.css").read_text("utf-8")
+    _static = "freshness"
 
     shown = traitlets.Unicode().tag(sync=True)  # the text that the pictures show
     followers = traitlets.Unicode().tag(sync=True)  # the class of what follows the box

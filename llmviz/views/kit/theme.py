@@ -1,7 +1,7 @@
 """One look for every picture: sizes, stage colours, two colour scales, and the same for matplotlib.
 
 This file is the only place where a colour or a type size is written down. The widgets get them from here as CSS
-variables (`css`) and as JSON (`script_constants`); matplotlib gets them through `print_style`.
+variables (`css`), and in `static/theme.js`, which tests/bundle.py writes; matplotlib gets them through `print_style`.
 """
 
 from __future__ import annotations
@@ -89,19 +89,7 @@ def css() -> str:
 
     sizes = "".join(f"--lv-size-{name}:{px}px;" for name, px in SIZES.items())
     fonts = "".join(f"--lv-font-{name}:{family};" for name, family in FONTS.items())
-    return f".llmviz{{{sizes}{fonts}{block(0)}}}\n.llmviz[data-lv-theme=dark]{{{block(1)}}}\n"
-
-
-def script_constants() -> dict:
-    """Return what the widgets' JavaScript needs to know: the scales, the white-space marks, the length limit."""
-    return {
-        "sequential": SEQUENTIAL,
-        "diverging": DIVERGING,
-        "marks": dict(MARKS.values()),
-        "maxTokens": MAX_TOKENS,
-        "stages": STAGES,
-        "groups": GROUPS,
-    }
+    return f".lv-sized{{{sizes}}}\n.llmviz{{{sizes}{fonts}{block(0)}}}\n.llmviz[data-lv-theme=dark]{{{block(1)}}}\n"
 
 
 def print_style(stage: str = "embeddings") -> None:

@@ -1,4 +1,4 @@
-// A small button that copies a line of code. Each view has one: it does without the kit.
+// A small button that copies a line of code. Each view has one.
 
 async function copy(text, button) {
   try {
@@ -16,7 +16,7 @@ async function copy(text, button) {
   }
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy as code" });
   button.title = "Copy the line of Python that makes this view in its present state";
   const answer = document.createElement("span");
@@ -29,9 +29,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     if (copied) timer = setTimeout(() => (answer.textContent = ""), 6000);
   });
-  el.classList.add("lv-copy-button");
+  el.classList.add("lv-sized", "lv-copy-button");
   el.replaceChildren(button, answer);
   return () => clearTimeout(timer);
 }
-
-export default { render };

@@ -3,9 +3,9 @@
 const OLD = "These pictures still show your previous text. Press Enter to update them.";
 const RUNS = "Computing …"; // where it takes long enough to be read
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const status = document.createElement("div");
-  status.className = "lv-not-yet";
+  status.className = "lv-sized lv-not-yet";
   status.setAttribute("role", "status");
   el.append(status);
   let box = null;
@@ -40,5 +40,3 @@ function render({ model, el }) {
     for (const type of ["input", "change"]) box?.removeEventListener(type, compare);
   };
 }
-
-export default { render };

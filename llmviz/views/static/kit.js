@@ -1,6 +1,8 @@
 // Shared by every picture. It draws and picks; it computes nothing about the model.
 
-export const KIT = CONSTANTS; // the colours and marks of theme.py, which picture.py writes in front of this file
+import { KIT } from "./theme.js";
+
+export { KIT };
 
 // ---- elements. Text is only ever set as text, so what a reader typed cannot become markup. ----
 

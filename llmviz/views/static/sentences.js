@@ -1,8 +1,8 @@
-// Sentences under a picture, a line each, as text. Small, since a page has many: it does without the kit.
+// Sentences under a picture, a line each, as text.
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const box = document.createElement("div");
-  box.className = "lv-sentences";
+  box.className = "lv-sized lv-sentences";
   box.setAttribute("role", "status");
   const show = () =>
     box.replaceChildren(
@@ -17,5 +17,3 @@ function render({ model, el }) {
   model.on("change:sentences", show);
   return () => model.off("change:sentences", show);
 }
-
-export default { render };

@@ -1,0 +1,54 @@
+"""Make one file of the JavaScript in `llmviz/views/static`: run `python tests/bundle.py` after a change there.
+
+It needs Node, which fetches the bundler the first time. What it writes is committed, so nobody else needs Node:
+`theme.js`, the colours and marks of `llmviz.views.kit.theme`, and `bundle.js`, with all that `index.js` exports. The
+first line of `bundle.js` is a digest of its sources.
+"""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+from llmviz.views.kit import theme
+from llmviz.views.kit.drawn import STATIC
+
+BUNDLE, THEME = STATIC / "bundle.js", STATIC / "theme.js"
+BUNDLER = "esbuild@0.28.2"
+OPTIONS = ("--bundle", "--format=esm", "--minify", "--charset=utf8", "--log-level=warning")
+
+
+def theme_module() -> str:
+    """Return `theme.js` as the theme is now: the scales, the white-space marks, the length limit."""
+    constants = {
+        "sequential": theme.SEQUENTIAL,
+        "diverging": theme.DIVERGING,
+        "marks": dict(theme.MARKS.values()),
+        "maxTokens": theme.MAX_TOKENS,
+        "stages": theme.STAGES,
+        "groups": theme.GROUPS,
+    }
+    return f"// Written by tests/bundle.py from theme.py.\n\nexport const KIT = {json.dumps(constants)};\n"
+
+
+def sources() -> list[Path]:
+    """Return the scripts that are part of the bundle."""
+    return sorted({*STATIC.rglob("*.js")} - {BUNDLE, STATIC / "loader.js"})
+
+
+def first_line() -> str:
+    """Return the first line of a bundle of these sources, made in this way."""
+    texts = {path.relative_to(STATIC).as_posix(): path.read_text("utf-8") for path in sources()}
+    made_of = json.dumps([BUNDLER, OPTIONS, texts])
+    return f"// Written by tests/bundle.py from sources with the digest {hashlib.sha256(made_of.encode()).hexdigest()}"
+
+
+def write() -> None:
+    """Write both files."""
+    THEME.write_text(theme_module(), "utf-8")
+    command = ["npx", "--yes", BUNDLER, *OPTIONS, f"--banner:js={first_line()}", f"--outfile={BUNDLE}"]
+    subprocess.run([*command, STATIC / "index.js"], check=True)
+
+
+if __name__ == "__main__":
+    write()
