@@ -8,7 +8,7 @@ import pytest
 from browser.lab import readout
 from playwright.sync_api import expect
 
-from llmviz.views.kit.picture import script
+from llmviz.views.kit.drawn import STATIC
 
 CELLS = [
     "import ipywidgets, traitlets, numpy as np, llmviz\n"
@@ -111,13 +111,13 @@ def test_the_bars_follow_the_slider_and_a_row_can_be_picked(lab):
 
 
 def test_a_number_has_one_kind_of_minus_sign(lab):
-    """The kit's own function, loaded as a page loads it."""
+    """The kit's own function."""
     told = lab.page.evaluate(
         """async (source) => {
-            const kit = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-            return [-2.5e-5, 2.5e-5, -0.5, -31415.9, 0, NaN].map(kit.number);
+            const numbers = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+            return [-2.5e-5, 2.5e-5, -0.5, -31415.9, 0, NaN].map(numbers.number);
         }""",
-        script("kit").source,
+        (STATIC / "kit" / "numbers.js").read_text("utf-8"),
     )
     assert told == ["−2.50e−5", "2.50e−5", "−0.500", "−3.14e+4", "0.00", "blank"]
 

@@ -1,0 +1,72 @@
+// Tokens as chips.
+
+import { exchange, h, pieceNodes, uid } from "./elements.js";
+import { reveal } from "./input.js";
+import { count } from "./numbers.js";
+import { KIT } from "../theme.js";
+
+export function chip(label, id, index) {
+  return h(
+    "span",
+    { class: "lv-chip", role: "option", "data-index": index },
+    h("bdi", { class: "lv-piece" }, pieceNodes(label)),
+    id === null || id === undefined ? null : h("span", { class: "lv-id" }, String(id)),
+  );
+}
+
+/** What an empty list box says; without an option, it would be an error to screen readers. */
+export const noOption = (text) => h("span", { class: "lv-empty", role: "option", "aria-disabled": "true" }, text);
+
+/** Put chips in their list in place of those it has; what is the same stays. */
+export function putChips(list, old, chips) {
+  if (chips.length && old.length) exchange(list, old, chips);
+  else list.replaceChildren(...(chips.length ? chips : [noOption("no tokens yet")]));
+}
+
+/** Colour a chip by a number; NaN, or none, leaves it as it is made. */
+export function shadeChip(node, v, scale) {
+  const shade = v === undefined || Number.isNaN(v) ? "" : scale.css(v);
+  if (shade !== (node.shade ?? "")) Object.assign(node.style, { backgroundColor: shade, color: shade && scale.ink(v) });
+  node.shade = shade;
+}
+
+/** Mark one chip (or row) of a list as selected, tell screen readers, and bring it into view inside its own list only. */
+export function selectChip(list, chips, selected) {
+  chips.forEach((node, i) => {
+    const on = i === selected;
+    if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
+  });
+  const node = chips[selected];
+  if (!node) {
+    list.reached = null;
+    return list.removeAttribute("aria-activedescendant");
+  }
+  node.id ||= uid();
+  list.setAttribute("aria-activedescendant", node.id);
+  if (list.reached === node) return; // asking where it is lays out the page, so only do it for another node
+  list.reached = node;
+  if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 8;
+  const below = node.offsetTop + node.offsetHeight - list.clientHeight;
+  if (below > list.scrollTop) list.scrollTop = below + 8;
+  reveal(list, node.offsetLeft, node.offsetLeft + node.offsetWidth);
+}
+
+/** The nearest chip on the line above (-1) or below (+1). */
+export function chipOnNextLine(chips, from, direction) {
+  const here = chips[from];
+  const middle = here.offsetLeft + here.offsetWidth / 2;
+  let best = from;
+  let line = null;
+  for (let i = from + direction; chips[i]; i += direction) {
+    if (chips[i].offsetTop === here.offsetTop) continue;
+    line ??= chips[i].offsetTop;
+    if (chips[i].offsetTop !== line) break;
+    const distance = (k) => Math.abs(chips[k].offsetLeft + chips[k].offsetWidth / 2 - middle);
+    if (best === from || distance(i) < distance(best)) best = i;
+  }
+  return best;
+}
+
+/** For the legend; null where all of them are drawn. */
+export const tooLong = (n, what = "tokens") =>
+  n > KIT.maxTokens ? h("b", {}, `Only the first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.`) : null;

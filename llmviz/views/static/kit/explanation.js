@@ -1,0 +1,34 @@
+// The panel that says where a number comes from.
+
+import { h } from "./elements.js";
+
+export function drawExplanation(view) {
+  const explanation = view.model.get("explanation");
+  if (explanation === view.explained) return;
+  view.explained = explanation;
+  view.panel.hidden = !explanation;
+  if (!explanation) return view.panel.replaceChildren();
+  const close = () => {
+    view.set({ asked: null });
+    view.body.querySelector("[tabindex='0']")?.focus();
+  };
+  view.panel.replaceChildren(
+    h(
+      "div",
+      { class: "lv-explain-title" },
+      explanation.title,
+      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
+    ),
+    h("div", { class: "lv-formula" }, explanation.formula),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        explanation.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
+      ),
+    ),
+    h("div", { class: "lv-line" }, h("code", {}, explanation.line), h("b", {}, ` = ${explanation.result}`)),
+  );
+}

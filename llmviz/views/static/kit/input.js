@@ -1,0 +1,82 @@
+// What the pointer and the keys do in a picture.
+
+import { keyed, setAttributes } from "./elements.js";
+
+/** What is drawn in a picture's body, as one thing that takes the keys. */
+export function plotIn(view, label, ...children) {
+  const plot = keyed("application", "lv-plot", label, ...children);
+  view.body.append(plot);
+  return plot;
+}
+/** Give a plot, and the SVG over it, their size. */
+export function sizePlot(plot, width, height) {
+  setAttributes(plot.querySelector("svg"), { width: Math.max(0, width), height }); // drawn in a place without width
+  Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
+}
+
+/** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
+export function onKeys(element, actions) {
+  element.addEventListener("keydown", (event) => {
+    if (event.altKey || event.metaKey) return;
+    const action = actions[event.key === " " ? "Enter" : event.key]; // the space bar presses as well
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action(event);
+  });
+}
+
+/** Keys along a list: to its neighbours, to both ends, and Enter for the one that is selected. */
+export const listKeys = (select, current, length, [back, on] = ["ArrowLeft", "ArrowRight"]) => ({
+  [back]: () => select(Math.max(current() - 1, 0)),
+  [on]: () => select(Math.min(current() + 1, length() - 1)),
+  Home: () => select(0),
+  End: () => select(length() - 1),
+  Enter: () => select(Math.max(current(), 0), true),
+});
+
+/** Keys over a table with trait `selected`: [row, column] or null. `select` keeps inside; `last(row)` ends a row. */
+export function cellKeys({ model }, { select, rows, last }) {
+  const here = () => model.get("selected");
+  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
+  const [row, column] = [0, 1].map((axis) => () => here()?.[axis] ?? 0);
+  return {
+    ArrowUp: move(-1, 0),
+    ArrowDown: move(1, 0),
+    ArrowLeft: move(0, -1),
+    ArrowRight: move(0, 1),
+    Home: () => select(row(), 0),
+    End: () => select(row(), last(row())),
+    PageUp: () => select(0, column()),
+    PageDown: () => select(rows() - 1, column()),
+    Enter: () => select(row(), column(), true),
+  };
+}
+
+/**
+ * `at(event)` says what is under the pointer: `hover` hears of it, and `click` when it is pressed. null: nothing, as when
+ * the pointer leaves; undefined: between two things, where what was said stays.
+ */
+export function onPointer(element, at, hover, click) {
+  element.addEventListener("pointermove", (event) => {
+    const where = at(event);
+    if (where !== undefined) hover(where);
+  });
+  element.addEventListener("pointerleave", () => hover(null));
+  element.addEventListener("click", (event) => {
+    const where = at(event) ?? null;
+    if (where !== null) click(where);
+  });
+}
+
+/** The data-index of the part that is pointed at; undefined between two of them. */
+export function indexUnder(event) {
+  const node = event.target.closest("[data-index]");
+  return node ? Number(node.dataset.index) : undefined;
+}
+
+/** Scroll a box sideways where this stretch of it is out of sight. */
+export function reveal(box, from, to, margin = 8) {
+  if (from < box.scrollLeft) box.scrollLeft = from - margin;
+  else if (to > box.scrollLeft + box.clientWidth) box.scrollLeft = to + margin - box.clientWidth;
+}
