@@ -69,10 +69,7 @@ class Authorship(GuessFirst):
             for (who, _), models in zip(scene.outcome, scene.readings)
         ]
         if all(by_writer):
-            return (
-                "Here, each text surprises its own writer less than it surprises the other model. So a model's "
-                "surprise at a text can be a clue to what it learned from."
-            )
+            return "Here, each text surprises its own writer less. So surprise can be a clue to the writer."
         return "Here, a text surprises its own writer no less than it surprises the other model."
 
     def problem(self, scene: Scene) -> str:

@@ -75,10 +75,7 @@ class Sizes(OneTraining, GuessFirst):
         return self._least(scene, budget)
 
     def explanation(self, scene: Scene) -> str:
-        return (
-            f"{self.explain} We call a lead below {TIED} bits a tie: six seeds of the model with 39,584 parameters "
-            "differed by as much after 400 steps. After fewer steps, they differ more."
-        ).lstrip()
+        return f"{self.explain} A lead below {TIED} bits counts as a tie.".lstrip()
 
     def _least(self, scene: Scene, budget: float) -> tuple[int, ...]:
         """Return the indices of the least surprised model and of those that are tied with it."""
