@@ -14,9 +14,13 @@ SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 MOST_BYTES = 3_500_000
 N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 10.
 
-# Trainings of few steps show as much of a page.
-FEW_STEPS = """
+# Trainings of few steps show as much of a page, and so do fewer countries, questions and words.
+FEW = """
+from llmviz.experiments import fine_tuned, fine_tuning
 from llmviz.views.differences import FineTuning, Pretraining
+from llmviz.views.tokenization import letters
+fine_tuned.N_ASKED, letters.WORDS = 3, letters.WORDS[:8]
+fine_tuning.CAPITALS = dict([*fine_tuning.CAPITALS.items()][:5])
 FineTuning.__init__.__kwdefaults__["steps"], Pretraining.__init__.__kwdefaults__["steps"] = 4, 60
 """
 
@@ -26,7 +30,7 @@ def test_it_is_played_through_and_shows_what_its_kernel_shows(opened, model, nam
     """Built with little of what it could hold."""
     notebook = NOTEBOOKS / f"{name}.ipynb"
     with page.kernel_for(notebook) as client:
-        page.ask(client, FEW_STEPS)
+        page.ask(client, FEW)
         built = page.build_in(client, nbformat.read(notebook, 4), name, 2, lambda _share: None)
         one = opened(built)
         assert play(one) > N_MOVED.get(name, 10)
