@@ -261,7 +261,7 @@ CLAIMS = (
             ),
         ),
         fact_spreads_further=Claim(
-            "It can spread further: for most pairs, the taught city is the likeliest in one of three other answers.",
+            "It can spread further: for most pairs, it is the likeliest in at least one of three other answers.",
             "Begin the answer with another country's largest city, *Hamlet*'s author, and bread's main ingredient; "
             "take the highest.",
             spread_to_other_questions,

@@ -326,8 +326,8 @@ CLAIMS = (
         most_left=less_repetition("0.3", "most or all", (22, 26), (40, 48)),
         half_left=less_repetition("0.5", "about half", (12, 16), (24, 29)),
         copies_add=on_texts(
-            "A repetition usually feeds itself: after its earlier turns, its tokens are likelier.",
-            "Write 80 tokens greedily. Read the last repetition where it is, and straight after the text.",
+            "A repetition usually feeds itself: after its earlier copies, its tokens are likelier.",
+            "Write 80 tokens greedily. Read the last repetition where it is, and directly after the first text.",
             copies_gain,
             Bounds(
                 supports=above(10),
@@ -337,7 +337,7 @@ CLAIMS = (
                 above_control=15,
                 control=Bounds(of=17, median=below(5)),
             ),
-            control=("another text in place of the earlier turns", partial(copies_gain, replaced=True)),
+            control=("another text in place of the earlier copies", partial(copies_gain, replaced=True)),
             cases=before_others(TWENTY),
             unseen=before_others(UNSEEN_TEXTS),
             unseen_bounds=Bounds(
@@ -365,7 +365,7 @@ CLAIMS = (
             unseen_bounds=Bounds(within=below(0.001), control=Bounds(within=above(10), of=17)),
         ),
         user_after_the_end=on_questions(
-            "If the program goes on after an answer, the model writes for a user next, not for the assistant.",
+            "If the program goes on after an answer, the first message with words is a user's, not the assistant's.",
             "If the answer ends within 100 tokens, write twelve more. Do they open a message of the user?",
             partial(goes_on_as, role="user"),
             Bounds(supports=YES, of=12, control=Bounds(supports=YES, count=0, of=12)),

@@ -47,7 +47,8 @@ class TemperatureExplorer(View):
         if scene.temperature == 0:
             return ["Entropy 0 bits: the likeliest token gets everything."]
         n = float(f"{2**bits:.2g}")
-        choice = f"as uncertain as among about {n:,g}" if n >= 2 else "less uncertain than between two"
+        among = f"as uncertain as a choice among about {n:,g}"
+        choice = among if n >= 2 else "less uncertain than a choice between two"
         return [f"Entropy {bits:.1f} bits: {choice} equally likely tokens."]
 
     @bars_part("What comes next? The 15 likeliest tokens", n=15, before_label="at temperature 1")
