@@ -36,7 +36,7 @@ def test_every_source_is_in_the_bundle():
 @pytest.mark.parametrize("kind", [*every_picture(), CopyButton, Freshness, Sentences])
 def test_the_bundle_draws_each_kind_of_widget(kind):
     exported = re.findall(r"\bas (\w+)[,}]", bundle.BUNDLE.read_text("utf-8").rpartition("export{")[2])
-    assert {kind._static, "dress", "takeChanges"} <= {*exported}
+    assert {kind._static, "dress"} <= {*exported}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_page_gets_the_scripts_once(opened):
         place = order.index(picture.model_id)
         assert {picture._bundle.model_id, picture._changes.model_id} <= {*order[:place]}
     own = sum(len(opened[picture.model_id]) for picture in pictures)
-    assert own < 5 * 4_000  # of it the loader: 2 kB each
+    assert own < 5 * 4_000  # of it the loader: 3 kB each
     (first := pictures[0]._bundle).close()  # as `Widget.close_all()` does
     again = TokenStrip(PIECES)._bundle
     assert again.model_id in opened

@@ -1,7 +1,7 @@
 // Everything that draws a widget, by the name that its class in Python has as `_draws`. tests/bundle.py makes
 // bundle.js of this.
 
-export { dress, takeChanges } from "./widget.js";
+export { dress } from "./dress.js";
 export { render as answer_card } from "./answer_card.js";
 export { render as arcs } from "./arcs.js";
 export { render as bpe_training } from "./bpe_training.js";

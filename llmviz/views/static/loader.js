@@ -14,29 +14,46 @@ async function find(manager, id, signal) {
     }
 }
 
-/** Call `use` with the bundle, if the widget isn't gone by then: there would be nothing to do, and nothing to say. */
-async function withBundle(model, signal, use) {
+/** Do some work, and say nothing of an error once the widget is gone. */
+async function unlessGone(signal, work) {
   try {
-    const bundle = await find(model.widget_manager, model.get("_bundle"), signal);
-    const [source, style] = [bundle.get("source"), bundle.get("style")];
-    const address = () => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    if (!bundles.has(source)) bundles.set(source, import(address()));
-    const scripts = await bundles.get(source);
-    return signal?.aborted ? undefined : await use(scripts, style);
+    return await work();
   } catch (error) {
     if (!signal?.aborted) throw error;
     return undefined;
   }
 }
 
+/** Set in a widget what the kernel changes, which comes through a widget of its own (`Changes` in drawn.py). */
+async function takeChanges({ widget_manager: manager, get }) {
+  const changes = await find(manager, get("_changes"));
+  const own = await find(manager, changes.get("of"));
+  const lasting = new Set(["of", ...Object.keys(changes.defaults())]);
+  const take = () => {
+    const state = Object.fromEntries(Object.entries(changes.attributes).filter(([name]) => !lasting.has(name)));
+    // What came is forgotten, so that the same value is a change again where the page has set another meanwhile.
+    for (const name of Object.keys(state)) changes.unset(name, { silent: true });
+    own.set_state(state);
+  };
+  changes.on("change", take);
+  take();
+}
+
+async function draw({ model, el, signal }) {
+  const bundle = await find(model.widget_manager, model.get("_bundle"), signal);
+  const [source, style] = [bundle.get("source"), bundle.get("style")];
+  const address = () => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  if (!bundles.has(source)) bundles.set(source, import(address()));
+  const scripts = await bundles.get(source);
+  if (signal?.aborted) return undefined;
+  scripts.dress(el, style);
+  return scripts[model.get("_draws")]({ model, el });
+}
+
 export default {
   initialize({ model, signal }) {
-    // not awaited, since anywidget gives up on what takes more than two seconds
-    if (model.get("_changes")) withBundle(model, signal, ({ takeChanges }) => takeChanges(model, find));
+    // Neither awaited nor in the bundle, since anywidget gives up on what takes more than two seconds.
+    if (model.get("_changes")) unlessGone(signal, () => takeChanges(model));
   },
-  render: ({ model, el, signal }) =>
-    withBundle(model, signal, (scripts, style) => {
-      scripts.dress(el, style);
-      return scripts[model.get("_draws")]({ model, el });
-    }),
+  render: (widget) => unlessGone(widget.signal, () => draw(widget)),
 };
