@@ -81,6 +81,16 @@ def surprise_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Fl
     return np.array([token_surprise(model.trace(window), last=1)[0] for window in windows])
 
 
+def surprise_in_parts(model: Model, tokens: Sequence[int]) -> Float[np.ndarray, " n"]:
+    """Measure the surprise of a text's tokens, in bits, read in parts of as many tokens as the model reads at once.
+
+    Nothing precedes the first token of a part, so it is left out.
+    """
+    length = model.config.n_ctx
+    parts = (tokens[i : i + length] for i in range(0, len(tokens) - 1, length))
+    return np.concatenate([token_surprise(model.trace(part)) for part in parts])
+
+
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the probability of each token after the first, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from llmviz import training
-from llmviz.experiments.probabilities import token_surprise
+from llmviz.experiments.probabilities import surprise_in_parts
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.weights import Config
@@ -52,14 +50,9 @@ KNOBS = {
 
 
 def held_out_bits(model: Model, text: str) -> float:
-    """Measure a model's surprise at all of the held-out part of a text, in bits a byte.
-
-    The model reads as many tokens at once as it can. Nothing precedes the first of them, so it doesn't count.
-    """
-    tokens, length = model.tokenizer.encode(text), model.config.n_ctx
-    held_out = tokens[-int(len(tokens) * training.HELD_OUT) :]
-    starts = range(0, len(held_out) - 1, length)
-    bits = np.concatenate([token_surprise(model.trace(held_out[i : i + length])) for i in starts])
+    """Measure a model's surprise at all of the held-out part of a text, in bits a byte."""
+    tokens = model.tokenizer.encode(text)
+    bits = surprise_in_parts(model, tokens[-int(len(tokens) * training.HELD_OUT) :])
     return float(bits.mean()) * len(tokens) / len(text.encode())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
-from llmviz.experiments.probabilities import token_surprise
+from llmviz.experiments.probabilities import surprise_in_parts, token_surprise
 from llmviz.model import Model
 
 REPEATED = 25  # characters in a row that the training text has word for word
@@ -102,8 +102,7 @@ def split_by_repeats(model: Model, learned: str, held_out: str) -> tuple[float, 
     inside = np.logical_and.reduceat(marked, [0, *ends[:-1]])
     at = np.arange(1, len(tokens))
     predicted = at[at % length > 0]  # nothing precedes the first token of what the model reads at once
-    starts = range(0, len(tokens) - 1, length)
-    bits = np.concatenate([token_surprise(model.trace(tokens[i : i + length])) for i in starts])
+    bits = surprise_in_parts(model, tokens)
     counted = [counting(model, learned, text, n)[predicted - 1] for n in COUNTED.values()]
     places = inside[predicted], ~inside[predicted]
     means = [
