@@ -488,11 +488,6 @@ globalThis.pageControls = (() => {
     return modules.get(text);
   }
 
-  function wear(text) {
-    if (!text || [...document.head.querySelectorAll("style")].some((sheet) => sheet.textContent === text)) return;
-    document.head.append(h("style", { textContent: text }));
-  }
-
   /** A picture of ours, in a fieldset, which disables what it draws where that needs the full version. */
   function picture(model) {
     const host = h("fieldset", { className: "picture", role: "presentation" });
@@ -500,7 +495,6 @@ globalThis.pageControls = (() => {
     const el = h("div", {}, host);
     const gone = new AbortController();
     const draw = async () => {
-      wear(model.get("_css"));
       const { default: its } = await moduleOf(model.get("_esm"));
       const widget = typeof its === "function" ? await its() : its;
       await (model.begun ??= widget.initialize?.({ model }) ?? {});
