@@ -2,6 +2,7 @@
 
 import gc
 import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -47,6 +48,11 @@ def seeds(n: int) -> dict[str, Start]:
     return {f"seed {seed}": Start(MANUAL, seed) for seed in range(n)}
 
 
+def doublings(names: Sequence[str], starts: Mapping[str, Start]) -> dict[str, tuple[str, Start]]:
+    """Return each training with each of these parts doubled."""
+    return {f"{name} × 2, {of}": (f"{name} × 2", start) for name in names for of, start in starts.items()}
+
+
 OTHERS = {text: Start(text, 0) for text in OTHER_TEXTS}  # no sentence was worded on them
 BIGGER = ("width", "layers", "FFN")  # doubled, they add parameters
 
@@ -86,12 +92,8 @@ def doubled(sentence: str, *names: str, bounds: Bounds, unseen_bounds: Bounds | 
         bounds,
         unseen_bounds=unseen_bounds,
         over="trainings",
-        cases={
-            f"{name} × 2, {of}": (f"{name} × 2", start) for name in names for of, start in seeds(4).items()
-        },
-        unseen={
-            f"{name} × 2, {of}": (f"{name} × 2", start) for name in names for of, start in OTHERS.items()
-        },
+        cases=doublings(names, seeds(4)),
+        unseen=doublings(names, OTHERS),
         unit="bits per byte",
     )
 
@@ -187,14 +189,8 @@ CLAIMS = (
             in_same_computing,
             Bounds(within=above(0)),
             over="trainings",
-            cases={
-                f"{name} × 2, {of}": (f"{name} × 2", start)
-                for name in BIGGER
-                for of, start in seeds(3).items()
-            },
-            unseen={
-                f"{name} × 2, {of}": (f"{name} × 2", start) for name in BIGGER for of, start in OTHERS.items()
-            },
+            cases=doublings(BIGGER, seeds(3)),
+            unseen=doublings(BIGGER, OTHERS),
             unit="bits per byte",
         ),
         context_and_heads=doubled(
