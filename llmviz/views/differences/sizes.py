@@ -69,18 +69,14 @@ class Sizes(OneTraining, GuessFirst):
         return self.asks
 
     def answer(self, scene: Scene) -> tuple[int, ...]:
-        trained, budget = scene.outcome, scene.run.budgets[-1]
-        if self.against:
-            return within([trained[budget, name].held_out for name in scene.run.names], TIED)
-        return self._least(scene, budget)
+        return self._first(scene, scene.run.budgets[-1], 1 if self.against else -1)
 
     def explanation(self, scene: Scene) -> str:
         return f"{self.explain} A lead below {TIED} bits counts as a tie.".lstrip()
 
-    def _least(self, scene: Scene, budget: float) -> tuple[int, ...]:
-        """Return the indices of the least surprised model and of those that are tied with it."""
-        trained = scene.outcome
-        return within([-trained[budget, name].held_out for name in scene.run.names], TIED)
+    def _first(self, scene: Scene, budget: float, sign: int = -1) -> tuple[int, ...]:
+        """Return the indices of the least surprised model, or with sign 1 the most, and of those tied with it."""
+        return within([sign * scene.outcome[budget, name].held_out for name in scene.run.names], TIED)
 
     @shared
     def each(self, scene: Scene) -> str:
@@ -96,7 +92,7 @@ class Sizes(OneTraining, GuessFirst):
             return []
         return [
             f"With {scene.run.budget(budget)} each, the least surprised is the model with "
-            f"{' or '.join(self.options[i] for i in self._least(scene, budget))} parameters."
+            f"{' or '.join(self.options[i] for i in self._first(scene, budget))} parameters."
             for budget in scene.run.budgets
         ]
 
