@@ -246,6 +246,8 @@ class Visitor:
                     self.models = {widget: state["state"] for widget, state in data["states"].items()}
                     self.complete = True
                 elif data.get("method") == "update":
-                    self.updates[content["comm_id"]] = self.updates.get(content["comm_id"], 0) + 1
-                    self.models.setdefault(content["comm_id"], {}).update(data["state"])
+                    sender = content["comm_id"]
+                    widget = self.models.get(sender, {}).get("of", sender)  # `Changes` sends a picture's
+                    self.updates[widget] = self.updates.get(widget, 0) + 1
+                    self.models.setdefault(widget, {}).update(data["state"])
             self.heard.set()

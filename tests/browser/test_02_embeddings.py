@@ -85,7 +85,7 @@ def test_a_cosine_among_random_pairs(lab):
     expect(histogram.locator("text.lv-median")).not_to_have_text(half)
     lab.page.get_by_role("button", name="Every token").press("Enter")  # and back, by keyboard
     expect(histogram.locator("text.lv-median")).to_have_text(half)
-    picture = histogram.locator("svg.lv-histogram")
+    picture = histogram.locator(".lv-plot")
     picture.hover(position={"x": 300, "y": 120})
     expect(histogram.locator(".lv-readout")).to_have_text(re.compile(r"(\d\.\d\d.*){2}%"))
     lab.page.mouse.move(0, 0)

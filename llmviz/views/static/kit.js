@@ -1,5 +1,6 @@
 // Shared by every picture. It draws and picks; it computes nothing about the model.
 
+export * from "./kit/axes.js";
 export * from "./kit/bars.js";
 export * from "./kit/canvas.js";
 export * from "./kit/chips.js";
@@ -9,7 +10,11 @@ export * from "./kit/explanation.js";
 export * from "./kit/frame.js";
 export * from "./kit/full_screen.js";
 export * from "./kit/input.js";
+export * from "./kit/marks.js";
 export * from "./kit/numbers.js";
 export * from "./kit/player.js";
+export * from "./kit/plot.js";
 export * from "./kit/saving.js";
+export * from "./kit/scales.js";
+export * from "./kit/selection.js";
 export { KIT } from "./theme.js";

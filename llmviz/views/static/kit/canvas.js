@@ -76,3 +76,16 @@ export function paintGrid(
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(small, x, y, cols * w, rows * hgt);
 }
+
+/** Thousands of half-transparent dots at [x, y]: drawn once, then stamped. */
+export function stampDots(view, ctx, points, size = 9) {
+  const ratio = pixelRatio();
+  const stamp = new OffscreenCanvas(size * ratio, size * ratio);
+  const pen = stamp.getContext("2d");
+  pen.scale(ratio, ratio);
+  pen.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-quiet"); // other colours stand for signs
+  pen.globalAlpha = 0.45;
+  pen.arc(size / 2, size / 2, size / 2 - 0.5, 0, 2 * Math.PI);
+  pen.fill();
+  for (const [x, y] of points) ctx.drawImage(stamp, x - size / 2, y - size / 2, size, size);
+}
