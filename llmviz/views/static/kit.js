@@ -12,6 +12,7 @@ export * from "./kit/full_screen.js";
 export * from "./kit/input.js";
 export * from "./kit/marks.js";
 export * from "./kit/numbers.js";
+export * from "./kit/painting.js";
 export * from "./kit/player.js";
 export * from "./kit/plot.js";
 export * from "./kit/saving.js";

@@ -3,11 +3,11 @@
 
 import { axisAtLeft, axisBelow, roomAtLeft, thinned, TICK } from "./kit/axes.js";
 import { widest } from "./kit/canvas.js";
-import { axisText, pieceNodes, plain, quoted, signKey } from "./kit/elements.js";
+import { axisText, pieceNodes, plain, quoted, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { band, column, curve, DASHES, dot, rule } from "./kit/marks.js";
 import { count, floats, minus, number, percent, withUnit } from "./kit/numbers.js";
-import { areaIn, createPlot } from "./kit/plot.js";
+import { createPlot } from "./kit/plot.js";
 import { bands, domain, scale, ticks } from "./kit/scales.js";
 import { nearest, selectIn, stepKeys } from "./kit/selection.js";
 
@@ -82,10 +82,13 @@ function measure(view) {
   const upwards = ticks(low, high).map((v) => [v, tickText(unit, v)]);
   const texts = upwards.map(([, text]) => text);
   const left = roomAtLeft(view, texts, model.get("y_axis"));
-  const area = areaIn(widthOf(view), HEIGHT, { left, right: 20, top: 12, bottom: 48 });
-  const slots = bands(n, [area.left, area.right]);
+  const [from, to] = [left, widthOf(view) - 20];
+  const slots = bands(n, [from, to]);
+  const below = labels && !model.get("x_axis") ? labelsBelow(view, labels, slots.step) : null;
+  const height = HEIGHT + Math.max(0, (below?.height ?? 0) - 48);
+  const area = { left: from, right: to, top: 12, bottom: HEIGHT - 48 };
   const log = model.get("log_x");
-  const at = scale([x[0], x.at(-1)], [area.left, area.right], log ? (v) => Math.log1p(v - x[0]) : undefined);
+  const at = scale([x[0], x.at(-1)], [from, to], log ? (v) => Math.log1p(v - x[0]) : undefined);
   const py = scale([low, high], [area.bottom, area.top]);
   return {
     n,
@@ -95,6 +98,8 @@ function measure(view) {
     bars,
     unit,
     area,
+    height,
+    below,
     at,
     py,
     slot: slots.step,
@@ -113,12 +118,18 @@ function drawWaiting(view, plot) {
 
 function draw(view, plot, chart) {
   const { model } = view;
-  const { area, names, bars } = chart;
-  plot.size(widthOf(view), HEIGHT);
+  const { area, names, labels, bars, below } = chart;
+  plot.size(widthOf(view), chart.height);
+  const layers = labels?.map((label, i) => [chart.px(i), plain(label.replace(/^layer /, ""))]);
   plot.ground.replaceChildren(
     ...axisAtLeft(area, chart.left, model.get("y_axis")),
-    ...marksBelow(view, chart),
-    ...axisBelow(area, [], model.get("x_axis") + (model.get("log_x") ? " (log scale)" : "")),
+    ...(below
+      ? labels.flatMap((_, i) => below.put(i, chart.px(i), area.bottom))
+      : axisBelow(
+          area,
+          layers ? thinned(view, layers) : ticksBelow(view, chart),
+          model.get("x_axis") + (model.get("log_x") ? " (log scale)" : ""),
+        )),
     ...model.get("marks").flatMap(([where, text]) => {
       const [x, before] = [chart.at(where), chart.at(where) > 0.75 * widthOf(view)];
       return [
@@ -135,15 +146,7 @@ function draw(view, plot, chart) {
   view.setLegend(
     ...names.map((name, k) =>
       signKey(
-        bars
-          ? column([8, 0, 22, 12], barLook(model, k))
-          : curve(
-              [
-                [1, 6],
-                [33, 6],
-              ],
-              dashed(model, k),
-            ),
+        bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) }),
         ...pieceNodes(name),
       ),
     ),
@@ -153,43 +156,34 @@ function draw(view, plot, chart) {
   );
 }
 
-/** Numbers or labels below; labels without the axis' name under them have two rows. */
-function marksBelow(view, { area, x, labels, px, at, slot }) {
-  const { model } = view;
-  const put = (marks, row = 0) => marks.map(([px_, text]) => axisText(px_, area.bottom + 19 + 16 * row, plain(text)));
-  if (!labels) {
-    const multiplied = [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))];
-    const fixed = model.get("x_ticks");
-    const values = model.get("log_x") ? multiplied.filter((v) => v <= x.at(-1)) : ticks(x[0], x.at(-1));
-    return put(
-      thinned(
-        view,
-        (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]),
-      ),
-    );
-  }
-  const marks = labels.map((label, i) => [px(i), label.startsWith("layer ") ? label.slice(6) : label]);
-  if (model.get("x_axis")) return put(thinned(view, marks));
-  const [even, odd] = [0, 1].map((row) =>
-    thinned(
-      view,
-      marks.filter((_, i) => i % 2 === row),
-    ),
+/** What stands below the columns: labels broken between words, or leaning where one word is wider than its column. */
+function labelsBelow(view, labels, slot) {
+  const widthOfText = (text) => widest(view, [text], TICK, "ui");
+  const rows = labels.map((label) =>
+    label.split(" ").reduce((lines, word) => {
+      const longer = lines.length ? `${lines.at(-1)} ${word}` : "";
+      return longer && widthOfText(longer) + 8 <= slot ? [...lines.slice(0, -1), longer] : [...lines, word];
+    }, []),
   );
-  const wrapped = thinned(
-    view,
-    marks.map(([px_, text]) => [px_, wrap(view, text, slot)]),
-  );
-  if (even.length + odd.length > wrapped.length) return [...put(even), ...put(odd, 1)];
-  return wrapped.flatMap(([px_, rows]) => rows.flatMap((row, i) => put([[px_, row]], i)));
+  const lean = rows.flat().some((row) => widthOfText(row) + 4 > slot);
+  const height = lean
+    ? 0.71 * widest(view, labels, TICK, "ui") + 22
+    : 16 * Math.max(...rows.map((row) => row.length)) + 8;
+  const put = (i, x, y) =>
+    lean
+      ? [axisText(0, 0, plain(labels[i]), "end", { transform: `translate(${x + 5} ${y + 14}) rotate(-45)` })]
+      : rows[i].map((row, k) => axisText(x, y + 19 + 16 * k, plain(row)));
+  return { height, put };
 }
 
-/** Break a label between words where it is wider than its slot. */
-const wrap = (view, text, slot) =>
-  text.split(" ").reduce((rows, word) => {
-    const longer = rows.length ? `${rows.at(-1)} ${word}` : "";
-    return longer && widest(view, [longer], TICK, "ui") + 8 <= slot ? [...rows.slice(0, -1), longer] : [...rows, word];
-  }, []);
+/** The ticks of an axis of numbers, where they have room. */
+function ticksBelow(view, { x, at }) {
+  const multiplied = [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))];
+  const fixed = view.model.get("x_ticks");
+  const values = view.model.get("log_x") ? multiplied.filter((v) => v <= x.at(-1)) : ticks(x[0], x.at(-1));
+  const marks = (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]);
+  return thinned(view, marks);
+}
 
 /** Points that share a few pixels are drawn as one: from where to where each such run goes. */
 function runsOf({ n, px }) {

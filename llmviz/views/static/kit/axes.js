@@ -32,11 +32,11 @@ export function axisBelow(area, marks, name, { lines = false } = {}) {
   ];
 }
 
-/** Those of the labels that have room in one row: each is [pixel, text], or [pixel, texts] below each other. */
+/** Those of the labels [pixel, text] that have room in one row. */
 export function thinned(view, marks) {
   let free = -Infinity; // where the last one ended
   return marks.filter(([x, text]) => {
-    const half = widest(view, [text].flat(), TICK, "ui") / 2 + 4;
+    const half = widest(view, [text], TICK, "ui") / 2 + 4;
     if (x - half < free) return false;
     free = x + half;
     return true;

@@ -22,169 +22,134 @@ const SVG_STYLES = [
   "stroke-linecap",
 ];
 
-function toSVG(view) {
-  const { root } = view;
-  const zoom = zoomOf(root); // all lengths in the picture's own pixels, as those of its styles are
+/** The picture as SVG: {text, width, height}. All lengths are the picture's own pixels, as those of its styles are. */
+function toSVG({ root, model }) {
+  const zoom = zoomOf(root);
+  const { x, y } = root.getBoundingClientRect();
+  /** Where an element or a range of text stands in the picture; the picture grows as far as that. */
   const placeOf = (of) => {
     const r = of.getBoundingClientRect();
-    return new DOMRect(r.x / zoom, r.y / zoom, r.width / zoom, r.height / zoom);
+    return { x: (r.x - x) / zoom, y: (r.y - y) / zoom, width: r.width / zoom, height: r.height / zoom };
   };
-  const origin = placeOf(root);
-  const size = { w: origin.width, h: origin.height };
-  const pen = document.createElement("canvas").getContext("2d");
-  const reach = (r) => {
-    size.w = Math.max(size.w, r.right - origin.left);
-    size.h = Math.max(size.h, r.bottom - origin.top);
+  const size = placeOf(root);
+  const reach = (box) => {
+    size.width = Math.max(size.width, box.x + box.width);
+    size.height = Math.max(size.height, box.y + box.height);
   };
-  const at = (r) => ({ x: r.left - origin.left, y: r.top - origin.top, width: r.width, height: r.height });
-
-  const textOf = (node, style) => {
-    const range = document.createRange();
-    const runs = []; // words on one line
-    const add = (text, from) => {
-      range.setStart(node, from);
-      range.setEnd(node, from + text.length);
-      const tops = [...range.getClientRects()].map(({ top }) => top);
-      const letters = [...GRAPHEMES.segment(text)];
-      if (letters.length > 1 && tops.some((top) => Math.abs(top - tops[0]) > 2))
-        return letters.forEach(({ segment, index }) => add(segment, from + index)); // broken, as at a hyphen
-      const r = placeOf(range);
-      const last = runs.at(-1);
-      if (last && (!text.trim() || Math.abs(last.r.top - r.top) < 2)) last.text += text;
-      else runs.push({ r, text });
-    };
-    for (const word of node.data.matchAll(/\S+\s*/g)) add(word[0], word.index);
-    pen.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    return runs.map(({ r, text }) => {
-      reach(r);
-      const m = pen.measureText(text);
-      const base =
-        r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
-      return s(
-        "text",
-        {
-          x: r.left - origin.left,
-          y: base - origin.top,
-          fill: style.color,
-          "font-family": style.fontFamily,
-          "font-size": style.fontSize,
-          "font-weight": style.fontWeight,
-          "font-style": style.fontStyle,
-        },
-        text.trim(),
-      );
-    });
-  };
-
-  const boxOf = (r, style) => {
-    const shapes = [];
-    const sides = ["Top", "Right", "Bottom", "Left"].map((side) => ({
-      width: style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]),
-      color: style[`border${side}Color`],
-      dash: style[`border${side}Style`] === "dashed" ? "5 4" : null,
-    }));
-    const even = sides.every((side) => side.width === sides[0].width && side.color === sides[0].color);
-    const radius = Math.min(parseFloat(style.borderTopLeftRadius) || 0, r.height / 2);
-    const box = at(r);
-    const filled = !/, 0\)$|transparent/.test(style.backgroundColor);
-    if (filled || (even && sides[0].width)) {
-      const edge = even ? sides[0].width : 0;
-      shapes.push(
-        s("rect", {
-          x: box.x + edge / 2,
-          y: box.y + edge / 2,
-          width: Math.max(0, box.width - edge),
-          height: Math.max(0, box.height - edge),
-          rx: radius,
-          fill: filled ? style.backgroundColor : "none",
-          stroke: edge ? sides[0].color : null,
-          "stroke-width": edge || null,
-          "stroke-dasharray": edge ? sides[0].dash : null,
-        }),
-      );
-    }
-    if (!even) {
-      const [x0, y0, x1, y1] = [box.x, box.y, box.x + box.width, box.y + box.height];
-      [
-        [x0, y0, x1, y0],
-        [x1, y0, x1, y1],
-        [x0, y1, x1, y1],
-        [x0, y0, x0, y1],
-      ].forEach(([a, b, c, d], i) => {
-        const side = sides[i];
-        if (side.width)
-          shapes.push(
-            s("path", {
-              d: `M${a} ${b}L${c} ${d}`,
-              stroke: side.color,
-              "stroke-width": side.width,
-              "stroke-dasharray": side.dash,
-            }),
-          );
-      });
-    }
-    if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) && style.outlineStyle !== "auto") {
-      const gap = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth) / 2;
-      shapes.push(
-        s("rect", {
-          x: box.x - gap,
-          y: box.y - gap,
-          width: box.width + 2 * gap,
-          height: box.height + 2 * gap,
-          rx: radius,
-          fill: "none",
-          stroke: style.outlineColor,
-          "stroke-width": style.outlineWidth,
-        }),
-      );
-    }
-    return shapes;
-  };
-
-  const nestedSVG = (node, r) => {
-    const copy = node.cloneNode(true);
-    const [from, to] = [node, copy].map((top) => [top, ...top.querySelectorAll("*")]);
-    from.forEach((element, i) => {
-      const style = getComputedStyle(element);
-      for (const key of SVG_STYLES) to[i].setAttribute(key, style.getPropertyValue(key));
-      for (const key of ["class", "style", "tabindex"]) to[i].removeAttribute(key);
-    });
-    setAttributes(copy, { ...at(r), overflow: "visible" });
-    return copy;
-  };
-
-  const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE)
-      return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
-    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player, .lv-wider")) return [];
-    const style = getComputedStyle(node);
-    if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
-    const r = placeOf(node);
-    if (node instanceof HTMLCanvasElement) {
-      reach(r);
-      return [s("image", { ...at(r), href: node.toDataURL(), preserveAspectRatio: "none" })];
-    }
-    if (node instanceof SVGSVGElement) {
-      reach(r);
-      return [nestedSVG(node, r)];
-    }
-    const shapes = style.display === "contents" ? [] : boxOf(r, style);
-    if (shapes.length) reach(r);
-    shapes.push(...[...node.childNodes].flatMap(walk));
-    return style.opacity === "1" ? shapes : [s("g", { opacity: style.opacity }, shapes)];
-  };
-
-  const shapes = walk(root);
-  const [w, hgt] = [Math.ceil(size.w), Math.ceil(size.h)];
-  const page = getComputedStyle(root).getPropertyValue("--lv-page");
+  const shapes = shapesOf(root, { placeOf, reach, pen: document.createElement("canvas").getContext("2d") });
+  const [width, height] = [Math.ceil(size.width), Math.ceil(size.height)];
   const svg = s(
     "svg",
-    { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
-    s("title", {}, view.model.get("summary")),
-    s("rect", { width: w, height: hgt, fill: page }),
+    { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}` },
+    s("title", {}, model.get("summary")),
+    s("rect", { width, height, fill: getComputedStyle(root).getPropertyValue("--lv-page") }),
     shapes,
   );
-  return { text: new XMLSerializer().serializeToString(svg), width: w, height: hgt };
+  return { text: new XMLSerializer().serializeToString(svg), width, height };
+}
+
+/** What a node and all in it look like, as SVG shapes. */
+function shapesOf(node, sheet) {
+  const { placeOf, reach } = sheet;
+  if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, sheet) : [];
+  if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player, .lv-wider")) return [];
+  const style = getComputedStyle(node);
+  if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
+  const place = placeOf(node);
+  if (node instanceof HTMLCanvasElement || node instanceof SVGSVGElement) {
+    reach(place);
+    return node instanceof SVGSVGElement
+      ? [nestedSVG(node, place)]
+      : [s("image", { ...place, href: node.toDataURL(), preserveAspectRatio: "none" })];
+  }
+  const box = style.display === "contents" ? [] : boxOf(place, style);
+  if (box.length) reach(place);
+  const shapes = [...box, ...[...node.childNodes].flatMap((child) => shapesOf(child, sheet))];
+  return style.opacity === "1" ? shapes : [s("g", { opacity: style.opacity }, shapes)];
+}
+
+/** A text node, a line at a time. */
+function textOf(node, { placeOf, reach, pen }) {
+  const style = getComputedStyle(node.parentElement);
+  const range = document.createRange();
+  const runs = []; // words on one line
+  const add = (text, from) => {
+    range.setStart(node, from);
+    range.setEnd(node, from + text.length);
+    const tops = [...range.getClientRects()].map(({ top }) => top);
+    const letters = [...GRAPHEMES.segment(text)];
+    if (letters.length > 1 && tops.some((top) => Math.abs(top - tops[0]) > 2))
+      return letters.forEach(({ segment, index }) => add(segment, from + index)); // broken, as at a hyphen
+    const place = placeOf(range);
+    const last = runs.at(-1);
+    if (last && (!text.trim() || Math.abs(last.place.y - place.y) < 2)) last.text += text;
+    else runs.push({ place, text });
+  };
+  for (const word of node.data.matchAll(/\S+\s*/g)) add(word[0], word.index);
+  const { fontStyle, fontWeight, fontSize, fontFamily, color } = style;
+  const look = { "font-family": fontFamily, "font-size": fontSize, "font-weight": fontWeight, "font-style": fontStyle };
+  pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+  return runs.map(({ place, text }) => {
+    reach(place);
+    const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText(text);
+    const y = place.y + (place.height - above - below) / 2 + above;
+    return s("text", { x: place.x, y, fill: color, ...look }, text.trim());
+  });
+}
+
+/** The ground, the border and the outline of an element. */
+function boxOf({ x, y, width, height }, style) {
+  const rx = Math.min(parseFloat(style.borderTopLeftRadius) || 0, height / 2);
+  /** A rectangle that is larger by so much on each side. */
+  const rect = (grow, look) =>
+    s("rect", {
+      x: x - grow,
+      y: y - grow,
+      width: Math.max(0, width + 2 * grow),
+      height: Math.max(0, height + 2 * grow),
+      rx,
+      ...look,
+    });
+  const sides = ["Top", "Right", "Bottom", "Left"].map((side) => ({
+    stroke: style[`border${side}Color`],
+    "stroke-width": style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]),
+    "stroke-dasharray": style[`border${side}Style`] === "dashed" ? "5 4" : null,
+  }));
+  const edge = sides[0]["stroke-width"];
+  const even = sides.every((side) => side["stroke-width"] === edge && side.stroke === sides[0].stroke);
+  const fill = /, 0\)$|transparent/.test(style.backgroundColor) ? "none" : style.backgroundColor;
+  const shapes = [];
+  if (even && edge) shapes.push(rect(-edge / 2, { fill, ...sides[0] }));
+  else if (fill !== "none") shapes.push(rect(0, { fill }));
+  const corners = [
+    [x, y],
+    [x + width, y],
+    [x + width, y + height],
+    [x, y + height],
+  ];
+  if (!even)
+    sides.forEach((side, i) => {
+      if (side["stroke-width"]) shapes.push(s("path", { d: `M${corners[i]}L${corners[(i + 1) % 4]}`, ...side }));
+    });
+  const outline = parseFloat(style.outlineWidth);
+  if (outline && style.outlineStyle !== "none" && style.outlineStyle !== "auto") {
+    const look = { fill: "none", stroke: style.outlineColor, "stroke-width": outline };
+    shapes.push(rect(parseFloat(style.outlineOffset) + outline / 2, look));
+  }
+  return shapes;
+}
+
+/** A drawing inside the picture, with its styles written into it. */
+function nestedSVG(node, place) {
+  const copy = node.cloneNode(true);
+  const [from, to] = [node, copy].map((top) => [top, ...top.querySelectorAll("*")]);
+  from.forEach((element, i) => {
+    const style = getComputedStyle(element);
+    for (const key of SVG_STYLES) to[i].setAttribute(key, style.getPropertyValue(key));
+    for (const key of ["class", "style", "tabindex"]) to[i].removeAttribute(key);
+  });
+  setAttributes(copy, { ...place, overflow: "visible" });
+  return copy;
 }
 
 export async function saveAs(view, name, kind) {

@@ -1,0 +1,117 @@
+// When a picture is drawn: at a change of a trait, of the width, of the theme or the resolution.
+
+import { themeOf } from "./colour.js";
+import { setText, uid } from "./elements.js";
+import { drawExplanation } from "./explanation.js";
+
+/** Draw now, and again whenever something changes, until the function that is returned is called. */
+export function keepPainting(view, draw, events) {
+  const { model } = view;
+  let [near, later] = [true, null]; // whether it is on the screen or close to it; pictures that are come first
+  let pending = false; // one message from Python may change several traits: paint once
+  const paint = () => {
+    if (!view.root.isConnected) return; // it has no styles and fonts yet; the first width comes with them
+    clearTimeout(later);
+    later = null;
+    dress(view);
+    draw();
+  };
+  const soon = () => {
+    if (!near) {
+      clearTimeout(later);
+      later = setTimeout(paint, 80);
+    } else if (!pending) {
+      pending = true;
+      queueMicrotask(() => {
+        pending = false;
+        paint();
+      });
+    }
+  };
+  const seen = new IntersectionObserver(
+    (changes) => {
+      near = changes.at(-1).isIntersecting;
+      if (near && later !== null) paint();
+    },
+    { rootMargin: "200px", scrollMargin: "200px" },
+  );
+  const resized = new ResizeObserver(() => {
+    compareWidths(view); // what is drawn is laid out by now, so that asking for its width costs nothing
+    if (view.body.clientWidth === view.observed) return; // hidden at first: the width comes later
+    view.observed = view.body.clientWidth;
+    // A paint inside the observer could set it off again; by the next frame, the picture may be hidden.
+    if (view.observed)
+      requestAnimationFrame(() => {
+        if (!view.body.clientWidth) return;
+        paint();
+        requestAnimationFrame(() => compareWidths(view)); // the new drawing may be narrower, in a body of the same size
+      });
+  });
+  // JupyterLab hides everything until the next frame as it changes its theme: until then, nothing has a width.
+  const themed = new MutationObserver(() => requestAnimationFrame(() => themeOf(view.root) !== view.theme && paint()));
+  const media = window.matchMedia("(prefers-color-scheme: dark)");
+  const ended = () => {
+    view.root.classList.add("lv-ended");
+    view.note("This picture's kernel has stopped. Run the cell again.");
+  };
+  const left = new AbortController();
+  view.paint = paint;
+  paint();
+  model.on(events, soon);
+  model.on("comm_live_update", ended); // the kernel was restarted; what is clicked here would go nowhere
+  for (const node of [view.body, ...view.body.children]) resized.observe(node);
+  seen.observe(view.root);
+  themed.observe(document.body, { attributes: true });
+  media.addEventListener("change", soon, { signal: left.signal });
+  document.addEventListener("fullscreenchange", soon, { signal: left.signal });
+  return () => {
+    model.off(events, soon);
+    model.off("comm_live_update", ended);
+    for (const observer of [resized, seen, themed]) observer.disconnect();
+    clearTimeout(later);
+    left.abort();
+  };
+}
+
+/** Bring the figure around the drawing up to date; what is the same stays, because setting it lays out the picture. */
+function dress(view) {
+  const { model, root } = view;
+  view.theme = themeOf(root);
+  if (root.dataset.lvTheme !== view.theme) root.dataset.lvTheme = view.theme;
+  const output = root.closest(".jp-OutputArea-output");
+  if (output) {
+    keepKeys(output);
+    nameControls(output);
+  }
+  const accent = `var(--lv-${model.get("stage")})`;
+  if (root.style.getPropertyValue("--lv-accent") !== accent) root.style.setProperty("--lv-accent", accent);
+  if (root.getAttribute("aria-label") !== model.get("summary")) root.setAttribute("aria-label", model.get("summary"));
+  setText(view.caption, model.get("caption"));
+  view.caption.hidden = !model.get("caption");
+  drawExplanation(view);
+  view.full.show();
+}
+
+function compareWidths({ wider, body }) {
+  wider.hidden = body.scrollWidth <= body.clientWidth + 12; // so little hides nothing
+  // What is scrolled, and holds nothing that takes the keys, takes them itself.
+  if (wider.hidden || body.querySelector("[tabindex], button, input")) body.removeAttribute("tabindex");
+  else body.tabIndex = 0;
+}
+
+/** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
+function keepKeys(output) {
+  if (output.dataset.lvKeys) return;
+  output.dataset.lvKeys = "kept";
+  output.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+}
+
+/** ipywidgets gives no name to the handle of a slider, whose label is beside it, nor to a box that has only a title. */
+function nameControls(output) {
+  for (const handle of output.querySelectorAll(".noUi-handle:not([aria-labelledby])")) {
+    const label = handle.closest(".widget-slider").querySelector(".widget-label");
+    handle.setAttribute("aria-labelledby", (label.id ||= uid()));
+  }
+  for (const box of output.querySelectorAll(":is(.widget-text > input, .widget-textarea > textarea):not([aria-label])"))
+    if (!box.labels[0]?.textContent) box.ariaLabel = box.title;
+}
