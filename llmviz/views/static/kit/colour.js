@@ -51,7 +51,8 @@ export function scaleLegend(scale, meaning) {
   const image = ctx.createImageData(256, 1);
   scale.table.forEach((c, i) => image.data.set([...c, 255], 4 * i));
   ctx.putImageData(image, 0, 0);
-  return h("span", {}, meaning ? `${meaning} ` : "", scale.low, bar, scale.high, scale.note ? ` (${scale.note})` : "");
+  const both = h("span", { class: "lv-scale" }, scale.low, bar, scale.high); // its ends stay with it
+  return h("span", {}, meaning ? `${meaning} ` : "", both, scale.note ? ` (${scale.note})` : "");
 }
 
 /** Light or dark: what the host says, else whether the page writes light on dark. */
