@@ -21,7 +21,7 @@ from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
 LAST = 50  # tokens of a mean, because a single token may be unusual
 MOST_NAMED = 8  # tokens with a short value
-AXIS = {"x_axis": "token number", "log_x": True}
+AXIS = {"x_axis": "token number", "log_x": True, "stage": "attention"}
 
 
 def _longest(view: Sink) -> int:
