@@ -219,6 +219,7 @@ class Pretraining(OneTraining):
             y_max=None if view.control else math.log2(SMALL.n_vocab),
             caption="The model's surprise (loss) at its training text and at the held-out tenth",
             waiting="press “train”",
+            stage="training",
         )
     )
     def curves(self, scene: Scene) -> dict:

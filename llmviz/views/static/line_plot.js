@@ -48,7 +48,8 @@ const widthOf = (view) => Math.max(320, view.width());
 
 /** Colour and dash of line k. */
 function look(model, k) {
-  const others = BESIDE[model.get("stage")] ?? COLOURS;
+  const stage = model.get("stage");
+  const others = (BESIDE[stage] ?? COLOURS).filter((name) => name !== stage);
   return { class: `lv-line-${k}`, style: `--lv-series:var(--lv-${k ? others[(k - 1) % others.length] : "accent"})` };
 }
 const dashed = (model, k) => ({
