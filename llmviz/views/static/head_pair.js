@@ -1,48 +1,31 @@
 // Two heads over the tokens A B … A: the first writes at B, and the second reads it. What is cut is crossed out.
 
-import {
-  clamp,
-  floats,
-  frame,
-  h,
-  indexUnder,
-  keyed,
-  listKeys,
-  markLegend,
-  onKeys,
-  percent,
-  pieceText,
-  s,
-  setAttributes,
-  setText,
-  shorten,
-  uid,
-} from "./kit.js";
+import { arrow, barTable, box, diagram, floats, frame, h, markLegend, percent, pieceNodes, s, shorten } from "./kit.js";
 
 const HEIGHT = 352;
+const ROW = { token: HEIGHT - 46, write: 228, tag: 182, box: 104, turn: 34 }; // the middle of each, in pixels from above
 
 export function render({ model, el }) {
   const view = frame(model, el, "head_pair");
-  const art = s("svg", { class: "lv-art", "aria-hidden": "true" });
-  const list = keyed("listbox", "lv-lines", "what is taken away");
-  view.body.append(h("div", { class: "lv-plot" }, art), list);
-  const prefix = uid();
-  let rows = [];
-
-  const n = () => model.get("names").length;
-  const select = (i) => i >= 0 && i < n() && view.select(i);
-  list.addEventListener("click", (event) => select(indexUnder(event)));
-  onKeys(
-    list,
-    listKeys(select, () => model.get("selected"), n, ["ArrowUp", "ArrowDown"]),
-  );
-
+  const art = diagram(view, { "aria-hidden": "true" });
+  const table = barTable(view, "what is taken away", {
+    select: (row) => view.select(row),
+    tell: () => {},
+    here: () => [model.get("selected"), -1],
+  });
   return view.start(() => {
+    const [names, at] = [model.get("names"), model.get("selected")];
     const [totals, here] = [floats(model.get("totals")), floats(model.get("here"))];
-    if (!totals || !here || here.shape[0] !== n() || totals.shape[0] !== n()) return;
-    const at = model.get("selected");
-    drawArt(art, Math.max(560, view.width()), model, here.data.slice(4 * at, 4 * at + 4), model.get("cuts")[at]);
-    drawLines(totals.data, at);
+    if (!totals || !here || here.shape[0] !== names.length || totals.shape[0] !== names.length) return;
+    const width = Math.max(560, view.width());
+    const { lines, boxes } = draw(width, model, here.data.slice(4 * at, 4 * at + 4), model.get("cuts")[at]);
+    art.show(width, HEIGHT, lines, boxes);
+    const full = [1, Math.max(0.1, ...names.map((_, i) => totals.data[2 * i + 1] || 0))];
+    const cell = (v, k) => ({ to: v / full[k], text: Number.isNaN(v) ? "…" : percent(v) });
+    table.show(
+      [[""], [`${model.get("reader")}’s induction score`], ["right next token"]],
+      names.map((name, i) => ({ name, cells: [0, 1].map((k) => cell(totals.data[2 * i + k], k)) })),
+    );
     view.setLegend(
       "grey: a token’s stream",
       "purple: what the two heads pass on",
@@ -50,157 +33,71 @@ export function render({ model, el }) {
       ...markLegend(model.get("pieces")),
     );
   });
-
-  function drawLines(totals, at) {
-    if (rows.length !== n()) {
-      const measure = () => ({ bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }) });
-      rows = model.get("names").map((_, i) => {
-        const row = { name: h("span", { class: "lv-what" }), measures: [measure(), measure()] };
-        row.node = h(
-          "div",
-          { class: "lv-line-of", role: "option", id: `${prefix}-${i}`, "data-index": i },
-          row.name,
-          row.measures.map(({ bar, value }) => h("span", { class: "lv-track" }, bar, value)),
-        );
-        return row;
-      });
-      list.replaceChildren(
-        h(
-          "div",
-          { class: "lv-heads", role: "presentation" },
-          h("span", {}),
-          h("span", { class: "lv-score-of" }),
-          h("span", {}, "right next token"),
-        ),
-        ...rows.map(({ node }) => node),
-      );
-    }
-    setText(list.querySelector(".lv-score-of"), `${model.get("reader")}’s induction score`);
-    const full = [1, Math.max(0.1, ...rows.map((_, i) => totals[2 * i + 1] || 0))];
-    rows.forEach((row, i) => {
-      setText(row.name, model.get("names")[i]);
-      row.measures.forEach(({ bar, value }, k) => {
-        const v = totals[2 * i + k];
-        bar.style.width = `${100 * clamp((v || 0) / full[k])}%`;
-        value.style.left = bar.style.width;
-        setText(value, Number.isNaN(v) ? "…" : percent(v));
-      });
-      row.node.setAttribute("aria-selected", String(i === at));
-    });
-    list.setAttribute("aria-activedescendant", rows[at].node.id);
-  }
 }
 
-function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
+function draw(width, model, [back, looks, next, backAgain], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
   const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
-  const x = {
-    a: Math.max(70, 0.1 * width),
-    b: 0.36 * width,
-    gap: 0.52 * width,
-    again: 0.68 * width,
-    next: 0.93 * width,
-  };
-  const y = { token: HEIGHT - 46, write: 228, tag: 182, boxes: 104, top: 34 };
-  const known = !Number.isNaN(looks);
-  const off = cut === "writer";
-  const thick = (w) => 1.5 + 9 * clamp(w || 0);
-  const looksBack = (name, weight) =>
-    `${name}${width < 800 ? ":" : " attends back:"} ${weight === false ? "…" : percent(weight)}`;
-  const nodes = [];
-  const word = (text, at, up, more = {}) =>
-    nodes.push(s("text", { x: at, y: up, "text-anchor": "middle", ...more }, text));
-  const stream = (at, to) => nodes.push(s("line", { x1: at, x2: at, y1: y.token - 20, y2: to, class: "lv-stream" }));
-  const cross = (at, up) =>
-    nodes.push(s("path", { d: `M${at - 10} ${up - 10}l20 20m0 -20l-20 20`, class: "lv-cross" }));
-  const arrow = (d, end, wide, classes) => {
-    nodes.push(s("path", { d, class: `lv-flow ${classes}`, "stroke-width": wide }));
-    if (!classes.includes("lv-gone"))
-      nodes.push(s("path", { d: `M${end[0]} ${end[1]}l-15 -8v16z`, class: `lv-tip ${classes}` }));
-  };
-  const box = (at, up, wide, label) => {
-    nodes.push(s("rect", { x: at - wide / 2, y: up - 17, width: wide, height: 34, rx: 7, class: "lv-box" }));
-    word(label, at, up + 6);
-  };
-  const chip = (piece, at) => {
-    const wide = Math.min(0.22 * width, 26 + 11 * [...piece].length);
-    nodes.push(s("rect", { x: at - wide / 2, y: y.token - 20, width: wide, height: 38, rx: 7, class: "lv-box" }));
-    nodes.push(pieceText(piece, { anchor: "middle", x: at, y: y.token + 6 }));
-  };
-
-  // the streams of the three tokens
-  stream(x.a, y.write - 6);
-  stream(x.b, y.tag);
-  stream(x.again, y.boxes);
-  word("…", x.gap, y.token + 6);
-
-  // the first head: from A, a token back, into B's stream
-  const gone = off ? "lv-gone" : "";
-  arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
-  const label = off ? `${writer} off` : looksBack(writer, known && back);
-  word(label, x.b - 14, y.write - 14, { class: "lv-strong", "text-anchor": "end" });
-  if (off) cross((x.a + x.b) / 2, y.write);
-  // what it wrote, as strong as its weight on A; in words only if A had most of its attention
-  const tag = (piece, at, weight) => {
-    const tells = weight > 0.5;
-    const wide = tells ? Math.min(0.27 * width, 64 + 11 * [...piece].length) : 26 + 9 * `${writer} wrote`.length;
-    const pill = { x: at - wide / 2, y: y.tag - 17, width: wide, height: 34, rx: 17 };
-    nodes.push(s("rect", { ...pill, class: "lv-box" }));
-    nodes.push(s("rect", { ...pill, class: `lv-tag ${gone}`, ...(off ? {} : { opacity: clamp(weight || 0) }) }));
-    if (!tells) return word(`${writer} wrote`, at, y.tag + 6, { class: gone });
-    const text = pieceText(piece, { anchor: "middle", x: at, y: y.tag + 6, class: gone });
-    text.prepend(s("tspan", { class: "lv-after" }, "after "));
-    nodes.push(text);
-  };
-
-  // what the second head reads of it: key and value at B, query at the second A
+  const [atA, atB, atGap, atAgain, atNext] = [0.1, 0.36, 0.52, 0.68, 0.93].map((part) => Math.max(70, part * width));
   const fork = width < 700 ? 42 : 58;
-  const [value, key, query] = [x.b - fork, x.b + fork, x.again];
-  const forks = [
-    ["v", x.b, value],
-    ["k", x.b, key],
-    ["q", x.again, query],
-  ];
-  for (const [letter, from, to] of forks) {
-    const lost = off || cut === letter;
-    const [up, down] = [y.boxes + 18, y.tag - 18];
-    nodes.push(s("path", { d: `M${from} ${y.tag}L${to} ${up}`, class: "lv-stream" }));
-    nodes.push(s("path", { d: `M${from} ${down}L${to} ${up}`, class: `lv-path ${lost ? "lv-gone" : ""}` }));
-    if (cut === letter) cross((from + to) / 2, (up + down) / 2);
+  const [value, key, top] = [atB - fork, atB + fork, ROW.box - 18];
+  const [known, off] = [!Number.isNaN(looks), cut === "writer"];
+  const gone = off ? "lv-gone" : "";
+  const thick = (weight) => 1.5 + 9 * (weight || 0);
+  const shown = (weight) => (known ? percent(weight) : "…");
+  const [lines, boxes] = [[], []];
+  const word = (text, x, y, more) => lines.push(s("text", { x, y, "text-anchor": "middle", ...more }, text));
+  const put = (kind, x, y, wide, content) => {
+    boxes.push(box(kind, [x - wide / 2, y - 17, wide, 34], h("bdi", {}, content)));
+    return boxes.at(-1);
+  };
+  const token = (kind, piece, x, y) => put(`lv-piece ${kind}`, x, y, 26 + 11 * piece.length, pieceNodes(piece));
+  const cross = (x, y) => lines.push(s("path", { d: `M${x - 10} ${y - 10}l20 20m0 -20l-20 20`, class: "lv-cross" }));
+  /** What the first head wrote, as strong as its weight on A; in words only if A had most of its attention. */
+  const tag = (piece, x, weight) => {
+    const wrote = weight > 0.5 ? ["after ", h("span", { class: "lv-piece" }, pieceNodes(piece))] : [`${writer} wrote`];
+    const wide = weight > 0.5 ? 64 + 11 * piece.length : 26 + 9 * wrote[0].length;
+    const color = `color-mix(in srgb, var(--lv-accent) ${off ? 0 : 100 * (weight || 0)}%, var(--lv-quiet))`;
+    put(`lv-tag ${gone}`, x, ROW.tag, wide, wrote).style.setProperty("--lv-of", color);
+  };
+
+  // The streams of the three tokens
+  const stream = (from, to) => lines.push(arrow(`M${from}L${to}`, "lv-stream", { wide: 9 }));
+  stream([atA, ROW.token], [atA, ROW.write]);
+  stream([atB, ROW.token], [atB, ROW.tag]);
+  stream([atAgain, ROW.token], [atAgain, ROW.tag]);
+  // The first head takes A into the stream of B.
+  const tip = off ? null : [atB - 4, ROW.write];
+  lines.push(arrow(`M${atA} ${ROW.write}H${atB - 10}`, gone, { tip, wide: thick(back) }));
+  const seen = `${writer}${width < 800 ? ":" : " attends back:"} ${shown(back)}`;
+  word(off ? `${writer} off` : seen, atB - 14, ROW.write - 14, { class: "lv-strong", "text-anchor": "end" });
+  if (off) cross((atA + atB) / 2, ROW.write);
+  // The second head has its value and its key from there, and its query from the second A.
+  for (const [name, to] of Object.entries({ value, key, query: atAgain })) {
+    const from = name === "query" ? atAgain : atB;
+    const [low, high] = [ROW.tag - 18, ROW.box + 18];
+    stream([from, ROW.tag], [to, high]);
+    lines.push(arrow(`M${from} ${low}L${to} ${high}`, off || cut === name[0] ? "lv-gone" : "", { wide: 4 }));
+    if (cut === name[0]) cross((from + to) / 2, (low + high) / 2);
+    put("", to, ROW.box, 1.4 * fork, name);
   }
-  const ask = 1.4 * fork;
-  box(value, y.boxes, 1.4 * fork, "value");
-  box(key, y.boxes, 1.4 * fork, "key");
-  box(query, y.boxes, ask, "query");
-  tag(a, x.b, back);
-  tag(before, x.again, backAgain);
-
-  // the second head attends from the second A to B's key
+  tag(a, atB, back);
+  tag(before, atAgain, backAgain);
+  // It attends from the second A to the key of B, whose value says what comes next.
   const wide = known ? thick(looks) : 1.5;
-  const turn = `C${key} ${y.top} ${query} ${y.top}`;
-  nodes.push(
-    s("path", { d: `M${key} ${y.boxes - 18}${turn} ${query} ${y.boxes - 18}`, class: "lv-flow", "stroke-width": wide }),
-  );
-  word(`${reader}: ${known ? percent(looks) : "…"}`, (key + query) / 2, y.boxes - 24, { class: "lv-strong" });
-  // and B's value, which it takes from there, says what comes next
-  const up = y.boxes - 18;
-  nodes.push(
-    s("path", {
-      d: `M${value} ${up}C${value} -13 ${x.next} -13 ${x.next} 52`,
-      class: "lv-flow lv-second",
-      "stroke-width": wide,
-    }),
-    s("path", { d: `M${x.next} 66l-8 -15h16z`, class: "lv-tip lv-second" }),
-  );
-  word("next:", x.next, y.boxes - 22, { class: "lv-quiet" });
-  nodes.push(pieceText(b, { anchor: "middle", x: x.next, y: y.boxes + 5 }));
-  word(known ? percent(next) : "…", x.next, y.boxes + 31, { class: "lv-strong" });
+  lines.push(arrow(`M${key} ${top}C${key} ${ROW.turn} ${atAgain} ${ROW.turn} ${atAgain} ${top}`, "", { wide }));
+  word(`${reader}: ${shown(looks)}`, (key + atAgain) / 2, ROW.box - 24, { class: "lv-strong" });
+  const down = { tip: [atNext, 66], turn: 90, wide };
+  lines.push(arrow(`M${value} ${top}C${value} -13 ${atNext} -13 ${atNext} 56`, "", down));
+  word("next:", atNext, ROW.box - 22, { class: "lv-quiet" });
+  token("lv-bare", b, atNext, ROW.box);
+  word(shown(next), atNext, ROW.box + 31, { class: "lv-strong" });
 
-  chip(a, x.a);
-  chip(b, x.b);
-  chip(a, x.again);
-  word("first pass", (x.a + x.b) / 2, y.token + 40, { class: "lv-quiet" });
-  word("second pass", x.again, y.token + 40, { class: "lv-quiet" });
-  setAttributes(art, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
-  art.replaceChildren(...nodes);
+  token("", a, atA, ROW.token);
+  token("", b, atB, ROW.token);
+  token("", a, atAgain, ROW.token);
+  word("…", atGap, ROW.token + 6);
+  word("first pass", (atA + atB) / 2, ROW.token + 40, { class: "lv-quiet" });
+  word("second pass", atAgain, ROW.token + 40, { class: "lv-quiet" });
+  return { lines, boxes };
 }

@@ -5,6 +5,7 @@ export * from "./kit/bars.js";
 export * from "./kit/canvas.js";
 export * from "./kit/chips.js";
 export * from "./kit/colour.js";
+export * from "./kit/diagram.js";
 export * from "./kit/elements.js";
 export * from "./kit/explanation.js";
 export * from "./kit/frame.js";

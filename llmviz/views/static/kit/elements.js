@@ -90,9 +90,11 @@ export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 
 /** Put the nodes `now` where `old` are, or at the end; what is the same stays, and need not be laid out again. */
 export function exchange(parent, old, now) {
-  old.slice(now.length).forEach((node) => node.remove());
-  now.forEach((node, i) => {
-    if (!old[i]) parent.append(node);
-    else if (node !== old[i]) old[i].replaceWith(node);
-  });
+  const stays = new Set(now);
+  let after = old.at(-1)?.nextSibling ?? null;
+  for (const node of old) if (!stays.has(node)) node.remove();
+  for (const node of now.toReversed()) {
+    if (node.parentNode !== parent || node.nextSibling !== after) parent.insertBefore(node, after);
+    after = node;
+  }
 }

@@ -35,9 +35,8 @@ export const listKeys = (select, current, length, [back, on] = ["ArrowLeft", "Ar
   Enter: () => select(Math.max(current(), 0), true),
 });
 
-/** Keys over a table with trait `selected`: [row, column] or null. `select` keeps inside; `last(row)` ends a row. */
-export function cellKeys({ model }, { select, rows, last }) {
-  const here = () => model.get("selected");
+/** Keys over a table, of which `here()` is selected: [row, column] or null. `select` keeps inside; `last(row)` ends a row. */
+export function cellKeys({ model }, { select, rows, last, here = () => model.get("selected") }) {
   const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
   const [row, column] = [0, 1].map((axis) => () => here()?.[axis] ?? 0);
   return {
@@ -68,6 +67,9 @@ export function onPointer(element, at, hover, click) {
     if (where !== null) click(where);
   });
 }
+
+/** A list without an item that is in it, or with it added. */
+export const toggled = (list, item) => (list.includes(item) ? list.filter((other) => other !== item) : [...list, item]);
 
 /** The data-index of the part that is pointed at; undefined between two of them. */
 export function indexUnder(event) {
