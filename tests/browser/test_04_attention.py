@@ -66,7 +66,7 @@ def test_one_head_is_taken_apart(lab):
     steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
-    steps.locator(".lv-step-row").nth(0).locator(".lv-step").nth(2).click()
+    steps.locator("[role=row]").nth(0).locator(".lv-measure").nth(2).click()
     expect(steps.locator(".lv-explain")).to_contain_text("softmax(scores)")
     expect(products.locator(".lv-caption")).to_contain_text("The")
     lab.page.keyboard.press("ArrowDown")
@@ -83,9 +83,9 @@ def test_one_head_is_taken_apart(lab):
     expect(steps.locator(".lv-masked")).to_have_count(0)
     lab.page.get_by_label("without the mask").uncheck()
     expect(steps.locator(".lv-masked")).to_have_count(1)
-    divided = steps.locator(".lv-steps-head").inner_text()
+    divided = steps.locator(".lv-heads").first.inner_text()
     lab.page.get_by_label("without ÷").check()
-    expect(steps.locator(".lv-steps-head")).not_to_have_text(divided)
+    expect(steps.locator(".lv-heads").first).not_to_have_text(divided)
     lab.page.get_by_label("without ÷").uncheck()
 
 
@@ -118,7 +118,7 @@ def test_how_soon_the_atlas_shows(lab):
     expect(atlas_of(lab).locator(".lv-caption")).to_contain_text("65 tokens")
     print(f"\n65 tokens, Enter to the atlas: {times[0]:.0f} ms")
     say(lab, CAT)
-    expect(picture(lab, "score_steps").locator(".lv-step-row")).to_have_count(8)
+    expect(picture(lab, "score_steps").locator("[role=row]")).to_have_count(8)
 
 
 def test_the_sink_over_the_length(lab):

@@ -77,7 +77,7 @@ def test_the_temperature_moves_the_bars(lab):
 def test_the_three_steps_explain_themselves(lab):
     steps = drawn(lab, "softmax_steps")
     table = steps.locator(".lv-table")
-    steps.locator(".lv-one").first.click()
+    steps.locator(".lv-measure").first.click()
     expect(steps.locator(".lv-explain")).to_contain_text("x @ w")
     table.press("ArrowRight")
     expect(steps.locator(".lv-explain")).to_contain_text("np.exp")
