@@ -1,152 +1,83 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
-import { clamp, count, floats, frame, h, percent, pointIn, s } from "./kit.js";
+import { clamp, count, floats, frame, h, onKeys, percent, pointIn, toggled } from "./kit.js";
 
 const CARDS = {
-  temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
-  top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
-  top_p: { name: "top-p", says: "until together they reach p", low: 0.01, high: 1, step: 0.01, digits: 2 },
-  min_p: { name: "min-p", says: "at least p × the likeliest", low: 0, high: 1, step: 0.01, digits: 2 },
+  temperature: { title: "temperature", hint: "stretch or squeeze", range: [0, 3, 0.05] },
+  top_k: { title: "top-k", hint: "the k likeliest", range: [1, 200, 1] },
+  top_p: { title: "top-p", hint: "until together they reach p", range: [0.01, 1, 0.01] },
+  min_p: { title: "min-p", hint: "at least p × the likeliest", range: [0, 1, 0.01] },
 };
+const [ROOM, MORE_ROOM] = [900, 1150]; // pixels for four cards beside each other, and for what is around them
 
 export function render({ model, el }) {
   const view = frame(model, el, "sampler_cards");
-  const line = h("div", {
-    class: "lv-line-of-cards",
-    role: "list",
-    "aria-label": "the steps of the sampler, first to last",
-  });
+  const line = h("div", { class: "lv-chain", role: "list", "aria-label": "the steps of the sampler, first to last" });
   view.body.append(line);
-  const cards = {};
 
   let moved = ""; // the order that the line below speaks of
 
   const place = (name) => model.get("order").indexOf(name);
-  const on = (name) => model.get("on").includes(name);
   const move = (name, to) => {
-    const order = model.get("order").filter((one) => one !== name);
+    const order = model.get("order").filter((other) => other !== name);
     order.splice(clamp(to, 0, order.length), 0, name);
     if (order.join() === model.get("order").join()) return;
     moved = order.join();
     view.set({ order });
-    view.note(`${CARDS[name].name} is now card ${place(name) + 1} of ${order.length}`);
+    view.note(`${CARDS[name].title} is now card ${place(name) + 1} of ${order.length}`);
   };
-  const flip = (name) =>
-    view.set({ on: on(name) ? model.get("on").filter((one) => one !== name) : [...model.get("on"), name] });
+  const flip = (name) => view.set({ on: toggled(model.get("on"), name) });
+  const set = (name, value) => view.set({ settings: { ...model.get("settings"), [name]: value } });
 
-  for (const [name, spec] of Object.entries(CARDS)) {
-    const parts = {
-      number: h("span", { class: "lv-number" }),
-      knob: h(
-        "button",
-        { type: "button", class: "lv-switch", onclick: () => flip(name), "aria-label": `${spec.name} on` },
-        h("span", { class: "lv-knob" }),
-      ),
-      slider: h("input", { type: "range", min: spec.low, max: spec.high, step: spec.step, "aria-label": spec.name }),
-      value: h("b", { class: "lv-setting" }),
-      shape: s("svg", { class: "lv-shape", viewBox: "0 0 240 46", preserveAspectRatio: "none", "aria-hidden": "true" }),
-      kept: h("span", { class: "lv-kept" }),
-      says: h("div", { class: "lv-says" }),
-      cuts: h("div", { class: "lv-cuts" }),
-    };
-    parts.slider.addEventListener("input", () =>
-      view.set({ settings: { ...model.get("settings"), [name]: Number(parts.slider.value) } }),
-    );
-    const node = h(
-      "div",
-      { class: "lv-step", tabindex: "0", role: "listitem", "data-name": name },
-      h(
-        "div",
-        { class: "lv-head" },
-        h("span", { class: "lv-grip", "aria-hidden": "true" }, "⠿"),
-        parts.number,
-        h("b", { class: "lv-title" }, spec.name),
-        parts.knob,
-      ),
-      h(
-        "div",
-        {},
-        h("div", { class: "lv-hint lv-aside" }, spec.says),
-        h("div", { class: "lv-set" }, parts.slider, parts.value),
-      ),
-      parts.shape,
-      h("div", {}, h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept), parts.says, parts.cuts),
-    );
-    node.addEventListener("keydown", (event) => {
-      // the slider and the switch keep their own keys
-      if (event.target !== node || event.altKey || event.metaKey) return;
-      const act = {
-        ArrowLeft: () => move(name, place(name) - 1),
-        ArrowUp: () => move(name, place(name) - 1),
-        ArrowRight: () => move(name, place(name) + 1),
-        ArrowDown: () => move(name, place(name) + 1),
-        Home: () => move(name, 0),
-        End: () => move(name, 3),
-        Enter: () => flip(name),
-      }[event.key];
-      if (!act) return;
-      event.preventDefault();
-      event.stopPropagation();
-      act();
+  const cards = Object.fromEntries(Object.keys(CARDS).map((name) => [name, makeCard(name, { flip, set })]));
+  for (const [name, { node }] of Object.entries(cards)) {
+    const step = (by) => () => move(name, place(name) + by);
+    onKeys(node, {
+      ArrowLeft: step(-1),
+      ArrowUp: step(-1),
+      ArrowRight: step(1),
+      ArrowDown: step(1),
+      Home: step(-4),
+      End: step(4),
+      Enter: () => flip(name),
     });
-    node.addEventListener("pointerdown", (event) => {
-      if (event.button || event.target.closest("input, button")) return;
-      event.preventDefault();
-      node.focus();
-      node.classList.add("lv-dragged");
-      const over = (now) => {
-        // where the cards lie, not where they glide through on their way
-        const [right, down] = pointIn(view.body, now);
-        const [x, y] = [right + view.body.scrollLeft, down + view.body.scrollTop];
-        const hit = Object.entries(cards).find(
-          ([other, { node: that }]) =>
-            other !== name &&
-            x > that.offsetLeft &&
-            x < that.offsetLeft + that.offsetWidth &&
-            y > that.offsetTop &&
-            y < that.offsetTop + that.offsetHeight,
-        );
-        if (hit) move(name, place(hit[0]));
-      };
-      const drop = () => {
-        node.classList.remove("lv-dragged");
-        window.removeEventListener("pointermove", over);
-        for (const end of ["pointerup", "pointercancel"]) window.removeEventListener(end, drop);
-      };
-      window.addEventListener("pointermove", over);
-      for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, drop);
+    onDrag(node, (event) => {
+      // where the cards lie, not where they glide through on their way
+      const [x, y] = pointIn(line, event);
+      const within = (at, from, size) => at > from && at < from + size;
+      const over = Object.keys(cards).find((other) => {
+        const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = cards[other].node;
+        return within(x, offsetLeft, offsetWidth) && within(y, offsetTop, offsetHeight);
+      });
+      if (over && over !== name) move(name, place(over));
     });
-    cards[name] = { node, spec, ...parts };
   }
-  const start = h("div", { class: "lv-cap lv-aside" });
-  const end = h("div", { class: "lv-cap lv-aside" }, "draw one");
-  const arrow = () => h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▸");
+  const [start, end] = ["", "draw one"].map((words) => h("div", { class: "lv-cap lv-aside" }, words));
 
-  function arrange(order) {
+  const arrange = (order) => {
     if (order.join() === line.dataset.order) return;
     const focused = document.activeElement;
-    const was = Object.fromEntries(order.map((name) => [name, cards[name].node.getBoundingClientRect()]));
-    const first = !line.dataset.order;
+    const corner = (name) => cards[name].node.getBoundingClientRect();
+    const was = line.dataset.order && order.map(corner);
     line.dataset.order = order.join();
-    line.replaceChildren(start, ...order.flatMap((name) => [arrow(), cards[name].node]), arrow(), end);
+    const next = () => h("span", { class: "lv-next", "aria-hidden": "true" }, "▸");
+    line.replaceChildren(start, ...order.flatMap((name) => [next(), cards[name].node]), next(), end);
     if (line.contains(focused)) focused.focus({ preventScroll: true });
-    if (first || window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    for (const name of order) {
-      const now = cards[name].node.getBoundingClientRect();
-      const [dx, dy] = [was[name].left - now.left, was[name].top - now.top];
-      if (dx || dy)
-        cards[name].node.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }], {
-          duration: 160,
-          easing: "ease-out",
-        });
-    }
-  }
+    if (!was || window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    order.forEach((name, i) => {
+      const now = corner(name);
+      const from = `translate(${was[i].left - now.left}px, ${was[i].top - now.top}px)`;
+      cards[name].node.animate([{ transform: from }, { transform: "none" }], { duration: 160, easing: "ease-out" });
+    });
+  };
 
   return view.start(() => {
     const [order, settings, left] = [model.get("order"), model.get("settings"), model.get("left")];
     const shapes = floats(model.get("shapes"));
-    const n = model.get("n_vocab");
-    start.textContent = `${count(n)} probabilities`;
+    const bars = shapes?.shape[1] ?? 0;
+    start.textContent = `${count(model.get("n_vocab"))} probabilities`;
+    line.classList.toggle("lv-column", view.width() < ROOM);
+    start.hidden = end.hidden = view.width() >= ROOM && view.width() < MORE_ROOM;
     arrange(order);
     if (moved && order.join() !== moved) {
       moved = "";
@@ -155,47 +86,7 @@ export function render({ model, el }) {
     const asked = JSON.stringify([order, model.get("on"), settings]);
     line.classList.toggle("lv-waiting", asked !== JSON.stringify(model.get("computed_for")));
     order.forEach((name, i) => {
-      const card = cards[name];
-      const told = left[name];
-      card.number.textContent = String(i + 1);
-      card.node.classList.toggle("lv-off", !told);
-      card.knob.setAttribute("aria-pressed", String(!!told));
-      card.slider.disabled = !told;
-      if (Number(card.slider.value) !== settings[name]) card.slider.value = settings[name];
-      card.value.textContent = settings[name].toFixed(card.spec.digits);
-      card.kept.style.width = told ? `${100 * (1 - told.cut)}%` : "100%";
-      card.says.textContent = !told
-        ? "off"
-        : name === "temperature"
-          ? `entropy: ${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits`
-          : `keeps ${count(told.kept)} ${told.kept === 1 ? "token" : "tokens"}`;
-      card.cuts.textContent = !told
-        ? ""
-        : name !== "temperature"
-          ? `cuts ${percent(told.cut)}`
-          : settings[name]
-            ? "cuts nothing"
-            : "all on the likeliest";
-      const k = shapes ? shapes.shape[1] : 0;
-      const row = Array.from({ length: k }, (_, j) => shapes.data[i * k + j]);
-      const most = Math.max(...row, 1e-9);
-      card.shape.replaceChildren(
-        ...row.map((p, j) =>
-          p > 0
-            ? s("rect", {
-                x: j * (240 / k) + 1,
-                y: 46 - 44 * (p / most),
-                width: 240 / k - 2,
-                height: Math.max(1, 44 * (p / most)),
-                class: "lv-piece-of-shape",
-              })
-            : s("rect", { x: j * (240 / k) + 1, y: 44.5, width: 240 / k - 2, height: 1.5, class: "lv-gone" }),
-        ),
-      );
-      card.node.setAttribute(
-        "aria-label",
-        `${card.spec.name}, card ${i + 1} of ${order.length}, ${card.says.textContent}, ${card.cuts.textContent}. Arrow keys move it.`,
-      );
+      cards[name].show(i, settings[name], left[name], [...(shapes?.data ?? [])].slice(i * bars, (i + 1) * bars));
     });
     view.setLegend(
       "drag a card by ⠿, or focus it and press an arrow key",
@@ -203,5 +94,72 @@ export function render({ model, el }) {
       h("span", {}, h("i", { class: "lv-key lv-kept" }), " probability kept"),
       h("span", {}, h("i", { class: "lv-key lv-cut" }), " probability cut"),
     );
+  });
+}
+
+/** A card; `show` takes its place, its setting, what it leaves (none if it is off) and the probabilities after it. */
+function makeCard(name, { flip, set }) {
+  const { title, hint, range } = CARDS[name];
+  const [min, max, step] = range;
+  const span = (kind) => h("span", { class: kind });
+  const [number, setting] = ["lv-box lv-solid lv-strong lv-number", "lv-strong lv-setting"].map(span);
+  const [shape, kept, says, cuts] = ["lv-shape", "lv-kept", "lv-says", "lv-cuts"].map(span);
+  const knob = h(
+    "button",
+    { type: "button", class: "lv-switch", onclick: () => flip(name), "aria-label": `${title} on` },
+    h("span", { class: "lv-knob" }),
+  );
+  const slide = () => set(name, Number(slider.value));
+  const slider = h("input", { type: "range", min, max, step, "aria-label": title, oninput: slide });
+  for (const control of [knob, slider]) control.addEventListener("keydown", (event) => event.stopPropagation()); // its own
+  const grip = h("span", { class: "lv-grip", "aria-hidden": "true" }, "⠿");
+  const node = h(
+    "div",
+    { class: "lv-box lv-step", tabindex: "0", role: "listitem", "data-name": name },
+    h("div", { class: "lv-across" }, grip, number, h("b", { class: "lv-title" }, title), knob),
+    h("div", {}, h("div", { class: "lv-hint lv-aside" }, hint), h("div", { class: "lv-across" }, slider, setting)),
+    shape,
+    h("div", {}, h("div", { class: "lv-mass lv-cut", "aria-hidden": "true" }, kept), says, cuts),
+  );
+  const show = (i, value, left, probs) => {
+    const most = Math.max(...probs, 1e-9);
+    const told = left ? wordsOf(name, value, left) : ["off", ""];
+    number.textContent = String(i + 1);
+    node.classList.toggle("lv-off", !left);
+    knob.setAttribute("aria-pressed", String(!!left));
+    slider.disabled = !left;
+    if (Number(slider.value) !== value) slider.value = value;
+    setting.textContent = value.toFixed(step < 1 ? 2 : 0);
+    kept.style.width = `${100 * (1 - (left?.cut ?? 0))}%`;
+    [says.textContent, cuts.textContent] = told;
+    shape.replaceChildren(
+      ...probs.map((p) => h("i", { class: p > 0 ? null : "lv-gone", style: `height:${(100 * p) / most}%` })),
+    );
+    node.setAttribute("aria-label", `${title}, card ${i + 1} of 4, ${told.join(", ")}. Arrow keys move it.`);
+  };
+  return { node, show };
+}
+
+/** What a card that is on keeps, and what it cuts. */
+function wordsOf(name, value, { bits_before: before, bits, kept, cut }) {
+  if (name !== "temperature")
+    return [`keeps ${count(kept)} ${kept === 1 ? "token" : "tokens"}`, `cuts ${percent(cut)}`];
+  return [`entropy: ${before.toFixed(1)} → ${bits.toFixed(1)} bits`, value ? "cuts nothing" : "all on the likeliest"];
+}
+
+/** Let a card be taken along: `over(event)` hears where the pointer is, until it is let go. */
+function onDrag(node, over) {
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button || event.target.closest("input, button")) return;
+    event.preventDefault();
+    node.focus();
+    node.classList.add("lv-dragged");
+    const held = new AbortController();
+    const drop = () => {
+      node.classList.remove("lv-dragged");
+      held.abort();
+    };
+    window.addEventListener("pointermove", over, held);
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, drop, held);
   });
 }

@@ -1,163 +1,123 @@
 // Every part of the model as a switch: some that hold in every layer, and a grid of heads, attention blocks and FFNs.
 
-import { axisText, clamp, frame, h, keyed, onKeys, pointIn, s, setAttributes, sizePlot } from "./kit.js";
+import { pointIn } from "./kit/canvas.js";
+import { axisText, h, s, setAttributes } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { cellKeys, onKeys, onPointer, plotIn, sizePlot, toggled } from "./kit/input.js";
+import { clamp } from "./kit/numbers.js";
+
+const [LEFT, TOP] = [86, 22]; // pixels for the names of the rows and the numbers of the layers
+const APART = 8; // pixels between the heads and the two rows of whole blocks
+
+const range = (n) => Array.from({ length: n }, (_, i) => i);
+
+/** Where the cells of the grid are, and what they are called: a row for each head, then attention and FFN. */
+function layOut(model, width) {
+  const [nHeads, layers] = [model.get("n_heads"), model.get("n_layers")];
+  const rows = nHeads + 2;
+  const cell = clamp(Math.floor((width - LEFT - 4) / layers), 15, 26);
+  const left = (layer) => LEFT + layer * cell;
+  const top = (row) => TOP + row * cell + (row < nHeads ? 0 : APART);
+  const nameOf = (row) => ["attention", "FFN"][row - nHeads] ?? `head ${row}`;
+  /** The cells at a place; beside the grid (-1), those of a whole row, and above it, the blocks of a whole layer. */
+  const cellsAt = ([row, layer]) => {
+    if (layer < 0) return range(layers).map((each) => [row, each]);
+    return row < 0 ? [nHeads, nHeads + 1].map((block) => [block, layer]) : [[row, layer]];
+  };
+  const placeAt = ([x, y]) => {
+    const layer = Math.max(-1, Math.floor((x - LEFT) / cell));
+    const row = range(rows).findLast((each) => y >= top(each)) ?? -1;
+    return layer < layers && y < top(rows) && Math.max(row, layer) >= 0 ? [row, layer] : undefined;
+  };
+  return { nHeads, layers, rows, cell, left, top, nameOf, cellsAt, placeAt };
+}
 
 export function render({ model, el }) {
   const view = frame(model, el, "switches");
-  const parts = h("div", { class: "lv-parts", role: "group", "aria-label": "parts that every layer has" });
-  const grid = keyed("grid", "lv-plot lv-cells", "heads, attention and FFN of each layer");
-  view.body.append(parts, grid);
-  const LEFT = 86,
-    TOP = 22;
+  const parts = h("div", { class: "lv-pills", role: "group", "aria-label": "parts that every layer has" });
+  view.body.append(parts);
+  const grid = plotIn(view, "heads, attention and FFN of each layer", s("svg", { "aria-hidden": "true" }));
+  grid.setAttribute("role", "grid");
+  const pick = s("rect", { rx: 4, class: "lv-pick" });
+  let at = layOut(model, view.width());
   let cursor = [0, 0]; // row, layer
-  let cell = 20;
 
-  const rows = () => model.get("n_heads") + 2;
-  const layers = () => model.get("n_layers");
-  const rowName = (row) => {
-    const n = model.get("n_heads");
-    return row < n ? `head ${row}` : row === n ? "attention" : "FFN";
-  };
-  const isOff = (row, layer) => model.get("off_cells").some(([r, l]) => r === row && l === layer);
-
+  const isOff = (...cell) => model.get("off_cells").some((other) => String(other) === String(cell));
   /** Which cells are off when these are switched together: all on if all are off, else all off. */
   const flipped = (cells) => {
-    const off = model.get("off_cells");
-    const named = (list, [row, layer]) => list.some(([r, l]) => r === row && l === layer);
-    const rest = off.filter((one) => !named(cells, one));
-    const allOff = cells.every((one) => named(off, one));
-    return allOff ? rest : [...rest, ...cells];
+    const [off, names] = [model.get("off_cells"), cells.map(String)];
+    const rest = off.filter((cell) => !names.includes(String(cell)));
+    return rest.length === off.length - cells.length ? rest : [...rest, ...cells];
   };
-  const flip = (cells) => view.set({ off_cells: flipped(cells) });
-  const wholeRow = (row) => Array.from({ length: layers() }, (_, layer) => [row, layer]);
-  const wholeLayer = (layer) => [
-    [rows() - 2, layer],
-    [rows() - 1, layer],
-  ];
-
-  const tell = (row, layer) => view.note(`layer ${layer} · ${rowName(row)} · ${isOff(row, layer) ? "off" : "on"}`);
-  const place = (event) => {
-    const [x, y] = pointIn(grid, event);
-    return [Math.floor((y - TOP - gap(y)) / cell), Math.floor((x - LEFT) / cell)];
+  const tell = ([row, layer]) => {
+    if (layer < 0) return view.note(`Click to switch ${at.nameOf(row)} in every layer`);
+    if (row < 0) return view.note(`Click to switch attention and FFN in layer ${layer}`);
+    view.note(`layer ${layer}`, at.nameOf(row), isOff(row, layer) ? "off" : "on");
   };
-  // The two lower rows are a little apart, because they are whole blocks and not heads.
-  const gap = (y) => (y > TOP + model.get("n_heads") * cell ? 8 : 0);
-  const top = (row) => TOP + row * cell + (row >= model.get("n_heads") ? 8 : 0);
-
-  grid.addEventListener("click", (event) => {
-    const [row, layer] = place(event);
-    const [inRow, inLayer] = [row >= 0 && row < rows(), layer >= 0 && layer < layers()];
-    if (inRow && inLayer) {
-      cursor = [row, layer];
-      toggle();
-    } else if (inRow && layer < 0) flip(wholeRow(row));
-    else if (inLayer && row < 0) flip(wholeLayer(layer));
-  });
-  grid.addEventListener("pointermove", (event) => {
-    const [row, layer] = place(event);
-    if (row >= 0 && row < rows() && layer >= 0 && layer < layers()) tell(row, layer);
-    else if (layer < 0 && row >= 0 && row < rows()) view.note(`Click to switch ${rowName(row)} in every layer`);
-    else if (row < 0 && layer >= 0 && layer < layers())
-      view.note(`Click to switch attention and FFN in layer ${layer}`);
-  });
-  const move = (dr, dl) => {
-    cursor = [clamp(cursor[0] + dr, 0, rows() - 1), clamp(cursor[1] + dl, 0, layers() - 1)];
+  /** Frame the cell that the keys are on; nothing else is drawn again for that. */
+  const point = () => {
+    pick.style.display = grid.matches(":focus") ? "" : "none";
+    const size = { width: at.cell + 1, height: at.cell + 1 };
+    setAttributes(pick, { x: at.left(cursor[1]) - 1.5, y: at.top(cursor[0]) - 1.5, ...size });
+  };
+  const flip = (place) => {
+    if (Math.min(...place) >= 0) cursor = place;
+    view.set({ off_cells: flipped(at.cellsAt(place)) });
+    tell(place);
+  };
+  const select = (row, layer, ask) => {
+    cursor = [clamp(row, 0, at.rows - 1), clamp(layer, 0, at.layers - 1)];
     point();
-    tell(...cursor);
+    (ask ? flip : tell)(cursor);
   };
-  const toggle = () => {
-    flip([cursor]);
-    tell(...cursor);
-  };
-  onKeys(grid, {
-    ArrowLeft: () => move(0, -1),
-    ArrowRight: () => move(0, 1),
-    ArrowUp: () => move(-1, 0),
-    ArrowDown: () => move(1, 0),
-    Home: () => move(0, -layers()),
-    End: () => move(0, layers()),
-    Enter: toggle,
-  });
-  grid.addEventListener("focus", () => {
-    point();
-    tell(...cursor);
-  });
+  const hover = (place) => place && tell(place);
+  onPointer(grid, (event) => at.placeAt(pointIn(grid, event)), hover, flip);
+  onKeys(grid, cellKeys(view, { select, rows: () => at.rows, last: () => at.layers - 1, here: () => cursor }));
+  grid.addEventListener("focus", () => select(...cursor));
   grid.addEventListener("blur", () => {
     point();
     view.note("");
   });
-  const pick = s("rect", { rx: 4, class: "lv-pick" });
-  /** Frame the cell that the keys are on; nothing else is drawn again for that. */
-  function point() {
-    pick.style.display = grid.matches(":focus") ? "" : "none";
-    setAttributes(pick, {
-      x: LEFT + cursor[1] * cell - 1.5,
-      y: top(cursor[0]) - 1.5,
-      width: cell + 1,
-      height: cell + 1,
-    });
-  }
 
-  const flippedPart = (name) => {
-    const off = model.get("off_parts");
-    return off.includes(name) ? off.filter((one) => one !== name) : [...off, name];
-  };
-  const buttons = Object.entries(model.get("parts")).map(([name, [label, hint]]) => [
-    name,
-    h(
-      "button",
-      { type: "button", class: "lv-part", title: hint, onclick: () => view.set({ off_parts: flippedPart(name) }) },
-      h("span", { class: "lv-knob", "aria-hidden": "true" }),
-      label,
-    ),
-  ]);
+  const buttons = Object.entries(model.get("parts")).map(([name, [label, title]]) => {
+    const onclick = () => view.set({ off_parts: toggled(model.get("off_parts"), name) });
+    const knob = h("span", { class: "lv-knob", "aria-hidden": "true" });
+    return [name, h("button", { type: "button", class: "lv-box lv-pill", title, onclick }, knob, label)];
+  });
   parts.append(...buttons.map(([, node]) => node));
 
-  function draw() {
+  const drawCell = (row, layer) => {
+    const dead = isOff(row, layer);
+    const covered = row < at.nHeads && isOff(at.nHeads, layer); // its whole attention block is off
+    const pale = !view.can("off_cells", flipped([[row, layer]]));
+    const [x, y, size] = [at.left(layer) + 0.5, at.top(row) + 0.5, at.cell - 3];
+    const kind = `${at.nameOf(row).split(" ")[0]} ${dead ? "lv-off" : covered || pale ? "lv-pale" : ""}`;
+    const cross = `M${x + 4} ${y + 4}l${size - 8} ${size - 8}m0 ${8 - size}l${8 - size} ${size - 8}`;
+    const shapes = [s("rect", { x, y, width: size, height: size, rx: 3, class: `lv-cell lv-${kind}` })];
+    return { pale, shapes: dead ? [...shapes, s("path", { d: cross, class: "lv-cross" })] : shapes };
+  };
+
+  return view.start(() => {
     for (const [name, node] of buttons) {
       node.setAttribute("aria-pressed", String(!model.get("off_parts").includes(name)));
-      node.disabled = !view.can("off_parts", flippedPart(name));
+      node.disabled = !view.can("off_parts", toggled(model.get("off_parts"), name));
     }
-    cell = clamp(Math.floor((view.width() - LEFT - 4) / layers()), 12, 26);
-    const [width, height] = [LEFT + layers() * cell, top(rows() - 1) + cell];
-    const off = new Set(model.get("off_cells").map(([r, l]) => `${r} ${l}`));
-    const words = [];
-    const shapes = [];
-    let pale = buttons.some(([, node]) => node.disabled);
-    for (let layer = 0; layer < layers(); layer++)
-      if (cell >= 22 || layer % 5 === 0) words.push(axisText(LEFT + (layer + 0.5) * cell - 1, TOP - 7, String(layer)));
-    words.push(axisText(LEFT - 10, TOP - 7, "layer", "end"));
-    for (let row = 0; row < rows(); row++) {
-      const ffn = row === rows() - 1;
-      words.push(axisText(LEFT - 10, top(row) + cell / 2 + 4, rowName(row), "end", { class: null }));
-      for (let layer = 0; layer < layers(); layer++) {
-        const dead = off.has(`${row} ${layer}`);
-        const covered = row < rows() - 2 && off.has(`${rows() - 2} ${layer}`); // its whole attention block is off
-        const isPale = !view.can("off_cells", flipped([[row, layer]]));
-        pale ||= isPale;
-        shapes.push(
-          s("rect", {
-            x: LEFT + layer * cell + 0.5,
-            y: top(row) + 0.5,
-            width: cell - 3,
-            height: cell - 3,
-            rx: 3,
-            class: `lv-cell${ffn ? " lv-ffn" : ""}${row === rows() - 2 ? " lv-block" : ""}${dead ? " lv-off" : covered ? " lv-covered" : ""}${isPale ? " lv-pale" : ""}`,
-          }),
-        );
-        if (dead) {
-          const [x, y, d] = [LEFT + layer * cell + 0.5, top(row) + 0.5, cell - 3];
-          shapes.push(
-            s("path", { d: `M${x + 4} ${y + 4}l${d - 8} ${d - 8}m0 ${8 - d}l${8 - d} ${d - 8}`, class: "lv-cross" }),
-          );
-        }
-      }
-    }
-    grid.replaceChildren(s("svg", { "aria-hidden": "true" }, shapes, words, pick));
-    sizePlot(grid, width, height);
+    at = layOut(model, view.width());
+    const [rows, layers] = [range(at.rows), range(at.layers)];
+    const cells = rows.flatMap((row) => layers.map((layer) => drawCell(row, layer)));
+    const rowName = (row) => axisText(LEFT - 10, at.top(row) + at.cell / 2 + 4, at.nameOf(row), "end", { class: null });
+    const layerName = (layer) => axisText(at.left(layer + 0.5) - 1, TOP - 7, layer);
+    grid.firstChild.replaceChildren(
+      ...cells.flatMap(({ shapes }) => shapes),
+      axisText(LEFT - 10, TOP - 7, "layer", "end"),
+      ...layers.filter((layer) => at.cell >= 22 || layer % 5 === 0).map(layerName),
+      ...rows.map(rowName),
+      pick,
+    );
+    sizePlot(grid, at.left(at.layers), at.top(at.rows));
     point();
+    const pale = cells.some((one) => one.pale) || buttons.some(([, node]) => node.disabled);
     const all = pale ? "Pale: only in the full version" : "Click a name or number to switch a whole row or layer";
     view.setLegend(`Filled: on · Crossed out: off · ${all}`);
-  }
-  return view.start(draw, "change limits");
+  }, "change limits");
 }
