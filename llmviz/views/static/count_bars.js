@@ -15,6 +15,7 @@ export function render({ model, el }) {
       "--lv-labels",
       `clamp(90px, ${Math.ceil(widest(view, model.get("labels"), 18)) + 18}px, 40%)`,
     );
+    view.root.classList.toggle("lv-narrow", view.width() < 480);
     const full = model.get("high") ?? Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];
