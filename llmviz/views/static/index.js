@@ -13,7 +13,7 @@ export { render as freshness } from "./freshness.js";
 export { render as head_grid } from "./head_grid.js";
 export { render as head_pair } from "./head_pair.js";
 export { render as heat_map } from "./heat_map.js";
-export { render as journey } from "./journey.js";
+export { render as journey } from "./journey/index.js";
 export { render as line_plot } from "./line_plot.js";
 export { render as merge_replay } from "./merge_replay.js";
 export { render as model_sizes } from "./model_sizes.js";
