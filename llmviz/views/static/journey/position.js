@@ -29,7 +29,7 @@ export function drawClockHands(at) {
       drawPeriod(at, hand, radius, y, big);
     });
     if (layout.tall) return;
-    const below = { size: 13, color: at.look.position, alpha: big };
+    const below = { size: 13, alpha: big };
     const y = layout.bottom + 16;
     if (layout.wide) at.write("position", layout.left - 26, y, { ...below, align: "right" });
     for (const { x, place } of layout.lanes) at.write(count(place), x, y, { ...below, align: "center" });
@@ -43,12 +43,13 @@ function drawPeriod(at, hand, radius, y, alpha) {
   const last = layout.lanes.at(-1);
   const x = Math.min(last.x + Math.max(radius, last.w / 2) + 18, layout.width - 100);
   const every = `${tokens < 10 ? tokens.toFixed(1) : Math.round(tokens)} tokens`;
-  const style = { size: 15, color: look.position, alpha };
+  const style = { size: 15, color: look.ink, alpha };
   const fits = x + 180 < layout.width;
   at.write(fits ? `one turn every ${every}` : every, x, y, style);
   if (layout.phone && !fits && hand === data.turns.length - 1) at.write("one turn every", x, y - 24, style);
 }
 
+/** In grey, since colours say what is added and what is taken away. */
 function drawDial(at, x, y, radius, angle, width) {
   const { ctx, look } = at;
   ctx.save();
@@ -57,12 +58,12 @@ function drawDial(at, x, y, radius, angle, width) {
   wedge.arc(0, 0, radius, -Math.PI / 2, -Math.PI / 2 + (angle % (2 * Math.PI)));
   at.box([-radius, -radius, 2 * radius, 2 * radius], radius, {
     fill: look.page,
-    edge: tint(look.position, 0.6),
+    edge: tint(look.quiet, 0.6),
     width: 1.2,
   });
-  at.fill(tint(look.position, 0.25), wedge);
+  at.fill(tint(look.quiet, 0.25), wedge);
   ctx.rotate(angle);
   ctx.lineCap = "round";
-  at.line(look.position, width, [0, 0], [0, -radius * 0.86]);
+  at.line(look.ink, width, [0, 0], [0, -radius * 0.86]);
   ctx.restore();
 }
