@@ -142,18 +142,19 @@ function labelsOf(layout, tokens) {
 /** The text in centred lines: large chips {x, y, w, h, size, turn}, and the same lines before they are cut. */
 function textsOf(layout, tokens) {
   const { width, height, margin, linedRows } = layout;
-  const below = tokens.map(({ id }) => widest(layout.view, [String(id)], "bold 17", "ui") + 4); // a chip is as wide
+  const below = tokens.map(({ id }) => widest(layout.view, [String(id)], "bold 17", "ui") + 4); // a chip is not narrower
   for (const size of [42, 38, 34, 32, 30, 28, 26, 24, 22, 20, 18, 16]) {
-    const rows = [];
+    const rows = []; // of widths, before and after they are cut
     let room = 0;
     tokens.forEach(({ piece }, i) => {
       const own = pieceWidth(layout, shorten(piece, 40), size);
       const w = clamp(own + 20, below[i], width - 0.75 * margin);
       if (w > room) {
-        rows.push([]);
+        rows.push({ uncut: [], cut: [] });
         room = width - margin;
       }
-      rows.at(-1).push({ w, own });
+      rows.at(-1).uncut.push(own);
+      rows.at(-1).cut.push(w);
       room -= w + 8 + (layout.leftOut && !i ? 46 : 0);
     });
     const lineHeight = size * 1.05 + (size < 24 ? 46 : 58);
@@ -163,19 +164,9 @@ function textsOf(layout, tokens) {
     return rows.flatMap((row, r) => {
       const rest = { y: middle + (r - (rows.length - 1) / 2) * lineHeight, h: size * 1.05 + 18, size, turn: 0 };
       const hole = layout.leftOut && !r ? 46 : 0;
-      const uncut = sideBySide(
-        row.map(({ own }) => own),
-        0,
-        hole,
-        width / 2,
-      );
-      const cut = sideBySide(
-        row.map(({ w }) => w),
-        8,
-        hole,
-        width / 2,
-      );
-      return row.map((_, k) => ({ text: { ...cut[k], ...rest }, uncut: { ...uncut[k], ...rest } }));
+      const uncut = sideBySide(row.uncut, 0, hole, width / 2);
+      const cut = sideBySide(row.cut, 8, hole, width / 2);
+      return cut.map((box, k) => ({ text: { ...box, ...rest }, uncut: { ...uncut[k], ...rest } }));
     });
   }
 }

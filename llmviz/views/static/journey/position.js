@@ -56,11 +56,8 @@ function drawDial(at, x, y, radius, angle, width) {
   ctx.translate(x, y);
   const wedge = new Path2D("M0 0");
   wedge.arc(0, 0, radius, -Math.PI / 2, -Math.PI / 2 + (angle % (2 * Math.PI)));
-  at.box([-radius, -radius, 2 * radius, 2 * radius], radius, {
-    fill: look.page,
-    edge: tint(look.quiet, 0.6),
-    width: 1.2,
-  });
+  const face = { fill: look.page, edge: tint(look.quiet, 0.6), width: 1.2 };
+  at.box([-radius, -radius, 2 * radius, 2 * radius], radius, face);
   at.fill(tint(look.quiet, 0.25), wedge);
   ctx.rotate(angle);
   ctx.lineCap = "round";

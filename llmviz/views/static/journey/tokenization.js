@@ -76,14 +76,9 @@ function drawChip(at, chip, { piece, id }, { color, edge, fill = at.look.page, b
     at.piece(shown, from, 0, { size: chip.size, color });
     ctx.restore();
     if (layout.tall && big < 0.5) return;
-    const bold = big > 0.5;
-    at.write(String(id), chip.x, y + chip.h / 2 + (big > 0 ? 14 : 10), {
-      size: between(13, 17, big),
-      bold,
-      align: "center",
-      alpha: idAlpha * (layout.tall ? big : 1),
-      color: bold ? look.tokenization : look.quiet,
-    });
+    const looks = big > 0.5 ? { bold: true, color: look.tokenization } : {};
+    const style = { ...looks, size: between(13, 17, big), align: "center", alpha: idAlpha * (layout.tall ? big : 1) };
+    at.write(String(id), chip.x, y + chip.h / 2 + (big > 0 ? 14 : 10), style);
   });
 }
 
