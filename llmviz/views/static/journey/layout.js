@@ -8,6 +8,7 @@ const SIZES = {
   margin: [80, 80, 24], // beside the text in scene 1
   linedRows: [2, 2, 4], // rows of text that leave room for the line of all numbers
   numberLineX: [70, 70, 32],
+  untold: [[], [5_000], [5_000, 30_000]], // ids that have no room on that line
   tableX: [60, 54, 56],
   tableW: [42, 30, 24],
   tableAtRest: [0.38, 0.38, 0], // its opacity while the columns are at work; a phone has no room for both
@@ -20,7 +21,7 @@ const SIZES = {
   leaderX: [176, 150, 122],
   left: [186, 122, 20], // of the first column
   floorLeft: [24, 14, 12],
-  lengthX: [34, 18, 8],
+  lengthX: [34, 22, 8],
   towerX: [172, 122, 106],
   toTower: [98, 58, 48],
   towerMargin: [20, 10, 4],

@@ -26,10 +26,9 @@ export function drawNumberLine(at) {
   at.faded(Math.max(during(moment.t, 4.2, 5.2) * (1 - turned), during(back, 0.5, 1)), (ctx) => {
     ctx.lineCap = "round";
     at.line(look.line, 5, start, end);
-    for (const id of ticksOf(data)) {
+    for (const id of ticksOf(data).filter((tick) => !layout.untold.includes(tick))) {
       const [x, y] = place(id);
-      const written = layout.wide || (id !== 5_000 && !(layout.phone && id === 30_000));
-      if (written) at.write(count(id), x, y + 20, { size: 13, align: "center", alpha: flat });
+      at.write(count(id), x, y + 20, { size: 13, align: "center", alpha: flat });
       at.faded(flat, () => at.rect(look.quiet, x - 0.5, y + 4, 1, 5));
     }
     const all = `all ${count(data.sizes.n_vocab)} tokens`;
