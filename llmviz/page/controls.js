@@ -4,7 +4,9 @@
 
 /* oxlint-disable no-underscore-dangle -- ipywidgets names things so */
 
-globalThis.pageControls = (() => {
+{
+  // The block keeps its names from other scripts.
+
   // ---- what a widget holds ----
 
   const FULL = 'This needs <a href="#full">the full version</a>';
@@ -69,10 +71,8 @@ globalThis.pageControls = (() => {
       for (const name of names.split(" ")) this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
     }
     off(names, listener) {
-      for (const name of names?.split(" ") ?? [...this.listeners.keys()]) {
-        const rest = (this.listeners.get(name) ?? []).filter((other) => listener && other !== listener);
-        this.listeners.set(name, rest);
-      }
+      const rest = (name) => (this.listeners.get(name) ?? []).filter((other) => other !== listener);
+      for (const name of names.split(" ")) this.listeners.set(name, rest(name));
     }
     emit(name, ...what) {
       for (const listener of this.listeners.get(name) ?? []) listener(...what);
@@ -101,12 +101,12 @@ globalThis.pageControls = (() => {
         this.unsaved.delete(name);
       }
     }
-    style(name) {
-      const style = this.get("style");
-      return style ? this.page.model(style.replace("IPY_MODEL_", "")).get(name) : undefined;
+    /** The widget that a trait refers to, such as `style`. */
+    other(trait) {
+      return this.get(trait) && this.page.model(this.get(trait).replace("IPY_MODEL_", ""));
     }
     layout() {
-      const layout = this.get("layout") && this.page.model(this.get("layout").replace("IPY_MODEL_", ""));
+      const layout = this.other("layout");
       const traits = Object.keys(layout?.numbers ?? {}).filter((name) => !name.startsWith("_"));
       return traits.map((name) => [name, layout.get(name)]);
     }
@@ -122,6 +122,15 @@ globalThis.pageControls = (() => {
     return node;
   }
 
+  const textOf = (markup) => h("i", { innerHTML: markup }).textContent;
+
+  /** Give an element a child for each text, made again only where the texts are others. */
+  function fillWith(parent, texts, make) {
+    const key = JSON.stringify(texts);
+    if (parent.key !== key) parent.replaceChildren(...texts.map(make));
+    parent.key = key;
+  }
+
   /** Set what a widget sends, as its picture would: the page answers, or puts it back. */
   function send(model, trait, value) {
     model.set(trait, value);
@@ -129,19 +138,6 @@ globalThis.pageControls = (() => {
   }
 
   // ---- numbers ----
-
-  /** A number as ipywidgets writes it beside a slider: ".2f", "d", ",d" and ".0%" are the forms there are. */
-  function written(value, format = "") {
-    const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([a-z%]?)$/.exec(format) ?? ["", "", undefined, ""];
-    const places = Number(digits ?? (kind === "d" ? 0 : 2));
-    let shown = String(value);
-    if (kind === "%") shown = `${(100 * value).toFixed(places)}%`;
-    else if (kind === "f") shown = value.toFixed(places);
-    else if (kind === "d") shown = value.toFixed(0);
-    else if (digits) shown = String(Number(value.toPrecision(places)));
-    if (comma) shown = shown.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
-    return shown.replace("-", "−");
-  }
 
   /** How far along its line a range input is, for the colour that fills it. */
   const along = ({ min, max, value }) => `${(100 * (value - min)) / (max - min || 1)}%`;
@@ -151,8 +147,8 @@ globalThis.pageControls = (() => {
     const trait = chooses ? "index" : "value";
     const input = h("input", { type: "range" });
     const output = h("output", { className: "widget-readout" });
-    const text = (value) =>
-      chooses ? model.get("_options_labels")[value] : written(value, model.get("readout_format"));
+    const places = model.kind.startsWith("Int") ? 0 : 2; // as ipywidgets writes a number beside a slider
+    const text = (value) => (chooses ? model.get("_options_labels")[value] : value.toFixed(places).replace("-", "−"));
     const read = () => {
       output.textContent = text(Number(input.value));
       input.setAttribute("aria-valuetext", output.textContent);
@@ -160,9 +156,8 @@ globalThis.pageControls = (() => {
     };
     input.addEventListener("input", () => {
       read();
-      if (model.get("continuous_update") !== false) send(model, trait, Number(input.value));
+      send(model, trait, Number(input.value));
     });
-    input.addEventListener("change", () => send(model, trait, Number(input.value)));
     return {
       look: "widget-slider widget-hslider",
       parts: [input, output],
@@ -172,52 +167,6 @@ globalThis.pageControls = (() => {
         Object.assign(input, { min: chooses ? 0 : model.get("min"), max: last, step: chooses ? 1 : model.get("step") });
         input.value = model.get(trait);
         input.disabled = off;
-        output.hidden = model.get("readout") === false;
-        read();
-      },
-    };
-  }
-
-  /** Two ranges over each other, of which only the handles take the pointer. */
-  function rangeSlider(model) {
-    const inputs = ["from", "to"].map((end) =>
-      h("input", { type: "range", ariaLabel: `${model.get("description")}, ${end}` }),
-    );
-    const [low, high] = inputs;
-    const output = h("output", { className: "widget-readout" });
-    const both = h("span", { className: "two-handles" }, low, high);
-    const read = () => {
-      const texts = inputs.map((input) => written(Number(input.value), model.get("readout_format")));
-      output.textContent = texts.join(" – ");
-      inputs.forEach((input, i) => input.setAttribute("aria-valuetext", texts[i]));
-      both.style.setProperty("--from", along(low));
-      both.style.setProperty("--to", along(high));
-    };
-    for (const input of inputs)
-      input.addEventListener("input", () => {
-        if (Number(low.value) > Number(high.value)) input.value = (input === low ? high : low).value;
-        read();
-        send(
-          model,
-          "value",
-          inputs.map((end) => Number(end.value)),
-        );
-      });
-    return {
-      look: "widget-slider widget-hslider",
-      parts: [both, output],
-      group: true,
-      show(off) {
-        inputs.forEach((input, i) => {
-          Object.assign(input, {
-            min: model.get("min"),
-            max: model.get("max"),
-            step: model.get("step"),
-            disabled: off,
-          });
-          input.value = model.get("value")[i];
-        });
-        low.style.zIndex = Number(low.value) === Number(low.max) ? 1 : ""; // else both at the end could not be parted
         read();
       },
     };
@@ -226,8 +175,7 @@ globalThis.pageControls = (() => {
   function numberBox(model) {
     const input = h("input", { type: "number" });
     input.addEventListener("change", () => {
-      const [least, most] = [model.get("min") ?? -Infinity, model.get("max") ?? Infinity];
-      const value = Math.min(Math.max(Number(input.value), least), most);
+      const value = Math.min(Math.max(Number(input.value), model.get("min")), model.get("max"));
       const whole = model.kind.includes("Int") ? Math.round(value) : value;
       send(model, "value", input.value === "" ? model.get("value") : whole);
       input.value = model.get("value"); // also where nothing has changed
@@ -236,7 +184,8 @@ globalThis.pageControls = (() => {
       look: "widget-text",
       parts: [input],
       named: input,
-      show(off, _holds, _why, held) {
+      show(off) {
+        const held = model.limits.values;
         const [min, max] = held?.length ? [Math.min(...held), Math.max(...held)] : ["", ""];
         Object.assign(input, { min, max, step: model.get("step") ?? "any", disabled: off });
         if (input.value === "" || Number(input.value) !== model.get("value")) input.value = model.get("value");
@@ -272,28 +221,17 @@ globalThis.pageControls = (() => {
     };
   }
 
-  function list(model) {
-    const several = model.kind === "SelectMultipleModel";
-    const select = h("select", { multiple: several });
-    select.addEventListener("change", () => {
-      const chosen = Array.from(select.selectedOptions, (option) => option.index);
-      send(model, "index", several ? chosen : chosen[0]);
-    });
+  function dropdown(model) {
+    const select = h("select");
+    select.addEventListener("change", () => send(model, "index", select.selectedIndex));
     return {
-      look: model.kind === "DropdownModel" ? "widget-dropdown" : "widget-select",
+      look: "widget-dropdown",
       parts: [select],
       named: select,
-      show(off, holds) {
-        const labels = model.get("_options_labels");
-        if (labels.length !== select.length || labels.some((label, i) => select.options[i].text !== label))
-          select.replaceChildren(...labels.map((label) => new Option(label)));
-        if (model.kind !== "DropdownModel") select.size = model.get("rows") ?? 5;
-        const chosen = [model.get("index")].flat();
-        Array.from(select.options).forEach((option, i) => {
-          option.selected = chosen.includes(i);
-          option.disabled = !several && !holds(i);
-        });
-        if (!several && chosen[0] === null) select.selectedIndex = -1;
+      show(off) {
+        fillWith(select, model.get("_options_labels"), (label) => new Option(label));
+        Array.from(select.options).forEach((option, i) => (option.disabled = !model.limits.holds(i)));
+        select.selectedIndex = model.get("index") ?? -1;
         select.disabled = off;
       },
     };
@@ -305,25 +243,19 @@ globalThis.pageControls = (() => {
       look: "widget-toggle-buttons",
       parts: [row],
       group: true,
-      show(off, holds, why) {
-        const labels = model.get("_options_labels");
-        const kept = [...row.children].map((choice) => choice.textContent);
-        if (labels.length !== kept.length || labels.some((label, i) => label !== kept[i]))
-          row.replaceChildren(
-            ...labels.map((label, i) => {
-              const choice = h("button", { type: "button", textContent: label });
-              choice.addEventListener("click", () => send(model, "index", i));
-              return choice;
-            }),
-          );
-        const width = model.style("button_width");
+      show(off) {
+        const { reason, holds } = model.limits;
+        fillWith(row, model.get("_options_labels"), (textContent, i) => {
+          const choice = h("button", { type: "button", textContent });
+          choice.addEventListener("click", () => send(model, "index", i));
+          return choice;
+        });
         [...row.children].forEach((choice, i) => {
           const [chosen, held] = [i === model.get("index"), holds(i)];
           choice.className = `jupyter-button widget-toggle-button${chosen ? " mod-active" : ""}`;
           choice.setAttribute("aria-pressed", chosen);
           choice.disabled = off || !held;
-          choice.title = held ? (model.get("tooltips")?.[i] ?? "") : why;
-          choice.style.width = width ?? "";
+          choice.title = held ? "" : textOf(reason);
         });
       },
     };
@@ -338,13 +270,12 @@ globalThis.pageControls = (() => {
     typed.readOnly = true;
     select.addEventListener("change", () => send(model, "value", select.value));
     const short = (words) => (words.length > 90 ? `${words.slice(0, 89)}…` : words || "(no text)");
-    let texts = "";
     return {
       look: model.kind === "TextareaModel" ? "widget-textarea" : "widget-text",
       parts: [typed],
       named: typed,
-      show(off, holds, _why, menu) {
-        const value = model.get("value");
+      show(off) {
+        const [value, { holds, values: menu }] = [model.get("value"), model.limits];
         const used = menu ? select : typed;
         if (!used.isConnected) (used === typed ? select : typed).replaceWith(used);
         Object.assign(used, { id: typed.id || select.id, ariaLabel: typed.ariaLabel });
@@ -354,8 +285,7 @@ globalThis.pageControls = (() => {
           return;
         }
         const offered = menu.includes(value) ? menu : [value, ...menu];
-        if (texts !== (texts = JSON.stringify(offered)))
-          select.replaceChildren(...offered.map((words) => new Option(short(words), words)));
+        fillWith(select, offered, (words) => new Option(short(words), words));
         for (const option of select.options) option.disabled = !holds(option.value);
         select.value = value;
         select.disabled = off;
@@ -381,19 +311,13 @@ globalThis.pageControls = (() => {
 
   function button(model) {
     const pressed = h("button", { type: "button" });
-    const toggle = model.kind === "ToggleButtonModel";
-    pressed.addEventListener("click", () =>
-      toggle ? send(model, "value", !model.get("value")) : model.send({ event: "click" }),
-    );
+    pressed.addEventListener("click", () => model.send({ event: "click" }));
     return {
       look: "widget-of-button",
       parts: [pressed],
       show(off) {
-        const on = toggle && model.get("value");
-        if (toggle) pressed.setAttribute("aria-pressed", on);
-        pressed.className = `jupyter-button widget-button${on ? " mod-active" : ""} mod-${model.get("button_style") || "plain"}`;
-        pressed.textContent = model.get("description");
-        pressed.disabled = off;
+        const className = `jupyter-button widget-button mod-${model.get("button_style") || "plain"}`;
+        Object.assign(pressed, { className, textContent: model.get("description"), disabled: off });
       },
     };
   }
@@ -413,23 +337,30 @@ globalThis.pageControls = (() => {
     return { el, show, drop: () => shown.forEach(drop) };
   }
 
+  // What the views make, by the kinds of ipywidgets.
   const KINDS = [
     [slider, "IntSlider FloatSlider SelectionSlider"],
-    [rangeSlider, "IntRangeSlider FloatRangeSlider"],
-    [numberBox, "IntText FloatText BoundedIntText BoundedFloatText"],
-    [progress, "IntProgress FloatProgress"],
-    [list, "Dropdown Select SelectMultiple"],
+    [numberBox, "BoundedIntText BoundedFloatText"],
+    [progress, "FloatProgress"],
+    [dropdown, "Dropdown"],
     [textBox, "Text Textarea"],
-    [html, "HTML HTMLMath Label"],
-    [button, "Button ToggleButton"],
+    [html, "HTML Label"],
+    [button, "Button"],
     [checkbox, "Checkbox"],
     [toggles, "ToggleButtons"],
-    [box, "Box VBox HBox GridBox"],
+    [box, "Box VBox HBox"],
     [picture, "Any"],
   ];
   const makers = Object.fromEntries(
     KINDS.flatMap(([make, names]) => names.split(" ").map((name) => [`${name}Model`, make])),
   );
+
+  /** Make an element pale if there is a reason, and say it below. */
+  function makePale(el, why, reason = "") {
+    el.classList.toggle("pale", Boolean(reason));
+    if (why.innerHTML !== reason) why.innerHTML = reason;
+    reason ? el.append(why) : why.remove();
+  }
 
   /** A control in its line: its name, what it is made of, and below it why it is pale, where it is. */
   function inLine(model, make) {
@@ -449,30 +380,20 @@ globalThis.pageControls = (() => {
     return {
       el,
       show() {
-        const { reason, holds, values } = model.limits;
-        const pale = Boolean(reason) && !model.get("disabled");
+        const reason = model.get("disabled") ? "" : model.limits.reason;
         const description = (!ownName && model.get("description")) || "";
         name.textContent = description;
         if (description && !name.isConnected) el.prepend(name);
         if (!description) name.remove();
-        const width = model.style("description_width");
-        name.style.width = width && width !== "initial" ? width : "";
         if (named && !description)
           named.ariaLabel = model.get("tooltip") || model.get("placeholder") || named.ariaLabel;
-        const accent = model.style("handle_color");
+        const accent = model.other("style")?.get("handle_color");
         if (accent) el.style.setProperty("--accent", accent);
-        show(
-          Boolean(model.get("disabled") || reason),
-          holds,
-          reason && h("i", { innerHTML: reason }).textContent,
-          values,
-        );
-        el.classList.toggle("pale", pale);
-        if (why.innerHTML !== (pale ? reason : "")) why.innerHTML = pale ? reason : "";
-        pale ? el.append(why) : why.remove();
-        el.title = pale ? why.textContent : (model.get("tooltip") ?? "");
+        show(Boolean(model.get("disabled") || reason));
+        makePale(el, why, reason);
+        el.title = reason ? why.textContent : (model.get("tooltip") ?? "");
         for (const part of el.querySelectorAll("input, select, textarea, button"))
-          pale ? part.setAttribute("aria-describedby", why.id) : part.removeAttribute("aria-describedby");
+          reason ? part.setAttribute("aria-describedby", why.id) : part.removeAttribute("aria-describedby");
       },
     };
   }
@@ -495,9 +416,7 @@ globalThis.pageControls = (() => {
     const el = h("div", {}, host);
     const gone = new AbortController();
     const draw = async () => {
-      const { default: its } = await moduleOf(model.get("_esm"));
-      const widget = typeof its === "function" ? await its() : its;
-      await (model.begun ??= widget.initialize?.({ model }) ?? {});
+      const { default: widget } = await moduleOf(model.get("_esm"));
       const end = await widget.render({ model, el: host, signal: gone.signal });
       gone.signal.aborted ? end?.() : gone.signal.addEventListener("abort", () => end?.());
     };
@@ -505,11 +424,8 @@ globalThis.pageControls = (() => {
     pending.add(work);
     work.then(() => pending.delete(work));
     const show = () => {
-      const { reason = "" } = model.limits;
-      host.disabled = Boolean(reason);
-      el.classList.toggle("pale", host.disabled);
-      if (why.innerHTML !== reason) why.innerHTML = reason;
-      reason ? el.append(why) : why.remove();
+      host.disabled = Boolean(model.limits.reason);
+      makePale(el, why, model.limits.reason);
     };
     return { el, show, drop: () => gone.abort() };
   }
@@ -613,5 +529,5 @@ globalThis.pageControls = (() => {
     }
   }
 
-  return { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack };
-})();
+  globalThis.pageControls = { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack };
+}

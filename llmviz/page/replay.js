@@ -5,9 +5,9 @@
 const { FULL, Model, canonical, parsed, pending, say, sayOnce, showAll, unpack } = globalThis.pageControls;
 const NOT_HELD = "This page has no result for that choice. The full version does.";
 const OTHERS = 'The other choices need <a href="#full">the full version</a>';
-const CHOICES = /^(SelectionSlider|Dropdown|Select|SelectMultiple|ToggleButtons)Model$/;
-const BOXES = /^(Bounded)?(Int|Float)TextModel$/;
-const NO_CONTROL = /^(HTML|HTMLMath|Label|FloatProgress|IntProgress|H?V?Box|GridBox|Any)Model$/;
+const CHOICES = /^(SelectionSlider|Dropdown|ToggleButtons)Model$/;
+const BOXES = /^Bounded(Int|Float)TextModel$/;
+const NO_CONTROL = /^(HTML|Label|FloatProgress|H?V?Box|Any)Model$/;
 const NO_JSON = /^\{"\$python"/; // how a value begins that an address cannot hold
 const QUANTITIES = /^(guess|settings|step|tip)$/; // traits of pictures for which the nearest number will do
 
