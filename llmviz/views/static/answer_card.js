@@ -7,12 +7,7 @@ export function render({ model, el }) {
   const turns = h("div", { class: "lv-turns" });
   view.body.append(turns);
   const turn = (kind, who, words) =>
-    h(
-      "div",
-      { class: `lv-turn lv-${kind}` },
-      h("div", { class: "lv-aside" }, who),
-      h("div", { class: "lv-words", dir: "auto" }, words),
-    );
+    h("div", {}, h("div", { class: "lv-aside" }, who), h("div", { class: `lv-words lv-${kind}`, dir: "auto" }, words));
   return view.start(() => {
     const after = model.get("after");
     turns.replaceChildren(

@@ -21,13 +21,9 @@ export function drawExplanation(view) {
     ),
     h("div", { class: "lv-formula" }, explanation.formula),
     h(
-      "table",
+      "dl",
       {},
-      h(
-        "tbody",
-        {},
-        explanation.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
-      ),
+      explanation.operands.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
     ),
     h("div", { class: "lv-line" }, h("code", {}, explanation.line), h("b", {}, ` = ${explanation.result}`)),
   );
