@@ -137,7 +137,7 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
     expect(dragged).to_have_count(2)
     expect(arrows.locator("line.lv-dragged").first).to_be_visible()
     before = dragged.nth(1).inner_text()
-    plane = arrows.locator("svg.lv-plane")
+    plane = arrows.locator(".lv-plot")
     plane.focus()
     for _ in range(6):
         lab.page.keyboard.press("ArrowDown")
@@ -229,7 +229,7 @@ def test_the_map_of_words(lab):
     expect(flat.locator("path[data-index='0']")).to_have_attribute("fill", red)  # a group keeps its colour
     typed.fill(crowd)
     expect(flat.locator(".lv-legend bdi")).to_have_text(["animals", "colours", "group 3"])
-    picture = flat.locator("svg.lv-map")
+    picture = flat.locator(".lv-plot")
     picture.scroll_into_view_if_needed()
     blue = flat.locator("path[data-index='4']").bounding_box()
     middle = blue["x"] + blue["width"] / 2, blue["y"] + blue["height"] / 2
@@ -260,12 +260,12 @@ def test_no_name_on_the_map_covers_another(lab):
     flat = beside(typed, "flat_map")
     expect(flat.locator(".lv-legend bdi")).to_have_text(["group 1"])
     lab.settle()
-    names = flat.locator(".lv-map text[data-index]:not(.lv-off)")
+    names = flat.locator(".lv-plot text[data-index]:not(.lv-off)")
     boxes = names.evaluate_all(
         "nodes => nodes.map((node) => node.getBoundingClientRect()).map((r) => [r.left, r.right, r.top, r.bottom])"
     )
     assert len(boxes) > 8
-    left_out = flat.locator(".lv-map text.lv-off").count()
+    left_out = flat.locator(".lv-plot text.lv-off").count()
     assert len(boxes) + left_out == flat.locator("path[data-index]").count()
     for i, (left, right, top, bottom) in enumerate(boxes):
         for other_left, other_right, other_top, other_bottom in boxes[:i]:
