@@ -1,256 +1,213 @@
 // RoPE's pairs of one query and one key as clocks with two hands each, or those of a query on its own. Python says how far
 // each step turns them; here they are drawn.
 
-import {
-  clamp,
-  colorScale,
-  count,
-  floats,
-  frame,
-  h,
-  minus,
-  number,
-  onKeys,
-  pieceNodes,
-  player,
-  pointIn,
-  s,
-} from "./kit.js";
+import { colorScale } from "./kit/colour.js";
+import { axisText, h, pieceNodes, s, signKey } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { column, curve, dot, rule } from "./kit/marks.js";
+import { clamp, count, floats, minus, number } from "./kit/numbers.js";
+import { player } from "./kit/player.js";
+import { createPlot } from "./kit/plot.js";
+import { bands } from "./kit/scales.js";
+import { selectIn, stepKeys } from "./kit/selection.js";
+
+const FULL = 2 * Math.PI;
 
 export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
-  const sum = h("div", { class: "lv-dial-sum" });
-  const large = makeFace();
-  const between = s("path", { class: "lv-dial-angle" });
-  const label = s("text", { "text-anchor": "middle", x: 80, y: 172 });
-  const head = h(
-    "div",
-    { class: "lv-dial-head", "aria-hidden": "true" },
-    s("svg", { width: 160, height: 180 }, ...Object.values(large), between, label),
-    sum,
-  );
-  const dials = s("g", {});
-  const svg = s("svg", { "aria-hidden": "true" }, dials);
-  const plot = h(
-    "div",
-    {
-      class: "lv-plot",
-      role: "application",
-      tabindex: "0",
-      "aria-label": "clocks, one a pair: arrow keys go from one to the next",
-    },
-    svg,
-  );
-  const bar = player(view, {
-    steps: () => (model.get("turns")?.shape[0] ?? 1) - 1,
-    name: "move on, position by position",
-    pace: 120,
-  });
-  view.body.append(bar.node, head, plot);
-  let clocks = [];
-  let layout = null;
-
+  const steps = () => (model.get("turns")?.shape[0] ?? 1) - 1;
+  const bar = player(view, { steps, name: "move on, position by position", pace: 120 });
+  const [large, sum] = [s("svg", { width: 160, height: 180 }), h("div", { class: "lv-dial-sum" })];
+  const head = h("div", { class: "lv-dial-head", "aria-hidden": "true" }, large, sum);
+  view.body.append(bar.node, head);
+  const plot = createPlot(view, "clocks, one a pair: arrow keys go from one to the next");
+  let pairs = [];
+  let grid = null; // where their clocks are
   const current = () => model.get("selected") ?? 0;
-  const select = (index, ask = false) => {
-    if (!clocks.length) return;
-    const to = clamp(index, 0, clocks.length - 1);
-    view.set({ selected: to });
-    ask ? view.ask(to) : view.follow(to);
-  };
-  const FULL = 2 * Math.PI;
-  const arrays = () => ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) => floats(model.get(name)));
-  /** How often pair i has been turned since step 0. */
-  const turnsOf = (turns, i) => (turns ? turns.data[model.get("step") * turns.shape[1] + i] : 0);
-  const length = (hands, i) => Math.hypot(hands.data[2 * i], hands.data[2 * i + 1]);
-  const radians = (hands, i, turn) => Math.atan2(hands.data[2 * i + 1], hands.data[2 * i]) + FULL * turn;
-  /** From the key's hand to the query's, the short way. */
-  const angle = (q, k, i) => {
-    const way = radians(q, i, 0) - radians(k, i, 0);
-    return Math.atan2(Math.sin(way), Math.cos(way));
-  };
-  const apart = (q, k, i) => `${Math.round((Math.abs(angle(q, k, i)) * 180) / Math.PI)}° apart`;
-  const signed = (v) => (v > 0 ? "+" : "") + number(v);
-  const perTurn = (period) =>
-    period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
-  const turned = (turns) => (turns < 1 ? `turned by ${Math.round(360 * turns)}°` : `${turns.toFixed(1)} turns`);
-  const tell = (index) => {
-    const [q, k, parts, turns, periods] = arrays();
-    if (!q || index < 0 || index >= q.shape[0]) return view.note("Point at a clock, or go to one with the arrow keys.");
-    const outcome = k
-      ? `hands ${apart(q, k, index)} · adds ${signed(parts.data[index])} to the score`
-      : turned(turnsOf(turns, index));
-    view.note(
-      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${perTurn(periods.data[index])} tokens · ${outcome}`,
-    );
-  };
-  const indexOf = (event) => {
-    if (!layout) return null;
-    const [x, y] = pointIn(plot, event);
-    const column = Math.floor(x / layout.w);
-    const row = Math.floor(y / layout.h);
-    const index = row * layout.columns + column;
-    return column >= 0 && column < layout.columns && index >= 0 && index < clocks.length ? index : null;
-  };
-  plot.addEventListener("click", (event) => {
-    const i = indexOf(event);
-    if (i !== null) select(i, true);
+  const select = (to, ask) => pairs.length && view.select(clamp(to, 0, pairs.length - 1), ask);
+  const inRow = (by) => () => select(current() + by * grid.columns.n);
+  selectIn(plot, {
+    under: (x, y) => grid && clockUnder(grid, x, y),
+    show: (i) => tell(view, pairs, i ?? current()),
+    pick: (i) => select(i, true),
+    keys: {
+      ...stepKeys({ current, n: () => pairs.length, select }),
+      ArrowDown: inRow(1),
+      ArrowUp: inRow(-1),
+      Enter: () => select(current(), true),
+    },
   });
-  plot.addEventListener("pointermove", (event) => {
-    const i = indexOf(event);
-    if (i !== null) tell(i);
-  });
-  plot.addEventListener("pointerleave", () => tell(current()));
-  onKeys(plot, {
-    ArrowRight: () => select(current() + 1),
-    ArrowLeft: () => select(current() - 1),
-    ArrowDown: () => select(current() + (layout?.columns ?? 1)),
-    ArrowUp: () => select(current() - (layout?.columns ?? 1)),
-    Home: () => select(0),
-    End: () => select(clocks.length - 1),
-    Enter: () => select(current(), true),
-  });
-
-  function makeFace() {
-    return {
-      face: s("circle", { class: "lv-clock" }),
-      kWay: s("line", { class: "lv-way lv-way-k" }),
-      qWay: s("line", { class: "lv-way lv-way-q" }),
-      k: s("line", { class: "lv-hand-k" }),
-      q: s("line", { class: "lv-hand-q" }),
-      hub: s("circle", { class: "lv-hub", r: 2.2 }),
-    };
-  }
-  function makeClock(i) {
-    const one = {
-      ...makeFace(),
-      axis: s("line", { class: "lv-dial-axis" }),
-      bar: s("rect", { height: 9 }),
-      cut: s("path", { class: "lv-dial-cut" }), // across a bar that is longer than there is room
-    };
-    one.node = s("g", { "data-index": i }, ...Object.values(one));
-    return one;
-  }
-  const put = (node, values) => {
-    for (const [name, v] of Object.entries(values)) node.setAttribute(name, typeof v === "number" ? v.toFixed(2) : v);
-  };
-
   return view.start(() => {
-    const [q, k, parts, turns] = arrays();
-    const n = q?.shape[0] ?? 0;
-    if (!n || (k && (k.shape[0] !== n || parts?.data.length !== n))) return; // more traits are on their way
-    const step = model.get("step");
-    bar.node.hidden = !turns;
-    bar.show(step);
-    const width = Math.max(300, view.width());
-    const rows = Math.ceil(n / clamp(Math.floor(width / 64), 2, 16));
-    const columns = Math.ceil(n / rows);
-    const w = width / columns;
-    const r = Math.min(0.43 * w, 38);
-    const hgt = 2 * r + (k ? 34 : 16);
-    layout = { columns, w, h: hgt };
-    const height = rows * hgt;
-    put(svg, { width, height });
-    Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
-    if (clocks.length !== n) {
-      clocks = Array.from({ length: n }, (_, i) => makeClock(i));
-      dials.replaceChildren(...clocks.map((one) => one.node));
-    }
-    const scale = colorScale("signed", view.theme, 1);
-    const longest = (hands) => Math.max(1e-9, ...Array.from({ length: n }, (_, i) => length(hands, i)));
-    const second = k ?? q; // without a key, where the query's hand was before RoPE
-    const [qMax, kMax] = [longest(q), longest(second)];
-    const limit = model.get("limit") || 1;
-    const chosen = Math.min(current(), n - 1);
-    const drawFace = (one, i, cx, cy, radius) => {
-      const turn = turnsOf(turns, i);
-      const marks = `${i === chosen ? " lv-clock-on" : ""}${!k && turn >= 1 ? " lv-clock-round" : ""}`;
-      put(one.face, { cx, cy, r: radius, class: `lv-clock${marks}` });
-      for (const [way, line, hands, most, by] of [
-        [one.qWay, one.q, q, qMax, turn],
-        [one.kWay, one.k, second, kMax, k ? turn : 0],
-      ]) {
-        const at = radians(hands, i, by);
-        const to = (reach) => ({ x1: cx, y1: cy, x2: cx + Math.cos(at) * reach, y2: cy + Math.sin(at) * reach });
-        put(way, to(radius - 1));
-        put(line, to((radius - 3) * Math.sqrt(length(hands, i) / most)));
-      }
-      one.k.classList.toggle("lv-hand-before", !k);
-      one.kWay.classList.toggle("lv-hand-before", !k);
-      put(one.hub, { cx, cy });
-    };
-    drawFace(large, chosen, 80, 78, 74);
-    // The way from the dashed hand to the other: between two hands the short one, else all that it has turned, as a
-    // spiral of at most three rounds.
-    const turn = turnsOf(turns, chosen);
-    const way = k ? angle(q, k, chosen) : FULL * (turn > 3 ? 2 + (turn % 1) : turn);
-    const from = k ? radians(k, chosen, turn) : radians(q, chosen, 0);
-    const points = Array.from({ length: 1 + Math.ceil(Math.abs(way) / 0.1) }, (_, i) => {
-      const gone = Math.min(0.1 * i, Math.abs(way));
-      const reach = 24 + (k ? 0 : (12 * gone) / FULL);
-      const at = from + Math.sign(way) * gone;
-      return `${(80 + reach * Math.cos(at)).toFixed(1)} ${(78 + reach * Math.sin(at)).toFixed(1)}`;
-    });
-    put(between, { d: `M${points.join("L")}` });
-    label.textContent = `pair ${chosen}: ${k ? apart(q, k, chosen) : turned(turn)}`;
-    clocks.forEach((one, i) => {
-      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 6];
-      drawFace(one, i, cx, cy, r);
-      for (const node of [one.axis, one.bar, one.cut]) node.style.display = k ? "" : "none";
-      if (!k) return;
-      const y = cy + r + 8;
-      const part = clamp(parts.data[i] / limit, -1, 1);
-      const reach = Math.abs(part) * (w / 2 - 5);
-      put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
-      put(one.bar, {
-        x: part < 0 ? cx - reach : cx,
-        y,
-        width: Math.max(0.01, reach),
-        fill: scale.css(part < 0 ? -0.66 : 0.66),
-      });
-      const x = cx + Math.sign(part) * (reach - 9);
-      put(one.cut, { d: Math.abs(parts.data[i]) > limit ? `M${x - 4} ${y + 11}l5 -13m4 0l-5 13` : "" });
-    });
-    const at = (name) =>
-      h(
-        "span",
-        {},
-        h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")),
-        ` at position ${count(model.get(`${name}_position`) + step)}`,
-      );
-    const round = clocks.filter((_, i) => turnsOf(turns, i) >= 1).length;
-    sum.replaceChildren(
-      h(
-        "b",
-        {},
-        k
-          ? `score ${minus((model.get("score") > 0 ? "+" : "") + model.get("score").toFixed(2))}`
-          : `${round} of ${n} all the way round`,
-      ),
-      h("span", {}, "query ", at("q")),
-      ...(k
-        ? [
-            h("span", {}, "key ", at("k")),
-            h("span", {}, `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`),
-          ]
-        : []),
-    );
-    const key = (kind, text) =>
-      h(
-        "span",
-        { class: "lv-dial-key" },
-        s(
-          "svg",
-          { width: 30, height: 12, "aria-hidden": "true" },
-          s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: kind }),
-        ),
-        text,
-      );
-    view.setLegend(
-      key("lv-hand-q", k ? "query" : "query at this position"),
-      key(...(k ? ["lv-hand-k", "key"] : ["lv-hand-k lv-hand-before", "at position 0"])),
-      h("span", {}, "thick part: length of the arrow (square-root scale); thin line: its direction"),
-      k && h("span", {}, `a bar cut by two strokes goes beyond ±${Number(limit.toPrecision(2))}`),
-    );
-    tell(current());
+    const now = readPairs(model);
+    if (!now) return; // more traits are on their way
+    pairs = now;
+    bar.node.hidden = !model.get("turns");
+    bar.show(model.get("step"));
+    grid = gridOf(view, pairs.length);
+    const chosen = Math.min(current(), pairs.length - 1);
+    drawLarge(large, pairs[chosen], chosen, hasKey(model));
+    drawClocks(view, plot, grid, pairs, chosen);
+    drawSum(model, sum, pairs);
+    drawLegend(view);
+    tell(view, pairs, current());
   });
+}
+
+const hasKey = (model) => model.get("k_hands") !== null;
+
+/** Each pair's hands at this step, with their directions and lengths; without a key, where the query's was before RoPE. */
+function readPairs(model) {
+  const [q, k, parts, turns, periods] = ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) =>
+    floats(model.get(name)),
+  );
+  const n = q?.shape[0] ?? 0;
+  if (!n || (k && (k.shape[0] !== n || parts?.data.length !== n))) return null;
+  const turnedBy = (i) => (turns ? turns.data[model.get("step") * turns.shape[1] + i] : 0);
+  const hand = ({ data }, turned, i) => {
+    const [x, y] = data.slice(2 * i, 2 * i + 2);
+    return { at: Math.atan2(y, x) + FULL * turned, length: Math.hypot(x, y) };
+  };
+  const pairs = Array.from({ length: n }, (_, i) => ({
+    turned: turnedBy(i),
+    period: periods.data[i],
+    part: parts?.data[i],
+    q: hand(q, turnedBy(i), i),
+    k: hand(k ?? q, k ? turnedBy(i) : 0, i),
+  }));
+  for (const which of ["q", "k"]) {
+    const longest = Math.max(1e-9, ...pairs.map((pair) => pair[which].length));
+    for (const pair of pairs) pair[which].reach = Math.sqrt(pair[which].length / longest);
+  }
+  return pairs;
+}
+
+/** From the key's hand to the query's, the short way. */
+function between({ q, k }) {
+  return Math.atan2(Math.sin(q.at - k.at), Math.cos(q.at - k.at));
+}
+const apart = (pair) => `${Math.round((Math.abs(between(pair)) * 180) / Math.PI)}° apart`;
+const turnsText = (turns) => (turns < 1 ? `turned by ${Math.round(360 * turns)}°` : `${turns.toFixed(1)} turns`);
+const tokensText = (period) =>
+  period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
+const signed = (v, digits) => minus((v > 0 ? "+" : "") + digits);
+
+function tell(view, pairs, i) {
+  const pair = pairs[i];
+  if (!pair) return view.note("Point at a clock, or go to one with the arrow keys.");
+  view.note(
+    `pair ${i} (numbers ${2 * i} and ${2 * i + 1})`,
+    `one full turn every ${tokensText(pair.period)} tokens`,
+    ...(hasKey(view.model)
+      ? [`hands ${apart(pair)}`, `adds ${signed(pair.part, number(pair.part))} to the score`]
+      : [turnsText(pair.turned)]),
+  );
+}
+
+function gridOf(view, n) {
+  const width = Math.max(300, view.width());
+  const rows = Math.ceil(n / clamp(Math.floor(width / 64), 2, 16));
+  const columns = Math.ceil(n / rows);
+  const radius = Math.min((0.43 * width) / columns, 38);
+  const height = rows * (2 * radius + (hasKey(view.model) ? 34 : 16));
+  return { n, width, height, radius, columns: bands(columns, [0, width]), rows: bands(rows, [0, height]) };
+}
+
+function clockUnder({ n, columns, rows }, x, y) {
+  const [column_, row] = [columns.under(x), rows.under(y)];
+  const i = row * columns.n + column_;
+  return column_ === null || row === null || i >= n ? null : i;
+}
+
+/** A clock with both hands: in each, the thin line is its direction and the thick one its length. */
+function clock({ q, k, turned }, [x, y], radius, { key, on }) {
+  const wentRound = !key && turned >= 1;
+  const hand = (name, { at, reach }) => [
+    rule(`lv-way ${name}`, ...ray(x, y, at, radius - 1)),
+    rule(name, ...ray(x, y, at, (radius - 3) * reach)),
+  ];
+  return [
+    dot(x, y, radius, { class: `lv-clock${on ? " lv-clock-on" : ""}${wentRound ? " lv-clock-round" : ""}` }),
+    ...hand(key ? "lv-hand-k" : "lv-hand-q lv-hand-before", k),
+    ...hand("lv-hand-q", q),
+    dot(x, y, 2.2, { class: "lv-hub" }),
+  ];
+}
+const ray = (x, y, at, reach) => [x, y, x + Math.cos(at) * reach, y + Math.sin(at) * reach];
+
+/**
+ * The chosen pair, with the way from the dashed hand to the other: between two hands the short one, else all that it has
+ * turned, as a spiral of at most three rounds.
+ */
+function drawLarge(svg, pair, i, key) {
+  const { turned, k } = pair;
+  const way = key ? between(pair) : FULL * (turned > 3 ? 2 + (turned % 1) : turned);
+  const points = Array.from({ length: 1 + Math.ceil(Math.abs(way) / 0.1) }, (_, step) => {
+    const gone = Math.min(0.1 * step, Math.abs(way));
+    return ray(80, 78, k.at + Math.sign(way) * gone, 24 + (key ? 0 : (12 * gone) / FULL)).slice(2);
+  });
+  svg.replaceChildren(
+    ...clock(pair, [80, 78], 74, { key, on: true }),
+    curve(points, { class: "lv-dial-angle" }),
+    axisText(80, 172, `pair ${i}: ${key ? apart(pair) : turnsText(turned)}`, "middle", { class: null }),
+  );
+}
+
+function drawClocks(view, plot, { width, height, radius, columns, rows }, pairs, chosen) {
+  const [key, limit] = [hasKey(view.model), view.model.get("limit") || 1];
+  const scale = colorScale("signed", view.theme, 1);
+  plot.size(width, height);
+  plot.marks.replaceChildren(
+    ...pairs.flatMap((pair, i) => {
+      const [x, top] = [columns.middle(i % columns.n), Math.floor(i / columns.n) * rows.step];
+      const below = key ? partBar(pair.part, limit, x, top + 2 * radius + 14, columns.step / 2 - 5, scale) : [];
+      return [...clock(pair, [x, top + radius + 6], radius, { key, on: i === chosen }), ...below];
+    }),
+  );
+}
+
+/** What a pair adds to the score, as a bar to the right, or to the left if it takes away. */
+function partBar(part, limit, x, y, room, scale) {
+  const end = x + clamp(part / limit, -1, 1) * room;
+  const cut = end - 9 * Math.sign(part);
+  return [
+    rule("lv-dial-axis", x, y - 3, x, y + 12),
+    column([x, y, end, y + 9], { fill: scale.css(part < 0 ? -0.66 : 0.66) }),
+    ...(Math.abs(part) > limit
+      ? [s("path", { class: "lv-dial-cut", d: `M${cut - 4} ${y + 11}l5 -13m4 0l-5 13` })]
+      : []),
+  ];
+}
+
+function drawSum(model, sum, pairs) {
+  const line = (name, which) =>
+    h(
+      "span",
+      {},
+      `${name} `,
+      h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${which}_name`)[0] ?? "")),
+      ` at position ${count(model.get(`${which}_position`) + model.get("step"))}`,
+    );
+  const round = pairs.filter(({ turned }) => turned >= 1).length;
+  const distance = minus(String(model.get("q_position") - model.get("k_position")));
+  sum.replaceChildren(
+    ...(hasKey(model)
+      ? [
+          h("b", {}, `score ${signed(model.get("score"), model.get("score").toFixed(2))}`),
+          line("query", "q"),
+          line("key", "k"),
+          h("span", {}, `distance ${distance}`),
+        ]
+      : [h("b", {}, `${round} of ${pairs.length} all the way round`), line("query", "q")]),
+  );
+}
+
+function drawLegend(view) {
+  const key = hasKey(view.model);
+  const hand = (kind, text) => signKey(rule(kind, 4, 6, 30, 6), text);
+  view.setLegend(
+    hand("lv-hand-q", key ? "query" : "query at this position"),
+    key ? hand("lv-hand-k", "key") : hand("lv-hand-q lv-hand-before", "at position 0"),
+    "thick part: length of the arrow (square-root scale); thin line: its direction",
+    key && `a bar cut by two strokes goes beyond ±${Number(view.model.get("limit").toPrecision(2))}`,
+  );
 }

@@ -13,7 +13,7 @@ export function bands(n, [from, to]) {
     const i = Math.floor((px - from) / step);
     return i >= 0 && i < n ? i : null;
   };
-  return { step, middle: (i) => from + step * (i + 0.5), under };
+  return { n, step, middle: (i) => from + step * (i + 0.5), under };
 }
 
 /** Round steps (1, 2 or 5 times a power of ten) from low to high, at most some `most` of them. */
