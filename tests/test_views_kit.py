@@ -381,7 +381,7 @@ def test_text_accents_and_scales_stand_out_from_the_page(name):
     for ground in (page, card):
         assert contrast(theme.SURFACES["ink"][index], ground) > 12
         for quiet, *_ in (
-            [theme.SURFACES["quiet"][index]],
+            *([theme.SURFACES[name][index]] for name in ("quiet", "query", "key")),
             *([color[index]] for color in theme.STAGE_COLORS.values()),
         ):
             assert contrast(quiet, ground) > 4.5

@@ -39,6 +39,8 @@ SURFACES = {
     "line": ("#D5DAE0", "#343B44"),
     "card": ("#F7F8FA", "#191E24"),
     "page": ("#FFFFFF", "#111418"),  # empty chips and cells
+    "query": ("#9B1F72", "#EE8FD0"),  # where queries and keys are drawn: colours of no sign and no stage
+    "key": ("#00767B", "#45C5C9"),
 }
 
 # Saturation and lightness of tokens that have a hue of their own, (light, dark): of the chip, and of its border.
