@@ -276,6 +276,19 @@ def test_a_group_that_goes_leaves_the_others_their_look_and_the_map_its_way(mode
         assert np.abs(alike).trace() >= np.abs(alike)[::-1].trace()
 
 
+def test_a_new_group_keeps_its_look_when_another_goes_and_when_it_comes_back(model):
+    view = pictures.WordMap(model, "animals: dog cat")
+    flat, typed = view.parts["flat"], view.controls["text"]
+    lines = {"colours": "colours: red blue", "numbers": "numbers: two three"}
+    typed.value = "\n".join(lines.values())
+    look_of = {name: flat.groups.index(name) for name in lines}
+    for gone, left in (("colours", "numbers"), ("numbers", "colours")):
+        typed.value = lines[left]
+        assert flat.groups.index(left) == look_of[left], gone
+    typed.value = "\n".join(f"{i}: dog cat" for i in range(len(theme.GROUPS) - 1))
+    assert {*flat.group_of} < {*range(len(theme.GROUPS) - 1)}  # groups that are gone make room
+
+
 def test_looks_beyond_the_last_are_shared_and_free_ones_used_again(model):
     names = [f"<b>{i}</b>" for i in range(10)]
     looks = looks_of(names, {})

@@ -28,7 +28,7 @@ class WordMap(View):
 
     Each word's row is scaled to length 1 first, so that the distance of two words depends only on their cosine. Lines
     lead from the chosen word to its nearest words by all numbers (solid) and on the map (dotted). When the words
-    change, the groups keep their looks among the first `words`, and the map keeps its orientation as well as it can.
+    change, groups keep their looks by their names, and the map keeps its orientation as well as it can.
     """
 
     stage = "embeddings"
@@ -58,7 +58,7 @@ class WordMap(View):
 
     def __init__(self, model: Model, words: str, **state):
         self.words, first = words, read_groups(words, model.tokenizer)
-        self.looks, rows = looks_of(first.names, {}), directions_of(first.tokens, model.weights.W_E)
+        self.past, rows = looks_of(first.names, {}), directions_of(first.tokens, model.weights.W_E)
         self.first_directions = embeddings.pca(rows).directions if first.tokens else None
         super().__init__(model, **state)
 
@@ -70,6 +70,13 @@ class WordMap(View):
     @shared
     def groups(self, scene: Scene) -> Groups:
         return read_groups(self.words if scene.text is None else scene.text, scene.run.tokenizer)
+
+    @shared
+    def looks(self, scene: Scene) -> dict[str, int]:
+        """Return the look of each group, and keep it for when its name comes back."""
+        looks = looks_of(scene.groups.names, self.past)
+        self.past = {name: look for name, look in self.past.items() if look not in looks.values()} | looks
+        return looks
 
     @shared
     def chosen(self, scene: Scene) -> int:
@@ -98,8 +105,7 @@ class WordMap(View):
     def flat(self, scene: Scene) -> dict:
         (directions, projection), groups, (nearest, seen) = scene.drawn, scene.groups, scene.near
         n, explained = len(groups.tokens), projection.explained
-        looks = looks_of(groups.names, self.looks)
-        with_look = [[name for name in looks if looks[name] == look] for look in range(OTHERS + 1)]
+        with_look = [[name for name, of in scene.looks.items() if of == look] for look in range(OTHERS + 1)]
         axes = [f"axis {i + 1}" for i in np.argsort(np.argsort(-explained, kind="stable"))]
         caption = f"{n} words on a flat map"
         if n >= FEWEST:
@@ -117,7 +123,7 @@ class WordMap(View):
             "dotted": seen,
             "pieces": groups.pieces,
             "places": projection.coordinates,
-            "group_of": [looks[groups.names[group]] for group in groups.group_of],
+            "group_of": [scene.looks[groups.names[group]] for group in groups.group_of],
             "groups": ["other groups" if len(names) > 1 else "".join(names)[:40] for names in with_look],
             "axes": axes,
             "caption": caption,
@@ -131,7 +137,7 @@ class WordMap(View):
         same = {*nearest} == {*seen}
         on_map = "on the map, too" if same else f"on the map, {self.listed(scene, seen)}"
         by_numbers = f"Nearest to {name} of these {words} words: {self.listed(scene, nearest)}"
-        return [f"{by_numbers}; {on_map}.", *refusals(groups, [*looks_of(groups.names, self.looks).values()])]
+        return [f"{by_numbers}; {on_map}.", *refusals(groups, [*scene.looks.values()])]
 
     def listed(self, scene: Scene, words: Sequence[int]) -> str:
         """Return some words of the list as a sentence lists them."""
@@ -170,9 +176,10 @@ def refusals(groups: Groups, looks: Sequence[int] = ()) -> list[str]:
     return sentences
 
 
-def looks_of(names: Iterable[str], first: dict[str, int]) -> dict[str, int]:
-    """Return the look of each group: its own in `first`, else one that is free, or `OTHERS` if none is."""
-    looks = {name: first[name] for name in names if first.get(name, OTHERS) != OTHERS}
-    for name in names:
-        looks.setdefault(name, min(set(range(OTHERS)) - set(looks.values()), default=OTHERS))
-    return looks
+def looks_of(names: Iterable[str], past: dict[str, int]) -> dict[str, int]:
+    """Return the look of each group: its own in `past`, else a free one, even of a group that is gone, or `OTHERS`."""
+    looks = {name: past[name] for name in names if past.get(name, OTHERS) != OTHERS}
+    unused = [look for look in range(OTHERS) if look not in past.values()]
+    free = [look for look in (*unused, *past.values()) if look not in (*looks.values(), OTHERS)]
+    new = [name for name in dict.fromkeys(names) if name not in looks]
+    return looks | dict(zip(new, [*free, *[OTHERS] * len(new)]))
