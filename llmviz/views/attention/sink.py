@@ -46,9 +46,7 @@ class Sink(View):
             None,
             lambda n, view: n is None or (type(n) is int and 1 <= n <= _longest(view)),
             "the number of a token, from 1, or None",
-            control=lambda n, view: slider(
-                1, "From token number", _longest(view), stage="attention", first=1
-            ),
+            control=lambda n, view: slider(1, "From token number", _longest(view), first=1),
             shows=lambda n, view: {"value": min(n or len(view.run.tokens), _longest(view))},
             on_page=lambda view: (*range(1, 32), *range(32, _longest(view) + 1, 8)),
         )

@@ -18,11 +18,11 @@ LABELLED = {"description_width": "initial"}  # The label is as wide as its text.
 
 
 def slider(
-    value: float, name: str, last: float, *, stage: str, first: float = 0, step: float = 1
+    value: float, name: str, last: float, *, first: float = 0, step: float = 1
 ) -> ipywidgets.IntSlider | ipywidgets.FloatSlider:
-    """Return a slider from `first` to `last` in the colour of a stage; for whole numbers if `step` is one."""
+    """Return a slider from `first` to `last`, grey unlike what it changes; for whole numbers if `step` is one."""
     kind = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
-    style = {**LABELLED, "handle_color": theme.STAGE_COLORS[stage or "training"][0]}
+    style = {**LABELLED, "handle_color": theme.MID_GREY}
     ends = {"min": first, "max": last, "step": step}
     return kind(min(value, last), **ends, description=name, style=style, layout={"width": "min(430px, 98%)"})
 

@@ -87,14 +87,11 @@ def number(default: float, label: str | None, last: float, *, first: float = 0, 
     places = {*range(0, n, math.ceil(n / MOST_ON_PAGE)), n - 1, round((default - first) / step)}
     values = [round(first + i * step, 9) for i in sorted(places)]
 
-    def slider(value: float, view: View) -> ipywidgets.ValueWidget:
-        return controls.slider(value, label, last, stage=view.stage, first=first, step=step)
-
     return _declared(
         default,
         lambda value, _: isinstance(value, kinds) and not isinstance(value, bool) and first <= value <= last,
         f"{takes} from {first:g} to {last:g}",
-        slider if label else None,
+        (lambda value, _: controls.slider(value, label, last, first=first, step=step)) if label else None,
         lambda _: values,
     )
 
@@ -111,7 +108,7 @@ def index(default: int, label: str, how_many: Callable[[View], int]) -> Any:
     return _declared(
         default,
         *AN_INDEX,
-        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=view.stage),
+        lambda value, view: controls.slider(0, label, how_many(view) - 1),
         lambda view: range(how_many(view)),
         means=means,
         shows=lambda value, view: {"max": how_many(view) - 1, "value": means(value, view)},

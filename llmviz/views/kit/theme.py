@@ -70,7 +70,7 @@ GROUPS = (
     ("#74797F", "diamond-open"),
 )
 
-# Text in matplotlib pictures: 4.5 : 1 against a light page. On our dark pages, style sheets invert the picture.
+# Sliders, and text in matplotlib pictures (4.5 : 1 on a light page; in dark, style sheets invert the picture).
 MID_GREY = "#70767C"
 
 # White space made visible: its stand-in, and its name in the legend.
