@@ -1,6 +1,7 @@
 // A card to keep: a question, the answer before the training, and the answer after it. Made to be saved and sent.
 
-import { frame, h } from "./kit.js";
+import { h } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "answer_card");

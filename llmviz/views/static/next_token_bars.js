@@ -1,49 +1,42 @@
 // The likeliest next tokens as bars; an outline shows what they were before.
 
-import { barRows, clamp, count, floats, frame, h, markLegend, percent, quoted, setText } from "./kit.js";
+import { barAxis, barRows, drawBar } from "./kit/bars.js";
+import { h, markLegend, quoted, setText } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { count, floats, percent } from "./kit/numbers.js";
+
+const MARKS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
 export function render({ model, el }) {
   const view = frame(model, el, "next_token_bars");
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
-  let ticks = 0;
+  const read = () => ["probs", "before"].map((name) => floats(model.get(name))?.data);
+  let drawn = 0; // what the axis goes up to
   const tell = (index) => {
-    const [pieces, ids] = [model.get("pieces"), model.get("ids")];
-    const [probs, before] = [floats(model.get("probs")), floats(model.get("before"))];
-    if (!pieces[index] || !probs) return view.note("");
+    const [[piece, id], [probs, before]] = [["pieces", "ids"].map((name) => model.get(name)?.[index]), read()];
+    if (!piece || !probs) return view.note("");
     view.note(
-      quoted(pieces[index]),
-      `probability ${percent(probs.data[index])}`,
-      before && `before ${percent(before.data[index])}`,
-      ids?.length && `id ${ids[index]}`,
+      quoted(piece),
+      `probability ${percent(probs[index])}`,
+      before && `before ${percent(before[index])}`,
+      id !== undefined && `id ${id}`,
     );
   };
   const bars = barRows(view, { name: "next tokens", tell, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list, axis);
-
   return view.start(() => {
-    const [probs, before] = [floats(model.get("probs")), floats(model.get("before"))];
+    const [probs, before] = read();
     const full = model.get("axis_max");
     bars.show((row, i) => {
-      const [p, was] = [probs?.data[i] ?? 0, before ? before.data[i] : 0];
-      row.bar.style.width = `${100 * clamp(p / full)}%`;
-      row.ghost.style.width = before ? `${100 * clamp(was / full)}%` : "0";
-      row.ghost.hidden = !before;
-      setText(row.value, percent(p));
-      // An outline that ends where the label is would cross it.
-      const end = was > p && was - p < 0.15 * full ? was : p;
-      row.value.style.left = `${100 * clamp(end / full)}%`;
+      drawBar(row, (probs?.[i] ?? 0) / full, before ? before[i] / full : null);
+      setText(row.value, percent(probs?.[i] ?? 0));
     });
-    if (full !== ticks) {
-      ticks = full;
-      axis.replaceChildren(
-        ...[0, 0.2, 0.4, 0.6, 0.8, 1].map((part) =>
-          h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))}%`),
-        ),
-      );
-    }
-    const [rest, n] = [model.get("rest"), model.get("n_rest")];
+    if (full !== drawn)
+      axis.replaceChildren(...barAxis(MARKS.map((part) => [part, `${Number((100 * part * full).toPrecision(3))}%`])));
+    drawn = full;
+    const n = model.get("n_rest");
     view.setLegend(
-      n > 0 && `${percent(rest)} for ${count(n)} other tokens`,
+      n > 0 && `${percent(model.get("rest"))} for ${count(n)} other tokens`,
       before && `outline: ${model.get("before_label")}`,
       ...markLegend(model.get("pieces")),
     );

@@ -1,44 +1,65 @@
-// Rows with a bar each, for the traits `selected` and, unless named otherwise, `pieces`.
+// Rows with a bar each.
 
 import { selectChip } from "./chips.js";
 import { h, keyed, setPiece } from "./elements.js";
 import { indexUnder, listKeys, onKeys, onPointer } from "./input.js";
+import { clamp } from "./numbers.js";
 
-/** `tell(index)` writes the line below; `parts` names what a row's track holds ("bar": lv-bar). Returns {list, show}. */
-export function barRows(view, { name, tell, parts, labels = "pieces" }) {
-  const { model } = view;
-  const list = keyed("listbox", "lv-bars", name);
+function makeRow(index, parts) {
+  const piece = h("bdi", { class: "lv-piece" });
+  const track = Object.fromEntries(parts.map((part) => [part, h("span", { class: `lv-${part}` })]));
+  const node = h(
+    "div",
+    { class: "lv-row lv-choice", role: "option", "data-index": index },
+    h("span", { class: "lv-label" }, piece),
+    h("span", { class: "lv-track" }, Object.values(track)),
+  );
+  return { node, piece, ...track };
+}
+
+/**
+ * Rows in a list: `show(pieces, fill)` has `fill(row, index)` bring each track up to date, and returns the rows' nodes.
+ * `parts` names what a track holds ("bar": lv-bar).
+ */
+export function rowsIn(list, parts) {
   const rows = [];
-  const n = () => model.get(labels).length;
-  const current = () => model.get("selected") ?? -1;
-  const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
-  const makeRow = (index) => {
-    const piece = h("bdi", { class: "lv-piece" });
-    const track = Object.fromEntries(parts.map((part) => [part, h("span", { class: `lv-${part}` })]));
-    const row = { piece, ...track };
-    row.node = h(
-      "div",
-      { class: "lv-row lv-choice", role: "option", "data-index": index },
-      h("span", { class: "lv-label" }, piece),
-      h("span", { class: "lv-track" }, Object.values(track)),
-    );
-    return row;
-  };
-  const hover = (index) => tell(index ?? current());
-  onPointer(list, indexUnder, hover, (index) => select(index, true));
-  onKeys(list, listKeys(select, current, n, ["ArrowUp", "ArrowDown"]));
-  /** Bring the rows up to date; `fill(row, index)` does it for the track of each. */
-  const show = (fill) => {
-    const pieces = model.get(labels);
-    while (rows.length < pieces.length) rows.push(makeRow(rows.length));
-    const nodes = rows.slice(0, pieces.length).map((row) => row.node);
+  return (pieces, fill) => {
+    while (rows.length < pieces.length) rows.push(makeRow(rows.length, parts));
+    const nodes = rows.slice(0, pieces.length).map(({ node }) => node);
     if (list.childElementCount !== nodes.length) list.replaceChildren(...nodes);
     pieces.forEach((piece, i) => {
       setPiece(rows[i].piece, piece);
       fill(rows[i], i);
     });
-    selectChip(list, nodes, current());
+    return nodes;
+  };
+}
+
+/** Rows for the traits `selected` and, unless named otherwise, `pieces`; `tell(index)` writes the line below. */
+export function barRows(view, { name, tell, parts, labels = "pieces" }) {
+  const { model } = view;
+  const list = keyed("listbox", "lv-bars", name);
+  const draw = rowsIn(list, parts);
+  const n = () => model.get(labels).length;
+  const current = () => model.get("selected") ?? -1;
+  const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
+  const hover = (index) => tell(index ?? current());
+  onPointer(list, indexUnder, hover, (index) => select(index, true));
+  onKeys(list, listKeys(select, current, n, ["ArrowUp", "ArrowDown"]));
+  const show = (fill) => {
+    selectChip(list, draw(model.get(labels), fill), current());
     tell(current());
   };
   return { list, show };
 }
+
+/** Draw a row's bar and its outline (null: none), both as shares of the track, and put the number behind them. */
+export function drawBar({ bar, ghost, value }, share, before = null) {
+  bar.style.width = `${100 * clamp(share)}%`;
+  ghost.hidden = before === null;
+  ghost.style.width = `${100 * clamp(before ?? 0)}%`;
+  value.style.left = `${100 * clamp(Math.max(share, before ?? 0))}%`;
+}
+
+/** The axis below the bars: each mark is [share of the track, text]. */
+export const barAxis = (marks) => marks.map(([share, text]) => h("span", { style: `left:${100 * share}%` }, text));
