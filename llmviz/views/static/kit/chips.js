@@ -17,10 +17,11 @@ export function chip(label, id, index) {
 /** What an empty list box says; without an option, it would be an error to screen readers. */
 export const noOption = (text) => h("span", { class: "lv-empty", role: "option", "aria-disabled": "true" }, text);
 
-/** Put chips in their list in place of those it has; what is the same stays. */
+/** Put chips in their list in place of those it has; what is the same stays. Returns the new ones. */
 export function putChips(list, old, chips) {
   if (chips.length && old.length) exchange(list, old, chips);
   else list.replaceChildren(...(chips.length ? chips : [noOption("no tokens yet")]));
+  return chips;
 }
 
 /** Colour a chip by a number; NaN, or none, leaves it as it is made. */
