@@ -1,105 +1,48 @@
 // A sentence in a line, with an arc from each token to those it attends to.
 
-import {
-  chip,
-  clamp,
-  colorScale,
-  count,
-  floats,
-  frame,
-  h,
-  indexUnder,
-  inPercent,
-  keyed,
-  KIT,
-  listKeys,
-  markLegend,
-  onKeys,
-  onPointer,
-  percent,
-  putChips,
-  quoted,
-  s,
-  scaleLegend,
-  selectChip,
-  setAttributes,
-  shadeChip,
-  tooLong,
-} from "./kit.js";
+import { chip, putChips, selectChip, shadeChip, tooLong } from "./kit/chips.js";
+import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
+import { h, keyed, markLegend, quoted, s, setAttributes } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { indexUnder, listKeys, onKeys, onPointer } from "./kit/input.js";
+import { clamp, count, floats, percent } from "./kit/numbers.js";
+import { KIT } from "./theme.js";
+
+const MOST = 1500; // arcs drawn at once, the strongest; more would cover everything
+const LABEL = "tokens; the up and down keys step through what the selected token attends to";
 
 export function render({ model, el }) {
   const view = frame(model, el, "arcs");
-  const paths = s("g", {});
-  const over = s("svg", { "aria-hidden": "true" }, paths);
-  const list = keyed(
-    "listbox",
-    "lv-chips lv-line-of-chips",
-    "tokens; the up and down keys step through what the selected token attends to",
-  );
+  const over = s("svg", { "aria-hidden": "true" });
+  const list = keyed("listbox", "lv-chips lv-line-of-chips", LABEL);
   view.body.append(over, list);
-  const MOST = 1500; // arcs drawn at once, the strongest; more would cover everything
   let chips = [];
   let arcs = []; // {from, to, weight}, weakest first, so that the strongest lie on top
-  let weights = null;
-  let drawn = {};
   let cursor = null; // the arc that the keys are on
+  let drawn = [];
 
-  const at = (from, to) => weights.data[from * weights.shape[1] + to];
   const current = () => model.get("selected") ?? -1;
-  const named = (i) => {
-    const pieces = model.get("pieces");
-    const repeated = pieces.indexOf(pieces[i]) !== pieces.lastIndexOf(pieces[i]);
-    return quoted(pieces[i]) + (repeated ? ` (${i})` : "");
-  };
-  const sentence = ({ from, to, weight }) =>
-    `from ${named(from)} to ${named(to)} · attention weight ${percent(weight)}`;
-  const tell = (arc = cursor) => {
-    if (arc) return view.note(sentence(arc));
-    const from = current();
-    if (!weights || from < 0 || from >= weights.shape[0])
-      return view.note(chips.length ? "Select a token to see what it attends to." : "");
-    const best = arcs
-      .toReversed()
-      .filter((a) => a.from === from)
-      .slice(0, 4);
-    view.note(
-      `${named(from)} attends to ${best.map((a) => `${named(a.to)} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
-    );
-  };
   const select = (index) => {
     cursor = null;
-    if (index !== null && (index < 0 || index >= chips.length)) return;
-    view.set({ selected: index });
+    if (index === null || chips[index]) view.set({ selected: index });
   };
-  const ask = (arc) => view.ask(arc.from, arc.to);
+  const show = (arc) => {
+    light(over, chips, arcs, arc ?? cursor);
+    tell(view, arcs, arc ?? cursor);
+  };
   const step = (by) => () => {
-    // through the arcs, strongest first
-    const ranked = arcs.toReversed();
-    if (!ranked.length) return;
-    const now = cursor ? ranked.findIndex((a) => a.from === cursor.from && a.to === cursor.to) : -1;
-    cursor = ranked[clamp(now + by, 0, ranked.length - 1)];
-    light(cursor);
+    if (!arcs.length) return;
+    const at = cursor ? arcs.indexOf(cursor) : arcs.length;
+    cursor = arcs[clamp(at - by, 0, arcs.length - 1)]; // the strongest first
+    show(cursor);
     view.follow(cursor.from, cursor.to);
-  };
-  const light = (arc) => {
-    for (const node of paths.children)
-      node.classList.toggle(
-        "lv-lit",
-        !!arc && node.dataset.from === String(arc.from) && node.dataset.to === String(arc.to),
-      );
-    chips.forEach((node, i) => node.classList.toggle("lv-highlight", !!arc && i === arc.to));
-    tell(arc ?? cursor);
-  };
-  const arcOf = (event) => {
-    const { from, to } = event.target.dataset;
-    return from === undefined ? null : { from: Number(from), to: Number(to), weight: at(Number(from), Number(to)) };
   };
   const press = (arc) => {
     cursor = arc;
-    light(arc);
-    ask(arc);
+    show(arc);
+    view.ask(arc.from, arc.to);
   };
-  onPointer(over, arcOf, (arc) => light(arc ?? cursor), press);
+  onPointer(over, (event) => arcs[indexUnder(event)] ?? null, show, press);
   list.addEventListener("click", (event) => {
     const index = indexUnder(event);
     if (index !== undefined) select(index === current() ? null : index);
@@ -112,91 +55,123 @@ export function render({ model, el }) {
     Delete: () => select(null),
     Enter: () => {
       if (!cursor) step(1)();
-      if (cursor) ask(cursor);
+      if (cursor) press(cursor);
     },
   });
 
-  /** The arcs to draw, and what share of the selected token's attention they leave out. */
-  function choose(selected) {
-    const threshold = model.get("threshold");
-    const [rows, cols] = weights.shape;
-    const found = [];
-    let rest = 0;
-    for (let from = 0; from < rows; from++) {
-      if (selected !== null && from !== selected) continue;
-      for (let to = 0; to < cols; to++) {
-        const weight = at(from, to);
-        if (weight >= threshold) found.push({ from, to, weight });
-        else if (weight > 0) rest += weight;
-      }
-    }
-    found.sort((a, b) => a.weight - b.weight);
-    return { arcs: found.slice(-MOST), rest, dropped: Math.max(0, found.length - MOST) };
-  }
-
   return view.start(() => {
-    const [pieces, ids, selected] = ["pieces", "ids", "selected"].map((name) => model.get(name));
-    const fresh = pieces !== drawn.pieces || ids !== drawn.ids;
-    if (fresh) {
-      const old = chips;
-      chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
-      putChips(list, old, chips);
-      cursor = null;
-    }
+    const now = ["pieces", "ids", "weights", "selected"].map((name) => model.get(name));
+    const [isNew, isOther] = [now.slice(0, 2), now].map((some) => some.some((value, i) => value !== drawn[i]));
+    const [pieces, ids, , selected] = now;
+    if (isNew)
+      chips = putChips(
+        list,
+        chips,
+        pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i)),
+      );
     view.root.classList.remove("lv-many"); // small chips where large ones don't fit
     view.root.classList.toggle("lv-many", list.scrollWidth > view.body.clientWidth);
-    if (model.get("weights") !== drawn.weights || selected !== drawn.selected) cursor = null;
-    drawn = { pieces, ids, selected, weights: model.get("weights") };
-    weights = floats(drawn.weights);
-    const scale = colorScale("weight", view.theme);
-    const one = selected !== null && weights && selected < weights.shape[0] ? selected : null;
-    // with a token selected, the others are shaded by their weights, as in a token strip
-    chips.forEach((node, i) => shadeChip(node, one === null || i >= weights.shape[1] ? NaN : at(one, i), scale));
+    const chosen = choose(model, chips.length);
+    const { from, to } = cursor ?? {};
+    ({ arcs } = chosen);
+    cursor = (!isOther && arcs.find((arc) => arc.from === from && arc.to === to)) || null;
+    drawn = now;
+    shade(view, chips, chosen.row);
     selectChip(list, chips, selected);
-    const node = chips[selected];
-    const { scrollLeft, clientWidth } = view.body;
-    if (
-      node &&
-      (fresh || node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth)
-    )
-      view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85; // the arcs lead to the tokens before it
-    const chosen = weights ? choose(one) : { arcs: [], rest: 0, dropped: 0 };
-    arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
-
-    const x = chips.map((chipNode) => chipNode.offsetLeft + chipNode.offsetWidth / 2);
-    const spread = x.length && x.at(-1) - x[0]; // of all tokens, so that the row stays where it is
-    const tall = clamp(0.4 * spread, 34, 190);
-    const width = Math.max(list.scrollWidth, 10);
-    setAttributes(over, { width, height: tall + 14 });
-    const base = tall + 12;
-    paths.replaceChildren(
-      ...arcs.map(({ from, to, weight }) => {
-        const reach = Math.abs(x[to] - x[from]);
-        const rise = Math.max(22, tall * Math.sqrt(reach / Math.max(spread, 1)));
-        const d =
-          from === to // a token that attends to itself: a loop
-            ? `M ${x[from] - 9} ${base} C ${x[from] - 26} ${base - 36}, ${x[from] + 26} ${base - 36}, ${x[from] + 9} ${base}`
-            : `M ${x[from]} ${base} C ${x[from]} ${base - 1.33 * rise}, ${x[to]} ${base - 1.33 * rise}, ${x[to]} ${base}`;
-        return s("path", {
-          d,
-          class: "lv-arc",
-          "data-from": from,
-          "data-to": to,
-          "stroke-width": 1 + 9 * weight,
-          "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)),
-        });
-      }),
-    );
-    const left = `arcs below ${percent(model.get("threshold"))} are left out`;
-    view.setLegend(
-      tooLong(pieces.length),
-      "thicker arc = larger attention weight",
-      one !== null && scaleLegend(inPercent(scale), "shade = attention weight"),
-      one === null ? left : `${left} (${percent(chosen.rest)} in total)`,
-      chosen.dropped &&
-        h("b", {}, `Only the strongest ${count(MOST)} of ${count(MOST + chosen.dropped)} arcs are drawn.`),
-      ...markLegend(pieces),
-    );
-    tell();
+    showSelected(view.body, chips[selected], isNew);
+    drawArcs(over, list, chips, arcs);
+    drawLegend(view, chosen);
+    show(null);
   });
+}
+
+/** The arcs to draw, and what share of the selected token's attention they leave out. */
+function choose(model, n) {
+  const [weights, threshold, selected] = [floats(model.get("weights")), model.get("threshold"), model.get("selected")];
+  const [rows, cols] = weights?.shape ?? [0, 0];
+  const only = selected !== null && selected < rows ? selected : null;
+  const arcs = [];
+  let rest = 0;
+  for (let from = only ?? 0; from < (only === null ? rows : only + 1); from++)
+    for (let to = 0; to < cols; to++) {
+      const weight = weights.data[from * cols + to];
+      if (weight >= threshold) arcs.push({ from, to, weight });
+      else if (weight > 0) rest += weight;
+    }
+  arcs.sort((a, b) => a.weight - b.weight);
+  return {
+    arcs: arcs.slice(-MOST).filter(({ from, to }) => from < n && to < n),
+    row: only === null ? null : weights.data.slice(only * cols, (only + 1) * cols),
+    rest,
+    dropped: Math.max(0, arcs.length - MOST),
+  };
+}
+
+/** With a token selected, the others are shaded by their weights, as in a token strip. */
+function shade(view, chips, row) {
+  const scale = colorScale("weight", view.theme);
+  chips.forEach((node, i) => shadeChip(node, row?.[i], scale));
+}
+
+/** Bring the selected token to where its arcs, which lead to the tokens before it, are seen as well. */
+function showSelected(body, node, isNew) {
+  const { scrollLeft, clientWidth } = body;
+  const isSeen =
+    node && node.offsetLeft >= scrollLeft && node.offsetLeft + node.offsetWidth <= scrollLeft + clientWidth;
+  if (node && (isNew || !isSeen)) body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85;
+}
+
+function drawArcs(over, list, chips, arcs) {
+  const x = chips.map((node) => node.offsetLeft + node.offsetWidth / 2);
+  const spread = x.length ? x.at(-1) - x[0] : 0; // of all tokens, so that the row stays where it is
+  const tall = clamp(0.4 * spread, 34, 190);
+  const base = tall + 12;
+  setAttributes(over, { width: Math.max(list.scrollWidth, 10), height: tall + 14 });
+  const way = (from, to) => {
+    const rise = base - 1.33 * Math.max(22, tall * Math.sqrt(Math.abs(x[to] - x[from]) / Math.max(spread, 1)));
+    return from === to // a token that attends to itself: a loop
+      ? `M${x[from] - 9} ${base}C${x[from] - 26} ${base - 36} ${x[from] + 26} ${base - 36} ${x[from] + 9} ${base}`
+      : `M${x[from]} ${base}C${x[from]} ${rise} ${x[to]} ${rise} ${x[to]} ${base}`;
+  };
+  over.replaceChildren(
+    ...arcs.map(({ from, to, weight }, i) =>
+      s("path", {
+        d: way(from, to),
+        class: "lv-arc",
+        "data-index": i,
+        "stroke-width": 1 + 9 * weight,
+        "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)),
+      }),
+    ),
+  );
+}
+
+function light(over, chips, arcs, arc) {
+  [...over.children].forEach((node, i) => node.classList.toggle("lv-lit", arcs[i] === arc));
+  chips.forEach((node, i) => node.classList.toggle("lv-highlight", i === arc?.to));
+}
+
+function tell(view, arcs, arc) {
+  const [pieces, selected] = [view.model.get("pieces"), view.model.get("selected")];
+  const named = (i) =>
+    quoted(pieces[i]) + (pieces.indexOf(pieces[i]) === pieces.lastIndexOf(pieces[i]) ? "" : ` (${i})`);
+  if (arc) return view.note(`from ${named(arc.from)} to ${named(arc.to)}`, `attention weight ${percent(arc.weight)}`);
+  if (selected === null || selected >= (view.model.get("weights")?.shape[0] ?? 0))
+    return view.note(pieces.length && "Select a token to see what it attends to.");
+  const best = arcs.slice(-4).toReversed(); // all of them are the selected token's
+  const listed = best.map(({ to, weight }) => `${named(to)} ${percent(weight)}`).join(", ");
+  view.note(`${named(selected)} attends to ${listed || "nothing above the threshold"}`);
+}
+
+function drawLegend(view, { row, rest, dropped }) {
+  const pieces = view.model.get("pieces");
+  const left = `arcs below ${percent(view.model.get("threshold"))} are left out`;
+  view.setLegend(
+    tooLong(pieces.length),
+    "thicker arc = larger attention weight",
+    row && scaleLegend(inPercent(colorScale("weight", view.theme)), "shade = attention weight"),
+    row ? `${left} (${percent(rest)} in total)` : left,
+    dropped && h("b", {}, `Only the strongest ${count(MOST)} of ${count(MOST + dropped)} arcs are drawn.`),
+    ...markLegend(pieces),
+  );
 }

@@ -1,27 +1,12 @@
 // Tokens as chips: pick one by pointer or keys; a weight shades each.
 
-import {
-  chip,
-  chipOnNextLine,
-  colorScale,
-  floats,
-  frame,
-  indexUnder,
-  inPercent,
-  keyed,
-  KIT,
-  listKeys,
-  markLegend,
-  onKeys,
-  onPointer,
-  percent,
-  putChips,
-  quoted,
-  scaleLegend,
-  selectChip,
-  shadeChip,
-  tooLong,
-} from "./kit.js";
+import { chip, chipOnNextLine, putChips, selectChip, shadeChip, tooLong } from "./kit/chips.js";
+import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
+import { keyed, markLegend, quoted } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { indexUnder, listKeys, onKeys, onPointer } from "./kit/input.js";
+import { floats, percent } from "./kit/numbers.js";
+import { KIT } from "./theme.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "token_strip");
@@ -29,68 +14,67 @@ export function render({ model, el }) {
   view.body.append(list);
   let chips = [];
   let drawn = {};
-
   const select = (index, ask) => chips[index] && view.select(index, ask);
   const current = () => model.get("selected") ?? -1;
-
-  const tell = (index) => {
-    const label = model.get("pieces")[index];
-    if (label === undefined) return view.note("");
-    const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
-    const weight = weights?.data[index];
-    view.note(
-      quoted(label),
-      `token ${index + 1} of ${model.get("pieces").length}, position ${index} (counting from 0)`,
-      ids && `id ${ids[index]}`,
-      weights && !Number.isNaN(weight) && `${model.get("quantity")} ${percent(weight)}`,
-      notes?.[index],
-    );
-  };
-
-  onPointer(
-    list,
-    indexUnder,
-    (index) => tell(index ?? current()),
-    (index) => select(index, true),
-  );
-  onKeys(list, {
-    ...listKeys(select, current, () => chips.length),
-    ArrowDown: () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), 1)),
-    ArrowUp: () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), -1)),
-  });
-
+  const toLine = (by) => () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), by));
+  const hover = (index) => tell(view, index ?? current());
+  onPointer(list, indexUnder, hover, (index) => select(index, true));
+  onKeys(list, { ...listKeys(select, current, () => chips.length), ArrowDown: toLine(1), ArrowUp: toLine(-1) });
   return view.start(() => {
-    const [pieces, ids] = [model.get("pieces"), model.get("ids")];
+    const [pieces, ids] = ["pieces", "ids"].map((name) => model.get(name));
     if (pieces !== drawn.pieces && isReordered(pieces, drawn.pieces)) {
       chips = reorder(list, chips, drawn.pieces, pieces);
     } else if (pieces !== drawn.pieces || ids !== drawn.ids) {
       // most keys change the end of a text: the chips before it stay
-      const old = chips;
-      const same = (piece, i) => old[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
-      chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => (same(piece, i) ? old[i] : chip(piece, ids?.[i], i)));
-      putChips(list, old, chips);
+      const same = (piece, i) => chips[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
+      const now = pieces.slice(0, KIT.maxTokens);
+      chips = putChips(
+        list,
+        chips,
+        now.map((piece, i) => (same(piece, i) ? chips[i] : chip(piece, ids?.[i], i))),
+      );
       view.root.classList.toggle("lv-many", chips.length > 64);
     }
-    const weights = floats(model.get("weights"));
-    const scale = colorScale("weight", view.theme);
-    const highlight = new Set(model.get("highlight"));
-    view.root.classList.toggle("lv-own-colors", model.get("own_colors"));
-    chips.forEach((node, i) => {
-      shadeChip(node, weights?.data[i], scale);
-      node.classList.toggle("lv-highlight", highlight.has(i));
-      // Neighbouring ids have hues far apart: the golden angle.
-      if (model.get("own_colors") && ids) node.style.setProperty("--lv-hue", (ids[i] * 137.508) % 360);
-    });
-    selectChip(list, chips, model.get("selected"));
-    view.setLegend(
-      tooLong(pieces.length),
-      ...markLegend(pieces),
-      weights && scaleLegend(inPercent(scale), `shade = ${model.get("quantity")}`),
-      highlight.size > 0 && `dashed: ${model.get("highlight_name")}`,
-    );
     drawn = { pieces, ids };
-    tell(current());
+    drawLook(view, chips);
+    selectChip(list, chips, model.get("selected"));
+    hover();
   });
+}
+
+function tell(view, index) {
+  const { model } = view;
+  const [pieces, ids, notes] = ["pieces", "ids", "notes"].map((name) => model.get(name));
+  if (pieces[index] === undefined) return view.note("");
+  const weight = floats(model.get("weights"))?.data[index] ?? NaN;
+  view.note(
+    quoted(pieces[index]),
+    `token ${index + 1} of ${pieces.length}, position ${index} (counting from 0)`,
+    ids && `id ${ids[index]}`,
+    !Number.isNaN(weight) && `${model.get("quantity")} ${percent(weight)}`,
+    notes?.[index],
+  );
+}
+
+/** Shade, mark and colour the chips, and say in the legend what that means. */
+function drawLook(view, chips) {
+  const { model } = view;
+  const [pieces, ids, colored] = ["pieces", "ids", "own_colors"].map((name) => model.get(name));
+  const [weights, highlight] = [floats(model.get("weights")), new Set(model.get("highlight"))];
+  const scale = colorScale("weight", view.theme);
+  view.root.classList.toggle("lv-own-colors", colored);
+  chips.forEach((node, i) => {
+    shadeChip(node, weights?.data[i], scale);
+    node.classList.toggle("lv-highlight", highlight.has(i));
+    // Neighbouring ids have hues far apart: the golden angle.
+    if (colored && ids) node.style.setProperty("--lv-hue", (ids[i] * 137.508) % 360);
+  });
+  view.setLegend(
+    tooLong(pieces.length),
+    ...markLegend(pieces),
+    weights && scaleLegend(inPercent(scale), `shade = ${model.get("quantity")}`),
+    highlight.size > 0 && `dashed: ${model.get("highlight_name")}`,
+  );
 }
 
 const isReordered = (pieces, before) =>
@@ -112,11 +96,8 @@ function reorder(list, chips, before, pieces) {
   if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return moved;
   for (const node of moved) {
     const [from, to] = [was.get(node), node.getBoundingClientRect()];
-    if (from)
-      node.animate(
-        [{ transform: `translate(${from.left - to.left}px, ${from.top - to.top}px)` }, { transform: "none" }],
-        { duration: 700, easing: "ease-in-out" },
-      );
+    const start = from && `translate(${from.left - to.left}px, ${from.top - to.top}px)`;
+    if (from) node.animate([{ transform: start }, { transform: "none" }], { duration: 700, easing: "ease-in-out" });
   }
   return moved;
 }
