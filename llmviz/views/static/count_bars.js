@@ -8,7 +8,7 @@ import { count } from "./kit/numbers.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "count_bars");
-  const bars = barRows(view, { name: "counts", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
+  const bars = barRows(view, { name: "counts", labels: "labels", parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list);
   return view.start(() => {
     const [labels, counts, before, notes] = ["labels", "counts", "before", "notes"].map((name) => model.get(name));

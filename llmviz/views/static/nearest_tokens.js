@@ -1,7 +1,7 @@
 // Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98% of all tokens are.
 
 import { barAxis, barRows } from "./kit/bars.js";
-import { h, markLegend, quoted, setText } from "./kit/elements.js";
+import { h, markLegend, setText } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { clamp, floats, minus, number } from "./kit/numbers.js";
 
@@ -11,28 +11,20 @@ export function render({ model, el }) {
   const view = frame(model, el, "nearest_tokens");
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" }, barAxis(MARKS.map((v) => [v, v])));
   const read = () => ["cosines", "band"].map((name) => floats(model.get(name))?.data);
-  const tell = (index) => {
-    const [[piece, id], [cosines]] = [["pieces", "ids"].map((name) => model.get(name)?.[index]), read()];
-    if (!piece || !cosines) return view.note("");
-    view.note(
-      quoted(piece),
-      `cosine ${number(cosines[index])}`,
-      id !== undefined && `id ${id}`,
-      model.get("marked").includes(index) && "in the sum",
-    );
-  };
-  const bars = barRows(view, { name: "nearest tokens", tell, parts: ["band", "bar", "value"] });
+  const isInSum = (i) => model.get("marked").includes(i);
+  const note = (i) => [`cosine ${number(read()[0]?.[i] ?? 0)}`, isInSum(i) && "in the sum"];
+  const bars = barRows(view, { name: "nearest tokens", note, parts: ["band", "bar", "value"] });
   view.body.append(bars.list, axis);
   return view.start(() => {
     const [cosines, band] = read();
-    const [pieces, marked] = [model.get("pieces"), new Set(model.get("marked"))];
+    const pieces = model.get("pieces");
     view.root.classList.toggle("lv-stacked", view.width() < 520);
     bars.list.hidden = axis.hidden = !pieces.length;
     bars.show((row, i) => {
       const [v, [low, high]] = [cosines?.[i] ?? 0, (band ?? [0, 0]).map((end) => clamp(end))];
       row.bar.style.width = row.value.style.left = `${100 * clamp(v)}%`;
-      setText(row.value, minus(v.toFixed(2)) + (marked.has(i) ? ", in the sum" : ""));
-      row.node.classList.toggle("lv-quiet", marked.has(i));
+      setText(row.value, minus(v.toFixed(2)) + (isInSum(i) ? ", in the sum" : ""));
+      row.node.classList.toggle("lv-quiet", isInSum(i));
       row.band.hidden = !band;
       Object.assign(row.band.style, { left: `${100 * low}%`, width: `${100 * (high - low)}%` });
     });

@@ -1,7 +1,7 @@
 // The likeliest next tokens as bars; an outline shows what they were before.
 
 import { barAxis, barRows, drawBar } from "./kit/bars.js";
-import { h, markLegend, quoted, setText } from "./kit/elements.js";
+import { h, markLegend, setText } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { count, floats, percent } from "./kit/numbers.js";
 
@@ -12,17 +12,11 @@ export function render({ model, el }) {
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
   const read = () => ["probs", "before"].map((name) => floats(model.get(name))?.data);
   let drawn = 0; // what the axis goes up to
-  const tell = (index) => {
-    const [[piece, id], [probs, before]] = [["pieces", "ids"].map((name) => model.get(name)?.[index]), read()];
-    if (!piece || !probs) return view.note("");
-    view.note(
-      quoted(piece),
-      `probability ${percent(probs[index])}`,
-      before && `before ${percent(before[index])}`,
-      id !== undefined && `id ${id}`,
-    );
+  const note = (i) => {
+    const [probs, before] = read();
+    return [`probability ${percent(probs?.[i] ?? 0)}`, before && `before ${percent(before[i])}`];
   };
-  const bars = barRows(view, { name: "next tokens", tell, parts: ["ghost", "bar", "value"] });
+  const bars = barRows(view, { name: "next tokens", note, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list, axis);
   return view.start(() => {
     const [probs, before] = read();

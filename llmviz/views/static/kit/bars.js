@@ -1,7 +1,7 @@
 // Rows with a bar each.
 
 import { selectChip } from "./chips.js";
-import { h, keyed, setPiece } from "./elements.js";
+import { h, keyed, quoted, setPiece } from "./elements.js";
 import { indexUnder, listKeys, onKeys, onPointer } from "./input.js";
 import { clamp } from "./numbers.js";
 
@@ -35,20 +35,27 @@ export function rowsIn(list, parts) {
   };
 }
 
-/** Rows for the traits `selected` and, unless named otherwise, `pieces`; `tell(index)` writes the line below. */
-export function barRows(view, { name, tell, parts, labels = "pieces" }) {
+/**
+ * Rows for the traits `selected`, `ids` and, unless named otherwise, `pieces`. The line below says what `note(index)`
+ * returns of the row that is pointed at or selected; `show(fill)` brings the rows up to date.
+ */
+export function barRows(view, { name, note, parts, labels = "pieces" }) {
   const { model } = view;
   const list = keyed("listbox", "lv-bars", name);
   const draw = rowsIn(list, parts);
   const n = () => model.get(labels).length;
   const current = () => model.get("selected") ?? -1;
   const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
-  const hover = (index) => tell(index ?? current());
-  onPointer(list, indexUnder, hover, (index) => select(index, true));
+  const tell = (index) => {
+    const at = index ?? current();
+    const [piece, id] = [model.get(labels)[at], model.get("ids")?.[at]];
+    view.note(...(note && piece ? [quoted(piece), ...note(at), id !== undefined && `id ${id}`] : []));
+  };
+  onPointer(list, indexUnder, tell, (index) => select(index, true));
   onKeys(list, listKeys(select, current, n, ["ArrowUp", "ArrowDown"]));
   const show = (fill) => {
     selectChip(list, draw(model.get(labels), fill), current());
-    tell(current());
+    tell();
   };
   return { list, show };
 }
