@@ -69,8 +69,7 @@ export function render({ model, el }) {
         chips,
         pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i)),
       );
-    view.root.classList.remove("lv-many"); // small chips where large ones don't fit
-    view.root.classList.toggle("lv-many", list.scrollWidth > view.body.clientWidth);
+    fitChips(view, list);
     const chosen = choose(model, chips.length);
     const { from, to } = cursor ?? {};
     ({ arcs } = chosen);
@@ -83,6 +82,14 @@ export function render({ model, el }) {
     drawLegend(view, chosen);
     show(null);
   });
+}
+
+/** Where large chips don't fit, they are small; and on a phone upright, so that both ends of an arc are in sight. */
+function fitChips({ root, body, width }, list) {
+  root.classList.remove("lv-many", "lv-upright");
+  const isTooWide = () => list.scrollWidth > body.clientWidth;
+  root.classList.toggle("lv-many", isTooWide());
+  root.classList.toggle("lv-upright", width() < 520 && isTooWide());
 }
 
 /** The arcs to draw, and what share of the selected token's attention they leave out. */

@@ -86,14 +86,17 @@ function textOf(node, { placeOf, reach, pen }) {
     else runs.push({ place, text });
   };
   for (const word of node.data.matchAll(/\S+\s*/g)) add(word[0], word.index);
-  const { fontStyle, fontWeight, fontSize, fontFamily, color } = style;
+  const { fontStyle, fontWeight, fontSize, fontFamily, color, writingMode } = style;
   const look = { "font-family": fontFamily, "font-size": fontSize, "font-weight": fontWeight, "font-style": fontStyle };
   pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
   return runs.map(({ place, text }) => {
     reach(place);
     const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText(text);
-    const y = place.y + (place.height - above - below) / 2 + above;
-    return s("text", { x: place.x, y, fill: color, ...look }, text.trim());
+    const at =
+      writingMode === "vertical-rl"
+        ? { transform: `translate(${place.x + (place.width - above + below) / 2} ${place.y}) rotate(90)` }
+        : { x: place.x, y: place.y + (place.height + above - below) / 2 };
+    return s("text", { ...at, fill: color, ...look }, text.trim());
   });
 }
 
