@@ -1,245 +1,138 @@
 // All heads at a glance: a small map (or a number) for each head, on one canvas. Columns are layers, rows are heads; heads
 // that share keys and values are next to each other.
 
+import { TICK } from "./kit/axes.js";
+import { imageOf, pixelRatio } from "./kit/canvas.js";
 import {
-  clamp,
-  colorScale,
-  floats,
-  frame,
-  h,
-  inPercent,
-  onKeys,
-  percent,
-  pixelRatio,
-  plotIn,
-  pointIn,
-  s,
-  scaleLegend,
-  setAttributes,
-  sizeCanvas,
-  thinning,
-  withUnit,
-} from "./kit.js";
+  alongColumns,
+  canvasFor,
+  cellGrid,
+  cutLabels,
+  labelsAtLeft,
+  labelsOfColumns,
+  outline,
+  selectCells,
+} from "./kit/cells.js";
+import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
+import { axisText, s } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { clamp, floats, percent, withUnit } from "./kit/numbers.js";
+import { createPlot } from "./kit/plot.js";
+
+const SPACE = 12; // pixels between heads that do not share keys and values
+const TOP = 46;
 
 export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
-  const canvas = h("canvas", {});
-  const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
-  const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = plotIn(view, "all heads: left and right change the layer, up and down the head", canvas, over);
-  let grid = null; // {layers, heads, rows, cols, values, cell, size, left, top, group}
-  let drawn = {};
-
-  const x = (layer) => grid.left + layer * grid.cell;
-  const y = (head) => grid.top + head * grid.cell + Math.floor(head / grid.group) * SPACE;
-  const SPACE = 12; // between heads that do not share keys and values
-  const inUnit = (v) =>
-    Number.isNaN(v)
-      ? "blank"
-      : model.get("kind") === "signed"
-        ? withUnit((100 * v).toFixed(1), model.get("unit"))
-        : percent(v);
-  const ends = (scale) =>
-    model.get("kind") === "signed"
-      ? { ...scale, low: inUnit(-model.get("limit")), high: `+${inUnit(model.get("limit"))}` }
-      : inPercent(scale, model.get("limit"));
-  const single = () => grid.rows === 1 && grid.cols === 1;
-
-  const tell = (where) => {
-    if (!where || !grid) return view.note("");
-    const [layer, head] = where;
-    const at = layer * grid.heads + head;
-    const parts = [`L${layer}·H${head}`];
-    if (grid.group > 1) parts[0] += ` (key/value head ${Math.floor(head / grid.group)})`;
-    if (single()) {
-      const value = grid.values[at];
-      parts.push(`${model.get("measure")} ${inUnit(value)}`);
-    }
-    const scores = floats(model.get("scores"));
-    model.get("score_names").forEach((name, i) => {
-      const value = scores.data[i * grid.layers * grid.heads + at];
-      if (!Number.isNaN(value)) parts.push(`${name} ${percent(value)}`);
-    });
-    view.note(parts.join(" · "));
-  };
-  const select = (layer, head, act = false) => {
-    if (!grid) return;
-    const where = [clamp(layer, 0, grid.layers - 1), clamp(head, 0, grid.heads - 1)];
-    view.set({ selected: where });
-    act ? view.ask(...where) : view.follow(...where);
-    const [from, seen] = [x(where[0]), view.body.scrollLeft];
-    if (from < seen + grid.left || from + grid.cell > seen + view.body.clientWidth)
-      view.body.scrollLeft = from - view.body.clientWidth / 2;
-  };
-  const headAt = (event) => {
-    const [right, below] = pointIn(canvas, event);
-    const layer = Math.floor(right / grid.cell);
-    const down = below + grid.top;
-    for (let head = 0; head < grid.heads; head++)
-      if (down >= y(head) && down < y(head) + grid.cell)
-        return layer >= 0 && layer < grid.layers ? [layer, head] : null;
-    return null;
-  };
-  const frameOf = ([layer, head], grow) => ({
-    x: x(layer) - grow,
-    y: y(head) - grow,
-    width: grid.size + 2 * grow,
-    height: grid.size + 2 * grow,
+  const plot = createPlot(view, "all heads: left and right change the layer, up and down the head", { canvas: true });
+  let grid = null; // what is drawn: its cells [head, layer], and their values [layer, head, row, column]
+  const swapped = ([a, b]) => [b, a]; // the traits have the layer first
+  const { selected, show } = selectCells(view, plot, {
+    grid: () => grid,
+    tell: (where) => tell(view, grid, where),
+    pick: (where, ask) => view.select(swapped(where), ask),
+    cellOf: swapped,
   });
-  const hover = (where) => {
-    point.style.display = where ? "" : "none";
-    if (where) setAttributes(point, frameOf(where, 1));
-    tell(where ?? model.get("selected"));
-  };
-  plot.addEventListener("pointermove", (event) => grid && hover(headAt(event)));
-  plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => {
-    const where = grid && headAt(event);
-    if (where) select(...where, true);
-  });
-  const here = () => model.get("selected") ?? [0, 0];
-  const move = (layers, heads) => () =>
-    model.get("selected") ? select(here()[0] + layers, here()[1] + heads) : select(0, 0);
-  onKeys(plot, {
-    ArrowLeft: move(-1, 0),
-    ArrowRight: move(1, 0),
-    ArrowUp: move(0, -1),
-    ArrowDown: move(0, 1),
-    Home: () => select(0, here()[1]),
-    End: () => select(grid.layers - 1, here()[1]),
-    PageUp: () => select(here()[0], 0),
-    PageDown: () => select(here()[0], grid.heads - 1),
-    Enter: () => select(...here(), true),
-  });
-
-  function plan(values) {
-    const [layers, heads, rows, cols] = values.shape;
-    const left = model.get("group") > 1 ? 74 : 44;
-    const cell = clamp(Math.floor((view.width() - left - 6) / layers), 13, rows === 1 ? 40 : 72);
-    return {
-      layers,
-      heads,
-      rows,
-      cols,
-      values: values.data,
-      left,
-      top: 46,
-      cell,
-      size: cell - (cell >= 20 ? 3 : 2),
-      group: model.get("group"),
-    };
-  }
-
-  /** Every number becomes one pixel of one picture, and every head's part of it is drawn at its place. */
-  function paint(scale) {
-    const { layers, heads, rows, cols, values, cell, size } = grid;
-    const image = new ImageData(layers * cols, heads * rows);
-    const pixels = new Uint32Array(image.data.buffer);
-    const table = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
-    let from = 0;
-    for (let layer = 0; layer < layers; layer++)
-      for (let head = 0; head < heads; head++)
-        for (let r = 0; r < rows; r++) {
-          let to = (head * rows + r) * layers * cols + layer * cols;
-          for (let c = 0; c < cols; c++, from++, to++) {
-            const v = values[from];
-            if (v === v) pixels[to] = table[scale.index(v)]; // NaN stays transparent
-          }
-        }
-    const small = new OffscreenCanvas(layers * cols, heads * rows);
-    small.getContext("2d").putImageData(image, 0, 0);
-    const ctx = sizeCanvas(canvas, layers * cell, y(heads - 1) + cell - grid.top);
-    Object.assign(canvas.style, { left: `${grid.left}px`, top: `${grid.top}px` });
-    ctx.imageSmoothingEnabled = cols > size * pixelRatio();
-    ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
-    for (let layer = 0; layer < layers; layer++)
-      for (let head = 0; head < heads; head++) {
-        const [px, py] = [layer * cell, y(head) - grid.top];
-        ctx.fillRect(px, py, size, size);
-        ctx.drawImage(small, layer * cols, head * rows, cols, rows, px, py, size, size);
-      }
-  }
-
-  function write() {
-    const { layers, heads, cell, size, left, top, group } = grid;
-    const every = thinning(cell, 26);
-    const out = [
-      s("text", { x: left, y: 14, class: "lv-quiet" }, "layer →"),
-      s("text", { x: left - 10, y: top - 8, "text-anchor": "end", class: "lv-quiet" }, "head ↓"),
-    ];
-    for (let layer = 0; layer < layers; layer += every)
-      out.push(
-        s("text", { x: x(layer) + size / 2, y: top - 8, "text-anchor": "middle", class: "lv-quiet" }, String(layer)),
-      );
-    for (let head = 0; head < heads; head++)
-      if (cell >= 16 || head % 2 === 0)
-        out.push(
-          s("text", { x: left - 10, y: y(head) + size / 2 + 5, "text-anchor": "end", class: "lv-quiet" }, String(head)),
-        );
-    for (let first = 0; first < heads && grid.group > 1; first += group) {
-      const [from, to] = [y(first), y(Math.min(first + group, heads) - 1) + size];
-      out.push(
-        s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
-        s(
-          "text",
-          {
-            x: 0,
-            y: 0,
-            "text-anchor": "middle",
-            class: "lv-quiet",
-            transform: `translate(18 ${(from + to) / 2}) rotate(-90)`,
-          },
-          `k, v ${first / group}`,
-        ),
-      );
-    }
-    words.replaceChildren(...out);
-  }
-
   return view.start(() => {
-    const raw = model.get("values");
-    const now = {
-      raw,
-      theme: view.theme,
-      width: view.width(),
-      ratio: pixelRatio(),
-      limit: model.get("limit"),
-      kind: model.get("kind"),
-      group: model.get("group"),
-    };
-    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
-      drawn = now;
-      const values = floats(raw);
-      grid = values && values.data.length ? plan(values) : null;
-      plot.hidden = !grid;
-      if (!grid) {
-        view.setLegend(h("span", {}, "no heads yet"));
-        return view.note("");
-      }
-      const scale = colorScale(now.kind, view.theme, now.limit);
-      paint(scale);
-      write();
-      const size = { width: grid.left + grid.layers * grid.cell + 4, height: y(grid.heads - 1) + grid.cell + 4 };
-      for (const [key, value] of Object.entries(size)) {
-        over.setAttribute(key, value);
-        plot.style[key] = `${value}px`;
-      }
-      view.setLegend(
-        scaleLegend(ends(scale), model.get("measure")),
-        ...(single() ? [] : [h("span", {}, "each map: from ↓, to →; blank: masked")]),
-        ...(grid.group > 1 ? [h("span", {}, "bracket: heads that share keys and values")] : []),
-      );
+    if (view.changed("values", "limit", "kind", "group", "measure")) {
+      grid = plan(view);
+      plot.node.hidden = !grid;
+      grid ? draw(view, plot, grid) : view.setLegend("no heads yet");
     }
-    if (!grid) return;
-    const inside = ([layer, head]) => layer < grid.layers && head < grid.heads;
-    const selected = model.get("selected");
-    picks.replaceChildren(
-      ...model
-        .get("chosen")
-        .filter(inside)
-        .map((where) => s("rect", { class: "lv-chosen", rx: 3, ...frameOf(where, 2) })),
-      ...(selected && inside(selected) ? [s("rect", { class: "lv-pick", rx: 4, ...frameOf(selected, 2) })] : []),
+    if (!grid) return view.note("");
+    const chosen = model.get("chosen").map(swapped).filter(grid.has);
+    plot.picks.replaceChildren(
+      ...chosen.map((where) => outline("lv-chosen", grid.rect(where, 2))),
+      ...(selected() ? [outline("lv-pick", grid.rect(selected(), 2))] : []),
     );
-    hover(null);
+    show(null);
   });
+}
+
+const isSingle = ({ map }) => map[0] === 1 && map[1] === 1;
+
+function inUnit(model, v) {
+  if (Number.isNaN(v)) return "blank";
+  return model.get("kind") === "signed" ? withUnit((100 * v).toFixed(1), model.get("unit")) : percent(v);
+}
+
+function tell(view, grid, where) {
+  if (!where) return view.note("");
+  const { model } = view;
+  const [[head, layer], { rows: heads, cols: layers, group }] = [where, grid];
+  const at = layer * heads + head;
+  const scores = floats(model.get("scores"));
+  const named = model
+    .get("score_names")
+    .map((name, i) => [name, scores.data[i * layers * heads + at]])
+    .filter(([, score]) => !Number.isNaN(score));
+  view.note(
+    `L${layer}·H${head}${group > 1 ? ` (key/value head ${Math.floor(head / group)})` : ""}`,
+    isSingle(grid) && `${model.get("measure")} ${inUnit(model, grid.values[at])}`,
+    ...named.map(([name, score]) => `${name} ${percent(score)}`),
+  );
+}
+
+function plan(view) {
+  const values = floats(view.model.get("values"));
+  if (!values?.data.length) return null;
+  const [[cols, rows, ...map], group] = [values.shape, view.model.get("group")];
+  const left = group > 1 ? 74 : 44;
+  const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
+  const y = (head) => TOP + head * side + Math.floor(head / group) * SPACE;
+  const grid = cellGrid({ rows, cols, left, top: TOP, w: side, h: side, gap: side >= 20 ? 3 : 2, y });
+  return { ...grid, group, map, values: values.data };
+}
+
+function draw(view, plot, grid) {
+  const { model } = view;
+  const [signed, limit] = [model.get("kind") === "signed", model.get("limit")];
+  const scale = colorScale(model.get("kind"), view.theme, limit);
+  const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
+  plot.size(grid.right + 4, grid.bottom + 4);
+  paint(view, plot, grid, scale);
+  write(view, plot, grid);
+  view.setLegend(
+    scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
+    !isSingle(grid) && "each map: from ↓, to →; blank: masked",
+    grid.group > 1 && "bracket: heads that share keys and values",
+  );
+}
+
+/** The numbers of a layer become an image, and each head's part of it is drawn at its place. */
+function paint(view, plot, grid, scale) {
+  const { rows: heads, cols: layers, map, left, top, w, gap, x, y, values } = grid;
+  const [[rows, cols], side] = [map, w - gap];
+  const ctx = canvasFor(plot, grid);
+  ctx.imageSmoothingEnabled = cols > side * pixelRatio();
+  ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
+  for (let layer = 0; layer < layers; layer++) {
+    const image = imageOf(values, { rows: heads * rows, cols, scale, offset: layer * heads * rows * cols });
+    for (let head = 0; head < heads; head++) {
+      const place = [x(layer) - left, y(head) - top, side, side];
+      ctx.fillRect(...place);
+      ctx.drawImage(image, 0, head * rows, cols, rows, ...place);
+    }
+  }
+}
+
+function write(view, plot, grid) {
+  const { rows: heads, cols: layers, left, top, w, gap, y, group } = grid;
+  const numbers = (n) => Array.from({ length: n }, (_, i) => String(i));
+  const firsts = group > 1 ? [...Array(Math.ceil(heads / group)).keys()].map((i) => i * group) : [];
+  const brackets = firsts.flatMap((first) => {
+    const [from, to] = [y(first), y(Math.min(first + group, heads) - 1) + w - gap];
+    const transform = `translate(18 ${(from + to) / 2}) rotate(-90)`;
+    return [
+      s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
+      axisText(0, 0, `k, v ${first / group}`, "middle", { transform }),
+    ];
+  });
+  plot.ground.replaceChildren(
+    axisText(left, 14, "layer →", "start"),
+    axisText(left - 10, top - 8, "head ↓", "end"),
+    ...labelsAtLeft(grid, numbers(heads), { size: TICK, kind: "lv-quiet" }),
+    ...labelsOfColumns(grid, alongColumns(cutLabels(view, numbers(layers), 4), w, TICK), { kind: "lv-quiet" }),
+    ...brackets,
+  );
 }

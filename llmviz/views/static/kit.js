@@ -3,6 +3,7 @@
 export * from "./kit/axes.js";
 export * from "./kit/bars.js";
 export * from "./kit/canvas.js";
+export * from "./kit/cells.js";
 export * from "./kit/chips.js";
 export * from "./kit/colour.js";
 export * from "./kit/diagram.js";

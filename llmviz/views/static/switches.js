@@ -3,7 +3,8 @@
 import { pointIn } from "./kit/canvas.js";
 import { axisText, h, s, setAttributes } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { cellKeys, onKeys, onPointer, plotIn, sizePlot, toggled } from "./kit/input.js";
+import { cellKeys } from "./kit/cells.js";
+import { onKeys, onPointer, plotIn, sizePlot, toggled } from "./kit/input.js";
 import { clamp } from "./kit/numbers.js";
 
 const [LEFT, TOP] = [86, 22]; // pixels for the names of the rows and the numbers of the layers

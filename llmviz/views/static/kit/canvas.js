@@ -44,6 +44,21 @@ export function sizeCanvas(canvas, width, height) {
   return ctx;
 }
 
+/** Numbers as an image with a pixel for each; NaN stays transparent. */
+export function imageOf(values, { rows, cols, scale, offset = 0, stride = cols }) {
+  const image = new ImageData(cols, rows);
+  const pixels = new Uint32Array(image.data.buffer); // one write a cell: 512 × 512 in a few milliseconds
+  const packed = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < cols; c++) {
+      const v = values[offset + r * stride + c];
+      if (v === v) pixels[r * cols + c] = packed[scale.index(v)];
+    }
+  const small = new OffscreenCanvas(cols, rows);
+  small.getContext("2d").putImageData(image, 0, 0);
+  return small;
+}
+
 /**
  * Paint a grid of numbers at (x, y); NaN stays blank. Many grids can share one canvas: `offset` and `stride` say where
  * this one starts in `values` and how far apart its rows lie. Cells with a gap are rectangles, without one an image.
@@ -63,16 +78,7 @@ export function paintGrid(
       }
     return;
   }
-  const image = new ImageData(cols, rows);
-  const pixels = new Uint32Array(image.data.buffer); // one write a cell: 512 × 512 in a few milliseconds
-  const packed = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < cols; c++) {
-      const v = values[offset + r * stride + c];
-      if (v === v) pixels[r * cols + c] = packed[scale.index(v)];
-    }
-  const small = new OffscreenCanvas(cols, rows);
-  small.getContext("2d").putImageData(image, 0, 0);
+  const small = imageOf(values, { rows, cols, scale, offset, stride });
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(small, x, y, cols * w, rows * hgt);
 }

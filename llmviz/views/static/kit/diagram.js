@@ -2,7 +2,8 @@
 
 import { selectChip } from "./chips.js";
 import { exchange, h, keyed, s, setAttributes, setPiece, setText } from "./elements.js";
-import { cellKeys, onKeys, onPointer } from "./input.js";
+import { cellKeys } from "./cells.js";
+import { onKeys, onPointer } from "./input.js";
 import { clamp } from "./numbers.js";
 
 /** Put a box at a place in its diagram. */

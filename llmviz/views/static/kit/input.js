@@ -35,23 +35,6 @@ export const listKeys = (select, current, length, [back, on] = ["ArrowLeft", "Ar
   Enter: () => select(Math.max(current(), 0), true),
 });
 
-/** Keys over a table, of which `here()` is selected: [row, column] or null. `select` keeps inside; `last(row)` ends a row. */
-export function cellKeys({ model }, { select, rows, last, here = () => model.get("selected") }) {
-  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
-  const [row, column] = [0, 1].map((axis) => () => here()?.[axis] ?? 0);
-  return {
-    ArrowUp: move(-1, 0),
-    ArrowDown: move(1, 0),
-    ArrowLeft: move(0, -1),
-    ArrowRight: move(0, 1),
-    Home: () => select(row(), 0),
-    End: () => select(row(), last(row())),
-    PageUp: () => select(0, column()),
-    PageDown: () => select(rows() - 1, column()),
-    Enter: () => select(row(), column(), true),
-  };
-}
-
 /**
  * `at(event)` says what is under the pointer: `hover` hears of it, and `click` when it is pressed. null: nothing, as when
  * the pointer leaves; undefined: between two things, where what was said stays.

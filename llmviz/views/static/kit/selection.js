@@ -23,10 +23,10 @@ export function selectIn(plot, { under, show, pick, keys }) {
   onKeys(plot.node, keys);
 }
 
-/** Keys from one of n things to its neighbours, `page` of them at once, and to both ends. */
+/** Keys from one of n things to its neighbours, `page` of them at once (with Shift as well), and to both ends. */
 export function stepKeys({ current, n, select, page = 10, keys: [back, on] = ["ArrowLeft", "ArrowRight"] }) {
   const go = (to) => n() && select(clamp(to, 0, n() - 1));
-  const by = (step) => () => go((current() ?? (step > 0 ? -1 : n())) + step);
+  const by = (step) => (event) => go((current() ?? (step > 0 ? -1 : n())) + step * (event.shiftKey ? page : 1));
   return {
     [on]: by(1),
     [back]: by(-1),

@@ -1,0 +1,137 @@
+// A table of cells in a plot: where they are, the labels along its edges, and how one of them is selected.
+
+import { sizeCanvas, thinning, widest } from "./canvas.js";
+import { pieceText, s, shorten } from "./elements.js";
+import { reveal } from "./input.js";
+import { clamp } from "./numbers.js";
+import { selectIn } from "./selection.js";
+
+/** Where the cells are, in pixels: rows go down from `top`, or are where `y(row)` puts them. A cell is [row, column]. */
+export function cellGrid(spec) {
+  const { rows, cols, left, top, w, h, gap, y = (row) => top + row * h } = spec;
+  const x = (col) => left + col * w;
+  const has = ([row, col]) => row >= 0 && row < rows && col >= 0 && col < cols;
+  const rowUnder = (py) => [...Array(rows).keys()].find((row) => py >= y(row) && py < y(row) + h) ?? -1;
+  return {
+    ...spec,
+    x,
+    y,
+    has,
+    right: left + cols * w,
+    bottom: Math.max(y(0), y(rows - 1)) + h,
+    /** A cell's rectangle, or a larger one around it, which is never too narrow to see. */
+    rect([row, col], grow = 0) {
+      const width = Math.max(w - gap + 2 * grow, grow && 5);
+      const height = h - gap + 2 * grow;
+      return { x: x(col) + (w - gap - width) / 2, y: y(row) - grow, width, height };
+    },
+    under(px, py) {
+      const where = [rowUnder(py), Math.floor((px - left) / w)];
+      return has(where) ? where : null;
+    },
+  };
+}
+
+/** Put a plot's canvas where the cells are, and give its context, cleared. */
+export function canvasFor(plot, { left, top, right, bottom }) {
+  Object.assign(plot.canvas.style, { left: `${left}px`, top: `${top}px` });
+  return sizeCanvas(plot.canvas, Math.max(1, right - left), Math.max(1, bottom - top));
+}
+
+/** Labels cut to n characters, and how wide the widest is for each pixel of its size. */
+export function cutLabels(view, labels, n) {
+  const names = labels.map((label) => shorten(label, n));
+  return { names, wide: widest(view, names, 18) / 18 };
+}
+
+/** Which of n labels have room, `step` apart; the one that is selected always has, and others give way to it. */
+const withRoom = (n, step, on) =>
+  [...Array(n).keys()].filter((i) => i === on || (i % step === 0 && (on < 0 || Math.abs(i - on) >= step)));
+
+const lookOf = (size, kind, isOn) => ({ style: `font-size:${size}px`, class: isOn ? "lv-on" : kind });
+
+/** Labels at the left of the rows; `on` is the selected row, or -1. */
+export const labelsAtLeft = (grid, names, { size, kind = "", on = -1 }) =>
+  withRoom(names.length, thinning(grid.h, size + 2), on).map((row) =>
+    pieceText(names[row], {
+      anchor: "end",
+      x: grid.left - 12,
+      y: grid.y(row) + (grid.h - grid.gap) / 2 + 0.34 * size,
+      ...lookOf(size, kind, row === on),
+    }),
+  );
+
+/** How labels along columns stand: flat where all have room, else leaning; with the height that they need. */
+export function alongColumns({ names, wide }, w, size) {
+  const width = Math.max(wide * size, 8);
+  const flat = width <= w - 4 || names.every((name) => name.length <= 4);
+  const step = thinning(w, flat ? width + 8 : (size + 3) / 0.71);
+  return { names, size, flat, step, height: flat ? size + 8 : 0.71 * (width + size) + 6 };
+}
+
+/** Such labels above the cells, or below them; `on` is the selected column, or -1. */
+export function labelsOfColumns(grid, { names, size, flat, step }, { below = false, kind = "", on = -1 } = {}) {
+  const y = below ? grid.bottom + size + 6 : grid.top - 8;
+  return withRoom(names.length, step, on).map((col) => {
+    const middle = grid.x(col) + (grid.w - grid.gap) / 2;
+    const [x, turned] = below ? [middle + 5, y - 6] : [middle + 0.25 * size, y + 1];
+    return pieceText(names[col], {
+      ...(flat
+        ? { anchor: "middle", x: middle, y }
+        : { anchor: below ? "end" : "start", x: 0, y: 0, transform: `translate(${x} ${turned}) rotate(-45)` }),
+      ...lookOf(size, kind, col === on),
+    });
+  });
+}
+
+/** A rectangle around a cell: "lv-point" where the pointer is, "lv-pick" for the one that is selected. */
+export const outline = (kind, rect) => s("rect", { class: kind, rx: 3, ...rect });
+
+/** Outline the cell that the pointer is on; null: none. Nothing else is drawn again for that. */
+export const pointAt = (plot, grid, where) =>
+  plot.cursor.replaceChildren(...(where ? [outline("lv-point", grid.rect(where, 1))] : []));
+
+/** Keys over a table; `select` keeps inside, `last(row)` ends a row, and with `upwards`, row 0 is the lowest. */
+export function cellKeys({ selected, select, rows, last, upwards = false }) {
+  const move = (down, right) => () => (selected() ? select(selected()[0] + down, selected()[1] + right) : select(0, 0));
+  const [row, column] = [0, 1].map((axis) => () => selected()?.[axis] ?? 0);
+  const down = upwards ? -1 : 1;
+  return {
+    ArrowUp: move(-down, 0),
+    ArrowDown: move(down, 0),
+    ArrowLeft: move(0, -1),
+    ArrowRight: move(0, 1),
+    Home: () => select(row(), 0),
+    End: () => select(row(), last(row())),
+    PageUp: () => select(upwards ? rows() - 1 : 0, column()),
+    PageDown: () => select(upwards ? 0 : rows() - 1, column()),
+    Enter: () => select(row(), column(), true),
+  };
+}
+
+/**
+ * Select cells by the pointer and the keys. `grid()` is what is drawn, or null; `tell(where)` says what is there (null:
+ * nothing), `pick(where, ask)` selects it. A trait may name a cell in another order: `cellOf(trait)`. What this returns:
+ * `selected()`, and `show(where)`, which outlines and tells a cell or, for null, tells the selected one.
+ */
+export function selectCells(view, plot, { grid, tell, pick, last, upwards, cellOf = (where) => where }) {
+  const selected = () => {
+    const where = view.model.get("selected");
+    return where && grid()?.has(cellOf(where)) ? cellOf(where) : null;
+  };
+  const show = (where) => {
+    pointAt(plot, grid(), where);
+    tell(where ?? selected());
+  };
+  const select = (row, col, ask = false) => {
+    if (!grid()) return;
+    const where = [clamp(row, 0, grid().rows - 1), clamp(col, 0, grid().cols - 1)];
+    pick(where, ask);
+    const { x, width } = grid().rect(where);
+    reveal(view.body, x, x + width, view.body.clientWidth / 3);
+  };
+  const under = (x, y) => grid()?.under(x, y) ?? null;
+  const keys = cellKeys({ selected, select, rows: () => grid().rows, last: last ?? (() => grid().cols - 1), upwards });
+  selectIn(plot, { under, show, pick: (where) => select(...where, true), keys });
+  return { selected, show };
+}
