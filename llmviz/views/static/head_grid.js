@@ -22,11 +22,12 @@ import { createPlot } from "./kit/plot.js";
 const SPACE = 12; // pixels between heads that do not share keys and values
 const TOP = 46;
 
+const swapped = ([a, b]) => [b, a]; // the traits have the layer first
+
 export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
   const plot = createPlot(view, "all heads: left and right change the layer, up and down the head", { canvas: true });
   let grid = null; // what is drawn: its cells [head, layer], and their values [layer, head, row, column]
-  const swapped = ([a, b]) => [b, a]; // the traits have the layer first
   const { selected, show } = selectCells(view, plot, {
     grid: () => grid,
     tell: (where) => tell(view, grid, where),
@@ -40,11 +41,7 @@ export function render({ model, el }) {
       grid ? draw(view, plot, grid) : view.setLegend("no heads yet");
     }
     if (!grid) return view.note("");
-    const chosen = model.get("chosen").map(swapped).filter(grid.has);
-    plot.picks.replaceChildren(
-      ...chosen.map((where) => outline("lv-chosen", grid.rect(where, 2))),
-      ...(selected() ? [outline("lv-pick", grid.rect(selected(), 2))] : []),
-    );
+    mark(view, plot, grid, selected());
     show(null);
   });
 }
@@ -80,7 +77,7 @@ function plan(view) {
   const left = group > 1 ? 74 : 44;
   const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
   const y = (head) => TOP + head * side + Math.floor(head / group) * SPACE;
-  const grid = cellGrid({ rows, cols, left, top: TOP, w: side, h: side, gap: side >= 20 ? 3 : 2, y });
+  const grid = cellGrid({ rows, cols, left, top: TOP, w: side, h: side, gap: 3, y });
   return { ...grid, group, map, values: values.data };
 }
 
@@ -91,7 +88,6 @@ function draw(view, plot, grid) {
   const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
   plot.size(grid.right + 4, grid.bottom + 4);
   paint(view, plot, grid, scale);
-  write(view, plot, grid);
   view.setLegend(
     scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
     !isSingle(grid) && "each map: from ↓, to →; blank: masked",
@@ -116,7 +112,14 @@ function paint(view, plot, grid, scale) {
   }
 }
 
-function write(view, plot, grid) {
+/** Frame the selected and the chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */
+function mark(view, plot, grid, selected) {
+  const chosen = view.model.get("chosen").map(swapped).filter(grid.has);
+  const around = (kind, where) => outline(kind, grid.rect(where, grid.gap / 2));
+  plot.picks.replaceChildren(
+    ...(selected ? [around("lv-pick", selected)] : []),
+    ...chosen.map((where) => around("lv-chosen", where)),
+  );
   const { rows: heads, cols: layers, left, top, w, gap, y, group } = grid;
   const numbers = (n) => Array.from({ length: n }, (_, i) => String(i));
   const firsts = group > 1 ? [...Array(Math.ceil(heads / group)).keys()].map((i) => i * group) : [];
@@ -131,8 +134,11 @@ function write(view, plot, grid) {
   plot.ground.replaceChildren(
     axisText(left, 14, "layer →", "start"),
     axisText(left - 10, top - 8, "head ↓", "end"),
-    ...labelsAtLeft(grid, numbers(heads), { size: TICK, kind: "lv-quiet" }),
-    ...labelsOfColumns(grid, alongColumns(cutLabels(view, numbers(layers), 4), w, TICK), { kind: "lv-quiet" }),
+    ...labelsAtLeft(grid, numbers(heads), { size: TICK, kind: "lv-quiet", on: selected?.[0] }),
+    ...labelsOfColumns(grid, alongColumns(cutLabels(view, numbers(layers), 4), w, TICK), {
+      kind: "lv-quiet",
+      on: selected?.[1],
+    }),
     ...brackets,
   );
 }
