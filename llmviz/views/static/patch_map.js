@@ -81,6 +81,7 @@ function plan(view) {
   const [room, left] = [view.width(), GHOST + LABELS];
   const beside = room - left - BARS - 40 >= Math.max(200, 22 * cols);
   const right = beside ? BARS + 40 : 12;
+  const oneRow = !beside && room >= 2 * BARS; // the bars, next to each other
   const w = clamp(Math.floor((room - left - right) / cols), 14, 110);
   const h = clamp(Math.floor(440 / rows), 9, 40);
   const y = (layer) => TOP + (rows - 1 - layer) * h;
@@ -90,10 +91,13 @@ function plan(view) {
   return {
     ...grid,
     along,
-    width: Math.max(2 * BARS, grid.right + right),
-    height: bottom + (beside ? 0 : 92),
+    width: Math.max(oneRow ? 2 * BARS : BARS, grid.right + right),
+    height: bottom + (beside ? 0 : oneRow ? 92 : 168),
     /** The corner of an answer's name and bar. */
-    barAt: (k) => (beside ? [grid.right + 34, TOP + 60 + 76 * k] : [k * BARS, bottom + 22]),
+    barAt(k) {
+      const [x, top] = beside ? [grid.right + 34, TOP + 60] : [0, bottom + 22];
+      return oneRow ? [x + k * BARS, top] : [x, top + 76 * k];
+    },
     base: [...floats(model.get("base")).data],
     probs: ([layer, col]) => [0, 1].map((k) => values.data[(layer * cols + col) * 2 + k]),
     /** Where a cell is in the twin's run. */
