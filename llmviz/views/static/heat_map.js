@@ -11,6 +11,7 @@ import {
   labelsOfColumns,
   outline,
   selectCells,
+  widthOfColumns,
 } from "./kit/cells.js";
 import { tooLong } from "./kit/chips.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
@@ -22,7 +23,6 @@ import { createPlot } from "./kit/plot.js";
 const CELLS = ["values", "kind", "limit", "quantity", "unit", "numbers", "cell_text"];
 const EDGES = ["row_labels", "col_labels", "row_axis", "col_axis"];
 const TITLE = 24; // pixels: the line for the name of the columns
-const LEANING = Math.SQRT1_2; // how wide and how high a leaning label is, for each pixel of its length
 
 export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
@@ -91,40 +91,40 @@ function plan(view) {
   if (!values?.data.length) return null;
   const [rows, cols] = values.shape; // Python has cut them; the labels are all here
   const width = view.width();
-  const rowLabels = labelsOf(view, "row_labels", rows, width < 520 ? 12 : cols < 4 ? 56 : 18);
+  const rowLabels = labelsOf(
+    view,
+    "row_labels",
+    rows,
+    Math.floor(cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18)),
+  );
   const colLabels = labelsOf(view, "col_labels", cols, 14);
   const rowTitle = `${model.get("row_axis")} ↓`;
   const titleWidth = widest(view, [rowTitle], TICK, "ui");
-  const leftOf = (size) => Math.ceil(Math.max(rowLabels.wide * size, titleWidth)) + 14;
-  const lean = Math.min(150, LEANING * colLabels.wide * 18); // what the last leaning label needs on the right
-  const fit = width - leftOf(18) - lean * (cols > 2 ? 0.8 : 1) - 6;
-  const [w, h] = sizeOfCells(model.get("numbers") === "always", rows, cols, fit);
-  const rowSize = h >= 23 ? 18 : TICK;
-  const along = alongColumns(colLabels, w, w >= 30 ? 18 : TICK); // narrower, leaning labels of 18 px would be thinned
+  const leftOf = (size) => Math.ceil(Math.max(rowLabels.longest * size, titleWidth)) + 14;
+  const always = model.get("numbers") === "always";
+  const textWidth = widest(view, model.get("cell_text")?.flat() ?? [], TICK, "ui") || 42;
+  const most = always ? clamp(textWidth + 8, 60, 90) : 46;
+  const fitted = (size) =>
+    sizeOfCells(rows, cols, widthOfColumns(colLabels, width - leftOf(size) - 8, size), most, always);
+  const [large, small] = [fitted(18), fitted(TICK)];
+  const isNarrow = large[0] < (always ? most : 36) && small[0] > large[0]; // smaller labels leave the cells more room
+  const [w, h] = isNarrow ? small : large;
+  const rowSize = isNarrow || h < 23 ? TICK : 18;
+  const along = alongColumns(colLabels, w, isNarrow || w < 30 ? TICK : 18);
   const side = Math.min(w, h);
   const gap = side >= 16 ? 2 : side >= 8 ? 1 : 0;
   const grid = cellGrid({ rows, cols, left: leftOf(rowSize), top: Math.ceil(TITLE + along.height), w, h, gap });
-  return { ...grid, values: values.data, rowNames: rowLabels.names, rowTitle, rowSize, along };
+  return { ...grid, values: values.data, rowNames: rowLabels.names, rowTitle, rowSize, along, textWidth };
 }
 
 /** Squares where they are not too flat or too narrow; where numbers are written, wider ones. */
-function sizeOfCells(written, rows, cols, fit) {
-  let w = clamp(fit / cols, cols > 64 ? 2 : 14, written ? 60 : 46);
+function sizeOfCells(rows, cols, fit, most, written) {
+  let w = clamp(fit, cols > 64 ? 2 : 14, most);
   let h = clamp(760 / Math.max(rows, 1), rows > 64 ? 2 : 14, 46);
   if (written) h = Math.min(w, h);
   else if (w / h < 3 && h / w < 3) w = h = Math.min(w, h);
   else h = Math.min(h, Math.max(w, 28));
   return w < 4 ? [w, h] : [Math.floor(w), Math.floor(h)];
-}
-
-/** How far leaning labels reach beyond the last column. */
-function beyond(view, { along: { names, size, flat }, w }) {
-  if (flat) return 0;
-  const ends = names.toReversed().map((name, back) => {
-    const middle = (back + 0.5) * w; // from the right
-    return middle > 200 ? 0 : LEANING * widest(view, [name], size) + 0.96 * size - middle;
-  });
-  return Math.max(0, ...ends);
 }
 
 function draw(view, plot, grid) {
@@ -135,7 +135,7 @@ function draw(view, plot, grid) {
   const ctx = canvasFor(plot, grid);
   paintGrid(ctx, grid.values, { rows, cols, w, h, gap, scale });
   if (gap) writeInCells(view, ctx, grid, scale);
-  plot.size(grid.right + 8 + beyond(view, grid), grid.bottom + 4);
+  plot.size(grid.left + grid.along.right + 8, grid.bottom + 4);
   let [blanks, over] = [0, 0];
   for (const v of grid.values) {
     if (v !== v) blanks++;
@@ -153,15 +153,15 @@ function draw(view, plot, grid) {
 }
 
 /** Texts or numbers in the cells, and a marked corner where a number is beyond the scale. */
-function writeInCells(view, ctx, { rows, cols, w, h, gap, values }, scale) {
+function writeInCells(view, ctx, { rows, cols, w, h, gap, values, textWidth }, scale) {
   const { model } = view;
   const texts = model.get("cell_text");
   const [numbers, kind, limit] = [model.get("numbers"), model.get("kind"), model.get("limit")];
-  const hasRoom = texts || numbers === "always" || (numbers === "auto" && w >= 36 && h >= 24);
+  const hasRoom = texts || numbers === "always" || (numbers === "auto" && w >= (areShares(model) ? 30 : 36) && h >= 24);
   const decimals = clamp(2 - Math.floor(Math.log10(limit)), 0, 3);
   const written = (v) => (areShares(model) ? String(Math.round(100 * v)) : minus(v.toFixed(decimals)));
   const isFaint = (v) => kind !== "signed" && !texts && numbers === "auto" && v < 0.05 * limit;
-  ctx.font = `${numbers === "always" ? clamp(w / 3, 9, 14) : 14}px ${fontOf(view, "ui")}`;
+  ctx.font = `${numbers === "always" ? clamp((TICK * (w - gap - 2)) / textWidth, 9, TICK) : TICK}px ${fontOf(view, "ui")}`;
   Object.assign(ctx, { textAlign: "center", textBaseline: "middle" });
   const ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
   for (let row = 0; row < rows; row++)
@@ -190,9 +190,11 @@ function markCorner(ctx, x, y, side) {
 function mark(view, plot, grid, selected) {
   const { left, top, rowTitle, rowNames, rowSize, along } = grid;
   const [row, col] = selected ?? [-1, -1];
+  const colTitle = `${view.model.get("col_axis")} →`;
+  const latest = view.width() - widest(view, [colTitle], TICK, "ui"); // further to the right, it would be cut
   plot.ground.replaceChildren(
     axisText(left - 12, top - 8 - Math.max(0, (rowSize - grid.h) / 2), rowTitle, "end"),
-    axisText(left, 14, `${view.model.get("col_axis")} →`, "start"),
+    axisText(clamp(latest, 0, left), 14, colTitle, "start"),
     ...labelsAtLeft(grid, rowNames, { size: rowSize, on: row }),
     ...labelsOfColumns(grid, along, { on: col }),
   );

@@ -3,7 +3,7 @@
 import { paintGrid } from "./kit/canvas.js";
 import { canvasFor, cellGrid, cutLabels, labelsAtLeft, outline, pointAt } from "./kit/cells.js";
 import { colorScale, scaleLegend } from "./kit/colour.js";
-import { axisText, markLegend, quoted } from "./kit/elements.js";
+import { axisText, markLegend, pieceText, quoted } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { clamp, count, floats, number } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
@@ -83,22 +83,24 @@ function plan(view) {
   const [k, n] = values.shape.length > 1 ? values.shape : [1, values.shape[0]];
   const [width, labels] = [view.width(), view.model.get("labels") ?? []];
   const size = k <= 12 ? 18 : 14;
-  const { names, wide } = cutLabels(view, labels, width < 520 ? 15 : 20);
-  const left = labels.length ? Math.ceil(wide * size) + 16 : 2;
+  const { names, longest } = cutLabels(view, labels, width < 520 ? 15 : 20);
+  const beside = labels.length ? Math.ceil(longest * size) + 16 : 2;
+  const above = beside > width / 3 ? 20 : 0; // pixels for a name above each stripe, where names beside would be too wide
+  const left = above ? 2 : beside;
   const room = width - left - 14;
   const lines = Math.max(1, Math.ceil((n * 1.4) / Math.max(room, 100)));
   const cols = Math.ceil(n / lines);
   const fit = Math.min(room / cols, 30);
   const w = fit >= 8 ? Math.floor(fit) : fit;
   const gap = w >= 16 ? 2 : w >= 6 ? 1 : 0;
-  const height = clamp(Math.floor((lines > 1 ? 200 : 300) / k), 8, 40); // of a vector
+  const height = clamp(Math.floor(Math.min(300, 420 / lines) / k), 8, 40); // of a vector: all lines fit on a screen
   const between = k > 12 ? 1 : k > 1 ? 8 : 0;
-  const pitch = height + between; // from a vector to the next
+  const pitch = above + height + between; // from a vector to the next
   const block = k * pitch - between;
   const y = (line) => TOP + line * (block + BELOW);
   const grid = cellGrid({ rows: lines, cols, left, top: TOP, w, h: block + gap, gap, y });
   const cellOf = (index) => [Math.floor(index / cols), index % cols];
-  return { ...grid, values: values.data, k, n, names, labels, size, height, between, pitch, block, cellOf };
+  return { ...grid, values: values.data, k, n, names, labels, size, above, height, between, pitch, block, cellOf };
 }
 
 /** The vector and the number at a point, or null. */
@@ -133,13 +135,13 @@ function draw(view, plot, grid) {
 
 /** The cells, with a notch in those that are beyond the scale. */
 function paint(plot, grid, scale) {
-  const { values, k, n, rows: lines, cols: perLine, w, gap, height, pitch } = grid;
+  const { values, k, n, rows: lines, cols: perLine, w, gap, above, height, pitch } = grid;
   const ctx = canvasFor(plot, grid);
   const notch = Math.min(3, Math.max(w - gap, 1.5));
   for (let line = 0; line < lines; line++)
     for (let r = 0; r < k; r++) {
       const cols = Math.min(perLine, n - line * perLine);
-      const [y, offset] = [grid.y(line) - grid.top + r * pitch, r * n + line * perLine];
+      const [y, offset] = [grid.y(line) - grid.top + r * pitch + above, r * n + line * perLine];
       // a gap between cells, none between the lines of pixels
       paintGrid(ctx, values, { y, rows: 1, cols, w, h: height + gap, gap, scale, offset, stride: n });
       for (let c = 0; c < cols; c++) {
@@ -153,13 +155,15 @@ function paint(plot, grid, scale) {
 
 /** The names of the vectors in a line, and the indices below. */
 function labelsOf(grid, line) {
-  const { names, size, left, cols, n, w, pitch, between, block } = grid;
+  const { names, size, left, cols, n, w, above, pitch, between, block } = grid;
   const [top, first] = [grid.y(line), line * cols];
   const vectors = { left, h: pitch, gap: between, y: (r) => top + r * pitch };
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((t) => t * w >= (n < 100 ? 30 : 64)) ?? 1000;
   const indices = Array.from({ length: Math.min(cols, n - first) }, (_, i) => first + i).filter((i) => i % step === 0);
   return [
-    ...labelsAtLeft(vectors, names, { size }),
+    ...(above
+      ? names.map((name, r) => pieceText(name, { x: left, y: top + r * pitch + 14 }))
+      : labelsAtLeft(vectors, names, { size })),
     ...indices.map((i) =>
       axisText(left + (i - first + 0.5) * w, top + block + 18, String(i), i === first ? "start" : "middle"),
     ),

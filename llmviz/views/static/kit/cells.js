@@ -1,7 +1,7 @@
 // A table of cells in a plot: where they are, the labels along its edges, and how one of them is selected.
 
 import { sizeCanvas, thinning, widest } from "./canvas.js";
-import { pieceText, s, shorten } from "./elements.js";
+import { isPiece, pieceText, s, shorten } from "./elements.js";
 import { reveal } from "./input.js";
 import { clamp } from "./numbers.js";
 import { selectIn } from "./selection.js";
@@ -38,10 +38,13 @@ export function canvasFor(plot, { left, top, right, bottom }) {
   return sizeCanvas(plot.canvas, Math.max(1, right - left), Math.max(1, bottom - top));
 }
 
-/** Labels cut to n characters, and how wide the widest is for each pixel of its size. */
+const LEANING = Math.SQRT1_2; // how wide and how high a leaning label is, for each pixel of its length
+
+/** Labels cut to n characters, and how long each is, and the longest, for each pixel of its size. */
 export function cutLabels(view, labels, n) {
   const names = labels.map((label) => shorten(label, n));
-  return { names, wide: widest(view, names, 18) / 18 };
+  const lengths = names.map((name) => widest(view, [name], 18, isPiece(name) ? "mono" : "ui") / 18);
+  return { names, lengths, longest: Math.max(0, ...lengths) };
 }
 
 /** Which of n labels have room, `step` apart; the one that is selected always has, and others give way to it. */
@@ -61,12 +64,31 @@ export const labelsAtLeft = (grid, names, { size, kind = "", on = -1 }) =>
     }),
   );
 
-/** How labels along columns stand: flat where all have room, else leaning; with the height that they need. */
-export function alongColumns({ names, wide }, w, size) {
-  const width = Math.max(wide * size, 8);
-  const flat = width <= w - 4 || names.every((name) => name.length <= 4);
-  const step = thinning(w, flat ? width + 8 : (size + 3) / 0.71);
-  return { names, size, flat, step, height: flat ? size + 8 : 0.71 * (width + size) + 6 };
+const areFlat = ({ names, longest }, w, size) => longest * size <= w - 4 || names.every((name) => name.length <= 4);
+/** How far a leaning label reaches to the right of its column's middle. */
+const reach = (length, size) => LEANING * length * size + 0.96 * size;
+
+/** How wide columns may be, so that they and their labels have room. */
+export function widthOfColumns(labels, room, size) {
+  const even = room / labels.names.length;
+  if (areFlat(labels, even, size)) return even;
+  return Math.min(even, ...labels.lengths.map((length, i) => (room - reach(length, size)) / (i + 0.5)));
+}
+
+/** How labels along columns stand: flat where all have room, else leaning; how high they are, and how far they reach. */
+export function alongColumns(labels, w, size) {
+  const { names, lengths, longest } = labels;
+  const length = Math.max(longest * size, 8);
+  if (areFlat(labels, w, size))
+    return { names, size, flat: true, step: thinning(w, length + 8), height: size + 8, right: names.length * w };
+  return {
+    names,
+    size,
+    flat: false,
+    step: thinning(w, size / LEANING),
+    height: LEANING * (length + size) + 6,
+    right: Math.max(names.length * w, ...lengths.map((one, i) => (i + 0.5) * w + reach(one, size))),
+  };
 }
 
 /** Such labels above the cells, or below them; `on` is the selected column, or -1. */

@@ -26,6 +26,9 @@ export function pieceNodes(marked) {
     .filter((part) => part !== "");
 }
 
+/** Words and numbers are not pieces, so they are not in monospace. */
+export const isPiece = (marked) => !/^[\d.]+$|\S \S/.test(marked);
+
 /** A piece as SVG text; a right-to-left one is anchored at its own other end. */
 export function pieceText(marked, { anchor = "start", ...attributes }) {
   const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
@@ -38,8 +41,7 @@ export function pieceText(marked, { anchor = "start", ...attributes }) {
       "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
       direction: rtl ? "rtl" : null,
       ...attributes,
-      // words and numbers are not pieces, so they are not in monospace
-      class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
+      class: `${isPiece(marked) ? "lv-piece" : "lv-name"} ${attributes.class ?? ""}`,
     },
     nodes,
   );
