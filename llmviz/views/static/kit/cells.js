@@ -113,10 +113,13 @@ export const outline = (kind, rect) => s("rect", { class: kind, rx: 3, ...rect }
 export const pointAt = (plot, grid, where) =>
   plot.cursor.replaceChildren(...(where ? [outline("lv-point", grid.rect(where, 1))] : []));
 
-/** Keys over a table; `select` keeps inside, `last(row)` ends a row, and with `upwards`, row 0 is the lowest. */
-export function cellKeys({ selected, select, rows, last, upwards = false }) {
-  const move = (down, right) => () => (selected() ? select(selected()[0] + down, selected()[1] + right) : select(0, 0));
-  const [row, column] = [0, 1].map((axis) => () => selected()?.[axis] ?? 0);
+/**
+ * Keys over a table, of which `here()` is selected: [row, column] or null. `select` keeps inside, `last(row)` ends a row,
+ * and with `upwards`, row 0 is the lowest.
+ */
+export function cellKeys({ model }, { select, rows, last, here = () => model.get("selected"), upwards = false }) {
+  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
+  const [row, column] = [0, 1].map((axis) => () => here()?.[axis] ?? 0);
   const down = upwards ? -1 : 1;
   return {
     ArrowUp: move(-down, 0),
@@ -153,7 +156,8 @@ export function selectCells(view, plot, { grid, tell, pick, last, upwards, cellO
     reveal(view.body, x, x + width, view.body.clientWidth / 3);
   };
   const under = (x, y) => grid()?.under(x, y) ?? null;
-  const keys = cellKeys({ selected, select, rows: () => grid().rows, last: last ?? (() => grid().cols - 1), upwards });
+  const ends = { rows: () => grid().rows, last: last ?? (() => grid().cols - 1) };
+  const keys = cellKeys(view, { ...ends, select, here: selected, upwards });
   selectIn(plot, { under, show, pick: (where) => select(...where, true), keys });
   return { selected, show };
 }
