@@ -18,6 +18,7 @@ export function render({ model, el }) {
   let row = 0; // the vector that is pointed at
   const current = () => model.get("selected");
   const show = (where) => {
+    if (!grid) return;
     pointAt(plot, grid, where && grid.cellOf(where[1]));
     tell(view, grid, ...(where ?? [row, current()]));
   };

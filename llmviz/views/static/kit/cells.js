@@ -78,16 +78,15 @@ export function widthOfColumns(labels, room, size) {
 /** How labels along columns stand: flat where all have room, else leaning; how high they are, and how far they reach. */
 export function alongColumns(labels, w, size) {
   const { names, lengths, longest } = labels;
-  const length = Math.max(longest * size, 8);
-  if (areFlat(labels, w, size))
-    return { names, size, flat: true, step: thinning(w, length + 8), height: size + 8, right: names.length * w };
+  const [length, flat, even] = [Math.max(longest * size, 8), areFlat(labels, w, size), names.length * w];
+  const ends = lengths.map((one, i) => (i + 0.5) * w + reach(one, size));
   return {
     names,
     size,
-    flat: false,
-    step: thinning(w, size / LEANING),
-    height: LEANING * (length + size) + 6,
-    right: Math.max(names.length * w, ...lengths.map((one, i) => (i + 0.5) * w + reach(one, size))),
+    flat,
+    step: thinning(w, flat ? length + 8 : size / LEANING),
+    height: flat ? size + 8 : LEANING * (length + size) + 6,
+    right: flat ? even : Math.max(even, ...ends),
   };
 }
 
@@ -145,6 +144,7 @@ export function selectCells(view, plot, { grid, tell, pick, last, upwards, cellO
     return where && grid()?.has(cellOf(where)) ? cellOf(where) : null;
   };
   const show = (where) => {
+    if (!grid()) return;
     pointAt(plot, grid(), where);
     tell(where ?? selected());
   };
