@@ -1,6 +1,9 @@
 // Two heads over the tokens A B … A: the first writes at B, and the second reads it. What is cut is crossed out.
 
-import { arrow, barTable, box, diagram, floats, frame, h, markLegend, percent, pieceNodes, s, shorten } from "./kit.js";
+import { arrow, barTable, box, diagram } from "./kit/diagram.js";
+import { h, markLegend, pieceNodes, s, shorten } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { floats, percent } from "./kit/numbers.js";
 
 const HEIGHT = 352;
 const ROW = { token: HEIGHT - 46, write: 228, tag: 182, box: 104, turn: 34 }; // the middle of each, in pixels from above

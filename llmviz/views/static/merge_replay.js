@@ -1,19 +1,12 @@
 // A word as a row of bytes, merged pair by pair into tokens. Python sent every step; here they are only shown.
 
-import {
-  arrow,
-  box,
-  clamp,
-  diagram,
-  frame,
-  h,
-  markLegend,
-  pieceNodes,
-  player,
-  reveal,
-  setText,
-  widest,
-} from "./kit.js";
+import { widest } from "./kit/canvas.js";
+import { arrow, box, diagram } from "./kit/diagram.js";
+import { h, markLegend, pieceNodes, setText } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { reveal } from "./kit/input.js";
+import { clamp } from "./kit/numbers.js";
+import { player } from "./kit/player.js";
 
 const [HIGH, APART, TAG] = [50, 16, 24]; // pixels: of a part, between two levels, and of the number below a pair
 

@@ -1,6 +1,12 @@
 // The six stages in a row, as links, with the layers' bracket above and the loop's way back below.
 
-import { arrow, clamp, diagram, frame, h, KIT, onKeys, place, setText, widest } from "./kit.js";
+import { widest } from "./kit/canvas.js";
+import { arrow, diagram, place } from "./kit/diagram.js";
+import { h, setText } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { onKeys } from "./kit/input.js";
+import { clamp } from "./kit/numbers.js";
+import { KIT } from "./theme.js";
 
 const [GAP, HIGH] = [22, 58]; // pixels between two boxes, and of a box from above to below
 

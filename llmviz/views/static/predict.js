@@ -1,6 +1,8 @@
 // A question: choose or type a guess, commit to it, and only then see what the model says.
 
-import { clamp, frame, h, minus, uid } from "./kit.js";
+import { h, uid } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { clamp, minus } from "./kit/numbers.js";
 
 const SECOND_TAP = 700; // ms: "Guess again" comes where "Lock in my guess" was, and a double tap is not meant for it
 

@@ -1,6 +1,10 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
-import { clamp, count, floats, frame, h, onKeys, percent, pointIn, toggled } from "./kit.js";
+import { pointIn } from "./kit/canvas.js";
+import { h } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { onKeys, toggled } from "./kit/input.js";
+import { clamp, count, floats, percent } from "./kit/numbers.js";
 
 const CARDS = {
   temperature: { title: "temperature", hint: "stretch or squeeze", range: [0, 3, 0.05] },

@@ -1,6 +1,11 @@
 // One query's attention, from the raw products to the weights: a line for each key, a column for each step.
 
-import { around, barTable, floats, frame, KIT, markLegend, number, percent, quoted, tooLong } from "./kit.js";
+import { tooLong } from "./kit/chips.js";
+import { around, barTable } from "./kit/diagram.js";
+import { markLegend, quoted } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { floats, number, percent } from "./kit/numbers.js";
+import { KIT } from "./theme.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "score_steps");

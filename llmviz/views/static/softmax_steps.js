@@ -1,6 +1,9 @@
 // Logits, their powers of e, and probabilities: three columns of bars, with a row for each of some tokens.
 
-import { around, barTable, count, floats, frame, markLegend, minus, percent, quoted, shorten } from "./kit.js";
+import { around, barTable } from "./kit/diagram.js";
+import { markLegend, quoted, shorten } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { count, floats, minus, percent } from "./kit/numbers.js";
 
 const HEADS = [
   [""],

@@ -1,6 +1,9 @@
 // A sum and its terms: each bar begins where the one above it ends; a term that is a sum opens with a click.
 
-import { floats, frame, h, markLegend, measure, minus, pieceNodes } from "./kit.js";
+import { measure } from "./kit/diagram.js";
+import { h, markLegend, pieceNodes } from "./kit/elements.js";
+import { frame } from "./kit/frame.js";
+import { floats, minus } from "./kit/numbers.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "sum_bar");

@@ -1,6 +1,7 @@
 // Attention in scene 5: arcs from the tokens that are attended to.
 
-import { clamp, quoted } from "../kit.js";
+import { quoted } from "../kit/elements.js";
+import { clamp } from "../kit/numbers.js";
 import { boxOf, tint } from "./brush.js";
 import { share } from "./numbers.js";
 import { between, during } from "./time.js";

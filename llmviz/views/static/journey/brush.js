@@ -1,6 +1,10 @@
 // What all scenes are drawn with.
 
-import { KIT, clamp, colorScale, fontOf, h, paintGrid, rgb } from "../kit.js";
+import { fontOf, paintGrid } from "../kit/canvas.js";
+import { colorScale, rgb } from "../kit/colour.js";
+import { h } from "../kit/elements.js";
+import { clamp } from "../kit/numbers.js";
+import { KIT } from "../theme.js";
 import { between } from "./time.js";
 
 const NAMES = ["ink", "quiet", "line", "card", "page", ...KIT.stages];

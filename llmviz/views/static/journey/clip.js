@@ -1,6 +1,7 @@
 // Saving the film as a clip to send.
 
-import { h, saveBlob } from "../kit.js";
+import { h } from "../kit/elements.js";
+import { saveBlob } from "../kit/saving.js";
 
 const CLIP_SPEED = 4;
 

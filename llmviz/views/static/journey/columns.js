@@ -1,6 +1,7 @@
 // Scene 3 and after: each token's vector, as a row of the table and then as a column.
 
-import { clamp, count, quoted, shorten } from "../kit.js";
+import { quoted, shorten } from "../kit/elements.js";
+import { clamp, count } from "../kit/numbers.js";
 import { boxOf, onTheWay } from "./brush.js";
 import { fetchedAt } from "./embeddings.js";
 import { short } from "./numbers.js";

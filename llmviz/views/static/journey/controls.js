@@ -1,6 +1,6 @@
 // What is around the picture: its caption, its buttons, the slider with the scenes, and the keys.
 
-import { h, keyed, setAttributes, setText } from "../kit.js";
+import { h, keyed, setAttributes, setText } from "../kit/elements.js";
 import { SPEEDS, still } from "./player.js";
 import { PLACES, SCENES, partOf, toSlider } from "./time.js";
 import { captionAt, captionNodes, inWords, wordsOf } from "./words.js";

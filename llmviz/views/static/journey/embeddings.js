@@ -1,6 +1,6 @@
 // Scene 2: the table, and the rows that are looked up in it.
 
-import { count } from "../kit.js";
+import { count } from "../kit/numbers.js";
 import { boxPath } from "./brush.js";
 import { between, during, hump } from "./time.js";
 import { chipAt, ticksOf } from "./tokenization.js";

@@ -1,6 +1,7 @@
 // The FFN in scene 5: neurons over each column, and what they add to it.
 
-import { clamp, quoted } from "../kit.js";
+import { quoted } from "../kit/elements.js";
+import { clamp } from "../kit/numbers.js";
 import { tint } from "./brush.js";
 import { short } from "./numbers.js";
 import { between, during } from "./time.js";

@@ -5,7 +5,10 @@
 // colour, it goes from one real state to the next (a column before and after attention; a score and its probability),
 // and only the frames between are made here. Stops and reduced motion show real states.
 
-import { fontOf, frame, h, onPointer, pointIn, sizeCanvas } from "../kit.js";
+import { fontOf, pointIn, sizeCanvas } from "../kit/canvas.js";
+import { h } from "../kit/elements.js";
+import { frame } from "../kit/frame.js";
+import { onPointer } from "../kit/input.js";
 import { drawAttention, drawGiving } from "./attention.js";
 import { Brush, lookOf } from "./brush.js";
 import { canRecord, startClip } from "./clip.js";

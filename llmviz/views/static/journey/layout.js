@@ -1,6 +1,8 @@
 // Where everything is: all that depends on the width.
 
-import { clamp, shorten, widest } from "../kit.js";
+import { widest } from "../kit/canvas.js";
+import { shorten } from "../kit/elements.js";
+import { clamp } from "../kit/numbers.js";
 
 // Pixels, unless a name says otherwise: from 900 pixels on, below that, and on a phone.
 const SIZES = {

@@ -1,6 +1,6 @@
 // The numbers of a journey, as Python has sent them (journey.py says what they are).
 
-import { count, percent } from "../kit.js";
+import { count, percent } from "../kit/numbers.js";
 
 const KINDS = { int8: Int8Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 

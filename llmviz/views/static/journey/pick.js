@@ -1,6 +1,7 @@
 // Scene 7: all tokens end to end, and the random number that picks one of them.
 
-import { clamp, count, quoted, shorten } from "../kit.js";
+import { quoted, shorten } from "../kit/elements.js";
+import { clamp, count } from "../kit/numbers.js";
 import { boxOf, tint } from "./brush.js";
 import { pieceWidth } from "./layout.js";
 import { share } from "./numbers.js";

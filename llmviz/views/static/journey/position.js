@@ -1,6 +1,6 @@
 // Scene 4: clock hands, which show how far attention rotates numbers at each position.
 
-import { count } from "../kit.js";
+import { count } from "../kit/numbers.js";
 import { boxOf, tint } from "./brush.js";
 import { short } from "./numbers.js";
 import { between, during, hump } from "./time.js";

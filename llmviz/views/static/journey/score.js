@@ -1,6 +1,7 @@
 // Scene 6: every row of the table is compared with the last column; scores become probabilities.
 
-import { clamp, count, minus, quoted, shorten } from "../kit.js";
+import { quoted, shorten } from "../kit/elements.js";
+import { clamp, count, minus } from "../kit/numbers.js";
 import { tint } from "./brush.js";
 import { pieceWidth } from "./layout.js";
 import { share } from "./numbers.js";

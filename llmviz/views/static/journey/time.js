@@ -1,6 +1,6 @@
 // The scenes, and what goes on at each moment of them.
 
-import { clamp } from "../kit.js";
+import { clamp } from "../kit/numbers.js";
 
 export const SCENES = [
   // from: where it begins on the slider; time itself would leave scenes 2 to 4 too little room

@@ -1,6 +1,7 @@
 // Scene 1: the text, its pieces, and the numbers of all tokens as a line.
 
-import { clamp, count, quoted, shorten } from "../kit.js";
+import { quoted, shorten } from "../kit/elements.js";
+import { clamp, count } from "../kit/numbers.js";
 import { boxOf, tint } from "./brush.js";
 import { pieceWidth } from "./layout.js";
 import { AGAIN, between, during, move } from "./time.js";

@@ -1,6 +1,7 @@
 // The layers of scene 5: a tower of what the model would predict after each, and one of its floors, enlarged.
 
-import { count, quoted, shorten } from "../kit.js";
+import { quoted, shorten } from "../kit/elements.js";
+import { count } from "../kit/numbers.js";
 import { boxPath, tint } from "./brush.js";
 import { pieceWidth } from "./layout.js";
 import { share } from "./numbers.js";

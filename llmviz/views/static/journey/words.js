@@ -1,6 +1,8 @@
 // What is said beside the picture: the caption, the legend, and everything in words.
 
-import { colorScale, count, h, markLegend, pieceNodes, plain, quoted, scaleLegend } from "../kit.js";
+import { colorScale, scaleLegend } from "../kit/colour.js";
+import { h, markLegend, pieceNodes, plain, quoted } from "../kit/elements.js";
+import { count } from "../kit/numbers.js";
 import { share } from "./numbers.js";
 
 /** A sentence in parts: what is between stars is strong, and a value {piece} is a token's piece. */
