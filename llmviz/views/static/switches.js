@@ -4,7 +4,8 @@ import { pointIn } from "./kit/canvas.js";
 import { axisText, h, s, setAttributes } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { cellKeys } from "./kit/cells.js";
-import { onKeys, onPointer, plotIn, sizePlot, toggled } from "./kit/input.js";
+import { onKeys, onPointer, toggled } from "./kit/input.js";
+import { createPlot } from "./kit/plot.js";
 import { clamp } from "./kit/numbers.js";
 
 const [LEFT, TOP] = [86, 22]; // pixels for the names of the rows and the numbers of the layers
@@ -37,7 +38,8 @@ export function render({ model, el }) {
   const view = frame(model, el, "switches");
   const parts = h("div", { class: "lv-pills", role: "group", "aria-label": "parts that every layer has" });
   view.body.append(parts);
-  const grid = plotIn(view, "heads, attention and FFN of each layer", s("svg", { "aria-hidden": "true" }));
+  const plot = createPlot(view, "heads, attention and FFN of each layer");
+  const grid = plot.node;
   grid.setAttribute("role", "grid");
   const pick = s("rect", { rx: 4, class: "lv-pick" });
   let at = layOut(model, view.width());
@@ -108,14 +110,14 @@ export function render({ model, el }) {
     const cells = rows.flatMap((row) => layers.map((layer) => drawCell(row, layer)));
     const rowName = (row) => axisText(LEFT - 10, at.top(row) + at.cell / 2 + 4, at.nameOf(row), "end", { class: null });
     const layerName = (layer) => axisText(at.left(layer + 0.5) - 1, TOP - 7, layer);
-    grid.firstChild.replaceChildren(
-      ...cells.flatMap(({ shapes }) => shapes),
+    plot.marks.replaceChildren(...cells.flatMap(({ shapes }) => shapes));
+    plot.picks.replaceChildren(pick);
+    plot.ground.replaceChildren(
       axisText(LEFT - 10, TOP - 7, "layer", "end"),
       ...layers.filter((layer) => at.cell >= 22 || layer % 5 === 0).map(layerName),
       ...rows.map(rowName),
-      pick,
     );
-    sizePlot(grid, at.left(at.layers), at.top(at.rows));
+    plot.size(at.left(at.layers), at.top(at.rows));
     point();
     const pale = cells.some((one) => one.pale) || buttons.some(([, node]) => node.disabled);
     const all = pale ? "Pale: only in the full version" : "Click a name or number to switch a whole row or layer";

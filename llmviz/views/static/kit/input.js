@@ -1,19 +1,5 @@
 // What the pointer and the keys do in a picture.
 
-import { keyed, setAttributes } from "./elements.js";
-
-/** What is drawn in a picture's body, as one thing that takes the keys. */
-export function plotIn(view, label, ...children) {
-  const plot = keyed("application", "lv-plot", label, ...children);
-  view.body.append(plot);
-  return plot;
-}
-/** Give a plot, and the SVG over it, their size. */
-export function sizePlot(plot, width, height) {
-  setAttributes(plot.querySelector("svg"), { width: Math.max(0, width), height }); // drawn in a place without width
-  Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
-}
-
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
 export function onKeys(element, actions) {
   element.addEventListener("keydown", (event) => {
