@@ -181,7 +181,7 @@ function labelsBelow(view, labels, slot) {
 function ticksBelow(view, { x, at }) {
   const multiplied = [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))];
   const fixed = view.model.get("x_ticks");
-  const values = view.model.get("log_x") ? multiplied.filter((v) => v <= x.at(-1)) : ticks(x[0], x.at(-1));
+  const values = view.model.get("log_x") ? multiplied.filter((v) => v >= x[0] && v <= x.at(-1)) : ticks(x[0], x.at(-1));
   const marks = (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]);
   return thinned(view, marks);
 }
