@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from llmviz.views.kit import theme
 
-CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
 # The layout is fixed, so that nothing moves when a row is filled.
-TABLE = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse;color:inherit;table-layout:fixed"
+TABLE = (
+    f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse;color:inherit;table-layout:fixed;"
+    "width:min(1000px,98%);white-space:normal"
+)
+ROW = "border-bottom:1px solid #8886"
+CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere;white-space:pre-wrap"
+
+
+def with_emphasis(cell: str) -> str:
+    """Return a text as HTML, in which *asterisks* mean emphasis, as in Markdown."""
+    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(cell))
 
 
 def table(
-    heads: Mapping[str, int],
+    heads: Mapping[str, float],
     sections: Mapping[str, Sequence[Sequence[str]]],
     *,
     caption: str = "",
-    last: str = "",
+    as_html: Callable[[str], str] = with_emphasis,
 ) -> str:
     """Return a table as HTML.
 
-    heads: with the widths of their columns in %. sections: rows of cells below a title ("": none). In a cell,
-    *asterisks* mean emphasis, as in Markdown. last: the style of the last column.
+    heads: with the widths of their columns in %. sections: rows of cells below a title ("": none). as_html: of a text.
+
+    Where there is little room, `kit.css` makes each row a block, whose cells begin with the names of their columns. A
+    browser may then forget that it is a table, so the roles are written out.
     """
-    columns = "".join(f'<col style="width:{width}%">' for width in heads.values())
-    head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in heads)
-    styles = (f"{CELL};font-weight:normal", *[CELL] * (len(heads) - 2), f"{CELL};{last}")
+
+    def row(*cells: str) -> str:
+        return f'<tr role="row" style="{ROW}">{"".join(cells)}</tr>'
+
+    def head(role: str, text: str, scope: str, style: str = "") -> str:
+        return f'<th role="{role}" {scope} style="{CELL};{style}">{as_html(text)}</th>'
+
+    columns = [head("columnheader", name, 'scope="col"', f"width:{width}%") for name, width in heads.items()]
     bodies = []
     for title, rows in sections.items():
-        lines = []
-        if title:
-            lines.append(f'<th scope="rowgroup" colspan="{len(heads)}" style="{CELL}">{text(title)}</th>')
-        for row in rows:
-            first, *others = (f' style="{style}">{text(cell)}' for style, cell in zip(styles, row))
-            lines.append(f'<th scope="row"{first}</th>' + "".join(f"<td{cell}</td>" for cell in others))
-        bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
-    above = f'<caption style="text-align:left;color:inherit">{text(caption)}</caption>' if caption else ""
+        lines = [row(head("rowheader", title, f'scope="rowgroup" colspan="{len(heads)}"'))] if title else []
+        for first, *others in rows:
+            cells = (
+                f'<td role="cell" data-head="{html.escape(name)}" style="{CELL}">{as_html(cell)}</td>'
+                for name, cell in zip([*heads][1:], others)
+            )
+            lines.append(row(head("rowheader", first, 'scope="row"', "font-weight:normal"), *cells))
+        bodies.append(f"<tbody>{''.join(lines)}</tbody>")
+    above = f'<caption style="text-align:left;color:inherit">{as_html(caption)}</caption>' if caption else ""
     return (
-        f'<table style="{TABLE};width:min(980px,98%);white-space:normal">{above}<colgroup>{columns}</colgroup>'
-        f"<thead><tr>{head}</tr></thead>{''.join(bodies)}</table>"
+        f'<div class="lv-text-table"><table role="table" style="{TABLE}">{above}<thead>{row(*columns)}</thead>'
+        f"{''.join(bodies)}</table></div>"
     )
-
-
-def text(cell: str) -> str:
-    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(cell))
