@@ -491,7 +491,7 @@
       for (const note of place.querySelectorAll(".why")) {
         const what = `${note.textContent} ${note.closest(".widget-text, .widget-textarea") !== null}`;
         note.hidden = said.has(what);
-        if (!note.closest(".gone")) said.add(what);
+        if (!note.closest(".gone, .pale.widget-text + .widget-of-button")) said.add(what);
       }
     }
   }

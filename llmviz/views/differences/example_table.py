@@ -62,4 +62,4 @@ class ExampleTable(ipywidgets.VBox):
             box.observe(typed, "value")
         remove = ipywidgets.Button(description="✕", tooltip="remove this example", layout={"width": "36px"})
         remove.on_click(lambda _: self._put(i, []))
-        return ipywidgets.HBox([*boxes, remove], layout={"width": "98%", "min_height": "34px"})
+        return ipywidgets.HBox([*boxes, remove], layout={"width": "98%", "flex": "none"})
