@@ -150,7 +150,7 @@ def sampling(lab: Lab) -> None:
 
 def text(lab: Lab) -> None:
     lab.page.get_by_role("button", name="Show me").nth(1).click()
-    train = lab.page.get_by_role("button", name="train", exact=True).first
+    train = lab.page.get_by_role("button", name="Train", exact=True).first
     train.scroll_into_view_if_needed()
     train.click()
     expect(lab.page.get_by_text(re.compile(r"\b600 \w+ 600\b")).first).to_be_visible(timeout=600_000)

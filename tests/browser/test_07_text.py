@@ -36,7 +36,7 @@ def button(lab, name, nth=0):
 
 def trainable(lab):
     """The buttons of the trainings that are not at work."""
-    return lab.page.get_by_role("button", name="train", exact=True, disabled=False)
+    return lab.page.get_by_role("button", name="Train", exact=True, disabled=False)
 
 
 def test_no_training_and_no_answer_before_a_guess(before_guessing):
@@ -46,7 +46,7 @@ def test_no_training_and_no_answer_before_a_guess(before_guessing):
 
 
 def test_stop_go_on_and_stop_by_keys(lab):
-    short = lab.page.get_by_role("button", name="train", exact=True).nth(1)
+    short = lab.page.get_by_role("button", name="Train", exact=True).nth(1)
     short.scroll_into_view_if_needed()
     short.press("Enter")
     for name in ("Stop", "Continue", "Stop"):
@@ -57,10 +57,10 @@ def test_stop_go_on_and_stop_by_keys(lab):
 
 def test_two_models_and_whose_is_it(lab):
     for nth in (0, 2):
-        button(lab, "train", nth).click()
+        button(lab, "Train", nth).click()
         expect(lab.page.get_by_text(re.compile(r"\b40 \w+ 40\b"))).to_have_count(1 + nth // 2, timeout=SLOW)
         expect(trainable(lab)).to_have_count(3, timeout=SLOW)
-    button(lab, "let both write").click()
+    button(lab, "Let both write").click()
     lab.page.get_by_role("radio", name="the first text").check(force=True)
     button(lab, "Lock in my guess").click()
     expect(lab.page.get_by_text(re.compile(r"\d\.\d\d .*\bA\b.*\d\.\d\d .*\bB\b")).first).to_be_visible(

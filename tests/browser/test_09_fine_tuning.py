@@ -24,7 +24,7 @@ def lab(open_lab):
 def test_a_row_is_added_filled_and_taken_away(lab):
     answers = lab.page.get_by_placeholder("answer you want")
     before = answers.count()
-    lab.page.get_by_role("button", name="add an example").press("Enter")
+    lab.page.get_by_role("button", name="Add an example").press("Enter")
     expect(answers).to_have_count(before + 1)
     answers.last.fill("Arr, <b>bold</b> be the brave, matey!")
     answers.last.press("Enter")

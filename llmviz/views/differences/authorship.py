@@ -80,7 +80,7 @@ class Authorship(GuessFirst):
     def before_a_page(self) -> None:
         self.parts["write"].click()  # By now both models are trained.
 
-    @job("start", "seed", start="let both write", when=lambda view, scene: not view.problem(scene))
+    @job("start", "seed", start="Let both write", when=lambda view, scene: not view.problem(scene))
     def write(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
         """Let both write; the result is (writer, text) for both texts, in an order that the seed fixes as well."""
         texts = []

@@ -22,7 +22,7 @@ class ExampleTable(ipywidgets.VBox):
 
     def __init__(self, value: Sequence[fine_tuning.Example]):
         self.rows = ipywidgets.VBox(layout={"width": "min(1000px, 98%)", "max_height": "420px"})
-        self.more = button("add an example")
+        self.more = button("Add an example")
         self.more.on_click(lambda _: self._put(len(self.value), [("", "")]))
         heads = [ipywidgets.Label(name, layout={"flex": flex}) for name, flex in COLUMNS]
         super().__init__([ipywidgets.HBox(heads), self.rows, self.more], value=tuple(value))

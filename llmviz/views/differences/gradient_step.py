@@ -70,11 +70,11 @@ class OneParameter(View):
     def put_right(self, before: State, state: State) -> State:
         return state if state.text == before.text else replace(state, number=None)
 
-    @press("the steepest")
+    @press("Take the steepest")
     def steepest(self, state: State) -> State:
         return replace(state, number=None)
 
-    @press("draw one at random")
+    @press("Draw one at random")
     def at_random(self, state: State) -> State:
         drawn = int(np.random.default_rng(state.draws).integers(self.n))
         return replace(state, number=drawn, draws=state.draws + 1)

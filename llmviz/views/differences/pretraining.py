@@ -116,7 +116,7 @@ class Pretraining(OneTraining):
 
     # --- what happens ---
 
-    @press("train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
+    @press("Train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
     def train(self, state: State) -> State:
         """Begin a training from random weights; if the text cannot be learned from, say why."""
         source = read(state.text, state.own, self.letters)
@@ -218,7 +218,7 @@ class Pretraining(OneTraining):
             unit="bits",
             y_max=None if view.control else math.log2(SMALL.n_vocab),
             caption="The model's surprise (loss) at its training text and at the held-out tenth",
-            waiting="press “train”",
+            waiting="press “Train”",
             stage="training",
         )
     )
