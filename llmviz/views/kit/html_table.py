@@ -13,7 +13,6 @@ TABLE = (
     f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse;color:inherit;table-layout:fixed;"
     "width:min(1000px,98%);white-space:normal"
 )
-ROW = "border-bottom:1px solid #8886"
 CELL = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere;white-space:pre-wrap"
 
 
@@ -38,7 +37,7 @@ def table(
     """
 
     def row(*cells: str) -> str:
-        return f'<tr role="row" style="{ROW}">{"".join(cells)}</tr>'
+        return f'<tr role="row" style="border-bottom:1px solid #8886">{"".join(cells)}</tr>'
 
     def head(role: str, text: str, scope: str, style: str = "") -> str:
         return f'<th role="{role}" {scope} style="{CELL};{style}">{as_html(text)}</th>'
@@ -55,7 +54,5 @@ def table(
             lines.append(row(head("rowheader", first, 'scope="row"', "font-weight:normal"), *cells))
         bodies.append(f"<tbody>{''.join(lines)}</tbody>")
     above = f'<caption style="text-align:left;color:inherit">{as_html(caption)}</caption>' if caption else ""
-    return (
-        f'<div class="lv-text-table"><table role="table" style="{TABLE}">{above}<thead>{row(*columns)}</thead>'
-        f"{''.join(bodies)}</table></div>"
-    )
+    inner = f"{above}<thead>{row(*columns)}</thead>{''.join(bodies)}"
+    return f'<div class="lv-text-table"><table role="table" style="{TABLE}">{inner}</table></div>'
