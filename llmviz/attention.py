@@ -38,12 +38,15 @@ class AttentionTrace:
 
 @tells_shapes
 def project(
-    x: Float[np.ndarray, "seq d_model"], W: Float[np.ndarray, "heads d_model d_head"]
+    x: Float[np.ndarray, "seq d_model"],
+    W: Float[np.ndarray, "heads d_model d_head"],
+    bias: Float[np.ndarray, "heads d_head"] | None = None,
 ) -> Float[np.ndarray, "heads seq d_head"]:
-    """Return x @ W[h] for every head h, as one product of the heads side by side."""
+    """Return x @ W[h] for every head h, as one product of the heads side by side; in some families, plus a bias."""
     heads, d_model, d_head = W.shape
     side_by_side = W.transpose(1, 0, 2).reshape(d_model, heads * d_head)
-    return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
+    projected = linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
+    return projected if bias is None else projected + bias[:, None]
 
 
 def project_backward(
@@ -75,21 +78,22 @@ def attend(
     v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     W_O: Float[np.ndarray, "n_heads d_head d_model"],
     *,
+    bias: Float[np.ndarray, " d_model"] | None = None,
     causal: bool = True,
     scale: bool = True,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> AttentionTrace:
     """Compute what the layer adds to the stream, from queries, keys and values.
 
-    causal: mask the future. scale: divide the scores by √d_head. edit(name, array): returns what replaces the
-    scores (before the mask), the pattern, z and attention_out.
+    bias: added to the output, in some families. causal: mask the future. scale: divide the scores by √d_head.
+    edit(name, array): returns what replaces the scores (before the mask), the pattern, z and attention_out.
     """
     if k.shape != v.shape:
         raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
     if len(q) % len(k):
         raise ValueError(f"{len(q)} query heads cannot share {len(k)} key heads evenly")
     scores, pattern, z = weigh(q, k, v, causal=causal, scale=scale, edit=edit)
-    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O)))
+    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O, bias)))
 
 
 def weigh(
@@ -177,10 +181,15 @@ def mix_backward(
 
 @tells_shapes
 def output(
-    z: Float[np.ndarray, "n_heads seq d_head"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
+    z: Float[np.ndarray, "n_heads seq d_head"],
+    W_O: Float[np.ndarray, "n_heads d_head d_model"],
+    bias: Float[np.ndarray, " d_model"] | None = None,
 ) -> Float[np.ndarray, "seq d_model"]:
-    """Return Σ over heads of z[h] @ W_O[h], as one product of the heads side by side."""
-    return linear(beside(z), W_O.reshape(-1, W_O.shape[-1]))
+    """Return Σ over heads of z[h] @ W_O[h], as one product of the heads side by side; in some families, plus a bias."""
+    out = linear(beside(z), W_O.reshape(-1, W_O.shape[-1]))
+    if bias is not None:
+        out += bias
+    return out
 
 
 def output_backward(

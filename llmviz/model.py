@@ -20,7 +20,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float, Int, Real
 
 from llmviz import attention, download, embeddings, ffn, ops, position, sampling, tokenization, weights
 from llmviz.attention import AttentionTrace
@@ -101,11 +101,9 @@ def block_forward(
     share_cores()
     x = edit("resid_pre", x)
     normed = norm(x, w.attention_norm, config, edits)
-    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-    if rotations is not None:
-        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
+    q, k, v = queries_keys_values(w, config, normed, rotations, edits)
     q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
-    out = edit("attention_out", attention.output(z, w.W_O))
+    out = edit("attention_out", attention.output(z, w.W_O, w.b_O))
     resid_mid = edit("resid_mid", _next_stream(x, out, edits))
     mid_normed = norm(resid_mid, w.ffn_norm, config, edits)
     f = feed_forward(w, mid_normed, edit)
@@ -113,6 +111,36 @@ def block_forward(
     return BlockForward(
         x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post
     )
+
+
+def queries_keys_values(
+    w: LayerWeights,
+    config: Config,
+    normed: Float[np.ndarray, "rows d_model"],
+    rotations: Complex[np.ndarray, "rows n_pairs"] | None,
+    edits: Edits,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each head's queries, keys and values, as attention uses them."""
+    q, k, v = (
+        attention.project(normed, W, bias) for W, bias in ((w.W_Q, w.b_Q), (w.W_K, w.b_K), (w.W_V, w.b_V))
+    )
+    if (
+        w.q_norm is not None and w.k_norm is not None
+    ):  # queries and keys of a standard length (Qwen3, Gemma 3)
+        q, k = norm(q, w.q_norm, config, edits), norm(k, w.k_norm, config, edits)
+    if rotations is not None:
+        q, k = (position.rotate_by(x, rotations, split_halves=config.split_halves) for x in (q, k))
+    return q, k, v
+
+
+def rotations_at(
+    config: Config, places: Real[np.ndarray, " rows"], dtype: np.dtype
+) -> Complex[np.ndarray, "rows n_pairs"]:
+    """Return RoPE's rotations of queries and keys at some positions."""
+    angles = position.rotation_angles(
+        places, config.d_head, base=config.rope_base, factors=config.rope_factors
+    )
+    return position.rotations(angles, dtype)
 
 
 def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
@@ -186,8 +214,8 @@ class BlockTrace:
         share_cores()
         q, k, v, edits = self.q[:, start:end], self.k[:, keys], self.v[:, keys], self.edits
         edit = edits.of_layer(self.layer, range(start, end))
-        W_O, causal, scale = self.weights.W_O, edits.causal_mask, edits.score_scale
-        return attention.attend(q, k, v, W_O, causal=causal, scale=scale, edit=edit)
+        w, causal, scale = self.weights, edits.causal_mask, edits.score_scale
+        return attention.attend(q, k, v, w.W_O, bias=w.b_O, causal=causal, scale=scale, edit=edit)
 
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
@@ -629,8 +657,7 @@ class Model:
         if not edits.rope:
             return None
         edited = places * float(edits.position_scale) + float(edits.position_shift)
-        angles = position.rotation_angles(edited, self.config.d_head, base=self.config.rope_base)
-        return position.rotations(angles, dtype)
+        return rotations_at(self.config, edited, dtype)
 
     def _blocks(
         self,

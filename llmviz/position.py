@@ -7,10 +7,15 @@ pair i of the vector at position p is rotated, like a clock hand, by the angle
 
     (a, b)  ->  (a cos - b sin,  a sin + b cos)
 
+Which two numbers form a pair is a matter of the family: neighbours, (0,1), (2,3)…, as in the paper and in GGUF files of
+the architecture llama, or a number of the first half with one of the second (`split_halves`: Qwen, Gemma).
+
 A dot product of two rotated vectors depends only on the *difference* of their angles, so a score depends only on
 how far apart two tokens are. The sinusoidal encoding (Vaswani et al. 2017) is here for comparison: it *adds* the
 sines and cosines of the same angles to the embedding.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float, Real
@@ -19,27 +24,30 @@ from llmviz.ops import tells_shapes
 
 
 def rotation_angles(
-    positions: Real[np.ndarray, " seq"], d_head: int, *, base: float
+    positions: Real[np.ndarray, " seq"], d_head: int, *, base: float, factors: Sequence[float] = ()
 ) -> Float[np.ndarray, "seq n_pairs"]:
     """Return the angle in radians of every pair's clock hand at every position (float64: angles grow to thousands).
 
+    factors: how much slower each hand turns than the formula says, as in models made for longer texts (Llama 3).
     ValueError for an odd d_head.
     """
     if d_head % 2:
         raise ValueError(f"RoPE turns pairs of numbers, so d_head must be even; got {d_head}")
     frequencies = base ** (-np.arange(0, d_head, 2) / d_head)  # radians a position
+    if factors:
+        frequencies /= np.asarray(factors)
     return np.asarray(positions, np.float64)[:, None] * frequencies
 
 
 @tells_shapes
 def rotate(
-    x: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
+    x: Float[np.ndarray, "*heads seq d_head"],
+    angles: Float[np.ndarray, "seq n_pairs"],
+    *,
+    split_halves: bool = False,
 ) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Rotate each pair of x by its angle (RoPE).
-
-    Neighbours form a pair, (0,1), (2,3)…, as in the paper and in GGUF files of the architecture llama.
-    """
-    return rotate_by(x, rotations(angles, x.dtype))
+    """Rotate each pair of x by its angle (RoPE). Neighbours form a pair, or numbers of the two halves."""
+    return rotate_by(x, rotations(angles, x.dtype), split_halves=split_halves)
 
 
 def rotations(
@@ -51,25 +59,35 @@ def rotations(
 
 @tells_shapes
 def rotate_by(
-    x: Float[np.ndarray, "*heads seq d_head"], rotations: Complex[np.ndarray, "seq n_pairs"]
+    x: Float[np.ndarray, "*heads seq d_head"],
+    rotations: Complex[np.ndarray, "seq n_pairs"],
+    *,
+    split_halves: bool = False,
 ) -> Float[np.ndarray, "*heads seq d_head"]:
     """Rotate each pair of x, given the rotations of its angles.
 
     (a + ib)(cos + i sin) = (a cos - b sin) + i (a sin + b cos): rotating a pair is multiplying complex numbers.
     """
-    pairs = np.empty_like(x[..., 0::2], rotations.dtype)
-    pairs.real, pairs.imag = x[..., 0::2], x[..., 1::2]
+    half = x.shape[-1] // 2
+    firsts, seconds = (
+        (np.s_[..., :half], np.s_[..., half:]) if split_halves else (np.s_[..., 0::2], np.s_[..., 1::2])
+    )
+    pairs = np.empty_like(x[firsts], rotations.dtype)
+    pairs.real, pairs.imag = x[firsts], x[seconds]
     pairs *= rotations
     turned = np.empty_like(x)
-    turned[..., 0::2], turned[..., 1::2] = pairs.real, pairs.imag
+    turned[firsts], turned[seconds] = pairs.real, pairs.imag
     return turned
 
 
 def rotate_backward(
-    d_turned: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
+    d_turned: Float[np.ndarray, "*heads seq d_head"],
+    angles: Float[np.ndarray, "seq n_pairs"],
+    *,
+    split_halves: bool = False,
 ) -> Float[np.ndarray, "*heads seq d_head"]:
     """Rotate back by the same angle: the transpose of a rotation is its inverse."""
-    return rotate(d_turned, -angles)
+    return rotate(d_turned, -angles, split_halves=split_halves)
 
 
 def score_by_distance(

@@ -132,6 +132,36 @@ class Tokenizer:
             ) from None
 
 
+@dataclass(frozen=True, eq=False)
+class UnknownTokenizer(Tokenizer):
+    """A tokenizer of a kind that llmviz does not know. It shows tokens, but cannot turn a text into them."""
+
+    kind: str = ""
+    tokens: Sequence[str] = ()
+
+    def encode(self, text: str) -> list[int]:
+        """Raise ValueError: the model still takes token ids."""
+        raise ValueError(
+            f"llmviz does not know this model's tokenizer (of the kind {self.kind!r}), so it cannot read a text. "
+            "Give the model a list of token ids"
+        )
+
+    def merges(self, text: str) -> list["MergeStep"]:
+        """Raise ValueError, as `encode` does."""
+        raise ValueError(f"llmviz does not know the merges of a tokenizer of the kind {self.kind!r}")
+
+    @cached_property
+    def _bytes_of(self) -> dict[int, bytes]:
+        byte_of = {character: byte for byte, character in byte_alphabet().items()}
+        written = self.kind.startswith("gpt2")  # in the alphabet for bytes; other kinds write a space as ▁
+        return {
+            token: bytes(byte_of[character] for character in text)
+            if written and set(text) <= byte_of.keys()
+            else text.replace("▁", " ").encode(errors="replace")
+            for token, text in enumerate(self.tokens)
+        }
+
+
 def readable(piece: bytes) -> str:
     """Return a token's bytes as text; a byte that is only part of a character is written like <0xF0>."""
     text = piece.decode("utf-8", errors="surrogateescape")
@@ -360,14 +390,22 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
 
 
 def from_gguf_metadata(
-    tokens: Sequence[str], token_types: Sequence[int], *, eos_token: int | None, chat_template: str | None
+    tokens: Sequence[str],
+    token_types: Sequence[int],
+    *,
+    eos_token: int | None,
+    chat_template: str | None,
+    unknown_kind: str | None = None,
 ) -> Tokenizer:
     """Make a tokenizer from the lists in a GGUF file's metadata.
 
     tokens: the vocabulary in order of ids, ordinary ones in the printable alphabet of `byte_alphabet`.
     token_types: GGUF's code for each; 3 (control) and 4 (user-defined) are special tokens, 1 is ordinary.
+    unknown_kind: the file's name for a kind of tokenizer other than SmolLM's, with which no text can be encoded.
     ValueError if an ordinary token is not written in that alphabet.
     """
+    if unknown_kind is not None:
+        return UnknownTokenizer({}, {}, eos_token, kind=unknown_kind, tokens=tokens)
     byte_of = {character: byte for byte, character in byte_alphabet().items()}
     ranks, special = {}, {}
     for token, (text, kind) in enumerate(zip(tokens, token_types, strict=True)):

@@ -28,7 +28,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
 from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
 from llmviz.threads import share_cores
-from llmviz.weights import Config, LayerWeights, Weights, check_whole, from_flat, random_weights, stored
+from llmviz.weights import (
+    LLAMA,
+    Config,
+    LayerWeights,
+    Weights,
+    check_whole,
+    from_flat,
+    random_weights,
+    stored,
+)
 
 TOKENS_A_STEP = 1024
 LONGEST = 256  # tokens of one conversation: fine-tuning on it takes about 300 MB
@@ -188,10 +197,17 @@ def _forward(
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
     """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
+    if config.arrays != LLAMA:
+        raise ValueError(
+            f"gradients of models of the architecture {config.architecture!r} are not supported yet: llmviz trains "
+            "models that are built like Llama"
+        )
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
     x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
-    angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
+    angles = position.rotation_angles(
+        np.arange(seq), config.d_head, base=config.rope_base, factors=config.rope_factors
+    )
     rotations = position.rotations(np.tile(angles, (texts, 1)), x.dtype)
     attend = partial(_attend, texts)
     activations = []
@@ -227,7 +243,9 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
     d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
     d_scores = ops.softmax_backward(d_pattern, f.pattern)
     d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k)
-    d_q, d_k = (position.rotate_backward(d, layer.angles) for d in (d_q, d_k))
+    d_q, d_k = (
+        position.rotate_backward(d, layer.angles, split_halves=config.split_halves) for d in (d_q, d_k)
+    )
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)

@@ -34,9 +34,13 @@ SAMPLE_BYTES = 4096  # read at 64 places, to recognise a file without reading al
 SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
 
 
+# The arrays of a layer of Llama. Other families have some more, or no gate.
+LLAMA = ("attention_norm", "W_Q", "W_K", "W_V", "W_O", "ffn_norm", "W_gate", "W_up", "W_down")
+
+
 @dataclass(frozen=True)
 class Config:
-    """The model's sizes, as the file gives them."""
+    """The model's sizes, as the file gives them, and what its family does in another way than Llama."""
 
     n_layers: int
     n_heads: int
@@ -48,6 +52,12 @@ class Config:
     n_ctx: int  # the longest text it was made for, in tokens
     rope_base: float
     norm_eps: float
+    architecture: str = "llama"  # the family, by its name in GGUF files
+    arrays: tuple[str, ...] = LLAMA  # which arrays of `LayerWeights` each layer has
+    split_halves: bool = (
+        False  # RoPE's pairs are a number of the first half and one of the second, not neighbours
+    )
+    rope_factors: tuple[float, ...] = ()  # by how much each clock hand is slowed down, for longer texts
 
     @property
     def group_size(self) -> int:
@@ -77,18 +87,31 @@ class LayerWeights:
     W_gate: Float[np.ndarray, "d_model d_ff"]
     W_up: Float[np.ndarray, "d_model d_ff"]
     W_down: Float[np.ndarray, "d_ff d_model"]
+    # What not every family has. A bias is added to what comes out of its matrix.
+    b_Q: Float[np.ndarray, "n_heads d_head"] | None = None
+    b_K: Float[np.ndarray, "n_kv_heads d_head"] | None = None
+    b_V: Float[np.ndarray, "n_kv_heads d_head"] | None = None
+    b_O: Float[np.ndarray, " d_model"] | None = None
+    q_norm: Float[np.ndarray, " d_head"] | None = None  # of each head's queries and keys, before RoPE
+    k_norm: Float[np.ndarray, " d_head"] | None = None
 
 
 IN_A_FILE = {  # the names of a layer's arrays
-    "attention_norm": "attn_norm",
-    "W_Q": "attn_q",
-    "W_K": "attn_k",
-    "W_V": "attn_v",
-    "W_O": "attn_output",
-    "ffn_norm": "ffn_norm",
-    "W_gate": "ffn_gate",
-    "W_up": "ffn_up",
-    "W_down": "ffn_down",
+    "attention_norm": "attn_norm.weight",
+    "W_Q": "attn_q.weight",
+    "b_Q": "attn_q.bias",
+    "W_K": "attn_k.weight",
+    "b_K": "attn_k.bias",
+    "W_V": "attn_v.weight",
+    "b_V": "attn_v.bias",
+    "q_norm": "attn_q_norm.weight",
+    "k_norm": "attn_k_norm.weight",
+    "W_O": "attn_output.weight",
+    "b_O": "attn_output.bias",
+    "ffn_norm": "ffn_norm.weight",
+    "W_gate": "ffn_gate.weight",
+    "W_up": "ffn_up.weight",
+    "W_down": "ffn_down.weight",
 }
 
 
@@ -96,6 +119,8 @@ def as_stored(name: str, array: np.ndarray) -> np.ndarray:
     """Return a layer's array as in files: a matrix as its transpose, [out, in], with the heads side by side."""
     if name in ("W_Q", "W_K", "W_V"):  # [heads, d_model, d_head] -> [heads * d_head, d_model]
         return array.transpose(0, 2, 1).reshape(-1, array.shape[1])
+    if name in ("b_Q", "b_K", "b_V"):
+        return array.reshape(-1)
     return array.reshape(-1, array.shape[-1]).T if name == "W_O" else array.T
 
 
@@ -103,6 +128,8 @@ def as_used(name: str, array: np.ndarray, d_head: int) -> np.ndarray:
     """Return it in the shape of the formulas again. This copies nothing."""
     if name in ("W_Q", "W_K", "W_V"):
         return array.reshape(-1, d_head, array.shape[1]).transpose(0, 2, 1)
+    if name in ("b_Q", "b_K", "b_V"):
+        return array.reshape(-1, d_head)
     return array.T.reshape(-1, d_head, len(array)) if name == "W_O" else array.T
 
 
@@ -215,7 +242,7 @@ def from_flat(
         start = end
 
     def of_layer(number: int) -> LayerWeights:
-        stored = {name: arrays[f"blk.{number}.{part}.weight"] for name, part in IN_A_FILE.items()}
+        stored = {name: arrays[f"blk.{number}.{IN_A_FILE[name]}"] for name in config.arrays}
         return LayerWeights(**{name: as_used(name, array, config.d_head) for name, array in stored.items()})
 
     layers = tuple(of_layer(number) for number in range(config.n_layers))
@@ -231,8 +258,8 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
     """
     arrays = {"token_embd.weight": weights.W_E}
     for number, layer in enumerate(weights.layers):
-        for name, part in IN_A_FILE.items():
-            arrays[f"blk.{number}.{part}.weight"] = as_stored(name, getattr(layer, name))
+        for name in weights.config.arrays:
+            arrays[f"blk.{number}.{IN_A_FILE[name]}"] = as_stored(name, getattr(layer, name))
     arrays["output_norm.weight"] = weights.final_norm
     tied = np.may_share_memory(weights.W_E, weights.W_U)  # two separate tables never overlap
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
@@ -245,10 +272,11 @@ def check_whole(**numbers: object) -> None:
             raise ValueError(f"{name} must be a whole number, 1 or more; got {number!r}")
 
 
+SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx")
+
+
 def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
-    check_whole(
-        **{name: size for name, size in asdict(config).items() if name not in ("rope_base", "norm_eps")}
-    )
+    check_whole(**{name: getattr(config, name) for name in SIZES})
     if config.n_heads % config.n_kv_heads:
         raise ValueError(
             f"{config.n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly"
@@ -290,7 +318,8 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         # as a plain array: views of it are faster
         where = {name: index[name] for name in ("offset", "shape") if name in index}
         numbers = np.asarray(np.memmap(data, np.float32, mode="r", **where))
-        return from_flat(numbers, Config(**index["config"]), index["vocabulary"])
+        lists = {name: tuple(value) for name, value in index["config"].items() if isinstance(value, list)}
+        return from_flat(numbers, Config(**index["config"] | lists), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, make it again
 
@@ -392,7 +421,13 @@ def _sha256(path: Path) -> str:
 
 # --- the GGUF file -----------------------------------------------------------------------------------------------
 
-SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer, such as SmolLM2"
+# What the families do in another way than Llama, by their names in GGUF files.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "qwen2": {"split_halves": True, "arrays": (*LLAMA, "b_Q", "b_K", "b_V")},
+    "qwen3": {"split_halves": True, "arrays": (*LLAMA, "q_norm", "k_norm")},
+}
+SUPPORTED = f"llmviz runs GGUF files of the architectures {', '.join(FAMILIES)}"
 
 
 def read_gguf(path: Path) -> tuple[Config, dict, dict]:
@@ -415,52 +450,70 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         return value
 
     def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
+        key = f"{architecture}.{key}"
         value = needed(key, default)
         if not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
             raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Download it again.")
         return value
 
     architecture = needed("general.architecture")
-    if architecture != "llama":
+    if architecture not in FAMILIES:
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
-    kind = (fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre"))
-    if kind != ("gpt2", "smollm"):
-        raise ValueError(f"{path} has a tokenizer of the kind {kind[0]!r}, {kind[1]!r}. {SUPPORTED}.")
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
     tokens = needed("tokenizer.ggml.tokens")
-    n_heads, d_model = size("llama.attention.head_count"), size("llama.embedding_length")
-    config = Config(
-        n_layers=size("llama.block_count"),
-        n_heads=n_heads,
-        n_kv_heads=size("llama.attention.head_count_kv", n_heads),
-        d_model=d_model,
-        d_head=size("llama.attention.key_length", d_model // n_heads),
-        d_ff=size("llama.feed_forward_length"),
-        n_vocab=len(tokens),
-        n_ctx=size("llama.context_length"),
-        rope_base=size("llama.rope.freq_base", 10_000.0, whole=False),
-        norm_eps=size("llama.attention.layer_norm_rms_epsilon", whole=False),
+    n_heads, d_model = size("attention.head_count"), size("embedding_length")
+    d_head = size("attention.key_length", max(1, d_model // n_heads))
+    family = {"arrays": LLAMA} | FAMILIES[architecture]
+    # A file may have biases that its family can do without.
+    family["arrays"] = tuple(
+        name
+        for name, part in IN_A_FILE.items()
+        if name in family["arrays"] or (name.startswith("b_") and f"blk.0.{part}" in tensors)
     )
-    if fields.get("llama.rope.dimension_count", config.d_head) != config.d_head:
+    if size("attention.value_length", d_head) != d_head:
+        raise ValueError(f"{path} has values of another length than its keys. {SUPPORTED}.")
+    if size("rope.dimension_count", d_head) != d_head:
         raise ValueError(
             f"{path} rotates only a part of each head (RoPE), which llmviz does not support. {SUPPORTED}."
         )
-    if fields.get("llama.rope.scaling.type", "none") != "none":
+    scaling = fields.get(f"{architecture}.rope.scaling.type", "none")
+    if scaling not in ("none", "linear"):
         raise ValueError(
-            f"{path} rescales its positions (RoPE scaling), which llmviz does not support. {SUPPORTED}."
+            f"{path} rescales its positions (RoPE scaling {scaling!r}), which llmviz does not support. {SUPPORTED}."
         )
+    if scaling == "linear":
+        family["rope_factors"] = (float(size("rope.scaling.factor", whole=False)),) * (d_head // 2)
+    if factors := tensors.pop("rope_freqs.weight", None):  # as in Llama 3
+        family["rope_factors"] = tuple(_dequantize(path, factors, (d_head // 2,)).tolist())
+    config = Config(
+        n_layers=size("block_count"),
+        n_heads=n_heads,
+        n_kv_heads=size("attention.head_count_kv", n_heads),
+        d_model=d_model,
+        d_head=d_head,
+        d_ff=size("feed_forward_length"),
+        n_vocab=len(tokens),
+        n_ctx=size("context_length"),
+        rope_base=size("rope.freq_base", 10_000.0, whole=False),
+        norm_eps=size("attention.layer_norm_rms_epsilon", whole=False),
+        architecture=architecture,
+        **family,
+    )
     vocabulary = {
         "tokens": tokens,
         "token_types": needed("tokenizer.ggml.token_type"),
         "eos_token": fields.get("tokenizer.ggml.eos_token_id"),
         "chat_template": fields.get("tokenizer.chat_template"),
     }
+    kind = [fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")]
+    if kind != ["gpt2", "smollm"]:
+        vocabulary["unknown_kind"] = ", ".join(str(name) for name in kind if name)
     try:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}.") from None
     if len(vocabulary["token_types"]) != len(tokens):
         raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
-    tensors = {tensor.name: tensor for tensor in reader.tensors}
     if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
         raise ValueError(
             f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
@@ -468,7 +521,7 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     shapes = tensor_shapes(config, tied="output.weight" not in tensors)
     if missing := [name for name in shapes if name not in tensors]:
         raise ValueError(
-            f"{path} lacks {_some(missing)}: it is incomplete or not a plain Llama model. {SUPPORTED}."
+            f"{path} lacks {_some(missing)}: it is incomplete or not a plain model of its architecture. {SUPPORTED}."
         )
     if extra := [name for name in tensors if name not in shapes]:
         raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
@@ -478,19 +531,25 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
     """Return the names of the tensors in the file and their shapes as stored, [out, in]."""
     c = config
+    width, kv_width = c.n_heads * c.d_head, c.n_kv_heads * c.d_head
+    of_a_layer: dict[str, tuple[int, ...]] = {
+        "W_Q": (width, c.d_model),
+        "W_K": (kv_width, c.d_model),
+        "W_V": (kv_width, c.d_model),
+        "W_O": (c.d_model, width),
+        "W_gate": (c.d_ff, c.d_model),
+        "W_up": (c.d_ff, c.d_model),
+        "W_down": (c.d_model, c.d_ff),
+        "b_Q": (width,),
+        "b_K": (kv_width,),
+        "b_V": (kv_width,),
+        "q_norm": (c.d_head,),
+        "k_norm": (c.d_head,),
+    }
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (c.n_vocab, c.d_model)}
     for layer in range(c.n_layers):
-        shapes |= {
-            f"blk.{layer}.attn_norm.weight": (c.d_model,),
-            f"blk.{layer}.attn_q.weight": (c.n_heads * c.d_head, c.d_model),
-            f"blk.{layer}.attn_k.weight": (c.n_kv_heads * c.d_head, c.d_model),
-            f"blk.{layer}.attn_v.weight": (c.n_kv_heads * c.d_head, c.d_model),
-            f"blk.{layer}.attn_output.weight": (c.d_model, c.n_heads * c.d_head),
-            f"blk.{layer}.ffn_norm.weight": (c.d_model,),
-            f"blk.{layer}.ffn_gate.weight": (c.d_ff, c.d_model),
-            f"blk.{layer}.ffn_up.weight": (c.d_ff, c.d_model),
-            f"blk.{layer}.ffn_down.weight": (c.d_model, c.d_ff),
-        }
+        for name in c.arrays:  # what has no shape above is as long as the stream: the other norms and biases
+            shapes[f"blk.{layer}.{IN_A_FILE[name]}"] = of_a_layer.get(name, (c.d_model,))
     shapes["output_norm.weight"] = (c.d_model,)
     return shapes if tied else shapes | {"output.weight": (c.n_vocab, c.d_model)}
 
@@ -526,6 +585,10 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
     written.
     """
     config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
+    if config.architecture != "llama" or "unknown_kind" in vocabulary:
+        raise ValueError(
+            "Only models of the architecture 'llama' with a SmolLM tokenizer can be saved so far."
+        )
     n_bytes = sum(array.size for array in arrays.values()) * 4
     part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:

@@ -1,7 +1,7 @@
 """What every gradient must be: how a number changes when one of the numbers that it depends on is nudged."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,9 +44,7 @@ def assert_slopes(f: Callable[[], float], **x_and_gradient: tuple[np.ndarray, np
 def in_doubles(model: Model) -> Model:
     """The same numbers in float64, each its own, to be nudged; tied tables stay one."""
     layers = tuple(
-        replace(
-            layer, **{field.name: getattr(layer, field.name).astype(np.float64) for field in fields(layer)}
-        )
+        replace(layer, **{name: getattr(layer, name).astype(np.float64) for name in model.config.arrays})
         for layer in model.weights.layers
     )
     w = model.weights

@@ -64,6 +64,22 @@ def test_turning_back_gives_the_vector_again():
     np.testing.assert_allclose(position.rotate(position.rotate(x, angles), -angles), x, rtol=0, atol=1e-6)
 
 
+def test_split_halves_turn_as_neighbours_do():
+    x = np.random.default_rng(5).standard_normal((2, 4, 8)).astype(np.float32)
+    angles = position.rotation_angles(np.arange(4), 8, base=BASE)
+    together = [0, 4, 1, 5, 2, 6, 3, 7]  # each number of the first half, then its partner in the second
+    expected = position.rotate(x[..., together], angles)
+    np.testing.assert_array_equal(position.rotate(x, angles, split_halves=True)[..., together], expected)
+    back = position.rotate_backward(position.rotate(x, angles, split_halves=True), angles, split_halves=True)
+    np.testing.assert_allclose(back, x, rtol=0, atol=1e-6)
+
+
+def test_factors_slow_the_hands_down():
+    plain = position.rotation_angles(np.arange(4), 8, base=BASE)
+    slower = position.rotation_angles(np.arange(4), 8, base=BASE, factors=(1.0, 1.0, 2.5, 8.0))
+    np.testing.assert_allclose(slower * [1, 1, 2.5, 8], plain)
+
+
 def test_a_score_depends_on_the_distance_only():
     q, k = vectors(64), vectors(64, seed=1)
 

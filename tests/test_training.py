@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ LESSONS = [
 def matrices(weights) -> dict[str, np.ndarray]:
     named = {"W_E": weights.W_E, "final_norm": weights.final_norm, "W_U": weights.W_U}
     for number, layer in enumerate(weights.layers):
-        named |= {f"{field.name} {number}": getattr(layer, field.name) for field in fields(layer)}
+        named |= {f"{name} {number}": getattr(layer, name) for name in weights.config.arrays}
     return named
 
 

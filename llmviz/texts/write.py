@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, position, sampling
-from llmviz.model import Attended, Model, block_forward, load
+from llmviz import attention, embeddings, sampling
+from llmviz.model import Attended, Model, block_forward, load, rotations_at
 from llmviz.sampling import Sampler
 from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
@@ -91,9 +91,8 @@ class TextBatch:
     ) -> Float[np.ndarray, "n_texts d_model"]:
         """Run one token of each text as `step` does, and return its vector after the last layer."""
         config, weights = self.model.config, self.model.weights
-        angles = position.rotation_angles(at, config.d_head, base=config.rope_base)
         x = np.asfortranarray(embeddings.embed(tokens, weights.W_E))
-        rotations = position.rotations(angles, x.dtype)
+        rotations = rotations_at(config, at, x.dtype)
         beyond = np.repeat(np.arange(at.max() + 1) > at[:, None], config.n_heads, axis=0)[:, None]
         for layer, w in enumerate(weights.layers):  # a row is a text here
             attend = partial(self._attend, layer, at, beyond)

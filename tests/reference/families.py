@@ -1,0 +1,153 @@
+"""Tiny random models of each family: made by `transformers`, with all fields that a real configuration has.
+
+`write` puts one into a GGUF file the way llama.cpp's converter does. Needs the `peers` extra. Nothing of llmviz is
+imported here, on purpose.
+"""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import tiny_gguf
+
+with warnings.catch_warnings():  # what these libraries warn about in themselves is not ours to mend
+    warnings.simplefilter("ignore")
+    import torch
+    import transformers
+
+SIZES = {
+    "vocab_size": len(tiny_gguf.vocabulary()),
+    "hidden_size": 48,
+    "intermediate_size": 80,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 1024,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+    "pad_token_id": None,
+}
+LLAMA_3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+# The family's name in GGUF files, its class in transformers, what its configuration says, and its tokenizer's kind.
+FAMILIES: dict[str, tuple[str, str, dict[str, Any], tuple[str, str]]] = {
+    "llama 3": (
+        "llama",
+        "Llama",
+        SIZES | {"rope_parameters": LLAMA_3, "tie_word_embeddings": True},
+        ("gpt2", "llama-bpe"),
+    ),
+    "llama with biases": ("llama", "Llama", SIZES | {"attention_bias": True}, ("gpt2", "smollm")),
+    "qwen 2": (
+        "qwen2",
+        "Qwen2",
+        SIZES | {"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}, "tie_word_embeddings": True},
+        ("gpt2", "qwen2"),
+    ),
+    "qwen 3": (
+        "qwen3",
+        "Qwen3",
+        SIZES | {"head_dim": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        ("gpt2", "qwen2"),
+    ),
+}
+
+
+def make(name: str):
+    """A model of transformers in float32, with numbers from a generator: large enough that attention is uneven."""
+    architecture, kind, fields, _ = FAMILIES[name]
+    config = getattr(transformers, f"{kind}Config")(
+        **fields, attn_implementation="eager", dtype=torch.float32
+    )
+    model = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
+    generator = torch.Generator().manual_seed(sorted(FAMILIES).index(name))
+    for parameter, values in model.named_parameters():
+        noise = torch.randn(values.shape, generator=generator)
+        if values.ndim == 1:  # a norm or a bias; Gemma keeps a norm's weight less one
+            middle = 0 if parameter.endswith("bias") or "gemma" in architecture else 1
+            noise = middle + 0.3 * noise
+        elif "embed" not in parameter:
+            noise *= 1 / math.sqrt(values.shape[0] if is_conv1d(parameter, architecture) else values.shape[1])
+        values.data = noise
+    return model.requires_grad_(False)
+
+
+def is_conv1d(parameter: str, architecture: str) -> bool:
+    """GPT-2 in transformers keeps its matrices as [in, out]."""
+    return architecture == "gpt2" and ".c_" in parameter
+
+
+@torch.inference_mode()
+def logits(model, ids: list[int]) -> np.ndarray:
+    """The logits after each token, without a cache."""
+    return model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
+
+
+def write(path: Path, name: str, model) -> Path:
+    """Write the model to a GGUF file."""
+    architecture, _, _, (tokenizer, pre) = FAMILIES[name]
+    config = model.config
+    writer = gguf.GGUFWriter(path, architecture)
+    add_sizes(writer, architecture, config)
+    tokens = tiny_gguf.vocabulary()
+    writer.add_tokenizer_model(tokenizer)
+    writer.add_tokenizer_pre(pre)
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token in tiny_gguf.SPECIAL else 1 for token in tokens])
+    writer.add_token_merges(list(tiny_gguf.MERGES))
+    writer.add_eos_token_id(2)
+    for key, array in tensors(architecture, config, model).items():
+        writer.add_tensor(key, np.ascontiguousarray(array, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def add_sizes(writer: gguf.GGUFWriter, architecture: str, config) -> None:
+    """The numbers that the converter takes from config.json."""
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    if d_head := getattr(config, "head_dim", None):
+        writer.add_key_length(d_head)
+        writer.add_value_length(d_head)
+
+
+def tensors(architecture: str, config, model) -> dict[str, np.ndarray]:
+    """The arrays by their names in GGUF files."""
+    names = gguf.get_tensor_name_map(ARCHITECTURES[architecture], config.num_hidden_layers)
+    arrays = {}
+    for parameter, values in model.named_parameters():  # which leaves out a tied table
+        array = values.numpy()
+        if architecture == "llama":  # whose rows of Q and K are permuted, so that neighbours rotate together
+            for part, heads in (
+                ("q_proj", config.num_attention_heads),
+                ("k_proj", config.num_key_value_heads),
+            ):
+                if part in parameter:
+                    array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
+        arrays[names.get_name(parameter, try_suffixes=(".weight", ".bias"))] = array
+    if config.rope_parameters["rope_type"] == "llama3":
+        plain = config.rope_parameters["rope_theta"] ** (-np.arange(0, 1, 2 / config.head_dim))
+        arrays["rope_freqs.weight"] = plain / model.model.rotary_emb.inv_freq.numpy()
+    return arrays
+
+
+ARCHITECTURES = {name: architecture for architecture, name in gguf.MODEL_ARCH_NAMES.items()}
