@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from llmviz.ops import linear, linear_backward, softmax, tells_shapes, unchanged
+from llmviz.ops import linear, linear_backward, soft_cap, softmax, tells_shapes, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,20 @@ class AttentionTrace:
     pattern: Float[np.ndarray, "n_heads seq kv_seq"]  # after softmax
     z: Float[np.ndarray, "n_heads seq d_head"]
     out: Float[np.ndarray, "seq d_model"]  # summed over heads, before it is added to the stream
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a layer's scores do in another way, in some families."""
+
+    divisor: float | None = None  # of the scores, instead of √d_head
+    cap: float | None = None  # no score becomes larger than this (`ops.soft_cap`)
+    window: int | None = (
+        None  # a query attends to so many tokens, its own and those before it (with the causal mask)
+    )
+
+
+PLAIN = Rules()
 
 
 @tells_shapes
@@ -78,22 +92,27 @@ def attend(
     v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     W_O: Float[np.ndarray, "n_heads d_head d_model"],
     *,
-    bias: Float[np.ndarray, " d_model"] | None = None,
     causal: bool = True,
     scale: bool = True,
+    rules: Rules = PLAIN,
+    bias: Float[np.ndarray, " d_model"] | None = None,
+    after: Callable[[np.ndarray], np.ndarray] | None = None,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> AttentionTrace:
     """Compute what the layer adds to the stream, from queries, keys and values.
 
-    bias: added to the output, in some families. causal: mask the future. scale: divide the scores by √d_head.
-    edit(name, array): returns what replaces the scores (before the mask), the pattern, z and attention_out.
+    causal: mask the future. scale: divide the scores by √d_head. rules, bias, after(out): what some families do in
+    another way, add to the output, or do with it before it is added to the stream, such as a norm. edit(name, array):
+    returns what replaces the scores (before the mask), the pattern, z and attention_out.
     """
     if k.shape != v.shape:
         raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
     if len(q) % len(k):
         raise ValueError(f"{len(q)} query heads cannot share {len(k)} key heads evenly")
-    scores, pattern, z = weigh(q, k, v, causal=causal, scale=scale, edit=edit)
-    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O, bias)))
+    scores, pattern, z = weigh(q, k, v, causal=causal, scale=scale, rules=rules, edit=edit)
+    out = output(z, W_O, bias)
+    out = edit("attention_out", out if after is None else after(out))
+    return AttentionTrace(q, k, v, scores, pattern, z, out)
 
 
 def weigh(
@@ -103,6 +122,7 @@ def weigh(
     *,
     causal: bool = True,
     scale: bool = True,
+    rules: Rules = PLAIN,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> tuple[
     Float[np.ndarray, "n_heads seq kv_seq"],
@@ -110,11 +130,13 @@ def weigh(
     Float[np.ndarray, "n_heads seq d_head"],
 ]:
     """Return scores, pattern and z as in `attend`, without the sum over the heads."""
-    scores = edit("scores", attention_scores(q, k, scale=scale))
+    scores = edit("scores", attention_scores(q, k, scale=scale, rules=rules))
     if causal:
         # The queries are the last tokens, so only their own keys can be later than one of them.
         seq = q.shape[1]
         np.copyto(scores[..., -seq:], -np.inf, where=future_mask(seq, seq))
+        if rules.window is not None:
+            np.copyto(scores, -np.inf, where=past_mask(seq, k.shape[1], rules.window))
     pattern = edit("pattern", softmax(scores))
     return scores, pattern, edit("z", mix(pattern, v))
 
@@ -125,6 +147,7 @@ def attention_scores(
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     *,
     scale: bool = True,
+    rules: Rules = PLAIN,
 ) -> Float[np.ndarray, "n_heads seq kv_seq"]:
     """Return q · k / √d_head for every head, query and key, the future included."""
     n_heads, seq, d_head = q.shape
@@ -132,8 +155,11 @@ def attention_scores(
     # The query heads that share a key head are stacked, so that one product serves the group.
     grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
     if scale:
-        grouped = grouped / np.sqrt(d_head, dtype=q.dtype)
-    return (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
+        grouped = grouped / (
+            np.sqrt(d_head, dtype=q.dtype) if rules.divisor is None else q.dtype.type(rules.divisor)
+        )
+    scores = (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
+    return scores if rules.cap is None else soft_cap(scores, rules.cap)
 
 
 def attention_scores_backward(
@@ -154,6 +180,11 @@ def attention_scores_backward(
 def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
     """Return True where a key is later than the query. The queries are the last `seq` of the `kv_seq` tokens."""
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
+
+
+def past_mask(seq: int, kv_seq: int, window: int) -> Bool[np.ndarray, "seq kv_seq"]:
+    """Return True where a key is too far back: a query attends to the last `window` tokens, its own among them."""
+    return np.arange(kv_seq) <= np.arange(kv_seq - seq, kv_seq)[:, None] - window
 
 
 @tells_shapes

@@ -17,15 +17,22 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz.ops import tells_shapes, top
+from llmviz.ops import soft_cap, tells_shapes, top
 
 
 @tells_shapes
 def embed(
-    tokens: Sequence[int] | Int[np.ndarray, " seq"], W_E: Float[np.ndarray, "n_vocab d_model"]
+    tokens: Sequence[int] | Int[np.ndarray, " seq"],
+    W_E: Float[np.ndarray, "n_vocab d_model"],
+    *,
+    scale: float = 1.0,
 ) -> Float[np.ndarray, "seq d_model"]:
-    """Look up the tokens' rows of the table. A token has the same row at every position."""
-    return W_E[np.asarray(tokens, dtype=np.int64)]
+    """Look up the tokens' rows of the table. A token has the same row at every position.
+
+    scale: what the rows are multiplied by. Where one table serves both ends, they may be too short for the stream.
+    """
+    rows = W_E[np.asarray(tokens, dtype=np.int64)]
+    return rows if scale == 1 else rows * rows.dtype.type(scale)
 
 
 def embed_gradient(
@@ -42,10 +49,17 @@ def embed_gradient(
 
 @tells_shapes
 def unembed(
-    x: Float[np.ndarray, "seq d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
+    x: Float[np.ndarray, "seq d_model"],
+    W_U: Float[np.ndarray, "d_model n_vocab"],
+    *,
+    cap: float | None = None,
 ) -> Float[np.ndarray, "seq n_vocab"]:
-    """Return the logits: how well each (normed) vector fits each token of the vocabulary."""
-    return x @ W_U
+    """Return the logits: how well each (normed) vector fits each token of the vocabulary.
+
+    cap: in some families, no logit becomes larger than this (`ops.soft_cap`).
+    """
+    logits = x @ W_U
+    return logits if cap is None else soft_cap(logits, cap)
 
 
 def unembed_backward(

@@ -35,16 +35,20 @@ def swiglu(
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
     *,
+    activation: str = "silu",
+    after: Callable[[np.ndarray], np.ndarray] | None = None,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> FFNTrace:
     """Compute what the layer adds to the stream, from the normed stream.
 
-    edit(name, array): returns what replaces hidden and ffn_out.
+    activation: the gate's curve (`ops.ACTIVATIONS`). after(out): what some families do with the output before it is
+    added, such as a norm. edit(name, array): returns what replaces hidden and ffn_out.
     """
     gate = linear(x, W_gate)
     up = linear(x, W_up)
-    hidden = edit("hidden", gated(gate, up))
-    return FFNTrace(gate, up, hidden, edit("ffn_out", linear(hidden, W_down)))
+    hidden = edit("hidden", gated(gate, up, activation))
+    out = linear(hidden, W_down)
+    return FFNTrace(gate, up, hidden, edit("ffn_out", out if after is None else after(out)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,10 +75,19 @@ Attended = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarr
 Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], Attended]
 
 
-def feed_forward(w: LayerWeights, normed: Float[np.ndarray, "seq d_model"], edit: Edit) -> FFNTrace:
+# An FFN: the layer's parameters, the model's sizes, the normed stream, what is edited.
+FeedForward = Callable[[LayerWeights, Config, np.ndarray, Edits, Edit], FFNTrace]
+
+
+def feed_forward(
+    w: LayerWeights, config: Config, normed: Float[np.ndarray, "seq d_model"], edits: Edits, edit: Edit
+) -> FFNTrace:
     """Run the layer's FFN on the normed stream."""
     share_cores()
-    return ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down, edit=edit)
+    after = post_norm(w.ffn_post_norm, config, edits)
+    return ffn.swiglu(
+        normed, w.W_gate, w.W_up, w.W_down, activation=config.activation, after=after, edit=edit
+    )
 
 
 def block_forward(
@@ -88,7 +97,7 @@ def block_forward(
     rotations: Complex[np.ndarray, "rows n_pairs"] | None,
     attend: Attend,
     *,
-    feed_forward: Callable[[LayerWeights, np.ndarray, Edit], FFNTrace] = feed_forward,
+    feed_forward: FeedForward = feed_forward,
     edits: Edits = NO_EDITS,
     edit: Edit = ops.unchanged,
 ) -> BlockForward:
@@ -103,10 +112,13 @@ def block_forward(
     normed = norm(x, w.attention_norm, config, edits)
     q, k, v = queries_keys_values(w, config, normed, rotations, edits)
     q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
-    out = edit("attention_out", attention.output(z, w.W_O, w.b_O))
+    out = attention.output(z, w.W_O, w.b_O)
+    if after := post_norm(w.attention_post_norm, config, edits):
+        out = after(out)
+    out = edit("attention_out", out)
     resid_mid = edit("resid_mid", _next_stream(x, out, edits))
     mid_normed = norm(resid_mid, w.ffn_norm, config, edits)
-    f = feed_forward(w, mid_normed, edit)
+    f = feed_forward(w, config, mid_normed, edits, edit)
     resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
     return BlockForward(
         x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post
@@ -133,14 +145,43 @@ def queries_keys_values(
     return q, k, v
 
 
+def embedded(
+    weights: Weights, tokens: Sequence[int] | Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, "rows d_model"]:
+    """Return the stream before the first layer."""
+    return embeddings.embed(tokens, weights.W_E, scale=weights.config.embedding_scale)
+
+
+def angles_at(
+    config: Config, places: Real[np.ndarray, " rows"], layer: int
+) -> Float[np.ndarray, "rows n_pairs"]:
+    """Return RoPE's angles of a layer's queries and keys at some positions."""
+    base = config.rope_base_of(layer)
+    factors = config.rope_factors if base == config.rope_base else ()
+    return position.rotation_angles(places, config.d_head, base=base, factors=factors)
+
+
 def rotations_at(
     config: Config, places: Real[np.ndarray, " rows"], dtype: np.dtype
-) -> Complex[np.ndarray, "rows n_pairs"]:
-    """Return RoPE's rotations of queries and keys at some positions."""
-    angles = position.rotation_angles(
-        places, config.d_head, base=config.rope_base, factors=config.rope_factors
-    )
-    return position.rotations(angles, dtype)
+) -> list[Complex[np.ndarray, "rows n_pairs"] | None]:
+    """Return each layer's rotations at some positions, None for a layer without RoPE. Layers of one base share them."""
+    of_base: dict[float, np.ndarray | None] = {0.0: None}
+    for layer in range(config.n_layers):
+        if (base := config.rope_base_of(layer)) not in of_base:
+            of_base[base] = position.rotations(angles_at(config, places, layer), dtype)
+    return [of_base[config.rope_base_of(layer)] for layer in range(config.n_layers)]
+
+
+def rules_of(config: Config, layer: int) -> attention.Rules:
+    """Return what a layer's scores do in another way than Llama's."""
+    return attention.Rules(config.score_divisor, config.score_cap, config.window_of(layer))
+
+
+def post_norm(
+    weight: np.ndarray | None, config: Config, edits: Edits
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the norm of what a block adds to the stream, in families that have one (Gemma)."""
+    return None if weight is None else partial(norm, weight=weight, config=config, edits=edits)
 
 
 def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
@@ -215,7 +256,11 @@ class BlockTrace:
         q, k, v, edits = self.q[:, start:end], self.k[:, keys], self.v[:, keys], self.edits
         edit = edits.of_layer(self.layer, range(start, end))
         w, causal, scale = self.weights, edits.causal_mask, edits.score_scale
-        return attention.attend(q, k, v, w.W_O, bias=w.b_O, causal=causal, scale=scale, edit=edit)
+        rules = rules_of(self.config, self.layer)
+        after = post_norm(w.attention_post_norm, self.config, edits)
+        return attention.attend(
+            q, k, v, w.W_O, causal=causal, scale=scale, rules=rules, bias=w.b_O, after=after, edit=edit
+        )
 
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
@@ -226,10 +271,12 @@ class BlockTrace:
         q, k = self.q[heads], self.k
         if len(q) < len(self.q):
             k = k[self.config.kv_head_of(np.arange(len(self.q))[heads])]
-        scores = attention.attention_scores(q[:, queries], k, scale=self.edits.score_scale)
+        rules = rules_of(self.config, self.layer)
+        scores = attention.attention_scores(q[:, queries], k, scale=self.edits.score_scale, rules=rules)
         if self.edits.causal_mask:
-            places = np.arange(q.shape[1])[queries]
-            np.copyto(scores, -np.inf, where=np.arange(k.shape[1]) > places[:, None])
+            distances = np.arange(q.shape[1])[queries][:, None] - np.arange(k.shape[1])
+            unseen = distances < 0 if rules.window is None else (distances < 0) | (distances >= rules.window)
+            np.copyto(scores, -np.inf, where=unseen)
         return ops.softmax(scores)
 
     @property
@@ -247,7 +294,8 @@ class BlockTrace:
         chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
         edit = self.edits.of_layer(self.layer, chosen)
         w = self.weights
-        return feed_forward(w, norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits), edit)
+        normed = norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits)
+        return feed_forward(w, self.config, normed, self.edits, edit)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -291,18 +339,25 @@ def run_block(
     the numbers overflow.
     """
     # No functions inside this one: when the tests check shapes, each would be wrapped again at every call.
-    attend = partial(_attend_with_cache, layer, start, cache, edits)
+    attend = partial(_attend_with_cache, layer, start, cache, edits, rules_of(config, layer))
     edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
     b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
     return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
 
 
 def _attend_with_cache(
-    layer: int, start: int, cache: KVCache | None, edits: Edits, q: np.ndarray, k: np.ndarray, v: np.ndarray
+    layer: int,
+    start: int,
+    cache: KVCache | None,
+    edits: Edits,
+    rules: attention.Rules,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
 ) -> Attended:
     if cache is not None:
         k, v = cache.put(layer, start, k, v)
-    return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
+    return q, k, v, None, mix_in_blocks(layer, q, k, v, edits, rules)
 
 
 def _edit_in_range(layer: int, edit: Edit, name: str, array: np.ndarray) -> np.ndarray:
@@ -325,7 +380,7 @@ def run_side_by_side(
     n = len(x) // len(several)
     runs = [slice(start, start + n) for start in range(0, len(x), n)]
     edit = partial(_edit_each, layer, runs, [edits.of_layer(layer, range(n)) for edits in several])
-    attend = partial(_attend_each, layer, runs, several)
+    attend = partial(_attend_each, layer, runs, several, rules_of(config, layer))
     b = block_forward(w, config, x, rotations, attend, edits=several[0], edit=edit)
     blocks = []
     for rows, edits in zip(runs, several):
@@ -351,11 +406,12 @@ def _attend_each(
     layer: int,
     runs: Sequence[slice],
     several: Sequence[Edits],
+    rules: attention.Rules,
     q: np.ndarray,
     k: np.ndarray,
     v: np.ndarray,
 ) -> Attended:
-    mixed = [mix_in_blocks(layer, q[:, r], k[:, r], v[:, r], edits) for r, edits in zip(runs, several)]
+    mixed = [mix_in_blocks(layer, q[:, r], k[:, r], v[:, r], edits, rules) for r, edits in zip(runs, several)]
     return q, k, v, None, np.concatenate(mixed, axis=1)
 
 
@@ -365,6 +421,7 @@ def mix_in_blocks(
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
     edits: Edits,
+    rules: attention.Rules,
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
     """Return z, computed for a block of queries at a time, without the keys after the block.
 
@@ -378,10 +435,9 @@ def mix_in_blocks(
         rows = slice(first, min(first + size, seq))
         seen = slice(kv_seq - seq + rows.stop)
         edit = edits.of_layer(layer, range(kv_seq - seq, kv_seq)[rows])
-        causal, scale = edits.causal_mask, edits.score_scale
-        blocks.append(
-            attention.weigh(q[:, rows], k[:, seen], v[:, seen], causal=causal, scale=scale, edit=edit)[-1]
-        )
+        options = {"causal": edits.causal_mask, "scale": edits.score_scale}
+        _, _, z = attention.weigh(q[:, rows], k[:, seen], v[:, seen], rules=rules, edit=edit, **options)
+        blocks.append(z)
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
@@ -617,14 +673,14 @@ class Model:
         share_cores()
         with np.errstate(over="ignore", invalid="ignore"):
             normed = norm(x, self.weights.final_norm, self.config, edits or NO_EDITS)
-            return embeddings.unembed(normed, self.weights.W_U)
+            return embeddings.unembed(normed, self.weights.W_U, cap=self.config.logit_cap)
 
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
     ) -> Trace:
         """Return a trace. `known` already has its first n_layers, or its first n_tokens in all layers."""
         blocks = known.blocks[:n_layers] if known else ()
-        x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
+        x = blocks[-1].resid_post if blocks else embedded(self.weights, tokens[n_tokens:])
         cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
         new = self._blocks(x, edits, n_layers, n_tokens, cache)
         if known and n_tokens:
@@ -642,7 +698,7 @@ class Model:
             rotations = self._rotations(np.tile(np.arange(n), n_runs), plain.edits, x.dtype)
             for layer in range(first, len(plain.blocks)):
                 w = self.weights.layers[layer]
-                of_layer, x = run_side_by_side(layer, w, self.config, x, rotations, several)
+                of_layer, x = run_side_by_side(layer, w, self.config, x, rotations[layer], several)
                 blocks.append(of_layer)
         logits = self.unembed(x[n - 1 :: n], plain.edits)
         return [
@@ -652,10 +708,10 @@ class Model:
 
     def _rotations(
         self, places: Int[np.ndarray, " rows"], edits: Edits, dtype: np.dtype
-    ) -> Complex[np.ndarray, "rows n_pairs"] | None:
-        """Return RoPE's rotations at some positions, or None if it is switched off."""
+    ) -> list[Complex[np.ndarray, "rows n_pairs"] | None]:
+        """Return each layer's rotations at some positions (RoPE), or None if they are switched off."""
         if not edits.rope:
-            return None
+            return [None] * self.config.n_layers
         edited = places * float(edits.position_scale) + float(edits.position_shift)
         return rotations_at(self.config, edited, dtype)
 
@@ -674,7 +730,7 @@ class Model:
             rotations = self._rotations(np.arange(start, start + len(x)), edits, x.dtype)
             for layer in range(first_layer, self.config.n_layers):
                 w = self.weights.layers[layer]
-                blocks.append(run_block(layer, w, self.config, x, rotations, edits, start, cache))
+                blocks.append(run_block(layer, w, self.config, x, rotations[layer], edits, start, cache))
                 x = blocks[-1].resid_post
         return blocks
 
@@ -699,10 +755,10 @@ class Model:
             tokens = [*tokens, token]
             if edits.token_by_token:
                 cache = cache or KVCache(trace.blocks, len(tokens) - 1, len(tokens) - 1 + room)
-                x = embeddings.embed([token], self.weights.W_E)
+                x = embedded(self.weights, [token])
                 x = self._blocks(x, edits, 0, len(tokens) - 1, cache)[-1].resid_post
             else:
-                x = self._blocks(embeddings.embed(tokens, self.weights.W_E), edits)[-1].resid_post
+                x = self._blocks(embedded(self.weights, tokens), edits)[-1].resid_post
             logits = self.unembed(x[-1:], edits)[0]
 
 

@@ -3,6 +3,7 @@
 softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become probabilities
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
 silu(x)       = x / (1 + exp(-x))                   passes what is positive, softly
+soft_cap(x)   = cap tanh(x / cap)                   never larger than the cap
 
 Each also has a backward pass, for training: `…_backward` takes how the loss changes with the output (d_out) and returns
 how it changes with the input; `…_gradient` returns how it changes with the parameters.
@@ -135,14 +136,38 @@ def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     return passed
 
 
+def gelu_tanh(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
+    """Return x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which looks much like silu (Hendrycks & Gimpel 2016)."""
+    passed = x * x
+    passed *= np.float32(0.044715)
+    passed += 1
+    passed *= x
+    passed *= np.float32(np.sqrt(2 / np.pi))
+    np.tanh(passed, out=passed)
+    passed += 1
+    passed *= x
+    passed *= np.float32(0.5)
+    return passed
+
+
+# The curves that families use in their FFNs.
+ACTIVATIONS = {"silu": silu, "gelu_tanh": gelu_tanh}
+
+
+def soft_cap(x: Float[np.ndarray, "*axes"], cap: float) -> Float[np.ndarray, "*axes"]:
+    """Return cap * tanh(x / cap): small numbers hardly change, and none becomes larger than the cap (Gemma 2)."""
+    return np.float32(cap) * np.tanh(x / np.float32(cap))
+
+
 def gated(
-    gate: Float[np.ndarray, "*axes n"], up: Float[np.ndarray, "*axes n"]
+    gate: Float[np.ndarray, "*axes n"], up: Float[np.ndarray, "*axes n"], activation: str = "silu"
 ) -> Float[np.ndarray, "*axes n"]:
-    """Return silu(gate) * up, computed for a block of columns at a time."""
+    """Return silu(gate) * up, or another curve's, computed for a block of columns at a time."""
+    curve = ACTIVATIONS[activation]
     passed = np.empty_like(gate)
     for first in range(0, gate.shape[-1], COLUMNS):
         block = (..., slice(first, first + COLUMNS))
-        np.multiply(silu(gate[block]), up[block], out=passed[block])
+        np.multiply(curve(gate[block]), up[block], out=passed[block])
     return passed
 
 

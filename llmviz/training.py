@@ -26,7 +26,18 @@ from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
-from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
+from llmviz.model import (
+    Attended,
+    BlockForward,
+    Edit,
+    Model,
+    angles_at,
+    block_forward,
+    embedded,
+    feed_forward,
+    rotations_at,
+    rules_of,
+)
 from llmviz.threads import share_cores
 from llmviz.weights import (
     LLAMA,
@@ -197,34 +208,39 @@ def _forward(
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
     """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
-    if config.arrays != LLAMA:
+    if config != replace(
+        config,
+        arrays=LLAMA,
+        activation="silu",
+        score_divisor=None,
+        score_cap=None,
+        logit_cap=None,
+        embedding_scale=1.0,
+    ):
         raise ValueError(
             f"gradients of models of the architecture {config.architecture!r} are not supported yet: llmviz trains "
             "models that are built like Llama"
         )
     texts, seq = tokens.shape
-    x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
+    x = embedded(weights, tokens.ravel()) if x is None else x
     x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
-    angles = position.rotation_angles(
-        np.arange(seq), config.d_head, base=config.rope_base, factors=config.rope_factors
-    )
-    rotations = position.rotations(np.tile(angles, (texts, 1)), x.dtype)
-    attend = partial(_attend, texts)
+    rotations = rotations_at(config, np.tile(np.arange(seq), texts), x.dtype)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
         w = weights.layers[layer]
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
         network = partial(_low_rank_ffn, changed) if changed else feed_forward
-        forward = block_forward(w, config, x, rotations, attend, feed_forward=network)
-        activations.append(_Layer(w, angles, changed, forward))
+        attend = partial(_attend, texts, rules_of(config, layer))
+        forward = block_forward(w, config, x, rotations[layer], attend, feed_forward=network)
+        activations.append(_Layer(w, angles_at(config, np.arange(seq), layer), changed, forward))
         x = forward.resid_post
     return x, activations
 
 
-def _attend(texts: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
+def _attend(texts: int, rules: attention.Rules, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
     """Let each text attend only to itself, and keep the pattern for the backward pass."""
     q, k, v = (_own_heads(heads, texts) for heads in (q, k, v))
-    _, pattern, z = attention.weigh(q, k, v)
+    _, pattern, z = attention.weigh(q, k, v, rules=rules)
     return q, k, v, pattern, _own_rows(z, texts)
 
 
@@ -533,7 +549,12 @@ def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
 
 
 def _low_rank_ffn(
-    low: Mapping[str, LowRank], w: LayerWeights, x: Float[np.ndarray, "rows d_model"], edit: Edit
+    low: Mapping[str, LowRank],
+    w: LayerWeights,
+    config: Config,
+    x: Float[np.ndarray, "rows d_model"],
+    _edits: object,
+    _edit: Edit,
 ) -> ffn.FFNTrace:
     """Run `ffn.swiglu` with W + down @ up for each W, without forming the sum. There are no edits in training."""
     gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)

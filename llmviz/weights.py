@@ -58,6 +58,25 @@ class Config:
         False  # RoPE's pairs are a number of the first half and one of the second, not neighbours
     )
     rope_factors: tuple[float, ...] = ()  # by how much each clock hand is slowed down, for longer texts
+    rope_bases: tuple[
+        float, ...
+    ] = ()  # of each layer, if they differ; the factors hold for those with rope_base
+    windows: tuple[
+        int, ...
+    ] = ()  # how many tokens a query of each layer meets, itself included; 0: all of them
+    score_divisor: float | None = None  # of the scores; None: √d_head
+    score_cap: float | None = None  # no score becomes larger than this, in either direction
+    logit_cap: float | None = None  # nor any logit
+    embedding_scale: float = 1.0  # the rows of W_E are multiplied by it when they enter the stream
+    activation: str = "silu"  # the curve in the FFN; see `ops.ACTIVATIONS`
+
+    def rope_base_of(self, layer: int) -> float:
+        """Return the base of a layer's angles."""
+        return self.rope_bases[layer] if self.rope_bases else self.rope_base
+
+    def window_of(self, layer: int) -> int | None:
+        """Return how many tokens a layer's query meets at most, itself included; None for all."""
+        return (self.windows[layer] or None) if self.windows else None
 
     @property
     def group_size(self) -> int:
@@ -94,6 +113,8 @@ class LayerWeights:
     b_O: Float[np.ndarray, " d_model"] | None = None
     q_norm: Float[np.ndarray, " d_head"] | None = None  # of each head's queries and keys, before RoPE
     k_norm: Float[np.ndarray, " d_head"] | None = None
+    attention_post_norm: Float[np.ndarray, " d_model"] | None = None  # of what a block adds to the stream
+    ffn_post_norm: Float[np.ndarray, " d_model"] | None = None
 
 
 IN_A_FILE = {  # the names of a layer's arrays
@@ -108,10 +129,12 @@ IN_A_FILE = {  # the names of a layer's arrays
     "k_norm": "attn_k_norm.weight",
     "W_O": "attn_output.weight",
     "b_O": "attn_output.bias",
+    "attention_post_norm": "post_attention_norm.weight",
     "ffn_norm": "ffn_norm.weight",
     "W_gate": "ffn_gate.weight",
     "W_up": "ffn_up.weight",
     "W_down": "ffn_down.weight",
+    "ffn_post_norm": "post_ffw_norm.weight",
 }
 
 
@@ -421,12 +444,23 @@ def _sha256(path: Path) -> str:
 
 # --- the GGUF file -----------------------------------------------------------------------------------------------
 
+GEMMA: dict[str, Any] = {
+    "split_halves": True,
+    "activation": "gelu_tanh",
+    "arrays": (*LLAMA, "attention_post_norm", "ffn_post_norm"),
+}
 # What the families do in another way than Llama, by their names in GGUF files.
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen2": {"split_halves": True, "arrays": (*LLAMA, "b_Q", "b_K", "b_V")},
     "qwen3": {"split_halves": True, "arrays": (*LLAMA, "q_norm", "k_norm")},
+    "smollm3": {},
+    "gemma2": GEMMA,
+    "gemma3": GEMMA | {"arrays": (*GEMMA["arrays"], "q_norm", "k_norm")},
 }
+# Of so many layers, one meets the whole text; the others meet a window.
+WHOLE_TEXT_EVERY = {"gemma2": 2, "gemma3": 6}
+NO_ROPE_EVERY = {"smollm3": 4}  # and of so many, one has no RoPE
 SUPPORTED = f"llmviz runs GGUF files of the architectures {', '.join(FAMILIES)}"
 
 
@@ -485,8 +519,34 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         family["rope_factors"] = (float(size("rope.scaling.factor", whole=False)),) * (d_head // 2)
     if factors := tensors.pop("rope_freqs.weight", None):  # as in Llama 3
         family["rope_factors"] = tuple(_dequantize(path, factors, (d_head // 2,)).tolist())
+    n_layers, base = size("block_count"), float(size("rope.freq_base", 10_000.0, whole=False))
+
+    def last_of(every: int | None) -> list[bool]:
+        """Mark the last of every so many layers."""
+        return [
+            every is not None and (layer + 1) % every == 0 for layer in range(min(n_layers, len(tensors)))
+        ]
+
+    if every := NO_ROPE_EVERY.get(architecture):
+        family["rope_bases"] = tuple(0.0 if last else base for last in last_of(every))
+    if f"{architecture}.attention.sliding_window" in fields:
+        window, whole = size("attention.sliding_window"), last_of(WHOLE_TEXT_EVERY.get(architecture))
+        family["windows"] = tuple(0 if last else window for last in whole)
+        if architecture == "gemma3":
+            near = float(size("rope.freq_base_swa", 10_000.0, whole=False))
+            family["rope_bases"] = tuple(base if last else near for last in whole)
+    for name, key in (("score_cap", "attn_logit_softcapping"), ("logit_cap", "final_logit_softcapping")):
+        if f"{architecture}.{key}" in fields:
+            family[name] = float(size(key, whole=False))
+    if architecture.startswith("gemma"):
+        family["embedding_scale"] = d_model**0.5
+    if (architecture, n_layers) in (
+        ("gemma2", 46),
+        ("gemma3", 62),
+    ):  # of 27 billion parameters; no field says it
+        family["score_divisor"] = (d_model / n_heads) ** 0.5
     config = Config(
-        n_layers=size("block_count"),
+        n_layers=n_layers,
         n_heads=n_heads,
         n_kv_heads=size("attention.head_count_kv", n_heads),
         d_model=d_model,
@@ -494,7 +554,7 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         d_ff=size("feed_forward_length"),
         n_vocab=len(tokens),
         n_ctx=size("context_length"),
-        rope_base=size("rope.freq_base", 10_000.0, whole=False),
+        rope_base=base,
         norm_eps=size("attention.layer_norm_rms_epsilon", whole=False),
         architecture=architecture,
         **family,

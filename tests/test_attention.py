@@ -342,3 +342,23 @@ def test_backwards_is_float32_as_well():
         attention.output_gradient(d_out, d_heads),
     ]
     assert {array.dtype for array in gradients} == {np.dtype(np.float32)}
+
+
+def test_a_query_meets_the_tokens_of_its_window():
+    q, k, v = np.random.default_rng(1).standard_normal((3, 2, 7, 4)).astype(np.float32)
+    _, whole, _ = attention.weigh(q, k, v)
+    _, pattern, _ = attention.weigh(q, k, v, rules=attention.Rules(window=3))
+    for query in range(7):
+        seen = slice(max(0, query - 2), query + 1)
+        expected = whole[:, query, seen] / whole[:, query, seen].sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(pattern[:, query, seen], expected, rtol=1e-5)
+        assert np.count_nonzero(pattern[:, query]) == expected.size
+    _, last, _ = attention.weigh(q[:, -1:], k, v, rules=attention.Rules(window=3))
+    np.testing.assert_allclose(last, pattern[:, -1:], rtol=1e-6)
+
+
+def test_scores_with_another_divisor_and_a_cap():
+    q, k = np.random.default_rng(2).standard_normal((2, 2, 5, 4)).astype(np.float32)
+    raw = attention.attention_scores(q, k, scale=False)
+    scores = attention.attention_scores(q, k, rules=attention.Rules(divisor=3.0, cap=0.5))
+    np.testing.assert_allclose(scores, 0.5 * np.tanh(raw / 3 / 0.5), rtol=1e-5, atol=1e-6)

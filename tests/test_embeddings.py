@@ -282,3 +282,10 @@ def test_backwards_is_float32_as_well(table):
         embeddings.unembed_backward(d_logits, table.T),
     ]
     assert [array.dtype for array in gradients] == [np.float32] * 2
+
+
+def test_rows_may_be_scaled_and_logits_capped():
+    table = np.random.default_rng(8).standard_normal((9, 4)).astype(np.float32)
+    np.testing.assert_array_equal(embeddings.embed([2, 5], table, scale=3.0), 3 * table[[2, 5]])
+    logits = embeddings.unembed(table[:2], table.T, cap=2.0)
+    np.testing.assert_allclose(logits, 2 * np.tanh(table[:2] @ table.T / 2), rtol=1e-5, atol=1e-6)

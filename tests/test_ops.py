@@ -204,3 +204,23 @@ def test_top_is_by_probability_then_by_id():
     probs = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
     assert ops.top(probs, 4).tolist() == [1, 3, 4, 0]
     assert ops.top(probs, 99).tolist() == [1, 3, 4, 0, 2]
+
+
+def test_gelu_is_near_the_normal_distribution_s():
+    x = np.linspace(-6, 6, 101).astype(np.float32)
+    expected = [value * (1 + math.erf(value / math.sqrt(2))) / 2 for value in x.tolist()]
+    np.testing.assert_allclose(ops.gelu_tanh(x), expected, rtol=0, atol=1e-3)
+
+
+def test_the_soft_cap_hardly_changes_small_numbers_and_ends_at_the_cap():
+    x = np.array([-1e6, -0.1, 0.0, 0.1, 7.0, 1e6], np.float32)
+    capped = ops.soft_cap(x, 10.0)
+    np.testing.assert_allclose(capped, [-10, -0.1, 0, 0.1, 10 * math.tanh(0.7), 10], rtol=1e-3)
+    assert capped.dtype == np.float32
+
+
+@pytest.mark.parametrize("activation", ops.ACTIVATIONS)
+def test_gated_takes_the_curve_of_the_family(activation):
+    gate, up = random(3, 500, seed=3), random(3, 500, seed=4)
+    curve = ops.ACTIVATIONS[activation]
+    np.testing.assert_array_equal(ops.gated(gate, up, activation), curve(gate) * up)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, sampling
-from llmviz.model import Attended, Model, block_forward, load, rotations_at
+from llmviz import attention, sampling
+from llmviz.model import Attended, Model, block_forward, embedded, load, rotations_at, rules_of
 from llmviz.sampling import Sampler
 from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
@@ -91,12 +91,15 @@ class TextBatch:
     ) -> Float[np.ndarray, "n_texts d_model"]:
         """Run one token of each text as `step` does, and return its vector after the last layer."""
         config, weights = self.model.config, self.model.weights
-        x = np.asfortranarray(embeddings.embed(tokens, weights.W_E))
+        x = np.asfortranarray(embedded(weights, tokens))
         rotations = rotations_at(config, at, x.dtype)
-        beyond = np.repeat(np.arange(at.max() + 1) > at[:, None], config.n_heads, axis=0)[:, None]
+        keys = np.arange(at.max() + 1)
         for layer, w in enumerate(weights.layers):  # a row is a text here
-            attend = partial(self._attend, layer, at, beyond)
-            x = block_forward(w, config, x, rotations, attend).resid_post
+            beyond = keys > at[:, None]
+            if window := config.window_of(layer):
+                beyond |= keys <= at[:, None] - window
+            attend = partial(self._attend, layer, at, np.repeat(beyond, config.n_heads, axis=0)[:, None])
+            x = block_forward(w, config, x, rotations[layer], attend).resid_post
         return x
 
     def _attend(
@@ -114,8 +117,9 @@ class TextBatch:
         self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
         # To attention, the heads of n texts are n times as many heads.
         q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
+        rules = rules_of(self.model.config, layer)
         k, v = (cached[layer].reshape(-1, *cached.shape[-2:])[:, :kv_seq] for cached in (self.k, self.v))
-        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=partial(_hide, beyond))
+        _, pattern, z = attention.weigh(q, k, v, causal=False, rules=rules, edit=partial(_hide, beyond))
         return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
 
 

@@ -30,6 +30,13 @@ SIZES = {
     "eos_token_id": 2,
     "pad_token_id": None,
 }
+GEMMA = SIZES | {
+    "head_dim": 16,
+    "query_pre_attn_scalar": 16,
+    "sliding_window": 16,
+    "hidden_activation": "gelu_pytorch_tanh",
+}
+CAPS = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 10.0}
 LLAMA_3 = {
     "rope_type": "llama3",
     "rope_theta": 500_000.0,
@@ -60,6 +67,23 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any], tuple[str, str]]] = {
         SIZES | {"head_dim": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
         ("gpt2", "qwen2"),
     ),
+    "smollm 3": ("smollm3", "SmolLM3", SIZES | {"num_hidden_layers": 5}, ("gpt2", "smaug-bpe")),
+    "mistral": ("llama", "Mistral", SIZES | {"sliding_window": 16}, ("llama", "default")),
+    "gemma 2": ("gemma2", "Gemma2", GEMMA | CAPS, ("llama", "default")),
+    "gemma 3": ("gemma3", "Gemma3Text", GEMMA | {"num_hidden_layers": 7}, ("llama", "default")),
+    "gemma 3, long": (
+        "gemma3",
+        "Gemma3Text",
+        GEMMA
+        | {
+            "num_hidden_layers": 6,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+            },
+        },
+        ("llama", "default"),
+    ),
 }
 
 
@@ -69,7 +93,7 @@ def make(name: str):
     config = getattr(transformers, f"{kind}Config")(
         **fields, attn_implementation="eager", dtype=torch.float32
     )
-    model = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
+    model = getattr(transformers, f"{kind.removesuffix('Text')}ForCausalLM")(config).eval()
     generator = torch.Generator().manual_seed(sorted(FAMILIES).index(name))
     for parameter, values in model.named_parameters():
         noise = torch.randn(values.shape, generator=generator)
@@ -124,7 +148,17 @@ def add_sizes(writer: gguf.GGUFWriter, architecture: str, config) -> None:
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    rope = config.rope_parameters.get("full_attention", config.rope_parameters)
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):
+        writer.add_sliding_window(config.sliding_window)
+    if cap := getattr(config, "attn_logit_softcapping", None):
+        writer.add_attn_logit_softcapping(cap)
+    if cap := getattr(config, "final_logit_softcapping", None):
+        writer.add_final_logit_softcapping(cap)
     if d_head := getattr(config, "head_dim", None):
         writer.add_key_length(d_head)
         writer.add_value_length(d_head)
@@ -136,15 +170,20 @@ def tensors(architecture: str, config, model) -> dict[str, np.ndarray]:
     arrays = {}
     for parameter, values in model.named_parameters():  # which leaves out a tied table
         array = values.numpy()
-        if architecture == "llama":  # whose rows of Q and K are permuted, so that neighbours rotate together
+        if architecture in (
+            "llama",
+            "smollm3",
+        ):  # whose rows of Q and K are permuted, so that neighbours rotate together
             for part, heads in (
                 ("q_proj", config.num_attention_heads),
                 ("k_proj", config.num_key_value_heads),
             ):
                 if part in parameter:
                     array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
+        if "gemma" in architecture and parameter.endswith("norm.weight"):
+            array = array + 1
         arrays[names.get_name(parameter, try_suffixes=(".weight", ".bias"))] = array
-    if config.rope_parameters["rope_type"] == "llama3":
+    if config.rope_parameters.get("rope_type") == "llama3":
         plain = config.rope_parameters["rope_theta"] ** (-np.arange(0, 1, 2 / config.head_dim))
         arrays["rope_freqs.weight"] = plain / model.model.rotary_emb.inv_freq.numpy()
     return arrays
