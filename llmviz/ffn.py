@@ -15,14 +15,23 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.ops import gated, linear, linear_backward, silu, silu_backward, tells_shapes, unchanged
+from llmviz.ops import (
+    ACTIVATIONS,
+    gated,
+    linear,
+    linear_backward,
+    silu,
+    silu_backward,
+    tells_shapes,
+    unchanged,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class FFNTrace:
     """Every array of one feed-forward layer, in the order in which they are computed."""
 
-    gate: Float[np.ndarray, "seq d_ff"]
+    gate: Float[np.ndarray, "seq d_ff"] | None  # None where there is no gate
     up: Float[np.ndarray, "seq d_ff"]
     hidden: Float[np.ndarray, "seq d_ff"]  # silu(gate) * up: how strongly each neuron fires
     out: Float[np.ndarray, "seq d_model"]  # before it is added to the stream
@@ -31,23 +40,26 @@ class FFNTrace:
 @tells_shapes
 def swiglu(
     x: Float[np.ndarray, "seq d_model"],
-    W_gate: Float[np.ndarray, "d_model d_ff"],
+    W_gate: Float[np.ndarray, "d_model d_ff"] | None,
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
     *,
+    b_up: Float[np.ndarray, " d_ff"] | None = None,
+    b_down: Float[np.ndarray, " d_model"] | None = None,
     activation: str = "silu",
     after: Callable[[np.ndarray], np.ndarray] | None = None,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> FFNTrace:
     """Compute what the layer adds to the stream, from the normed stream.
 
-    activation: the gate's curve (`ops.ACTIVATIONS`). after(out): what some families do with the output before it is
+    W_gate: None in a family without gates, where hidden = gelu(up) (GPT-2). b_up, b_down: biases, added to up and out.
+    activation: the curve (`ops.ACTIVATIONS`). after(out): what some families do with the output before it is
     added, such as a norm. edit(name, array): returns what replaces hidden and ffn_out.
     """
-    gate = linear(x, W_gate)
-    up = linear(x, W_up)
-    hidden = edit("hidden", gated(gate, up, activation))
-    out = linear(hidden, W_down)
+    gate = None if W_gate is None else linear(x, W_gate)
+    up = linear(x, W_up) if b_up is None else linear(x, W_up) + b_up
+    hidden = edit("hidden", ACTIVATIONS[activation](up) if gate is None else gated(gate, up, activation))
+    out = linear(hidden, W_down) if b_down is None else linear(hidden, W_down) + b_down
     return FFNTrace(gate, up, hidden, edit("ffn_out", out if after is None else after(out)))
 
 

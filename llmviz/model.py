@@ -64,7 +64,7 @@ class BlockForward:
     z: Float[np.ndarray, "n_heads rows d_head"]
     resid_mid: Float[np.ndarray, "rows d_model"]
     mid_normed: Float[np.ndarray, "rows d_model"]
-    gate: Float[np.ndarray, "rows d_ff"]
+    gate: Float[np.ndarray, "rows d_ff"] | None
     up: Float[np.ndarray, "rows d_ff"]
     hidden: Float[np.ndarray, "rows d_ff"]
     resid_post: Float[np.ndarray, "rows d_model"]
@@ -86,7 +86,15 @@ def feed_forward(
     share_cores()
     after = post_norm(w.ffn_post_norm, config, edits)
     return ffn.swiglu(
-        normed, w.W_gate, w.W_up, w.W_down, activation=config.activation, after=after, edit=edit
+        normed,
+        w.W_gate,
+        w.W_up,
+        w.W_down,
+        b_up=w.b_up,
+        b_down=w.b_down,
+        activation=config.activation,
+        after=after,
+        edit=edit,
     )
 
 
@@ -109,7 +117,7 @@ def block_forward(
     """
     share_cores()
     x = edit("resid_pre", x)
-    normed = norm(x, w.attention_norm, config, edits)
+    normed = norm(x, w.attention_norm, config, edits, w.attention_norm_bias)
     q, k, v = queries_keys_values(w, config, normed, rotations, edits)
     q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
     out = attention.output(z, w.W_O, w.b_O)
@@ -117,7 +125,7 @@ def block_forward(
         out = after(out)
     out = edit("attention_out", out)
     resid_mid = edit("resid_mid", _next_stream(x, out, edits))
-    mid_normed = norm(resid_mid, w.ffn_norm, config, edits)
+    mid_normed = norm(resid_mid, w.ffn_norm, config, edits, w.ffn_norm_bias)
     f = feed_forward(w, config, mid_normed, edits, edit)
     resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
     return BlockForward(
@@ -146,10 +154,11 @@ def queries_keys_values(
 
 
 def embedded(
-    weights: Weights, tokens: Sequence[int] | Int[np.ndarray, " rows"]
+    weights: Weights, tokens: Sequence[int] | Int[np.ndarray, " rows"], places: Int[np.ndarray, " rows"]
 ) -> Float[np.ndarray, "rows d_model"]:
-    """Return the stream before the first layer."""
-    return embeddings.embed(tokens, weights.W_E, scale=weights.config.embedding_scale)
+    """Return the stream before the first layer, of tokens at some positions."""
+    x = embeddings.embed(tokens, weights.W_E, scale=weights.config.embedding_scale)
+    return x if weights.W_pos is None else x + position.learned_encoding(places, weights.W_pos)
 
 
 def angles_at(
@@ -184,9 +193,15 @@ def post_norm(
     return None if weight is None else partial(norm, weight=weight, config=config, edits=edits)
 
 
-def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
-    """Return the RMSNorm of x, or x if the edits switch all norms off."""
-    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
+def norm(
+    x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits, bias: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the RMSNorm of x, the LayerNorm if there is a bias, or x if the edits switch all norms off."""
+    if not edits.norm:
+        return x
+    if bias is not None:
+        return ops.layer_norm(x, weight, bias, eps=config.norm_eps)
+    return ops.rms_norm(x, weight, eps=config.norm_eps)
 
 
 def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
@@ -289,12 +304,13 @@ class BlockTrace:
         whole = isinstance(positions, slice) and positions == slice(None)
         if not whole and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
             f = self.ffn
-            return FFNTrace(f.gate[positions], f.up[positions], f.hidden[positions], f.out[positions])
+            gate = None if f.gate is None else f.gate[positions]
+            return FFNTrace(gate, f.up[positions], f.hidden[positions], f.out[positions])
         places = range(len(self.resid_mid))
         chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
         edit = self.edits.of_layer(self.layer, chosen)
         w = self.weights
-        normed = norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits)
+        normed = norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits, w.ffn_norm_bias)
         return feed_forward(w, self.config, normed, self.edits, edit)
 
     @property
@@ -672,7 +688,8 @@ class Model:
         """Return the logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
         with np.errstate(over="ignore", invalid="ignore"):
-            normed = norm(x, self.weights.final_norm, self.config, edits or NO_EDITS)
+            w = self.weights
+            normed = norm(x, w.final_norm, self.config, edits or NO_EDITS, w.final_norm_bias)
             return embeddings.unembed(normed, self.weights.W_U, cap=self.config.logit_cap)
 
     def _run(
@@ -680,7 +697,8 @@ class Model:
     ) -> Trace:
         """Return a trace. `known` already has its first n_layers, or its first n_tokens in all layers."""
         blocks = known.blocks[:n_layers] if known else ()
-        x = blocks[-1].resid_post if blocks else embedded(self.weights, tokens[n_tokens:])
+        places = np.arange(n_tokens, len(tokens))
+        x = blocks[-1].resid_post if blocks else embedded(self.weights, tokens[n_tokens:], places)
         cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
         new = self._blocks(x, edits, n_layers, n_tokens, cache)
         if known and n_tokens:
@@ -755,10 +773,11 @@ class Model:
             tokens = [*tokens, token]
             if edits.token_by_token:
                 cache = cache or KVCache(trace.blocks, len(tokens) - 1, len(tokens) - 1 + room)
-                x = embedded(self.weights, [token])
+                x = embedded(self.weights, [token], np.array([len(tokens) - 1]))
                 x = self._blocks(x, edits, 0, len(tokens) - 1, cache)[-1].resid_post
             else:
-                x = self._blocks(embedded(self.weights, tokens), edits)[-1].resid_post
+                x = embedded(self.weights, tokens, np.arange(len(tokens)))
+                x = self._blocks(x, edits)[-1].resid_post
             logits = self.unembed(x[-1:], edits)[0]
 
 

@@ -107,6 +107,18 @@ def rms_scale(
     return weight / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + eps)
 
 
+@tells_shapes
+def layer_norm(
+    x: Float[np.ndarray, "*axes d_model"],
+    weight: Float[np.ndarray, " d_model"],
+    bias: Float[np.ndarray, " d_model"],
+    *,
+    eps: float,
+) -> Float[np.ndarray, "*axes d_model"]:
+    """Do the same to what differs from each vector's mean, and add a learned bias (Ba et al. 2016; GPT-2)."""
+    return rms_norm(x - x.mean(axis=-1, keepdims=True), weight, eps=eps) + bias
+
+
 def rms_norm_backward(
     d_out: Float[np.ndarray, "*axes d_model"],
     x: Float[np.ndarray, "*axes d_model"],

@@ -18,7 +18,7 @@ sines and cosines of the same angles to the embedding.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Complex, Float, Real
+from jaxtyping import Complex, Float, Int, Real
 
 from llmviz.ops import tells_shapes
 
@@ -112,6 +112,13 @@ def sinusoidal_encoding(
     encoding[:, 0::2] = np.sin(angles)
     encoding[:, 1::2] = np.cos(angles)
     return encoding
+
+
+def learned_encoding(
+    places: Int[np.ndarray, " seq"], W_pos: Float[np.ndarray, "n_ctx d_model"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """Return the learned vectors that GPT-2 adds to its embeddings. The table ends where the training texts did."""
+    return W_pos[places]
 
 
 def pair_scores(

@@ -141,7 +141,7 @@ class _Layer:
     """What one layer's forward pass keeps for the backward pass. In q, k, v and pattern, each text has own heads."""
 
     w: LayerWeights
-    angles: Float[np.ndarray, "seq n_pairs"]
+    angles: Float[np.ndarray, "seq n_pairs"] | None  # None without RoPE
     update: Mapping[str, LowRank]
     forward: BlockForward
 
@@ -222,9 +222,10 @@ def _forward(
             "models that are built like Llama"
         )
     texts, seq = tokens.shape
-    x = embedded(weights, tokens.ravel()) if x is None else x
+    places = np.tile(np.arange(seq), texts)
+    x = embedded(weights, tokens.ravel(), places) if x is None else x
     x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
-    rotations = rotations_at(config, np.tile(np.arange(seq), texts), x.dtype)
+    rotations = rotations_at(config, places, x.dtype)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
         w = weights.layers[layer]
@@ -232,7 +233,8 @@ def _forward(
         network = partial(_low_rank_ffn, changed) if changed else feed_forward
         attend = partial(_attend, texts, rules_of(config, layer))
         forward = block_forward(w, config, x, rotations[layer], attend, feed_forward=network)
-        activations.append(_Layer(w, angles_at(config, np.arange(seq), layer), changed, forward))
+        angles = None if rotations[layer] is None else angles_at(config, np.arange(seq), layer)
+        activations.append(_Layer(w, angles, changed, forward))
         x = forward.resid_post
     return x, activations
 
@@ -251,6 +253,8 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
     if layer.update:
         back = _low_rank_ffn_backward(d_out, layer)
     else:
+        assert f.gate is not None
+        assert w.W_gate is not None
         back = ffn.swiglu_backward(d_out, f.gate, f.up, w.W_gate, w.W_up, w.W_down)
     d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, f.resid_mid, w.ffn_norm, eps=eps)
     d_mid += d_out
@@ -259,9 +263,9 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
     d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
     d_scores = ops.softmax_backward(d_pattern, f.pattern)
     d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k)
-    d_q, d_k = (
-        position.rotate_backward(d, layer.angles, split_halves=config.split_halves) for d in (d_q, d_k)
-    )
+    if layer.angles is not None:
+        d_q = position.rotate_backward(d_q, layer.angles, split_halves=config.split_halves)
+        d_k = position.rotate_backward(d_k, layer.angles, split_halves=config.split_halves)
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
@@ -557,6 +561,7 @@ def _low_rank_ffn(
     _edit: Edit,
 ) -> ffn.FFNTrace:
     """Run `ffn.swiglu` with W + down @ up for each W, without forming the sum. There are no edits in training."""
+    assert w.W_gate is not None
     gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
     up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
     hidden = ops.gated(gate, up)
@@ -565,6 +570,8 @@ def _low_rank_ffn(
 
 def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Layer) -> ffn.FFNBackward:
     w, low = layer.w, layer.update
+    assert layer.forward.gate is not None
+    assert w.W_gate is not None
     d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
     d_gate, d_up = ffn.gated_backward(d_hidden, layer.forward.gate, layer.forward.up)
     d_x = ops.linear_backward(d_gate, w.W_gate) + low["W_gate"].backward(d_gate)

@@ -22,7 +22,9 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,7 @@ class Config:
     logit_cap: float | None = None  # nor any logit
     embedding_scale: float = 1.0  # the rows of W_E are multiplied by it when they enter the stream
     activation: str = "silu"  # the curve in the FFN; see `ops.ACTIVATIONS`
+    position_table: bool = False  # a learned vector for each position is added to the embeddings (GPT-2)
 
     def rope_base_of(self, layer: int) -> float:
         """Return the base of a layer's angles."""
@@ -103,7 +106,7 @@ class LayerWeights:
     W_V: Float[np.ndarray, "n_kv_heads d_model d_head"]
     W_O: Float[np.ndarray, "n_heads d_head d_model"]
     ffn_norm: Float[np.ndarray, " d_model"]
-    W_gate: Float[np.ndarray, "d_model d_ff"]
+    W_gate: Float[np.ndarray, "d_model d_ff"] | None  # None where the FFN has no gate
     W_up: Float[np.ndarray, "d_model d_ff"]
     W_down: Float[np.ndarray, "d_ff d_model"]
     # What not every family has. A bias is added to what comes out of its matrix.
@@ -115,10 +118,15 @@ class LayerWeights:
     k_norm: Float[np.ndarray, " d_head"] | None = None
     attention_post_norm: Float[np.ndarray, " d_model"] | None = None  # of what a block adds to the stream
     ffn_post_norm: Float[np.ndarray, " d_model"] | None = None
+    attention_norm_bias: Float[np.ndarray, " d_model"] | None = None  # it makes the norm a LayerNorm
+    ffn_norm_bias: Float[np.ndarray, " d_model"] | None = None
+    b_up: Float[np.ndarray, " d_ff"] | None = None
+    b_down: Float[np.ndarray, " d_model"] | None = None
 
 
 IN_A_FILE = {  # the names of a layer's arrays
     "attention_norm": "attn_norm.weight",
+    "attention_norm_bias": "attn_norm.bias",
     "W_Q": "attn_q.weight",
     "b_Q": "attn_q.bias",
     "W_K": "attn_k.weight",
@@ -131,9 +139,12 @@ IN_A_FILE = {  # the names of a layer's arrays
     "b_O": "attn_output.bias",
     "attention_post_norm": "post_attention_norm.weight",
     "ffn_norm": "ffn_norm.weight",
+    "ffn_norm_bias": "ffn_norm.bias",
     "W_gate": "ffn_gate.weight",
     "W_up": "ffn_up.weight",
+    "b_up": "ffn_up.bias",
     "W_down": "ffn_down.weight",
+    "b_down": "ffn_down.bias",
     "ffn_post_norm": "post_ffw_norm.weight",
 }
 
@@ -166,6 +177,8 @@ class Weights:
     final_norm: Float[np.ndarray, " d_model"]
     W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, if the file has no table for it
     vocabulary: Mapping[str, Any]  # tokens, token_types, eos_token, chat_template
+    W_pos: Float[np.ndarray, "n_ctx d_model"] | None = None  # the learned vectors of the positions
+    final_norm_bias: Float[np.ndarray, " d_model"] | None = None
 
 
 def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
@@ -266,12 +279,14 @@ def from_flat(
 
     def of_layer(number: int) -> LayerWeights:
         stored = {name: arrays[f"blk.{number}.{IN_A_FILE[name]}"] for name in config.arrays}
-        return LayerWeights(**{name: as_used(name, array, config.d_head) for name, array in stored.items()})
+        used = {name: as_used(name, array, config.d_head) for name, array in stored.items()}
+        return LayerWeights(W_gate=used.pop("W_gate", None), **used)
 
     layers = tuple(of_layer(number) for number in range(config.n_layers))
     W_E = arrays["token_embd.weight"]
     W_U = arrays.get("output.weight", W_E).T
-    return Weights(config, W_E, layers, arrays["output_norm.weight"], W_U, vocabulary)
+    more = arrays.get("position_embd.weight"), arrays.get("output_norm.bias")
+    return Weights(config, W_E, layers, arrays["output_norm.weight"], W_U, vocabulary, *more)
 
 
 def stored(weights: Weights) -> dict[str, np.ndarray]:
@@ -280,10 +295,14 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
     They are views if the weights are views of such arrays, as all weights from this module are.
     """
     arrays = {"token_embd.weight": weights.W_E}
+    if weights.W_pos is not None:
+        arrays["position_embd.weight"] = weights.W_pos
     for number, layer in enumerate(weights.layers):
         for name in weights.config.arrays:
             arrays[f"blk.{number}.{IN_A_FILE[name]}"] = as_stored(name, getattr(layer, name))
     arrays["output_norm.weight"] = weights.final_norm
+    if weights.final_norm_bias is not None:
+        arrays["output_norm.bias"] = weights.final_norm_bias
     tied = np.may_share_memory(weights.W_E, weights.W_U)  # two separate tables never overlap
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
 
@@ -444,6 +463,7 @@ def _sha256(path: Path) -> str:
 
 # --- the GGUF file -----------------------------------------------------------------------------------------------
 
+BIASES = ("b_Q", "b_K", "b_V", "b_O", "b_up", "b_down", "attention_norm_bias", "ffn_norm_bias")
 GEMMA: dict[str, Any] = {
     "split_halves": True,
     "activation": "gelu_tanh",
@@ -457,6 +477,11 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "smollm3": {},
     "gemma2": GEMMA,
     "gemma3": GEMMA | {"arrays": (*GEMMA["arrays"], "q_norm", "k_norm")},
+    "gpt2": {
+        "activation": "gelu_tanh",
+        "position_table": True,
+        "arrays": (*(name for name in LLAMA if name != "W_gate"), *BIASES),
+    },
 }
 # Of so many layers, one meets the whole text; the others meet a window.
 WHOLE_TEXT_EVERY = {"gemma2": 2, "gemma3": 6}
@@ -497,6 +522,8 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     tokens = needed("tokenizer.ggml.tokens")
     n_heads, d_model = size("attention.head_count"), size("embedding_length")
     d_head = size("attention.key_length", max(1, d_model // n_heads))
+    n_kv_heads = size("attention.head_count_kv", n_heads)
+    tensors = _separate(tensors, n_heads * d_head, n_kv_heads * d_head)
     family = {"arrays": LLAMA} | FAMILIES[architecture]
     # A file may have biases that its family can do without.
     family["arrays"] = tuple(
@@ -527,6 +554,8 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
             every is not None and (layer + 1) % every == 0 for layer in range(min(n_layers, len(tensors)))
         ]
 
+    if family.get("position_table"):  # instead of RoPE
+        family["rope_bases"] = tuple(0.0 for _ in last_of(None))
     if every := NO_ROPE_EVERY.get(architecture):
         family["rope_bases"] = tuple(0.0 if last else base for last in last_of(every))
     if f"{architecture}.attention.sliding_window" in fields:
@@ -545,17 +574,18 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         ("gemma3", 62),
     ):  # of 27 billion parameters; no field says it
         family["score_divisor"] = (d_model / n_heads) ** 0.5
+    kind_of_norm = "" if "attention_norm_bias" in family["arrays"] else "rms_"
     config = Config(
         n_layers=n_layers,
         n_heads=n_heads,
-        n_kv_heads=size("attention.head_count_kv", n_heads),
+        n_kv_heads=n_kv_heads,
         d_model=d_model,
         d_head=d_head,
         d_ff=size("feed_forward_length"),
         n_vocab=len(tokens),
         n_ctx=size("context_length"),
         rope_base=base,
-        norm_eps=size("attention.layer_norm_rms_epsilon", whole=False),
+        norm_eps=size(f"attention.layer_norm_{kind_of_norm}epsilon", whole=False),
         architecture=architecture,
         **family,
     )
@@ -588,6 +618,28 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     return config, vocabulary, tensors
 
 
+def _separate(tensors: Mapping[str, Any], width: int, kv_width: int) -> dict[str, Any]:
+    """Cut the tensors in which a file has the rows of Q, K and V one after another, as GPT-2's files do."""
+    separate = {}
+    for name, tensor in tensors.items():
+        if "attn_qkv" not in name or len(tensor.data) != width + 2 * kv_width:
+            separate[name] = tensor
+            continue
+        ends = (0, width, width + kv_width, width + 2 * kv_width)
+        for letter, (start, end) in zip("qkv", pairwise(ends)):
+            rows, own = tensor.data[start:end], name.replace("qkv", letter)
+            shape = (*tensor.shape[:-1], end - start)
+            separate[own] = SimpleNamespace(
+                name=own,
+                data=rows,
+                shape=shape,
+                tensor_type=tensor.tensor_type,
+                n_elements=math.prod(map(int, shape)),
+                data_offset=tensor.data_offset + tensor.data[:start].nbytes,
+            )
+    return separate
+
+
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
     """Return the names of the tensors in the file and their shapes as stored, [out, in]."""
     c = config
@@ -603,14 +655,19 @@ def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
         "b_Q": (width,),
         "b_K": (kv_width,),
         "b_V": (kv_width,),
+        "b_up": (c.d_ff,),
         "q_norm": (c.d_head,),
         "k_norm": (c.d_head,),
     }
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (c.n_vocab, c.d_model)}
+    if c.position_table:
+        shapes["position_embd.weight"] = (c.n_ctx, c.d_model)
     for layer in range(c.n_layers):
         for name in c.arrays:  # what has no shape above is as long as the stream: the other norms and biases
             shapes[f"blk.{layer}.{IN_A_FILE[name]}"] = of_a_layer.get(name, (c.d_model,))
     shapes["output_norm.weight"] = (c.d_model,)
+    if "attention_norm_bias" in c.arrays:
+        shapes["output_norm.bias"] = (c.d_model,)
     return shapes if tied else shapes | {"output.weight": (c.n_vocab, c.d_model)}
 
 

@@ -5,6 +5,8 @@ import pytest
 import tiny_gguf
 
 import llmviz
+from llmviz import sampling, training
+from llmviz.weights import LLAMA
 
 pytest.importorskip("transformers", reason="the peers extra is not installed")
 
@@ -84,3 +86,15 @@ def test_texts_written_side_by_side_are_those_one_by_one(both):
     texts = [some_ids(n) for n in (3, 40, 17)]
     expected = [ours.trace(ids).logits for ids in texts]
     np.testing.assert_allclose(logits_after_each(ours, texts), expected, rtol=0, atol=1e-4)
+
+
+def test_what_cannot_be_trained_yet_says_so(both):
+    _, ours = both
+    c = ours.config
+    if c.arrays == LLAMA and c.activation == "silu":
+        loss, _ = training.loss_and_gradients(ours, some_ids(30))
+        bits = sampling.surprise(ours.trace(some_ids(30)).all_logits(), some_ids(30))
+        assert loss == pytest.approx(bits.mean() * np.log(2), rel=1e-5)
+    else:
+        with pytest.raises(ValueError, match=c.architecture):
+            training.loss_and_gradients(ours, some_ids(30))

@@ -109,3 +109,16 @@ def test_backwards_is_float32_as_well():
     trace = ffn.swiglu(random(4, D_MODEL), W_GATE, W_UP, W_DOWN)
     back = ffn.swiglu_backward(random(4, D_MODEL, seed=5), trace.gate, trace.up, W_GATE, W_UP, W_DOWN)
     assert {array.dtype for array in (back.gate, back.up, back.x)} == {np.dtype(np.float32)}
+
+
+def test_an_ffn_without_a_gate_and_with_biases():
+    rng = np.random.default_rng(4)
+    x, W_up, b_up = rng.standard_normal((3, 5)), rng.standard_normal((5, 9)), rng.standard_normal(9)
+    W_down, b_down = rng.standard_normal((9, 5)), rng.standard_normal(5)
+    f = ffn.swiglu(
+        x, None, W_up, W_down, b_up=b_up, b_down=b_down, activation="gelu_tanh", after=lambda out: 2 * out
+    )
+    hidden = ops.gelu_tanh(x @ W_up + b_up)
+    assert f.gate is None
+    np.testing.assert_allclose(f.hidden, hidden, rtol=1e-6)
+    np.testing.assert_allclose(f.out, 2 * (hidden @ W_down + b_down), rtol=1e-6)

@@ -117,3 +117,8 @@ def test_backwards_turns_back():
     d_x = position.rotate_backward(d_turned, angles)
     assert_slopes(lambda: (d_turned * position.rotate(x, angles)).sum(), x=(x, d_x))
     assert position.rotate_backward(d_turned.astype(np.float32), angles).dtype == np.float32
+
+
+def test_the_learned_vectors_are_rows_of_a_table():
+    table = np.random.default_rng(6).standard_normal((10, 4)).astype(np.float32)
+    np.testing.assert_array_equal(position.learned_encoding(np.array([3, 4, 9]), table), table[[3, 4, 9]])

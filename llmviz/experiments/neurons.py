@@ -25,6 +25,7 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
     fractions = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
+        assert run.gate is not None, "this model's FFNs have no gates"
         below, written = run.gate[0] < 0, ffn.output_lengths(run.hidden[0], w.W_down)
         fractions.append([below.mean(), written[below].sum() / written.sum()])
     return np.array(fractions, np.float32).T
@@ -42,6 +43,7 @@ def neurons_for_half(trace: Trace) -> np.ndarray:
     rng, counts = np.random.default_rng(0), []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
+        assert run.gate is not None, "this model's FFNs have no gates"
         factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
         shuffled = [
             ffn.neurons_needed(np.abs(np.prod([rng.permutation(factor) for factor in factors], axis=0)))

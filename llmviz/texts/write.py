@@ -91,7 +91,7 @@ class TextBatch:
     ) -> Float[np.ndarray, "n_texts d_model"]:
         """Run one token of each text as `step` does, and return its vector after the last layer."""
         config, weights = self.model.config, self.model.weights
-        x = np.asfortranarray(embedded(weights, tokens))
+        x = np.asfortranarray(embedded(weights, tokens, at))
         rotations = rotations_at(config, at, x.dtype)
         keys = np.arange(at.max() + 1)
         for layer, w in enumerate(weights.layers):  # a row is a text here

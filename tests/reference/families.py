@@ -37,6 +37,18 @@ GEMMA = SIZES | {
     "hidden_activation": "gelu_pytorch_tanh",
 }
 CAPS = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 10.0}
+GPT_2 = {
+    "vocab_size": SIZES["vocab_size"],
+    "n_positions": 1024,
+    "n_embd": 48,
+    "n_layer": 3,
+    "n_head": 6,
+    "n_inner": 80,
+    "activation_function": "gelu_new",
+    "layer_norm_epsilon": 1e-5,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+}
 LLAMA_3 = {
     "rope_type": "llama3",
     "rope_theta": 500_000.0,
@@ -67,6 +79,7 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any], tuple[str, str]]] = {
         SIZES | {"head_dim": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
         ("gpt2", "qwen2"),
     ),
+    "gpt 2": ("gpt2", "GPT2", GPT_2, ("gpt2", "gpt-2")),
     "smollm 3": ("smollm3", "SmolLM3", SIZES | {"num_hidden_layers": 5}, ("gpt2", "smaug-bpe")),
     "mistral": ("llama", "Mistral", SIZES | {"sliding_window": 16}, ("llama", "default")),
     "gemma 2": ("gemma2", "Gemma2", GEMMA | CAPS, ("llama", "default")),
@@ -93,14 +106,15 @@ def make(name: str):
     config = getattr(transformers, f"{kind}Config")(
         **fields, attn_implementation="eager", dtype=torch.float32
     )
-    model = getattr(transformers, f"{kind.removesuffix('Text')}ForCausalLM")(config).eval()
+    head = "LMHeadModel" if architecture == "gpt2" else "ForCausalLM"
+    model = getattr(transformers, kind.removesuffix("Text") + head)(config).eval()
     generator = torch.Generator().manual_seed(sorted(FAMILIES).index(name))
     for parameter, values in model.named_parameters():
         noise = torch.randn(values.shape, generator=generator)
         if values.ndim == 1:  # a norm or a bias; Gemma keeps a norm's weight less one
             middle = 0 if parameter.endswith("bias") or "gemma" in architecture else 1
             noise = middle + 0.3 * noise
-        elif "embed" not in parameter:
+        elif not any(table in parameter for table in ("embed", "wte", "wpe")):
             noise *= 1 / math.sqrt(values.shape[0] if is_conv1d(parameter, architecture) else values.shape[1])
         values.data = noise
     return model.requires_grad_(False)
@@ -144,8 +158,12 @@ def add_sizes(writer: gguf.GGUFWriter, architecture: str, config) -> None:
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
+    if architecture == "gpt2":
+        writer.add_feed_forward_length(config.n_inner)
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+        return
+    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     rope = config.rope_parameters.get("full_attention", config.rope_parameters)
@@ -182,8 +200,10 @@ def tensors(architecture: str, config, model) -> dict[str, np.ndarray]:
                     array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
         if "gemma" in architecture and parameter.endswith("norm.weight"):
             array = array + 1
+        if is_conv1d(parameter, architecture) and array.ndim == 2:
+            array = array.T
         arrays[names.get_name(parameter, try_suffixes=(".weight", ".bias"))] = array
-    if config.rope_parameters.get("rope_type") == "llama3":
+    if architecture == "llama" and config.rope_parameters["rope_type"] == "llama3":
         plain = config.rope_parameters["rope_theta"] ** (-np.arange(0, 1, 2 / config.head_dim))
         arrays["rope_freqs.weight"] = plain / model.model.rotary_emb.inv_freq.numpy()
     return arrays
