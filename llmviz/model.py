@@ -9,7 +9,8 @@
     append a token drawn from softmax(logits), and again
 
 (A pre-norm transformer decoder: Vaswani et al. 2017, Xiong et al. 2020; with RMSNorm, RoPE, SwiGLU and grouped
-queries as in Llama, Touvron et al. 2023.)
+queries as in Llama, Touvron et al. 2023. What other families do in another way, `Config` says: an array or option that
+Llama does not have reaches the stage function that it concerns.)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -144,9 +145,8 @@ def queries_keys_values(
     q, k, v = (
         attention.project(normed, W, bias) for W, bias in ((w.W_Q, w.b_Q), (w.W_K, w.b_K), (w.W_V, w.b_V))
     )
-    if (
-        w.q_norm is not None and w.k_norm is not None
-    ):  # queries and keys of a standard length (Qwen3, Gemma 3)
+    # Some families give each head's queries and keys a standard length (Qwen 3, Gemma 3).
+    if w.q_norm is not None and w.k_norm is not None:
         q, k = norm(q, w.q_norm, config, edits), norm(k, w.k_norm, config, edits)
     if rotations is not None:
         q, k = (position.rotate_by(x, rotations, split_halves=config.split_halves) for x in (q, k))

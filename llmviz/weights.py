@@ -20,7 +20,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -176,7 +176,7 @@ class Weights:
     layers: tuple[LayerWeights, ...]
     final_norm: Float[np.ndarray, " d_model"]
     W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, if the file has no table for it
-    vocabulary: Mapping[str, Any]  # tokens, token_types, eos_token, chat_template
+    vocabulary: Mapping[str, Any]  # what `tokenization.from_gguf_metadata` takes
     W_pos: Float[np.ndarray, "n_ctx d_model"] | None = None  # the learned vectors of the positions
     final_norm_bias: Float[np.ndarray, " d_model"] | None = None
 
@@ -486,6 +486,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
 # Of so many layers, one meets the whole text; the others meet a window.
 WHOLE_TEXT_EVERY = {"gemma2": 2, "gemma3": 6}
 NO_ROPE_EVERY = {"smollm3": 4}  # and of so many, one has no RoPE
+# By their layers: they divide scores by another number than √d_head, and no field of the file says so.
+OF_27_BILLION = {("gemma2", 46), ("gemma3", 62)}
 SUPPORTED = f"llmviz runs GGUF files of the architectures {', '.join(FAMILIES)}"
 
 
@@ -516,14 +518,25 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         return value
 
     architecture = needed("general.architecture")
-    if architecture not in FAMILIES:
+    if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     tokens = needed("tokenizer.ggml.tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
     n_heads, d_model = size("attention.head_count"), size("embedding_length")
     d_head = size("attention.key_length", max(1, d_model // n_heads))
     n_kv_heads = size("attention.head_count_kv", n_heads)
     tensors = _separate(tensors, n_heads * d_head, n_kv_heads * d_head)
+    if d_head > 1 << 16:  # a damaged number must not make us fill the memory
+        raise ValueError(f"{path} is damaged: its heads would be {d_head:,} numbers long. Download it again.")
+    if size("attention.value_length", d_head) != d_head:
+        raise ValueError(f"{path} has values of another length than its keys. {SUPPORTED}.")
+    if size("rope.dimension_count", d_head) != d_head:
+        raise ValueError(
+            f"{path} rotates only a part of each head (RoPE), which llmviz does not support. {SUPPORTED}."
+        )
+    n_layers, base = size("block_count"), float(size("rope.freq_base", 10_000.0, whole=False))
     family = {"arrays": LLAMA} | FAMILIES[architecture]
     # A file may have biases that its family can do without.
     family["arrays"] = tuple(
@@ -531,48 +544,28 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         for name, part in IN_A_FILE.items()
         if name in family["arrays"] or (name.startswith("b_") and f"blk.0.{part}" in tensors)
     )
-    if size("attention.value_length", d_head) != d_head:
-        raise ValueError(f"{path} has values of another length than its keys. {SUPPORTED}.")
-    if size("rope.dimension_count", d_head) != d_head:
-        raise ValueError(
-            f"{path} rotates only a part of each head (RoPE), which llmviz does not support. {SUPPORTED}."
-        )
-    scaling = fields.get(f"{architecture}.rope.scaling.type", "none")
-    if scaling not in ("none", "linear"):
-        raise ValueError(
-            f"{path} rescales its positions (RoPE scaling {scaling!r}), which llmviz does not support. {SUPPORTED}."
-        )
-    if scaling == "linear":
-        family["rope_factors"] = (float(size("rope.scaling.factor", whole=False)),) * (d_head // 2)
-    if factors := tensors.pop("rope_freqs.weight", None):  # as in Llama 3
-        family["rope_factors"] = tuple(_dequantize(path, factors, (d_head // 2,)).tolist())
-    n_layers, base = size("block_count"), float(size("rope.freq_base", 10_000.0, whole=False))
-
-    def last_of(every: int | None) -> list[bool]:
-        """Mark the last of every so many layers."""
-        return [
-            every is not None and (layer + 1) % every == 0 for layer in range(min(n_layers, len(tensors)))
-        ]
-
+    if factors := _rope_factors(path, fields.get(f"{architecture}.rope.scaling.type"), size, tensors, d_head):
+        family["rope_factors"] = factors
+    layers = range(
+        1, min(n_layers, len(tensors)) + 1
+    )  # a layer has more than one tensor, unless n_layers is damaged
     if family.get("position_table"):  # instead of RoPE
-        family["rope_bases"] = tuple(0.0 for _ in last_of(None))
+        family["rope_bases"] = tuple(0.0 for _ in layers)
     if every := NO_ROPE_EVERY.get(architecture):
-        family["rope_bases"] = tuple(0.0 if last else base for last in last_of(every))
+        family["rope_bases"] = tuple(base if layer % every else 0.0 for layer in layers)
     if f"{architecture}.attention.sliding_window" in fields:
-        window, whole = size("attention.sliding_window"), last_of(WHOLE_TEXT_EVERY.get(architecture))
-        family["windows"] = tuple(0 if last else window for last in whole)
+        window, every = size("attention.sliding_window"), WHOLE_TEXT_EVERY.get(architecture)
+        within = [every is None or layer % every != 0 for layer in layers]
+        family["windows"] = tuple(window if local else 0 for local in within)
         if architecture == "gemma3":
             near = float(size("rope.freq_base_swa", 10_000.0, whole=False))
-            family["rope_bases"] = tuple(base if last else near for last in whole)
+            family["rope_bases"] = tuple(near if local else base for local in within)
     for name, key in (("score_cap", "attn_logit_softcapping"), ("logit_cap", "final_logit_softcapping")):
         if f"{architecture}.{key}" in fields:
             family[name] = float(size(key, whole=False))
     if architecture.startswith("gemma"):
         family["embedding_scale"] = d_model**0.5
-    if (architecture, n_layers) in (
-        ("gemma2", 46),
-        ("gemma3", 62),
-    ):  # of 27 billion parameters; no field says it
+    if (architecture, n_layers) in OF_27_BILLION:
         family["score_divisor"] = (d_model / n_heads) ** 0.5
     kind_of_norm = "" if "attention_norm_bias" in family["arrays"] else "rms_"
     config = Config(
@@ -616,6 +609,24 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     if extra := [name for name in tensors if name not in shapes]:
         raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
     return config, vocabulary, tensors
+
+
+def _rope_factors(
+    path: Path, scaling: object, size: Callable[..., Any], tensors: dict[str, Any], d_head: int
+) -> tuple[float, ...]:
+    """Return by how much each clock hand is slowed down: none, all by one number, or each by its own, as in Llama 3."""
+    factors = np.ones(0)
+    if scaling == "linear":
+        factors = np.full(d_head // 2, float(size("rope.scaling.factor", whole=False)))
+    elif scaling not in (None, "none"):
+        raise ValueError(
+            f"{path} rescales its positions (RoPE scaling {scaling!r}), which llmviz does not support. {SUPPORTED}."
+        )
+    if tensor := tensors.pop("rope_freqs.weight", None):
+        factors = _dequantize(path, tensor, (d_head // 2,))
+    if not (factors > 0).all():
+        raise ValueError(f"{path} is damaged: {factors.min()} as a factor of RoPE. Download it again.")
+    return tuple(factors.tolist())
 
 
 def _separate(tensors: Mapping[str, Any], width: int, kv_width: int) -> dict[str, Any]:
