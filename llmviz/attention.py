@@ -42,9 +42,8 @@ class Rules:
 
     divisor: float | None = None  # of the scores, instead of √d_head
     cap: float | None = None  # no score becomes larger than this (`ops.soft_cap`)
-    window: int | None = (
-        None  # a query attends to so many tokens, its own and those before it (with the causal mask)
-    )
+    # With the causal mask, a query attends to so many tokens, its own among them.
+    window: int | None = None
 
 
 PLAIN = Rules()
@@ -155,9 +154,8 @@ def attention_scores(
     # The query heads that share a key head are stacked, so that one product serves the group.
     grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
     if scale:
-        grouped = grouped / (
-            np.sqrt(d_head, dtype=q.dtype) if rules.divisor is None else q.dtype.type(rules.divisor)
-        )
+        divisor = np.sqrt(d_head) if rules.divisor is None else rules.divisor
+        grouped = grouped / q.dtype.type(divisor)
     scores = (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
     return scores if rules.cap is None else soft_cap(scores, rules.cap)
 

@@ -21,7 +21,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,22 +56,29 @@ class Config:
     norm_eps: float
     architecture: str = "llama"  # the family, by its name in GGUF files
     arrays: tuple[str, ...] = LLAMA  # which arrays of `LayerWeights` each layer has
-    split_halves: bool = (
-        False  # RoPE's pairs are a number of the first half and one of the second, not neighbours
-    )
-    rope_factors: tuple[float, ...] = ()  # by how much each clock hand is slowed down, for longer texts
-    rope_bases: tuple[
-        float, ...
-    ] = ()  # of each layer, if they differ; the factors hold for those with rope_base
-    windows: tuple[
-        int, ...
-    ] = ()  # how many tokens a query of each layer meets, itself included; 0: all of them
+    # RoPE's pairs are a number of the first half and one of the second, not neighbours.
+    split_halves: bool = False
+    # By how much each clock hand is slowed down, for longer texts.
+    rope_factors: tuple[float, ...] = ()
+    # The base of each layer, if they differ; the factors hold for those with `rope_base`.
+    rope_bases: tuple[float, ...] = ()
+    # How many tokens a query of each layer attends to at most, its own among them; 0: all of them.
+    windows: tuple[int, ...] = ()
     score_divisor: float | None = None  # of the scores; None: √d_head
     score_cap: float | None = None  # no score becomes larger than this, in either direction
     logit_cap: float | None = None  # nor any logit
     embedding_scale: float = 1.0  # the rows of W_E are multiplied by it when they enter the stream
     activation: str = "silu"  # the curve in the FFN; see `ops.ACTIVATIONS`
     position_table: bool = False  # a learned vector for each position is added to the embeddings (GPT-2)
+
+    def __repr__(self) -> str:
+        """Show the sizes, and of the rest only what isn't as in Llama."""
+        told = [
+            (one.name, getattr(self, one.name))
+            for one in fields(self)
+            if getattr(self, one.name) != one.default
+        ]
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in told)})"
 
     def rope_base_of(self, layer: int) -> float:
         """Return the base of a layer's angles."""

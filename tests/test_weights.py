@@ -864,3 +864,8 @@ def test_sizes_that_cannot_be(changes, said):
 def test_a_flat_array_of_another_length():
     with pytest.raises(ValueError, match=holding(f"{SIZES.n_parameters:,}", 10)):
         weights.from_flat(np.zeros(10, np.float32), SIZES, VOCABULARY)
+
+
+def test_a_config_shows_what_is_not_as_in_llama(model):
+    assert repr(model.config).endswith(f"norm_eps={model.config.norm_eps!r})")
+    assert repr(replace(model.config, score_cap=50.0)).endswith("score_cap=50.0)")
