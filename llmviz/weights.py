@@ -73,12 +73,8 @@ class Config:
 
     def __repr__(self) -> str:
         """Show the sizes, and of the rest only what isn't as in Llama."""
-        told = [
-            (one.name, getattr(self, one.name))
-            for one in fields(self)
-            if getattr(self, one.name) != one.default
-        ]
-        return f"Config({', '.join(f'{name}={value!r}' for name, value in told)})"
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def rope_base_of(self, layer: int) -> float:
         """Return the base of a layer's angles."""
