@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from llmviz.ops import linear, linear_backward, soft_cap, softmax, tells_shapes, unchanged
 
@@ -133,9 +133,11 @@ def weigh(
     if causal:
         # The queries are the last tokens, so only their own keys can be later than one of them.
         seq = q.shape[1]
-        np.copyto(scores[..., -seq:], -np.inf, where=future_mask(seq, seq))
-        if rules.window is not None:
-            np.copyto(scores, -np.inf, where=past_mask(seq, k.shape[1], rules.window))
+        if rules.window is None:
+            np.copyto(scores[..., -seq:], -np.inf, where=future_mask(seq, seq))
+        else:
+            places = np.arange(k.shape[1] - seq, k.shape[1])
+            np.copyto(scores, -np.inf, where=hidden_keys(places, k.shape[1], rules.window))
     pattern = edit("pattern", softmax(scores))
     return scores, pattern, edit("z", mix(pattern, v))
 
@@ -180,9 +182,12 @@ def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
 
 
-def past_mask(seq: int, kv_seq: int, window: int) -> Bool[np.ndarray, "seq kv_seq"]:
-    """Return True where a key is too far back: a query attends to the last `window` tokens, its own among them."""
-    return np.arange(kv_seq) <= np.arange(kv_seq - seq, kv_seq)[:, None] - window
+def hidden_keys(
+    places: Int[np.ndarray, " rows"], kv_seq: int, window: int | None
+) -> Bool[np.ndarray, "rows kv_seq"]:
+    """Return True where a key is later than a query at one of these positions, or too far back for its window."""
+    distances = places[:, None] - np.arange(kv_seq)
+    return distances < 0 if window is None else (distances < 0) | (distances >= window)
 
 
 @tells_shapes

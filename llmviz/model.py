@@ -289,9 +289,8 @@ class BlockTrace:
         rules = rules_of(self.config, self.layer)
         scores = attention.attention_scores(q[:, queries], k, scale=self.edits.score_scale, rules=rules)
         if self.edits.causal_mask:
-            distances = np.arange(q.shape[1])[queries][:, None] - np.arange(k.shape[1])
-            unseen = distances < 0 if rules.window is None else (distances < 0) | (distances >= rules.window)
-            np.copyto(scores, -np.inf, where=unseen)
+            places = np.arange(q.shape[1])[queries]
+            np.copyto(scores, -np.inf, where=attention.hidden_keys(places, k.shape[1], rules.window))
         return ops.softmax(scores)
 
     @property

@@ -93,12 +93,14 @@ class TextBatch:
         config, weights = self.model.config, self.model.weights
         x = np.asfortranarray(embedded(weights, tokens, at))
         rotations = rotations_at(config, at, x.dtype)
-        keys = np.arange(at.max() + 1)
+        windows = [config.window_of(layer) for layer in range(config.n_layers)]
+        n_keys = int(at.max()) + 1
+        beyond = {
+            window: np.repeat(attention.hidden_keys(at, n_keys, window), config.n_heads, axis=0)[:, None]
+            for window in set(windows)
+        }
         for layer, w in enumerate(weights.layers):  # a row is a text here
-            beyond = keys > at[:, None]
-            if window := config.window_of(layer):
-                beyond |= keys <= at[:, None] - window
-            attend = partial(self._attend, layer, at, np.repeat(beyond, config.n_heads, axis=0)[:, None])
+            attend = partial(self._attend, layer, at, beyond[windows[layer]])
             x = block_forward(w, config, x, rotations[layer], attend).resid_post
         return x
 
