@@ -5,12 +5,13 @@ import { axisAtLeft, axisBelow, roomAtLeft, thinned, TICK } from "./kit/axes.js"
 import { widest } from "./kit/canvas.js";
 import { axisText, pieceNodes, plain, quoted, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { band, column, curve, DASHES, dot, rule } from "./kit/marks.js";
+import { band, column, curve, dot, rule } from "./kit/marks.js";
 import { count, floats, minus, number, percent, withUnit } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 import { bands, domain, scale, ticks } from "./kit/scales.js";
 import { nearest, selectIn, stepKeys } from "./kit/selection.js";
 
+const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
 const BESIDE = {
   position: ["quiet", "tokenization", "sampling"], // of an unchanged model, and of a control

@@ -1,4 +1,4 @@
-// Marks of a chart, placed in pixels. What is colored by more than its kind gets its look as attributes.
+// Marks of a chart, placed in pixels. What is coloured by more than its kind gets its look as attributes.
 
 import { s } from "./elements.js";
 
@@ -31,6 +31,3 @@ export const band = (upper, lower, look) =>
     d: `M${[...upper, ...lower.toReversed()].map((point) => point.map((v) => v.toFixed(1)).join(" ")).join("L")}Z`,
     ...look,
   });
-
-/** A line of one colour may be told from another by its dashes as well. */
-export const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
