@@ -71,13 +71,15 @@ export function render({ model, el }) {
 
   const button = (type, kind, onclick, words) =>
     h("button", { type, class: `lv-box lv-button ${kind}`, onclick }, words);
-  // One after the other: each is an event of its own.
-  const inTurn = (...events) => events.forEach((traits) => view.set(traits));
   const commit = button("submit", "lv-solid lv-strong lv-commit", null, "Lock in my guess");
-  const show = button("button", "lv-again", () => inTurn({ guess: null }, { committed: true }), "Show me");
+  const showMe = () => {
+    view.set({ guess: null });
+    view.set({ committed: true }); // an event of its own
+  };
+  const show = button("button", "lv-again", showMe, "Show me");
   const guessAgain = () => {
     if (performance.now() - revealed < SECOND_TAP) return;
-    inTurn({ committed: false }, { guess: null });
+    view.set({ committed: false, guess: null }); // together, so that no answer overtakes the next guess
     requestAnimationFrame(() => form.querySelector("input")?.focus());
   };
   const again = button("button", "lv-again", guessAgain, "Guess again");
