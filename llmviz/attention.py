@@ -14,13 +14,22 @@ Axes: `seq` is the query's position ("from"), `kv_seq` the key's ("to"). The que
 the `kv_seq`: fewer than all when earlier keys and values come from a cache.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz.ops import linear, linear_backward, soft_cap, softmax, tells_shapes, unchanged
+from llmviz.ops import (
+    linear,
+    linear_backward,
+    soft_cap,
+    soft_cap_backward,
+    softmax,
+    tells_shapes,
+    unchanged,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +53,10 @@ class Rules:
     cap: float | None = None  # no score becomes larger than this (`ops.soft_cap`)
     # With the causal mask, a query attends to so many tokens, its own among them.
     window: int | None = None
+
+    def divisor_for(self, d_head: int) -> float:
+        """Return what the scores are divided by."""
+        return math.sqrt(d_head) if self.divisor is None else self.divisor
 
 
 PLAIN = Rules()
@@ -156,8 +169,7 @@ def attention_scores(
     # The query heads that share a key head are stacked, so that one product serves the group.
     grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
     if scale:
-        divisor = np.sqrt(d_head) if rules.divisor is None else rules.divisor
-        grouped = grouped / q.dtype.type(divisor)
+        grouped = grouped / q.dtype.type(rules.divisor_for(d_head))
     scores = (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
     return scores if rules.cap is None else soft_cap(scores, rules.cap)
 
@@ -166,13 +178,17 @@ def attention_scores_backward(
     d_scores: Float[np.ndarray, "n_heads seq kv_seq"],
     q: Float[np.ndarray, "n_heads seq d_head"],
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    *,
+    rules: Rules = PLAIN,
 ) -> tuple[Float[np.ndarray, "n_heads seq d_head"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
     """Return d_q = d_scores k / √d_head, d_k = d_scoresᵀ q / √d_head, summed over a key head's query heads.
 
     d_scores is 0 where the future was masked: the pattern there is 0 whatever the score.
     """
     n_kv_heads, kv_seq, d_head = k.shape
-    grouped = (d_scores / np.sqrt(d_head, dtype=q.dtype)).reshape(n_kv_heads, -1, kv_seq)
+    if rules.cap is not None:
+        d_scores = soft_cap_backward(d_scores, attention_scores(q, k, rules=rules), rules.cap)
+    grouped = (d_scores / q.dtype.type(rules.divisor_for(d_head))).reshape(n_kv_heads, -1, kv_seq)
     d_k = grouped.transpose(0, 2, 1) @ q.reshape(n_kv_heads, -1, d_head)
     return (grouped @ k).reshape(q.shape), d_k
 

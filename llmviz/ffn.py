@@ -17,11 +17,10 @@ from jaxtyping import Float
 
 from llmviz.ops import (
     ACTIVATIONS,
+    ACTIVATIONS_BACKWARD,
     gated,
     linear,
     linear_backward,
-    silu,
-    silu_backward,
     tells_shapes,
     unchanged,
 )
@@ -69,33 +68,45 @@ class FFNBackward:
     `ops.linear_gradient` of what came out of it and what went in: W_gate's of gate and x, W_down's of d_out and hidden.
     """
 
-    gate: Float[np.ndarray, "seq d_ff"]
+    gate: Float[np.ndarray, "seq d_ff"] | None
     up: Float[np.ndarray, "seq d_ff"]
     x: Float[np.ndarray, "seq d_model"]
 
 
 def swiglu_backward(
     d_out: Float[np.ndarray, "seq d_model"],
-    gate: Float[np.ndarray, "seq d_ff"],
+    gate: Float[np.ndarray, "seq d_ff"] | None,
     up: Float[np.ndarray, "seq d_ff"],
-    W_gate: Float[np.ndarray, "d_model d_ff"],
+    W_gate: Float[np.ndarray, "d_model d_ff"] | None,
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
+    *,
+    activation: str = "silu",
 ) -> FFNBackward:
     """Return d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
-    d_x = d_gate W_gateᵀ + d_up W_upᵀ.
+    d_x = d_gate W_gateᵀ + d_up W_upᵀ. d_out: of out before what `after` does with it.
     """
-    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), gate, up)
-    return FFNBackward(d_gate, d_up, linear_backward(d_gate, W_gate) + linear_backward(d_up, W_up))
+    d_gate, d_up = hidden_backward(linear_backward(d_out, W_down), gate, up, activation)
+    d_x = linear_backward(d_up, W_up)
+    if d_gate is not None and W_gate is not None:
+        d_x = linear_backward(d_gate, W_gate) + d_x
+    return FFNBackward(d_gate, d_up, d_x)
 
 
-def gated_backward(
+def hidden_backward(
     d_hidden: Float[np.ndarray, "seq d_ff"],
-    gate: Float[np.ndarray, "seq d_ff"],
+    gate: Float[np.ndarray, "seq d_ff"] | None,
     up: Float[np.ndarray, "seq d_ff"],
-) -> tuple[Float[np.ndarray, "seq d_ff"], Float[np.ndarray, "seq d_ff"]]:
-    """Return (d_gate, d_up) from d_hidden, where hidden = silu(gate) * up: each factor gets the other's value."""
-    return silu_backward(d_hidden * up, gate), d_hidden * silu(gate)
+    activation: str = "silu",
+) -> tuple[Float[np.ndarray, "seq d_ff"] | None, Float[np.ndarray, "seq d_ff"]]:
+    """Return (d_gate, d_up) from d_hidden, where hidden = silu(gate) * up: each factor gets the other's value.
+
+    Without a gate, d_gate is None. activation: the curve (`ops.ACTIVATIONS`).
+    """
+    curve_backward = ACTIVATIONS_BACKWARD[activation]
+    if gate is None:
+        return None, curve_backward(d_hidden, up)
+    return curve_backward(d_hidden * up, gate), d_hidden * ACTIVATIONS[activation](gate)
 
 
 def neuron_contributions(

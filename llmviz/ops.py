@@ -136,6 +136,18 @@ def rms_norm_backward(
     return d_x, (d_out * n).reshape(-1, len(weight)).sum(axis=0)
 
 
+def layer_norm_backward(
+    d_out: Float[np.ndarray, "*axes d_model"],
+    x: Float[np.ndarray, "*axes d_model"],
+    weight: Float[np.ndarray, " d_model"],
+    *,
+    eps: float,
+) -> tuple[Float[np.ndarray, "*axes d_model"], Float[np.ndarray, " d_model"], Float[np.ndarray, " d_model"]]:
+    """Return d_x, d_weight and d_bias. Here d_x has no mean either, because the norm takes the mean away."""
+    d_x, d_weight = rms_norm_backward(d_out, x - x.mean(axis=-1, keepdims=True), weight, eps=eps)
+    return d_x - d_x.mean(axis=-1, keepdims=True), d_weight, d_out.reshape(-1, len(weight)).sum(axis=0)
+
+
 def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     """Return x times the logistic sigmoid of x (Elfwing et al. 2017; "swish").
 
@@ -162,13 +174,26 @@ def gelu_tanh(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     return passed
 
 
-# The curves that families use in their FFNs.
-ACTIVATIONS = {"silu": silu, "gelu_tanh": gelu_tanh}
+def gelu_tanh_backward(
+    d_out: Float[np.ndarray, "*axes"], x: Float[np.ndarray, "*axes"]
+) -> Float[np.ndarray, "*axes"]:
+    """Return d_x = d_out (1 + t + x (1 - t²) u') / 2, with t = tanh(u) and u = √(2/π) (x + 0.044715 x³)."""
+    cubic, scale = np.float32(0.044715), np.float32(np.sqrt(2 / np.pi))
+    t = np.tanh(scale * (x + cubic * x * x * x))
+    slope = scale * (1 + 3 * cubic * x * x)
+    return d_out * np.float32(0.5) * (1 + t + x * (1 - t * t) * slope)
 
 
 def soft_cap(x: Float[np.ndarray, "*axes"], cap: float) -> Float[np.ndarray, "*axes"]:
     """Return cap * tanh(x / cap): small numbers hardly change, and none becomes larger than the cap (Gemma 2)."""
     return np.float32(cap) * np.tanh(x / np.float32(cap))
+
+
+def soft_cap_backward(
+    d_out: Float[np.ndarray, "*axes"], out: Float[np.ndarray, "*axes"], cap: float
+) -> Float[np.ndarray, "*axes"]:
+    """Return d_x = d_out (1 - (out / cap)²), from what came out: at the cap, nothing changes it."""
+    return d_out * (1 - np.square(out / np.float32(cap)))
 
 
 def gated(
@@ -189,6 +214,11 @@ def silu_backward(
     """Return d_x = d_out * s * (1 + x (1 - s)), with s the logistic sigmoid of x."""
     s = np.float32(0.5) * (1 + np.tanh(x * np.float32(0.5)))
     return d_out * s * (1 + x * (1 - s))
+
+
+# The curves that families use in their FFNs.
+ACTIVATIONS = {"silu": silu, "gelu_tanh": gelu_tanh}
+ACTIVATIONS_BACKWARD = {"silu": silu_backward, "gelu_tanh": gelu_tanh_backward}
 
 
 def linear(

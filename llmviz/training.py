@@ -26,7 +26,9 @@ from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
+from llmviz.edits import Edits
 from llmviz.model import (
+    NO_EDITS,
     Attended,
     BlockForward,
     Edit,
@@ -35,20 +37,13 @@ from llmviz.model import (
     block_forward,
     embedded,
     feed_forward,
+    norm,
+    post_norm,
     rotations_at,
     rules_of,
 )
 from llmviz.threads import share_cores
-from llmviz.weights import (
-    LLAMA,
-    Config,
-    LayerWeights,
-    Weights,
-    check_whole,
-    from_flat,
-    random_weights,
-    stored,
-)
+from llmviz.weights import Config, LayerWeights, Weights, check_whole, from_flat, random_weights, stored
 
 TOKENS_A_STEP = 1024
 LONGEST = 256  # tokens of one conversation: fine-tuning on it takes about 300 MB
@@ -77,7 +72,7 @@ class LowRank:
         return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
 
 
-CHANGED = ("W_gate", "W_up", "W_down")  # the matrices that fine-tuning changes
+CHANGED = ("W_gate", "W_up", "W_down")  # the matrices that fine-tuning changes, where a family has them
 Update = Mapping[tuple[int, str], LowRank]  # by layer and one of these names
 
 
@@ -124,13 +119,12 @@ def loss_and_gradients(
 def input_gradients(
     model: Model, tokens: Sequence[int], d_logits: Float[np.ndarray, " n_vocab"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """Return how d_logits · logits, after the last token, changes with each token's embedding."""
+    """Return how d_logits · logits, after the last token, changes with each token's embedding in the stream."""
     weights = model.weights
     x, activations = _forward(weights, np.array([tokens]))
-    normed = ops.rms_norm(x[-1:], weights.final_norm, eps=weights.config.norm_eps)
+    _, logits = _logits(weights, x[-1:])
     d_x = np.zeros_like(x)
-    d_normed = embeddings.unembed_backward(d_logits[None].astype(normed.dtype), weights.W_U)
-    d_x[-1:], _ = ops.rms_norm_backward(d_normed, x[-1:], weights.final_norm, eps=weights.config.norm_eps)
+    d_x[-1:], _, _ = _logits_backward(weights, x[-1:], logits, d_logits[None].astype(x.dtype))
     for layer in reversed(activations):
         d_x = _block_backward(d_x, layer, weights.config).x
     return d_x
@@ -142,24 +136,24 @@ class _Layer:
 
     w: LayerWeights
     angles: Float[np.ndarray, "seq n_pairs"] | None  # None without RoPE
+    rules: attention.Rules
     update: Mapping[str, LowRank]
     forward: BlockForward
 
 
 @dataclass(frozen=True, eq=False)
 class _LayerBackward:
-    """How the loss changes with each array of a layer; q and k before RoPE."""
+    """How the loss changes with what comes out of each matrix of a layer (before RoPE, before norms), and its norms."""
 
-    x: Float[np.ndarray, "rows d_model"]
-    attention_norm: Float[np.ndarray, " d_model"]
+    x: Float[np.ndarray, "rows d_model"]  # the stream before the layer
     q: Float[np.ndarray, "n_heads rows d_head"]
     k: Float[np.ndarray, "n_kv_heads rows d_head"]
     v: Float[np.ndarray, "n_kv_heads rows d_head"]
-    mid: Float[np.ndarray, "rows d_model"]  # also of attention's out, since mid = x + out
-    ffn_norm: Float[np.ndarray, " d_model"]
-    gate: Float[np.ndarray, "rows d_ff"]
+    attention_out: Float[np.ndarray, "rows d_model"]
+    gate: Float[np.ndarray, "rows d_ff"] | None
     up: Float[np.ndarray, "rows d_ff"]
-    out: Float[np.ndarray, "rows d_model"]  # of the FFN's out
+    ffn_out: Float[np.ndarray, "rows d_model"]
+    norms: Mapping[str, np.ndarray]  # the parameters of the norms, by their names in `LayerWeights`
 
 
 def _loss_and_gradients(
@@ -175,27 +169,60 @@ def _loss_and_gradients(
         back = _block_backward(d_x, layer, weights.config)
         layers.append(_layer_gradients(layer, back))
         d_x = back.x
-    d_W_E = embeddings.embed_gradient(d_x, tokens.ravel(), len(weights.W_E))
+    scale = d_x.dtype.type(weights.config.embedding_scale)
+    d_W_E = embeddings.embed_gradient(d_x * scale, tokens.ravel(), len(weights.W_E))
+    d_W_pos = None
+    if weights.W_pos is not None:  # The texts have the same positions.
+        d_W_pos = np.zeros_like(weights.W_pos)
+        d_W_pos[: tokens.shape[1]] = d_x.reshape(*tokens.shape, -1).sum(axis=0)
     if tied:
         d_W_E += d_W_U.T
         d_W_U = d_W_E.T
     gradients = replace(
-        weights, W_E=d_W_E, layers=tuple(reversed(layers)), final_norm=d_final_norm, W_U=d_W_U
+        weights, W_E=d_W_E, layers=tuple(reversed(layers)), W_U=d_W_U, W_pos=d_W_pos, **d_final_norm
     )
     return loss, gradients
 
 
 def _from_the_loss(weights, x, tokens, counted):
-    """Return the loss, d_x, d_final_norm, and for the rows whose prediction counts, d_logits and the normed vectors."""
-    eps = weights.config.norm_eps
+    """Return the loss, d_x, the last norm's gradients, and for the rows that count d_logits and the normed vectors."""
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
-    normed = ops.rms_norm(x[rows], weights.final_norm, eps=eps)
-    surprises, d_logits = sampling.surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
+    normed, logits = _logits(weights, x[rows])
+    surprises, d_logits = sampling.surprise_and_gradient(logits, wanted)
     d_logits /= len(rows)
-    d_normed, d_x = embeddings.unembed_backward(d_logits, weights.W_U), np.zeros_like(x)
-    d_x[rows], d_final_norm = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=eps)
+    d_x = np.zeros_like(x)
+    d_x[rows], d_logits, d_final_norm = _logits_backward(weights, x[rows], logits, d_logits)
     return float(surprises.mean(dtype=np.float64)), d_x, d_final_norm, d_logits, normed
+
+
+def _logits(weights: Weights, x: Float[np.ndarray, "rows d_model"]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the normed vectors and their logits."""
+    normed = norm(x, weights.final_norm, weights.config, NO_EDITS, weights.final_norm_bias)
+    return normed, embeddings.unembed(normed, weights.W_U, cap=weights.config.logit_cap)
+
+
+def _logits_backward(
+    weights: Weights, x: np.ndarray, logits: np.ndarray, d_logits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Mapping[str, np.ndarray]]:
+    """Return d_x, d_logits before they are capped, and the gradients of the last norm."""
+    if (cap := weights.config.logit_cap) is not None:
+        d_logits = ops.soft_cap_backward(d_logits, logits, cap)
+    d_normed = embeddings.unembed_backward(d_logits, weights.W_U)
+    d_x, d_norm = _norm_backward(d_normed, x, weights, "final_norm", weights.config)
+    return d_x, d_logits, d_norm
+
+
+def _norm_backward(
+    d_out: np.ndarray, x: np.ndarray, w: Weights | LayerWeights, name: str, config: Config
+) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+    """Return d_x, and by their names the gradients of the norm's parameters: a LayerNorm also has a bias."""
+    weight, eps = getattr(w, name), config.norm_eps
+    if getattr(w, f"{name}_bias", None) is None:
+        d_x, d_weight = ops.rms_norm_backward(d_out, x, weight, eps=eps)
+        return d_x, {name: d_weight}
+    d_x, d_weight, d_bias = ops.layer_norm_backward(d_out, x, weight, eps=eps)
+    return d_x, {name: d_weight, f"{name}_bias": d_bias}
 
 
 def _forward(
@@ -208,19 +235,6 @@ def _forward(
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
     """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
-    if config != replace(
-        config,
-        arrays=LLAMA,
-        activation="silu",
-        score_divisor=None,
-        score_cap=None,
-        logit_cap=None,
-        embedding_scale=1.0,
-    ):
-        raise ValueError(
-            f"gradients of models of the architecture {config.architecture!r} are not supported yet: llmviz trains "
-            "models that are built like Llama"
-        )
     texts, seq = tokens.shape
     places = np.tile(np.arange(seq), texts)
     x = embedded(weights, tokens.ravel(), places) if x is None else x
@@ -228,13 +242,13 @@ def _forward(
     rotations = rotations_at(config, places, x.dtype)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
-        w = weights.layers[layer]
+        w, rules = weights.layers[layer], rules_of(config, layer)
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
         network = partial(_low_rank_ffn, changed) if changed else feed_forward
-        attend = partial(_attend, texts, rules_of(config, layer))
+        attend = partial(_attend, texts, rules)
         forward = block_forward(w, config, x, rotations[layer], attend, feed_forward=network)
         angles = None if rotations[layer] is None else angles_at(config, np.arange(seq), layer)
-        activations.append(_Layer(w, angles, changed, forward))
+        activations.append(_Layer(w, angles, rules, changed, forward))
         x = forward.resid_post
     return x, activations
 
@@ -248,45 +262,70 @@ def _attend(texts: int, rules: attention.Rules, q: np.ndarray, k: np.ndarray, v:
 
 def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
     share_cores()
-    w, f, eps, d_out = layer.w, layer.forward, config.norm_eps, d_x
-    texts = len(f.q) // config.n_heads
+    w, f = layer.w, layer.forward
+    norms: dict[str, np.ndarray] = {}  # the gradients of their parameters
+
+    def through_norm(d_out: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+        d_x, gradients = _norm_backward(d_out, x, w, name, config)
+        norms.update(gradients)
+        return d_x
+
+    d_ffn_out = d_x
+    if w.ffn_post_norm is not None:  # What it norms is not kept, since few families have it.
+        d_ffn_out = through_norm(d_x, _product("W_down", w, layer.update, f.hidden), "ffn_post_norm")
     if layer.update:
-        back = _low_rank_ffn_backward(d_out, layer)
+        back = _low_rank_ffn_backward(d_ffn_out, layer, config)
     else:
-        assert f.gate is not None
-        assert w.W_gate is not None
-        back = ffn.swiglu_backward(d_out, f.gate, f.up, w.W_gate, w.W_up, w.W_down)
-    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, f.resid_mid, w.ffn_norm, eps=eps)
-    d_mid += d_out
+        matrices = w.W_gate, w.W_up, w.W_down
+        back = ffn.swiglu_backward(d_ffn_out, f.gate, f.up, *matrices, activation=config.activation)
+    d_mid = through_norm(back.x, f.resid_mid, "ffn_norm")
+    d_mid += d_x
+    d_attention_out = d_mid
+    if w.attention_post_norm is not None:
+        out = attention.output(f.z, w.W_O, w.b_O)
+        d_attention_out = through_norm(d_mid, out, "attention_post_norm")
     assert f.pattern is not None  # `_attend` keeps it
-    d_z = _own_heads(attention.output_backward(d_mid, w.W_O), texts)
+    texts = len(f.q) // config.n_heads
+    d_z = _own_heads(attention.output_backward(d_attention_out, w.W_O), texts)
     d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
     d_scores = ops.softmax_backward(d_pattern, f.pattern)
-    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k)
+    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k, rules=layer.rules)
     if layer.angles is not None:
         d_q = position.rotate_backward(d_q, layer.angles, split_halves=config.split_halves)
         d_k = position.rotate_backward(d_k, layer.angles, split_halves=config.split_halves)
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
+    if w.q_norm is not None and w.k_norm is not None:
+        d_q = through_norm(d_q, attention.project(f.normed, w.W_Q, w.b_Q), "q_norm")
+        d_k = through_norm(d_k, attention.project(f.normed, w.W_K, w.b_K), "k_norm")
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
-    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, f.resid_pre, w.attention_norm, eps=eps)
-    d_x += d_mid
-    return _LayerBackward(d_x, d_attention_norm, d_q, d_k, d_v, d_mid, d_ffn_norm, back.gate, back.up, d_out)
+    d_before = through_norm(d_normed, f.resid_pre, "attention_norm")
+    d_before += d_mid
+    return _LayerBackward(d_before, d_q, d_k, d_v, d_attention_out, back.gate, back.up, d_ffn_out, norms)
 
 
 def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
-    """Return each matrix's gradient, from its input and the gradient of its output."""
-    f = layer.forward
+    """Return each matrix's gradient, from its input and the gradient of its output, which is also its bias's."""
+    f, w = layer.forward, layer.w
+    of_biases = {
+        "b_Q": back.q,
+        "b_K": back.k,
+        "b_V": back.v,
+        "b_O": back.attention_out,
+        "b_up": back.up,
+        "b_down": back.ffn_out,
+    }
+    biases = {name: d.sum(axis=-2) for name, d in of_biases.items() if getattr(w, name) is not None}
     return LayerWeights(
-        attention_norm=back.attention_norm,
         W_Q=attention.project_gradient(back.q, f.normed),
         W_K=attention.project_gradient(back.k, f.normed),
         W_V=attention.project_gradient(back.v, f.normed),
-        W_O=attention.output_gradient(back.mid, f.z),
-        ffn_norm=back.ffn_norm,
-        W_gate=ops.linear_gradient(back.gate, f.mid_normed),
+        W_O=attention.output_gradient(back.attention_out, f.z),
+        W_gate=None if back.gate is None else ops.linear_gradient(back.gate, f.mid_normed),
         W_up=ops.linear_gradient(back.up, f.mid_normed),
-        W_down=ops.linear_gradient(back.out, f.hidden),
+        W_down=ops.linear_gradient(back.ffn_out, f.hidden),
+        **back.norms,
+        **biases,
     )
 
 
@@ -491,6 +530,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
         (layer, name): _no_change(getattr(weights.layers[layer], name), rank, rng)
         for layer in layers
         for name in CHANGED
+        if getattr(weights.layers[layer], name) is not None
     }
     order: list[int] = []
     adam, worked = Adam(len(_flat(update))), 0.0
@@ -526,9 +566,12 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
         around = {
             "W_gate": (back.gate, f.mid_normed),
             "W_up": (back.up, f.mid_normed),
-            "W_down": (back.out, f.hidden),
+            "W_down": (back.ffn_out, f.hidden),
         }
-        gradient |= {(number, name): low.gradient(*around[name]) for name, low in layer.update.items()}
+        for name, low in layer.update.items():
+            d_out, into = around[name]
+            assert d_out is not None  # There is no change of a gate where there is none.
+            gradient[number, name] = low.gradient(d_out, into)
         d_x = back.x
     return loss, gradient
 
@@ -557,25 +600,37 @@ def _low_rank_ffn(
     w: LayerWeights,
     config: Config,
     x: Float[np.ndarray, "rows d_model"],
-    _edits: object,
+    edits: Edits,
     _edit: Edit,
 ) -> ffn.FFNTrace:
-    """Run `ffn.swiglu` with W + down @ up for each W, without forming the sum. There are no edits in training."""
-    assert w.W_gate is not None
-    gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
-    up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
-    hidden = ops.gated(gate, up)
-    return ffn.FFNTrace(gate, up, hidden, ops.linear(hidden, w.W_down) + low["W_down"].forward(hidden))
+    """Run `model.feed_forward` with W + down @ up for each W, without forming the sum. Training has no edits."""
+    gate = None if w.W_gate is None else _product("W_gate", w, low, x)
+    up, curve = _product("W_up", w, low, x), config.activation
+    hidden = ops.ACTIVATIONS[curve](up) if gate is None else ops.gated(gate, up, curve)
+    out, after = _product("W_down", w, low, hidden), post_norm(w.ffn_post_norm, config, edits)
+    return ffn.FFNTrace(gate, up, hidden, out if after is None else after(out))
 
 
-def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Layer) -> ffn.FFNBackward:
-    w, low = layer.w, layer.update
-    assert layer.forward.gate is not None
-    assert w.W_gate is not None
+def _product(name: str, w: LayerWeights, low: Mapping[str, LowRank], x: np.ndarray) -> np.ndarray:
+    """Return what comes out of an FFN's matrix, with its low-rank change and its bias, if it has them."""
+    out = ops.linear(x, getattr(w, name))
+    if name in low:
+        out = out + low[name].forward(x)
+    bias = getattr(w, name.replace("W", "b"), None)
+    return out if bias is None else out + bias
+
+
+def _low_rank_ffn_backward(
+    d_out: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config
+) -> ffn.FFNBackward:
+    w, low, f = layer.w, layer.update, layer.forward
     d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
-    d_gate, d_up = ffn.gated_backward(d_hidden, layer.forward.gate, layer.forward.up)
-    d_x = ops.linear_backward(d_gate, w.W_gate) + low["W_gate"].backward(d_gate)
-    return ffn.FFNBackward(d_gate, d_up, d_x + ops.linear_backward(d_up, w.W_up) + low["W_up"].backward(d_up))
+    d_gate, d_up = ffn.hidden_backward(d_hidden, f.gate, f.up, config.activation)
+    d_x = np.zeros_like(f.mid_normed)
+    for name, d in (("W_gate", d_gate), ("W_up", d_up)):
+        if d is not None:
+            d_x = d_x + ops.linear_backward(d, getattr(w, name)) + low[name].backward(d)
+    return ffn.FFNBackward(d_gate, d_up, d_x)
 
 
 def updated(model: Model, update: Update, amount: float = 1.0) -> Model:

@@ -243,7 +243,7 @@ STD = 0.02  # of the noise that a model starts from (Radford et al. 2018)
 
 
 def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, Any]) -> Weights:
-    """Make the weights of an untrained model: normal noise, norms at 1, W_U = W_E transposed.
+    """Make the weights of an untrained model: normal noise, norms at 1, biases at 0, W_U = W_E transposed.
 
     What writes to the residual stream, W_O and W_down, is smaller by sqrt(2 n_layers), so that the stream of a deep
     model starts no larger than that of a shallow one (GPT-2; Radford et al. 2019, section 2.3).
@@ -255,8 +255,12 @@ def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, An
     flat *= STD
     weights = from_flat(flat, config, vocabulary)
     weights.final_norm[...] = 1
+    if weights.final_norm_bias is not None:
+        weights.final_norm_bias[...] = 0
     for layer in weights.layers:
-        layer.attention_norm[...] = layer.ffn_norm[...] = 1
+        for name in config.arrays:
+            if not name.startswith("W_"):
+                getattr(layer, name)[...] = 1 if name.endswith("norm") else 0
         for writes in (layer.W_O, layer.W_down):
             writes *= (2 * config.n_layers) ** -0.5
     return weights

@@ -48,6 +48,11 @@ def in_doubles(model: Model) -> Model:
         for layer in model.weights.layers
     )
     w = model.weights
+    more = {
+        name: getattr(w, name).astype(np.float64)
+        for name in ("W_pos", "final_norm", "final_norm_bias")
+        if getattr(w, name) is not None
+    }
     W_E = w.W_E.astype(np.float64)
     W_U = W_E.T if np.may_share_memory(w.W_E, w.W_U) else w.W_U.astype(np.float64)
-    return Model(replace(w, W_E=W_E, W_U=W_U, layers=layers, final_norm=w.final_norm.astype(np.float64)))
+    return Model(replace(w, W_E=W_E, W_U=W_U, layers=layers, **more))

@@ -298,6 +298,14 @@ def test_scores_backwards(n_heads, n_kv_heads):
     assert_slopes(f, q=(q, d_q), k=(k, d_k))
 
 
+def test_scores_backwards_with_a_cap_and_another_divisor():
+    rules = attention.Rules(divisor=3.0, cap=1.5)
+    q, k, d_scores = doubles(4, 3, 4), doubles(2, 5, 4, seed=1), doubles(4, 3, 5, seed=2)
+    f = lambda: (d_scores * attention.attention_scores(q, k, rules=rules)).sum()  # noqa: E731
+    d_q, d_k = attention.attention_scores_backward(d_scores, q, k, rules=rules)
+    assert_slopes(f, q=(q, d_q), k=(k, d_k))
+
+
 @pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
 def test_mixing_backwards(n_heads, n_kv_heads):
     pattern, v = doubles(n_heads, 3, 5), doubles(n_kv_heads, 5, 4, seed=1)

@@ -98,9 +98,19 @@ def test_backwards():
     )
 
 
+def test_backwards_without_a_gate():
+    x, d_out = random(4, D_MODEL).astype(np.float64), random(4, D_MODEL, seed=5).astype(np.float64)
+    W_up, W_down = W_UP.astype(np.float64), W_DOWN.astype(np.float64)
+    up = ffn.swiglu(x, None, W_up, W_down, activation="gelu_tanh").up
+    back = ffn.swiglu_backward(d_out, None, up, None, W_up, W_down, activation="gelu_tanh")
+    assert back.gate is None
+    f = lambda: (d_out * ffn.swiglu(x, None, W_up, W_down, activation="gelu_tanh").out).sum()  # noqa: E731
+    assert_slopes(f, x=(x, back.x), W_up=(W_up, ops.linear_gradient(back.up, x)))
+
+
 def test_a_product_gives_each_factor_what_the_other_is():
     gate, up, d_hidden = (random(3, 5, seed=seed).astype(np.float64) for seed in (1, 2, 3))
-    d_gate, d_up = ffn.gated_backward(d_hidden, gate, up)
+    d_gate, d_up = ffn.hidden_backward(d_hidden, gate, up)
     f = lambda: (d_hidden * ops.silu(gate) * up).sum()  # noqa: E731
     assert_slopes(f, gate=(gate, d_gate), up=(up, d_up))
 

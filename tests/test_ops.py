@@ -159,9 +159,25 @@ def test_a_longer_vector_of_the_same_direction_is_normed_alike_so_nothing_goes_b
     np.testing.assert_allclose((d_x * x).sum(axis=-1), 0, rtol=0, atol=1e-9)
 
 
-def test_silu_backward():
+def test_layer_norm_backward():
+    x, weight, d_out = doubles(3, 6, scale=2), doubles(6, seed=1), doubles(3, 6, seed=2)
+    bias = doubles(6, seed=3)
+    d_x, d_weight, d_bias = ops.layer_norm_backward(d_out, x, weight, eps=1e-5)
+    f = lambda: (d_out * ops.layer_norm(x, weight, bias, eps=1e-5)).sum()  # noqa: E731
+    assert_slopes(f, x=(x, d_x), weight=(weight, d_weight), bias=(bias, d_bias))
+
+
+@pytest.mark.parametrize("curve", ops.ACTIVATIONS)
+def test_the_backward_of_each_curve(curve):
     x, d_out = doubles(4, 5, scale=3), doubles(4, 5, seed=1)
-    assert_slopes(lambda: (d_out * ops.silu(x)).sum(), x=(x, ops.silu_backward(d_out, x)))
+    d_x = ops.ACTIVATIONS_BACKWARD[curve](d_out, x)
+    assert_slopes(lambda: (d_out * ops.ACTIVATIONS[curve](x)).sum(), x=(x, d_x))
+
+
+def test_soft_cap_backward():
+    x, d_out = doubles(4, 5, scale=3), doubles(4, 5, seed=1)
+    d_x = ops.soft_cap_backward(d_out, ops.soft_cap(x, 2.0), 2.0)
+    assert_slopes(lambda: (d_out * ops.soft_cap(x, 2.0)).sum(), x=(x, d_x))
 
 
 def test_silu_backward_of_what_is_far_from_zero_is_all_or_nothing():
@@ -184,7 +200,10 @@ def test_linear_backward_and_gradient(rows):
     [
         lambda d, x: ops.softmax_backward(d, ops.softmax(x)),
         lambda d, x: ops.rms_norm_backward(d, x, np.ones(4, np.float32), eps=1e-5),
+        lambda d, x: ops.layer_norm_backward(d, x, np.ones(4, np.float32), eps=1e-5),
         lambda d, x: ops.silu_backward(d, x),
+        lambda d, x: ops.gelu_tanh_backward(d, x),
+        lambda d, x: ops.soft_cap_backward(d, x, 2.0),
         lambda d, x: ops.linear_backward(d, np.eye(4, dtype=np.float32)),
         lambda d, x: ops.linear_gradient(d, x),
     ],

@@ -20,7 +20,8 @@ import llmviz
 import llmviz.threads
 from llmviz import sampling, training
 from llmviz.model import Model
-from llmviz.weights import Config, stored
+from llmviz.tokenization import train_vocabulary
+from llmviz.weights import FAMILIES, Config, random_weights, stored
 
 SIZES = Config(
     n_layers=2,
@@ -48,8 +49,35 @@ LESSONS = [
 ]
 
 
+# What other families do in another way than Llama, as their files say it.
+OTHER_FAMILIES = {
+    "gpt2": FAMILIES["gpt2"] | {"rope_base": 0.0},
+    "qwen2": FAMILIES["qwen2"],
+    "qwen3": FAMILIES["qwen3"] | {"d_head": 16},
+    "gemma2": FAMILIES["gemma2"]
+    | {"embedding_scale": 5.5, "score_cap": 2.0, "logit_cap": 3.0, "score_divisor": 3.0, "windows": (4, 0)},
+    "gemma3": FAMILIES["gemma3"] | {"embedding_scale": 5.5, "windows": (4, 0), "rope_bases": (1e4, 1e6)},
+}
+
+
+@pytest.fixture(params=OTHER_FAMILIES)
+def of_another_family(request):
+    """A model with larger numbers than an untrained one, so that each of them counts."""
+    lists = train_vocabulary(TEXT, 270)
+    fields = OTHER_FAMILIES[request.param] | {"architecture": request.param, "n_vocab": len(lists["tokens"])}
+    weights = random_weights(replace(SIZES, **fields), vocabulary=lists)
+    rng = np.random.default_rng(1)
+    for array in stored(weights).values():
+        array += (0.3 * rng.standard_normal(array.shape)).astype(np.float32)
+    return Model(weights)
+
+
 def matrices(weights) -> dict[str, np.ndarray]:
-    named = {"W_E": weights.W_E, "final_norm": weights.final_norm, "W_U": weights.W_U}
+    named = {
+        name: getattr(weights, name)
+        for name in ("W_E", "W_pos", "final_norm", "final_norm_bias", "W_U")
+        if getattr(weights, name) is not None
+    }
     for number, layer in enumerate(weights.layers):
         named |= {f"{name} {number}": getattr(layer, name) for name in weights.config.arrays}
     return named
@@ -80,10 +108,18 @@ def test_the_loss_is_the_mean_surprise(load_tiny, name):
 @pytest.mark.parametrize("name", ["full", "grouped", "single", "one_head"])  # tied, own tables, tied, own
 @pytest.mark.parametrize("some", [False, True])
 def test_every_matrix_against_nudging_its_numbers(load_tiny, name, some):
-    model = in_doubles(load_tiny(name))
     tokens = tiny_gguf.random_ids(name, 9)
     tokens[5] = tokens[2]  # a token that stands twice
-    counted = [not some or i % 2 == 0 for i in range(9)]
+    hold_to_nudges(in_doubles(load_tiny(name)), tokens, [not some or i % 2 == 0 for i in range(9)])
+
+
+def test_every_matrix_of_other_families(of_another_family):
+    tokens = of_another_family.tokenizer.encode("The cat sat on the mat, and the cat")
+    assert len(tokens) > 6  # more than a window
+    hold_to_nudges(in_doubles(of_another_family), tokens, [True] * len(tokens))
+
+
+def hold_to_nudges(model, tokens, counted):
     loss, gradients = training.loss_and_gradients(model, tokens, counted)
     texts = np.array([tokens]), np.array([counted])
     loss_now = lambda: training._loss(model.weights, *texts)  # noqa: E731
@@ -97,7 +133,8 @@ def test_every_matrix_against_nudging_its_numbers(load_tiny, name, some):
         places = [tuple(rng.integers(array.shape)) for _ in range(2)] + [largest]
         expected = slopes(loss_now, array, at=places)
         got = [gradient[place] for place in places]
-        assert abs(expected[-1]) > 1e-5, name
+        # Without RoPE, a bias of the keys adds the same to all scores of a query, which changes nothing.
+        assert abs(expected[-1]) > 1e-5 or (name[:3] == "b_K" and not model.config.rope_base), name
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-8, err_msg=name)
 
 
@@ -395,19 +432,27 @@ def test_the_first_step_s_loss_is_the_mean_over_all_conversations(tiny_model):
 
 @pytest.mark.parametrize("layers", [[0], [1], [0, 2], [0, 1, 2], range(1, 3)])
 def test_the_gradient_of_every_change_against_nudging_it(tiny_model, layers):
+    hold_changes_to_nudges(in_doubles(tiny_model), layers, *training._lesson(tiny_model, 1, LESSONS[0]))
+
+
+def test_the_gradient_of_every_change_in_other_families(of_another_family):
+    tokens = np.array([of_another_family.tokenizer.encode("The cat sat on the mat, and the cat")])
+    hold_changes_to_nudges(in_doubles(of_another_family), [0, 1], tokens, tokens > 0)
+
+
+def hold_changes_to_nudges(model, layers, tokens, said):
     """Through `updated`, whose matrices are dense, and the whole model's own loss."""
-    model, rng = in_doubles(tiny_model), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     update = {
         (layer, name): training.LowRank(
-            rng.standard_normal((getattr(model.weights.layers[layer], name).shape[0], 2)) / 4,
-            rng.standard_normal((2, getattr(model.weights.layers[layer], name).shape[1])) / 4,
+            rng.standard_normal((matrix.shape[0], 2)) / 4, rng.standard_normal((2, matrix.shape[1])) / 4
         )
         for layer in layers
         for name in training.CHANGED
+        if (matrix := getattr(model.weights.layers[layer], name)) is not None
     }
-    tokens, said = training._lesson(tiny_model, 1, LESSONS[0])
     x, _ = training._forward(model.weights, tokens, layers=range(layers[0]))
-    running = range(layers[0], 3)
+    running = range(layers[0], model.config.n_layers)
     loss, gradient = training._update_gradient(model.weights, tokens, said, x, running, update)
 
     def dense() -> float:

@@ -131,6 +131,20 @@ def logits(model, ids: list[int]) -> np.ndarray:
     return model(torch.tensor([ids]), use_cache=False).logits[0].numpy()
 
 
+def loss_and_gradients(model, ids: list[int]) -> tuple[float, dict[str, np.ndarray]]:
+    """The mean surprise in nats, and how it changes with each array, by its name in GGUF files."""
+    model.requires_grad_(True)
+    loss = model(torch.tensor([ids]), labels=torch.tensor([ids]), use_cache=False).loss
+    loss.backward()
+    gradients = in_a_file(model, {name: values.grad for name, values in model.named_parameters()})
+    model.zero_grad()
+    model.requires_grad_(False)
+    for name in [name for name in gradients if "attn_qkv" in name]:  # GPT-2 has them in one
+        parts = np.split(gradients.pop(name), 3)
+        gradients |= {name.replace("qkv", letter): part for letter, part in zip("qkv", parts)}
+    return loss.item(), gradients
+
+
 def write(path: Path, name: str, model) -> Path:
     """Write the model to a GGUF file."""
     architecture, _, _, (tokenizer, pre) = FAMILIES[name]
@@ -144,7 +158,7 @@ def write(path: Path, name: str, model) -> Path:
     writer.add_token_types([3 if token in tiny_gguf.SPECIAL else 1 for token in tokens])
     writer.add_token_merges(list(tiny_gguf.MERGES))
     writer.add_eos_token_id(2)
-    for key, array in tensors(architecture, config, model).items():
+    for key, array in tensors(model).items():
         writer.add_tensor(key, np.ascontiguousarray(array, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -182,11 +196,25 @@ def add_sizes(writer: gguf.GGUFWriter, architecture: str, config) -> None:
         writer.add_value_length(d_head)
 
 
-def tensors(architecture: str, config, model) -> dict[str, np.ndarray]:
+def tensors(model) -> dict[str, np.ndarray]:
     """The arrays by their names in GGUF files."""
+    config = model.config
+    arrays = in_a_file(model, dict(model.named_parameters()))  # which leaves out a tied table
+    if "gemma" in config.model_type:
+        arrays |= {name: array + 1 for name, array in arrays.items() if name.endswith("norm.weight")}
+    if getattr(config, "rope_parameters", {}).get("rope_type") == "llama3":
+        plain = config.rope_parameters["rope_theta"] ** (-np.arange(0, 1, 2 / config.head_dim))
+        arrays["rope_freqs.weight"] = plain / model.model.rotary_emb.inv_freq.numpy()
+    return arrays
+
+
+def in_a_file(model, of_parameters) -> dict[str, np.ndarray]:
+    """What belongs to each parameter, by names and in the order of GGUF files."""
+    config = model.config
+    architecture = KINDS[config.model_type]
     names = gguf.get_tensor_name_map(ARCHITECTURES[architecture], config.num_hidden_layers)
     arrays = {}
-    for parameter, values in model.named_parameters():  # which leaves out a tied table
+    for parameter, values in of_parameters.items():
         array = values.numpy()
         if architecture in (
             "llama",
@@ -198,15 +226,15 @@ def tensors(architecture: str, config, model) -> dict[str, np.ndarray]:
             ):
                 if part in parameter:
                     array = array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
-        if "gemma" in architecture and parameter.endswith("norm.weight"):
-            array = array + 1
         if is_conv1d(parameter, architecture) and array.ndim == 2:
             array = array.T
         arrays[names.get_name(parameter, try_suffixes=(".weight", ".bias"))] = array
-    if architecture == "llama" and config.rope_parameters["rope_type"] == "llama3":
-        plain = config.rope_parameters["rope_theta"] ** (-np.arange(0, 1, 2 / config.head_dim))
-        arrays["rope_freqs.weight"] = plain / model.model.rotary_emb.inv_freq.numpy()
     return arrays
 
 
+# What transformers calls an architecture.
+KINDS = {name: name for name in ("llama", "qwen2", "qwen3", "gpt2", "smollm3", "gemma2")} | {
+    "mistral": "llama",
+    "gemma3_text": "gemma3",
+}
 ARCHITECTURES = {name: architecture for architecture, name in gguf.MODEL_ARCH_NAMES.items()}
