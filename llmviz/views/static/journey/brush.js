@@ -5,7 +5,6 @@ import { colorScale, rgb } from "../kit/colour.js";
 import { h } from "../kit/elements.js";
 import { clamp } from "../kit/numbers.js";
 import { KIT } from "../theme.js";
-import { between } from "./time.js";
 
 const NAMES = ["ink", "quiet", "line", "card", "page", ...KIT.stages];
 
@@ -24,8 +23,6 @@ export function lookOf(view, data) {
 export const tint = (color, alpha) => `rgba(${rgb(color)},${alpha})`;
 /** The box around what has its middle at (x, y). */
 export const boxOf = ({ x, y, w, h: height }) => [x - w / 2, y - height / 2, w, height];
-/** A vector on its way from one state to the next. */
-export const onTheWay = (a, b, u) => (u <= 0 ? a : u >= 1 ? b : Float32Array.from(a, (v, i) => between(v, b[i], u)));
 
 export function boxPath([x, y, w, height], r) {
   const path = new Path2D();
@@ -35,13 +32,14 @@ export function boxPath([x, y, w, height], r) {
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
-/** A frame, {data, times, moment, layout, look, still}, and how to draw on its canvas. */
+/** A frame, {data, times, moment, layout, look}, and how to draw on its canvas. */
 export class Brush {
   /** What lies where, for the pointer; the last mark lies on top. */
   marks = [];
 
   constructor(ctx, frame) {
     Object.assign(this, frame, { ctx });
+    Object.assign(ctx, { lineCap: "round", textBaseline: "middle", direction: "ltr" });
   }
   mark(box, words) {
     this.marks.push({ box, words });
@@ -71,11 +69,6 @@ export class Brush {
     this.ctx.fillStyle = color;
     this.ctx.fillRect(...box);
   }
-  disc(color, x, y, radius) {
-    const path = new Path2D();
-    path.arc(x, y, radius, 0, 7);
-    this.fill(color, path);
-  }
   shape(color, ...points) {
     this.fill(color, new Path2D(`M${points.join("L")}`));
   }
@@ -85,51 +78,38 @@ export class Brush {
   curve(color, width, from, controls, to) {
     this.stroke(color, width, new Path2D(`M${from}C${controls} ${to}`));
   }
-  font(size, bold, face) {
-    return `${bold ? "600 " : ""}${size}px ${fontOf(this.layout.view, face)}`;
-  }
-  write(words, x, y, { size = 14, bold, color = this.look.quiet, align = "left", alpha = 1, halo } = {}) {
+  write(words, x, y, { size = 14, bold, color = this.look.quiet, align = "left", alpha = 1 } = {}) {
     this.faded(alpha, (ctx) => {
-      ctx.font = this.font(size, bold, "ui");
-      Object.assign(ctx, { textAlign: align, textBaseline: "middle", direction: "ltr" });
-      if (halo) {
-        Object.assign(ctx, { lineWidth: 5, lineJoin: "round", strokeStyle: this.look.card });
-        ctx.strokeText(words, x, y);
-      }
-      ctx.fillStyle = color;
+      this.setFont(size, bold, "ui");
+      Object.assign(ctx, { textAlign: align, fillStyle: color });
       ctx.fillText(words, x, y);
     });
   }
-  widthOf(words, size, bold) {
-    this.ctx.font = this.font(size, bold, "ui");
+  setFont(size, bold, face) {
+    this.ctx.font = `${bold ? "600 " : ""}${size}px ${fontOf(this.layout.view, face)}`;
+  }
+  widthOf(words, size) {
+    this.setFont(size, true, "ui");
     return this.ctx.measureText(words).width;
   }
-  /** The first of some wordings that has room; if none has, the last. */
-  fitting(room, size, bold, ...wordings) {
-    return wordings.find((words) => this.widthOf(words, size, bold) < room) ?? wordings.at(-1);
-  }
   /** A piece; stand-ins for white space are quieter. A right-to-left piece keeps its order, marks included. */
-  piece(marked, x, y, { size, bold, color = this.look.ink, align = "left", alpha = 1, quietly = 0.55 }) {
+  piece(marked, x, y, { size, bold, color = this.look.ink, align = "left", alpha = 1 }) {
     this.faded(alpha, (ctx) => {
-      ctx.font = this.font(size, bold, "mono");
-      Object.assign(ctx, { textAlign: "left", textBaseline: "middle", fillStyle: color });
-      const parts = marked.split(/\x01([^\x02]*)\x02/).map((text, i) => ({ text, quiet: i % 2 === 1 }));
+      this.setFont(size, bold, "mono");
+      Object.assign(ctx, { textAlign: "left", fillStyle: color });
+      const parts = marked.split(/\x01([^\x02]*)\x02/).map((text, i) => ({ text, alpha: i % 2 ? 0.65 : 1 }));
       if (RIGHT_TO_LEFT.test(marked)) parts.reverse();
       const widths = parts.map(({ text }) => ctx.measureText(text).width);
       const total = widths.reduce((a, b) => a + b, 0);
       let from = x - { left: 0, center: total / 2, right: total }[align];
-      const alphaHere = ctx.globalAlpha;
-      parts.forEach(({ text, quiet }, i) => {
-        ctx.globalAlpha = alphaHere * (quiet ? quietly : 1);
-        ctx.fillText(text, from, y);
+      parts.forEach((part, i) => {
+        this.faded(part.alpha, () => ctx.fillText(part.text, from, y));
         from += widths[i];
       });
     });
   }
   /** A vector as a bar of colours, turned about its middle; its first number is on the left, or on top. */
   vector(bar, values, alpha = 1) {
-    if (bar.len < 1) return;
-    const { signed, card, ink } = this.look;
     this.faded(alpha, (ctx) => {
       ctx.translate(bar.x, bar.y);
       ctx.rotate(bar.turn);
@@ -137,11 +117,9 @@ export class Brush {
       const box = [x, y, bar.len, bar.thick];
       ctx.save();
       ctx.clip(boxPath(box, 4));
-      values.forEach((v, j) => this.rect(signed(v), x + j * step, y, step + 0.6, bar.thick));
-      if (step > 5 && bar.thick > 9)
-        for (let j = 1; j < values.length; j++) this.rect(tint(card, 0.35), x + j * step - 0.4, y, 0.8, bar.thick);
+      values.forEach((v, j) => this.rect(this.look.signed(v), x + j * step, y, step + 0.6, bar.thick));
       ctx.restore();
-      this.box(box, 4, { edge: tint(ink, 0.28), width: 1 });
+      this.box(box, 4, { edge: tint(this.look.ink, 0.28), width: 1 });
     });
   }
 }

@@ -5,8 +5,6 @@ import { saveBlob } from "../kit/saving.js";
 
 const CLIP_SPEED = 4;
 
-export const canRecord = () => window.MediaRecorder && HTMLCanvasElement.prototype.captureStream;
-
 /** Play from the beginning, fast, and record what is seen, the caption above it. Returns `add`: it takes a frame. */
 export function startClip(canvas, player) {
   const [width, height] = [canvas.width, 1.1 * canvas.height].map((size) => 2 * Math.ceil(size / 2)); // MP4 asks for it
@@ -16,7 +14,6 @@ export function startClip(canvas, player) {
   const kind = MediaRecorder.isTypeSupported("video/mp4") ? "mp4" : "webm";
   const recorder = new MediaRecorder(shown.captureStream(30), { mimeType: `video/${kind}`, videoBitsPerSecond: 4e6 });
   recorder.ondataavailable = ({ data: bytes }) => saveBlob(bytes, `llmviz.${kind}`);
-  const speed = player.speed;
   Object.assign(player, { t: 0, goal: null, playing: true, fresh: false, speed: CLIP_SPEED });
   recorder.start();
   player.wake();
@@ -31,7 +28,7 @@ export function startClip(canvas, player) {
     pen.fillText(caption, 0.4 * top, 0.7 * top, width - 0.8 * top);
     if (player.playing && player.t < player.times.end - 0.5) return true;
     recorder.stop();
-    Object.assign(player, { playing: false, speed });
+    Object.assign(player, { playing: false, speed: 1 });
     return false;
   };
 }

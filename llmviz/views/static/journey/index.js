@@ -1,5 +1,5 @@
-// One turn of the loop as a picture that plays. A frame is a function of (data, moment, layout, look). Nothing is remembered between frames, so any moment
-// can be shown at once, by the slider or by a key.
+// One turn of the loop as a picture that plays. A frame is a function of (data, moment, layout, look). Nothing is
+// remembered between frames, so any moment can be shown at once, by the slider or by a key.
 //
 // Every mark is a number that Python has taken from the trace (journey.py says which). Where a mark moves or changes
 // colour, it goes from one real state to the next (a column before and after attention; a score and its probability),
@@ -9,33 +9,23 @@ import { fontOf, pointIn, sizeCanvas } from "../kit/canvas.js";
 import { h } from "../kit/elements.js";
 import { frame } from "../kit/frame.js";
 import { onPointer } from "../kit/input.js";
-import { drawAttention, drawGiving } from "./attention.js";
+import { drawAttention } from "./attention.js";
 import { Brush, lookOf } from "./brush.js";
-import { canRecord, startClip } from "./clip.js";
-import { columnsAt, drawHeight, drawLengths, drawRowLabel, markColumn } from "./columns.js";
+import { startClip } from "./clip.js";
+import { columnsAt, drawLengths, drawRowLabel, markColumn } from "./columns.js";
 import { controlsOf } from "./controls.js";
-import { drawIdsInFlight, drawLeaders, drawTable } from "./embeddings.js";
-import { drawFFNBox, drawNeurons } from "./ffn.js";
+import { drawLeaders, drawTable } from "./embeddings.js";
+import { drawFFN } from "./ffn.js";
 import { layoutOf } from "./layout.js";
 import { unpack } from "./numbers.js";
 import { drawPick } from "./pick.js";
 import { Player, still } from "./player.js";
 import { drawClockHands } from "./position.js";
 import { drawBars } from "./score.js";
-import { momentAt, timesOf, toSlider, toTime } from "./time.js";
-import { drawChips, drawKnives, drawNumberLine } from "./tokenization.js";
+import { momentAt, timesOf } from "./time.js";
+import { drawChips, drawNumberLine } from "./tokenization.js";
 import { drawFloor, drawTower } from "./tower.js";
 import { legendAt } from "./words.js";
-
-function drawColumn(at, column) {
-  const { attention, ffn } = at.moment;
-  if (ffn > 0) drawFFNBox(at, column);
-  at.vector(column.bar, column.values, column.alpha);
-  if (attention > 0) drawGiving(at, column);
-  if (ffn > 0) drawNeurons(at, column);
-  drawRowLabel(at, column);
-  markColumn(at, column);
-}
 
 /** Draw all scenes, each of which shows what it has at this moment. Returns its marks, for the pointer. */
 function drawFilm(ctx, shown) {
@@ -47,15 +37,17 @@ function drawFilm(ctx, shown) {
   const columns = columnsAt(at);
   drawLeaders(at, columns);
   drawAttention(at);
-  for (const column of columns) drawColumn(at, column);
-  drawIdsInFlight(at);
+  for (const column of columns) {
+    drawFFN(at, column);
+    at.vector(column.bar, column.values, column.alpha);
+    drawRowLabel(at, column);
+    markColumn(at, column);
+  }
   drawClockHands(at);
   drawLengths(at);
-  drawHeight(at);
   drawBars(at);
   drawPick(at);
   drawChips(at);
-  drawKnives(at);
   return at.marks;
 }
 
@@ -67,19 +59,18 @@ export function render({ model, el }) {
   const { canvas } = controls;
   view.body.append(controls.stage);
   const film = h("button", { type: "button", title: "Save the film of this text", onclick: record }, "Film");
-  if (canRecord()) view.root.querySelector(".lv-save").append(film);
+  view.root.querySelector(".lv-save").append(film);
 
   function record() {
-    if (addToClip || !data || still()) return;
     film.disabled = true;
     addToClip = startClip(canvas, player);
   }
   function take(numbers) {
-    const place = player.t === null ? null : toSlider(player.times, player.t);
-    [data, look] = [unpack(numbers), null];
+    const place = player.t === null ? null : player.t / player.times.end;
+    [data, look, legendKey] = [unpack(numbers), null, ""];
     if (!data) return;
     const times = timesOf(data);
-    const t = place === null ? times.stops[1] : toTime(times, place); // at first: cut, with numbers
+    const t = place === null ? times.stops[1] : place * times.end; // at first: cut, with numbers
     Object.assign(player, { times, t, goal: null });
     controls.take(data);
   }
@@ -100,17 +91,16 @@ export function render({ model, el }) {
   }
   /** Draw the moment; returns its caption. */
   function show() {
-    const { times, t, calm } = player;
+    const { times, t } = player;
     const width = Math.max(300, Math.min(1180, view.width()));
     if (!look || look.theme !== view.theme) look = lookOf(view, data);
     if (layout?.width !== width || layout.data !== data) layout = layoutOf(view, data, width);
-    const moment = momentAt(data, times, t, calm);
+    const moment = momentAt(data, times, t, player.playing);
     const ctx = sizeCanvas(canvas, width, layout.height);
-    marks = drawFilm(ctx, { data, times, moment, layout, look, still: still() });
-    view.root.dataset.room = layout.kind;
-    film.hidden = still();
+    marks = drawFilm(ctx, { data, times, moment, layout, look });
+    view.root.classList.toggle("lv-phone", layout.phone);
     const caption = controls.show(data, moment);
-    const key = [moment.scene, moment.state, moment.rising, moment.attention > 0.3, view.theme, width, t > 12].join();
+    const key = [caption, moment.state, view.theme, width].join();
     if (key !== legendKey) view.setLegend(...legendAt(data, moment, layout, view.theme));
     legendKey = key;
     return caption;
@@ -127,10 +117,10 @@ export function render({ model, el }) {
     const numbers = model.get("numbers");
     if (numbers !== view.numbers) {
       view.numbers = numbers;
-      legendKey = "";
       take(numbers);
     }
     controls.bar.hidden = !data;
+    film.hidden = !data || still();
     if (data) show();
   });
 }

@@ -12,9 +12,8 @@ function arrayOf({ kind, data }) {
 /** The numbers as arrays, and functions that take a token's part of them. */
 export function unpack(sent) {
   if (!sent) return null;
-  const data = Object.fromEntries(
-    Object.entries(sent).map(([name, value]) => [name, value?.kind ? arrayOf(value) : value]),
-  );
+  const unpacked = Object.entries(sent).map(([name, value]) => [name, value?.kind ? arrayOf(value) : value]);
+  const data = Object.fromEntries(unpacked);
   const n = sent.tokens.length;
   /** The i-th token's row of an array whose first axis is a state or a layer. */
   const rowOf = (name) => (first, i) => {
@@ -35,7 +34,6 @@ export function unpack(sent) {
     addedTo: rowOf("ffnAdds"),
     neuronsOf: rowOf("neurons"),
     pushesOf: rowOf("pushes"),
-    restsOf: rowOf("rests"),
     lengthOf: (state, i) => data.lengths[state * n + i],
     isLong: (state, i) => data.long[state * n + i] === 1,
   });
