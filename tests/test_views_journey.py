@@ -47,8 +47,6 @@ def test_the_page_gets_the_same_numbers_in_fewer_bytes(trace_with_a_long_column)
     assert (np.abs(streams - numbers.streams) <= 0.51 / 80 * scales)[inside].all()
     assert np.abs(read(page["streams"])).max() == 127  # what is off the scale stays off the scale
     np.testing.assert_allclose(read(page["looks"])[:, 4] / 1000, numbers.looks[:, 4], atol=5e-4)
-    rests = numbers.rests[:, :, page["resting"]]
-    np.testing.assert_allclose(read(page["rests"]) / 255, rests, atol=2e-3)
     np.testing.assert_array_equal(read(page["neurons"]), numbers.neurons)
     assert page["restShares"][2] == pytest.approx(numbers.rests[2].sum(axis=1)[1:].mean())
     far = [look.weight if look and look.place < len(numbers.tokens) - 2 else 0 for look in numbers.strongest]

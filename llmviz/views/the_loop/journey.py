@@ -51,7 +51,6 @@ def for_page(turn: Turn) -> dict:
     """
     looks = turn.looks.copy()
     looks[:, 4] *= 1000
-    resting = np.flatnonzero(turn.rests.any(axis=(0, 1)))
     rest_shares = turn.rests.sum(axis=2)[:, 1:].mean(axis=1).tolist() if len(turn.shown) > 1 else []
     highest = np.maximum(turn.pushes.max(axis=(1, 2), keepdims=True), 1e-9)
     same = ("shown", "written", "sizes", "tied", "every", "turns", "others", "ends")
@@ -68,8 +67,6 @@ def for_page(turn: Turn) -> dict:
         "long": _bytes(turn.long, np.uint8),
         "ffnAdds": _signed(turn.ffn_adds, turn.scales[2::2, None, None]),
         "looks": _bytes(np.rint(looks), np.uint16),
-        "resting": resting.tolist(),
-        "rests": _shares(turn.rests[:, :, resting]),
         "restShares": rest_shares,  # attention to sinks in each layer, the mean over the tokens after the first
         "strongest": [look and _named(look) for look in turn.strongest],
         "neurons": _bytes(turn.neurons, np.uint16),
