@@ -11,18 +11,17 @@
 
   const FULL = 'This needs <a href="#full">the full version</a>';
 
-  async function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return JSON.parse(await new Response(stream).text());
+  const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+
+  function unpack(text) {
+    const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).json();
   }
 
   /** A value from its JSON, with bytes in place of {"$bytes": …}. */
   const parsed = (json) =>
     JSON.parse(json || "null", (_, value) =>
-      typeof value?.$bytes === "string"
-        ? new DataView(Uint8Array.from(atob(value.$bytes), (letter) => letter.charCodeAt(0)).buffer)
-        : value,
+      typeof value?.$bytes === "string" ? new DataView(bytesOf(value.$bytes).buffer) : value,
     );
 
   let bytesSeen = 0;
@@ -36,11 +35,13 @@
     });
 
   /** A widget: what anywidget's modules expect of a model, with values that are parsed when they are needed. */
-  class Model {
+  class Model extends EventTarget {
+    unsaved = new Map();
+    limits = {};
     constructor(page, id, { kind, state }) {
-      Object.assign(this, { page, id, kind, numbers: { ...state }, values: {}, unsaved: new Map(), limits: {} });
-      this.values.explains = false; // Only a kernel can say where each number is from.
-      this.listeners = new Map();
+      super();
+      Object.assign(this, { page, id, kind, numbers: { ...state } });
+      this.values = { explains: false }; // Only a kernel can say where each number is from.
       this.widget_manager = { get_model: async (other) => page.model(other) };
     }
     get(name) {
@@ -68,18 +69,14 @@
       if (content?.event === "click") this.page.happen(this, "click");
     }
     on(names, listener) {
-      for (const name of names.split(" ")) this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
+      for (const name of names.split(" ")) this.addEventListener(name, listener);
     }
-    off(names, listener) {
-      const rest = (name) => (this.listeners.get(name) ?? []).filter((other) => other !== listener);
-      for (const name of names.split(" ")) this.listeners.set(name, rest(name));
-    }
-    emit(name, ...what) {
-      for (const listener of this.listeners.get(name) ?? []) listener(...what);
+    emit(name) {
+      this.dispatchEvent(new Event(name));
     }
     tell(names) {
-      for (const name of names) this.emit(`change:${name}`, this, this.get(name));
-      if (names.length) this.emit("change", this);
+      for (const name of names) this.emit(`change:${name}`);
+      if (names.length) this.emit("change");
     }
     /** Take what the page says, by the numbers of the values; returns what has changed by it. */
     take(numbers) {
@@ -101,35 +98,23 @@
         this.unsaved.delete(name);
       }
     }
-    /** The widget that a trait refers to, such as `style`. */
-    other(trait) {
-      return this.get(trait) && this.page.model(this.get(trait).replace("IPY_MODEL_", ""));
-    }
-    layout() {
-      const layout = this.other("layout");
-      const traits = Object.keys(layout?.numbers ?? {}).filter((name) => !name.startsWith("_"));
-      return traits.map((name) => [name, layout.get(name)]);
+    /** The widgets that a trait refers to, such as `style` and `children`. */
+    others(trait) {
+      const references = [this.get(trait) ?? []].flat();
+      return references.map((reference) => this.page.model(reference.replace("IPY_MODEL_", "")));
     }
   }
 
-  // ---- elements ----
+  // ---- what a widget is made of ----
 
-  let made = 0; // how many elements have an id of ours
+  // Each of these returns an element's `parts`, the `name` before them, where it isn't the widget's description, and
+  // `show()`, which brings the parts up to date. What is in a table's `LEFT_OUT` is the same in all states.
 
-  function h(tag, properties = {}, ...children) {
+  const h = (tag, properties, ...children) => {
     const node = Object.assign(document.createElement(tag), properties);
     node.append(...children);
     return node;
-  }
-
-  const textOf = (markup) => h("i", { innerHTML: markup }).textContent;
-
-  /** Give an element a child for each text, made again only where the texts are others. */
-  function fillWith(parent, texts, make) {
-    const key = JSON.stringify(texts);
-    if (parent.key !== key) parent.replaceChildren(...texts.map(make));
-    parent.key = key;
-  }
+  };
 
   /** Set what a widget sends, as its picture would: the page answers, or puts it back. */
   function send(model, trait, value) {
@@ -137,343 +122,185 @@
     model.save_changes();
   }
 
-  // ---- numbers ----
-
-  /** How far along its line a range input is, for the colour that fills it. */
-  const along = ({ min, max, value }) => `${(100 * (value - min)) / (max - min || 1)}%`;
-
   function slider(model) {
-    const chooses = model.kind === "SelectionSliderModel";
-    const trait = chooses ? "index" : "value";
-    const input = h("input", { type: "range" });
-    const output = h("output", { className: "widget-readout" });
+    const labels = () => model.get("_options_labels"); // of a choice
+    const trait = labels() ? "index" : "value";
     const places = model.kind.startsWith("Int") ? 0 : 2; // as ipywidgets writes a number beside a slider
-    const text = (value) => (chooses ? model.get("_options_labels")[value] : value.toFixed(places).replace("-", "−"));
-    const read = () => {
-      output.textContent = text(Number(input.value));
-      input.setAttribute("aria-valuetext", output.textContent);
-      input.style.setProperty("--to", along(input));
+    const input = h("input", { type: "range", oninput: () => send(model, trait, Number(input.value)) });
+    const output = h("output", { className: "widget-readout" });
+    const show = () => {
+      const limits = ["min", "max", "step"].map((limit) => model.get(limit));
+      const [min, max, step] = labels() ? [0, labels().length - 1, 1] : limits;
+      const value = model.get(trait);
+      Object.assign(input, { min, max, step, value });
+      output.textContent = labels()?.[value] ?? value.toFixed(places).replace("-", "−");
+      input.ariaValueText = output.textContent;
+      input.style.setProperty("--to", `${(100 * (value - min)) / (max - min || 1)}%`); // so far it is filled
     };
-    input.addEventListener("input", () => {
-      read();
-      send(model, trait, Number(input.value));
-    });
-    return {
-      look: "widget-slider widget-hslider",
-      parts: [input, output],
-      named: input,
-      show(off) {
-        const last = chooses ? model.get("_options_labels").length - 1 : model.get("max");
-        Object.assign(input, { min: chooses ? 0 : model.get("min"), max: last, step: chooses ? 1 : model.get("step") });
-        input.value = model.get(trait);
-        input.disabled = off;
-        read();
-      },
-    };
+    return { parts: [input, output], show };
   }
 
   function numberBox(model) {
-    const input = h("input", { type: "number" });
-    input.addEventListener("change", () => {
-      const value = Math.min(Math.max(Number(input.value), model.get("min")), model.get("max"));
-      const whole = model.kind.includes("Int") ? Math.round(value) : value;
-      send(model, "value", input.value === "" ? model.get("value") : whole);
-      input.value = model.get("value"); // also where nothing has changed
-    });
-    return {
-      look: "widget-text",
-      parts: [input],
-      named: input,
-      show(off) {
-        const held = model.limits.values;
-        const [min, max] = held?.length ? [Math.min(...held), Math.max(...held)] : ["", ""];
-        Object.assign(input, { min, max, step: model.get("step") ?? "any", disabled: off });
-        if (input.value === "" || Number(input.value) !== model.get("value")) input.value = model.get("value");
-      },
+    const held = model.limits.values ?? [];
+    const limits = held.length && { min: Math.min(...held), max: Math.max(...held) };
+    const show = () => (input.value = model.get("value"));
+    const take = () => {
+      if (input.value !== "") send(model, "value", Number(input.value)); // the page takes the nearest that it holds
+      show(); // also where nothing has changed
     };
+    const input = h("input", { type: "number", step: model.get("step") ?? "any", ...limits, onchange: take });
+    return { parts: [input], show };
   }
-
-  function progress(model) {
-    const bar = h("progress", { ariaLabel: "done so far" });
-    return {
-      look: "widget-hprogress",
-      parts: [bar],
-      named: bar,
-      show() {
-        bar.max = model.get("max") - model.get("min");
-        bar.value = model.get("value") - model.get("min");
-      },
-    };
-  }
-
-  // ---- one of several ----
 
   function checkbox(model) {
-    const [input, name] = [h("input", { type: "checkbox" }), h("span")];
-    input.addEventListener("change", () => send(model, "value", input.checked));
-    return {
-      look: "widget-checkbox",
-      parts: [h("label", {}, input, name)],
-      show(off) {
-        name.textContent = model.get("description");
-        Object.assign(input, { checked: model.get("value"), disabled: off });
-      },
-    };
+    const input = h("input", { type: "checkbox", onchange: () => send(model, "value", input.checked) });
+    const label = h("label", {}, input, model.get("description"));
+    return { parts: [label], name: "", show: () => (input.checked = model.get("value")) };
   }
 
-  function dropdown(model) {
-    const select = h("select");
-    select.addEventListener("change", () => send(model, "index", select.selectedIndex));
-    return {
-      look: "widget-dropdown",
-      parts: [select],
-      named: select,
-      show(off) {
-        fillWith(select, model.get("_options_labels"), (label) => new Option(label));
-        Array.from(select.options).forEach((option, i) => (option.disabled = !model.limits.holds(i)));
-        select.selectedIndex = model.get("index") ?? -1;
-        select.disabled = off;
-      },
+  /** A menu of what can be sent as a trait: `offers()` has the label and the value of each. */
+  function menu(model, trait, offers) {
+    let [key, values] = ["", []];
+    const select = h("select", { onchange: () => send(model, trait, values[select.selectedIndex]) });
+    const show = () => {
+      const offered = offers();
+      // One that is open stays so, unless it offers others.
+      if (key !== JSON.stringify(offered)) select.replaceChildren(...offered.map((offer) => new Option(...offer)));
+      key = JSON.stringify(offered);
+      values = offered.map(([, value]) => value);
+      values.forEach((value, i) => (select.options[i].disabled = !model.limits.holds(value)));
+      select.selectedIndex = values.indexOf(model.get(trait));
     };
+    return { parts: [select], show };
   }
+
+  const dropdown = (model) => menu(model, "index", () => model.get("_options_labels").map((label, i) => [label, i]));
 
   function toggles(model) {
-    const row = h("div", { className: "widget-toggle-row" });
-    return {
-      look: "widget-toggle-buttons",
-      parts: [row],
-      group: true,
-      show(off) {
-        const { reason, holds } = model.limits;
-        fillWith(row, model.get("_options_labels"), (textContent, i) => {
-          const choice = h("button", { type: "button", textContent });
-          choice.addEventListener("click", () => send(model, "index", i));
-          return choice;
-        });
-        [...row.children].forEach((choice, i) => {
-          const [chosen, held] = [i === model.get("index"), holds(i)];
-          choice.className = `jupyter-button widget-toggle-button${chosen ? " mod-active" : ""}`;
-          choice.setAttribute("aria-pressed", chosen);
-          choice.disabled = off || !held;
-          choice.title = held ? "" : textOf(reason);
-        });
-      },
-    };
+    const choices = model.get("_options_labels").map((textContent, i) => {
+      const className = "jupyter-button widget-toggle-button";
+      return h("button", { type: "button", className, textContent, onclick: () => send(model, "index", i) });
+    });
+    const show = () =>
+      choices.forEach((choice, i) => {
+        choice.ariaPressed = choice.classList.toggle("mod-active", i === model.get("index"));
+        choice.disabled = !model.limits.holds(i);
+      });
+    return { parts: [h("div", { className: "widget-toggle-row" }, ...choices)], show };
   }
-
-  // ---- text ----
 
   /** A text box: a menu of the texts that the page holds, or the only one, to be read. */
   function textBox(model) {
-    const typed = model.kind === "TextareaModel" ? h("textarea") : h("input", { type: "text" });
-    const select = h("select", { className: "texts" });
-    typed.readOnly = true;
-    select.addEventListener("change", () => send(model, "value", select.value));
     const short = (words) => (words.length > 90 ? `${words.slice(0, 89)}…` : words || "(no text)");
-    return {
-      look: model.kind === "TextareaModel" ? "widget-textarea" : "widget-text",
-      parts: [typed],
-      named: typed,
-      show(off) {
-        const [value, { holds, values: menu }] = [model.get("value"), model.limits];
-        const used = menu ? select : typed;
-        if (!used.isConnected) (used === typed ? select : typed).replaceWith(used);
-        Object.assign(used, { id: typed.id || select.id, ariaLabel: typed.ariaLabel });
-        if (!menu) {
-          Object.assign(typed, { value, placeholder: model.get("placeholder") ?? "", disabled: model.get("disabled") });
-          if (model.get("rows")) typed.rows = model.get("rows");
-          return;
-        }
-        const offered = menu.includes(value) ? menu : [value, ...menu];
-        fillWith(select, offered, (words) => new Option(short(words), words));
-        for (const option of select.options) option.disabled = !holds(option.value);
-        select.value = value;
-        select.disabled = off;
-      },
-    };
+    const texts = () => [...new Set([...model.limits.values, model.get("value")])];
+    if (model.limits.values) return menu(model, "value", () => texts().map((words) => [short(words), words]));
+    const typed = h(model.kind === "TextareaModel" ? "textarea" : "input", { readOnly: true });
+    Object.assign(typed, { placeholder: model.get("placeholder"), rows: model.get("rows") ?? 2 });
+    return { parts: [typed], show: () => (typed.value = model.get("value")) };
   }
 
   function html(model) {
     const said = h("div", { className: "widget-html-content" });
-    const label = model.kind === "LabelModel";
-    return {
-      look: label ? "widget-label" : "widget-html",
-      parts: [said],
-      show() {
-        const now = model.get("value");
-        if (label) said.textContent = now;
-        else if (said.shown !== now) said.innerHTML = said.shown = now; // our own views wrote it
-      },
+    const markup = model.kind === "LabelModel" ? "textContent" : "innerHTML"; // our own views wrote it
+    const show = () => {
+      if (said.shown !== model.get("value")) said[markup] = said.shown = model.get("value");
     };
+    return { parts: [said], show };
   }
-
-  // ---- buttons and boxes ----
 
   function button(model) {
-    const pressed = h("button", { type: "button" });
-    pressed.addEventListener("click", () => model.send({ event: "click" }));
-    return {
-      look: "widget-of-button",
-      parts: [pressed],
-      show(off) {
-        const className = `jupyter-button widget-button mod-${model.get("button_style") || "plain"}`;
-        Object.assign(pressed, { className, textContent: model.get("description"), disabled: off });
-      },
-    };
+    const className = `jupyter-button widget-button mod-${model.get("button_style") || "plain"}`;
+    const pressed = h("button", { type: "button", className, onclick: () => model.send({ event: "click" }) });
+    return { parts: [pressed], name: "", show: () => (pressed.textContent = model.get("description")) };
   }
 
-  function box(model, page) {
-    const flow = { HBoxModel: "widget-hbox", VBoxModel: "widget-vbox" }[model.kind] ?? "";
-    const el = h("div", { className: `jupyter-widgets widget-container widget-box ${flow}` });
-    const shown = new Map(); // by id: what is there stays, as a picture would have to be drawn again
-    const show = () => {
-      const ids = model.get("children").map((child) => child.replace("IPY_MODEL_", ""));
-      for (const [id, child] of shown) if (!ids.includes(id) && shown.delete(id)) drop(child);
-      for (const id of ids) if (!shown.has(id)) shown.set(id, view(page.model(id), page));
-      const children = ids.map((id) => shown.get(id));
-      if (children.some((child, i) => child !== el.children[i]) || children.length !== el.children.length)
-        el.replaceChildren(...children);
-    };
-    return { el, show, drop: () => shown.forEach(drop) };
-  }
-
-  // What the views make, by the kinds of ipywidgets.
-  const KINDS = [
-    [slider, "IntSlider FloatSlider SelectionSlider"],
-    [numberBox, "BoundedIntText BoundedFloatText"],
-    [progress, "FloatProgress"],
-    [dropdown, "Dropdown"],
-    [textBox, "Text Textarea"],
-    [html, "HTML Label"],
-    [button, "Button"],
-    [checkbox, "Checkbox"],
-    [toggles, "ToggleButtons"],
-    [box, "Box VBox HBox"],
-    [picture, "Any"],
-  ];
-  const makers = Object.fromEntries(
-    KINDS.flatMap(([make, names]) => names.split(" ").map((name) => [`${name}Model`, make])),
-  );
-
-  /** Make an element pale if there is a reason, and say it below. */
-  function makePale(el, why, reason = "") {
-    el.classList.toggle("pale", Boolean(reason));
-    if (why.innerHTML !== reason) why.innerHTML = reason;
-    reason ? el.append(why) : why.remove();
-  }
-
-  /** A control in its line: its name, what it is made of, and below it why it is pale, where it is. */
-  function inLine(model, make) {
-    const { look, parts, named, group, show } = make(model);
-    const id = `control-${++made}`;
-    const name = h(group ? "span" : "label", { className: "widget-label" });
-    const why = h("small", { className: "why", id: `${id}-why` });
-    const el = h("div", { className: `jupyter-widgets widget-inline-hbox ${look}` }, ...parts);
-    if (named) Object.assign(named, { id });
-    if (named) name.htmlFor = id;
-    if (group) {
-      name.id = `${id}-name`;
-      el.setAttribute("role", "group");
-      el.setAttribute("aria-labelledby", name.id);
-    }
-    const ownName = ["widget-checkbox", "widget-of-button"].includes(look); // written in it
-    return {
-      el,
-      show() {
-        const reason = model.get("disabled") ? "" : model.limits.reason;
-        const description = (!ownName && model.get("description")) || "";
-        name.textContent = description;
-        if (description && !name.isConnected) el.prepend(name);
-        if (!description) name.remove();
-        if (named && !description)
-          named.ariaLabel = model.get("tooltip") || model.get("placeholder") || named.ariaLabel;
-        const accent = model.other("style")?.get("handle_color");
-        if (accent) el.style.setProperty("--accent", accent);
-        show(Boolean(model.get("disabled") || reason));
-        makePale(el, why, reason);
-        el.title = reason ? why.textContent : (model.get("tooltip") ?? "");
-        for (const part of el.querySelectorAll("input, select, textarea, button"))
-          reason ? part.setAttribute("aria-describedby", why.id) : part.removeAttribute("aria-describedby");
-      },
-    };
-  }
-
-  // ---- pictures, and the page ----
+  const box = (model, page) => ({ parts: model.others("children").map((child) => view(child, page)) });
 
   const modules = new Map(); // by their text
   const pending = new Set(); // pictures that are on their way
 
-  function moduleOf(text) {
+  /** A picture of ours. */
+  function picture(model) {
+    const [host, text] = [h("div", {}), model.get("_esm")];
     const address = () => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     if (!modules.has(text)) modules.set(text, import(address()));
-    return modules.get(text);
-  }
-
-  /** A picture of ours, in a fieldset, which disables what it draws where that needs the full version. */
-  function picture(model) {
-    const host = h("fieldset", { className: "picture", role: "presentation" });
-    const why = h("small", { className: "why" });
-    const el = h("div", {}, host);
-    const gone = new AbortController();
-    const draw = async () => {
-      const { default: widget } = await moduleOf(model.get("_esm"));
-      const end = await widget.render({ model, el: host, signal: gone.signal });
-      gone.signal.aborted ? end?.() : gone.signal.addEventListener("abort", () => end?.());
-    };
+    const draw = async () => (await modules.get(text)).default.render({ model, el: host });
     const work = draw().catch((error) => console.error(error));
     pending.add(work);
     work.then(() => pending.delete(work));
-    const show = () => {
-      host.disabled = Boolean(model.limits.reason);
-      makePale(el, why, model.limits.reason);
-    };
-    return { el, show, drop: () => gone.abort() };
+    return { parts: [host], name: "" };
   }
 
-  /** Give an element what a widget's layout says, and its classes. `hidden` counts in place of the layout's display. */
-  function dress(el, model) {
-    for (const name of model.get("_dom_classes") ?? []) el.classList.add(name);
-    const hidden = model.get("hidden");
-    for (const [trait, value] of model.layout())
-      if (trait !== "display" || hidden === undefined) el.style.setProperty(trait.replaceAll("_", "-"), value ?? "");
-    if (hidden !== undefined) el.style.display = hidden ? "none" : "";
-    el.classList.toggle("gone", el.style.display === "none");
-  }
+  // What the views make, by the kinds of ipywidgets, and the classes of its element. No page shows a bar of progress.
+  const LINE = "jupyter-widgets widget-inline-hbox";
+  const BOX = "jupyter-widgets widget-box";
+  const KINDS = [
+    [slider, `${LINE} widget-slider`, "IntSlider FloatSlider SelectionSlider"],
+    [numberBox, `${LINE} widget-text`, "BoundedIntText BoundedFloatText"],
+    [checkbox, `${LINE} widget-checkbox`, "Checkbox"],
+    [dropdown, `${LINE} widget-dropdown`, "Dropdown"],
+    [toggles, `${LINE} widget-toggle-buttons`, "ToggleButtons"],
+    [textBox, `${LINE} widget-text`, "Text"],
+    [textBox, `${LINE} widget-textarea`, "Textarea"],
+    [html, `${LINE} widget-html`, "HTML"],
+    [html, `${LINE} widget-label`, "Label"],
+    [button, `${LINE} widget-of-button`, "Button"],
+    [box, BOX, "Box"],
+    [box, `${BOX} widget-vbox`, "VBox"],
+    [box, `${BOX} widget-hbox`, "HBox"],
+    [picture, "picture", "Any"],
+  ];
+  const UNKNOWN = [() => ({ parts: [h("p", { innerHTML: FULL })], name: "" }), LINE];
 
-  const dropped = new WeakMap(); // what ends with an element
-  const drop = (el) => dropped.get(el)?.();
+  // ---- the page ----
 
-  /** The element of a widget. It follows its model until it is dropped. */
+  /** The element of a widget, which follows its model: its name, its parts, and below them why it is pale, if it is. */
   function view(model, page) {
-    const make = makers[model.kind];
-    if (!make) return h("p", { innerHTML: FULL }); // a kind of widget that none of our views makes
     page.limit(model);
-    const shown = make === box || make === picture ? make(model, page) : inLine(model, make);
-    const show = () => {
-      shown.show();
-      dress(shown.el, model);
+    const kind = model.kind.replace("Model", "");
+    const [make, className] = KINDS.find(([, , kinds]) => kinds.split(" ").includes(kind)) ?? UNKNOWN;
+    const { parts, name = model.get("description"), show } = make(model, page);
+    const control = parts.find((part) => part.matches("input, select, textarea"));
+    const id = `control-${page.shown.length}`;
+    const label = h(control ? "label" : "span", { className: "widget-label", textContent: name, htmlFor: id });
+    // A fieldset disables what is in it.
+    const el = h("fieldset", { className, title: model.get("tooltip") ?? "" }, ...(name ? [label] : []), ...parts);
+    const why = h("small", { className: "why" });
+    el.role = name && !control ? "group" : "presentation";
+    if (control) Object.assign(control, { id, ariaLabel: name || model.get("tooltip") || model.get("placeholder") });
+    else if (name) el.ariaLabel = name;
+    for (const part of el.querySelectorAll("input, select, textarea, button")) part.ariaDescribedByElements = [why];
+    el.classList.add(...(model.get("_dom_classes") ?? []));
+    for (const layout of model.others("layout"))
+      for (const trait in layout.numbers)
+        if (!trait.startsWith("_")) el.style.setProperty(trait.replaceAll("_", "-"), layout.get(trait) ?? "");
+    for (const style of model.others("style")) el.style.setProperty("--accent", style.get("handle_color") ?? "");
+    const update = () => {
+      const reason = (!model.get("disabled") && model.limits.reason) || "";
+      el.disabled = (model.get("disabled") || reason !== "") && !control?.readOnly;
+      show?.();
+      el.classList.toggle("pale", reason !== "");
+      if (why.innerHTML !== reason) why.innerHTML = reason;
+      reason ? el.append(why) : why.remove();
+      const hidden = model.get("hidden"); // where a view says it, it counts in place of the layout's display
+      if (hidden !== undefined) el.style.display = hidden ? "none" : "";
+      el.classList.toggle("gone", el.style.display === "none");
     };
-    show();
-    for (const name of ["change", "limits"]) model.on(name, show);
-    page.views.set(shown.el, model);
-    dropped.set(shown.el, () => {
-      for (const name of ["change", "limits"]) model.off(name, show);
-      page.views.delete(shown.el);
-      shown.drop?.();
-    });
-    return shown.el;
+    update();
+    model.on("change limits", update);
+    page.shown.push(model);
+    return el;
   }
 
   /** Light or dark as the reader's system is, and as the reader wants; light on paper. */
   function themes() {
-    const change = h("button", { className: "switch-theme", type: "button" });
     const isLight = () => document.body.dataset.jpThemeLight === "true";
     const set = (light) => {
       document.documentElement.dataset.theme = light ? "light" : "dark";
       document.body.dataset.jpThemeLight = light;
       change.textContent = light ? "dark" : "light";
     };
-    change.addEventListener("click", () => set(!isLight()));
+    const change = h("button", { className: "switch-theme", type: "button", onclick: () => set(!isLight()) });
     set(isLight());
     document.body.prepend(change);
     let before = true;
@@ -521,9 +348,8 @@
   async function showAll(page) {
     themes();
     for (const place of document.querySelectorAll("[data-widget], [data-plotly]")) {
-      const isFolded = place.parentElement.closest("details:not([open])");
-      const open = () => place.checkVisibility() && (removeEventListener("toggle", open, true), fill(place, page));
-      if (isFolded) addEventListener("toggle", open, true);
+      const fold = place.parentElement.closest("details:not([open])");
+      if (fold) fold.addEventListener("toggle", () => fill(place, page), { once: true });
       else await fill(place, page);
       await new Promise((done) => setTimeout(done)); // the page is read meanwhile
     }

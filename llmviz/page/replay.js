@@ -34,7 +34,7 @@ for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, () => (byK
 
 class Page {
   queue = []; // what pictures send while they are drawn
-  views = new Map(); // the model of each element
+  shown = []; // the model of each element
   models = new Map();
   events = new Map(); // the rules by "<id> <trait>"
   drawers = new Map(); // by widget, the rules of what it shows
@@ -150,7 +150,7 @@ class Page {
     const guess = trait === "committed" ? model.get("guess") : null;
     if (outcome) this.become(outcome, isGuess && outcome.taken ? model : null); // who types 12 types 1 first
     const isAtItsEnd = !outcome && isSlider && !model.limits.reason; // it holds others, but none that way
-    if ((!outcome && !isAtItsEnd) || (!isTaken && model.limits.reason)) this.refuse(model);
+    if ((!outcome && !isAtItsEnd) || (!isTaken && model.limits.reason)) say(NOT_HELD);
     else say(isBox && outcome.taken ? `This page doesn't hold ${value}, so it shows ${outcome.taken}.` : "");
     const number = this.drawn(model.id)[trait];
     if (number !== undefined && !(isGuess && outcome?.taken)) model.tell(model.take({ [trait]: number }));
@@ -158,12 +158,6 @@ class Page {
     const took = model.get("guess") ?? guess;
     if (guess !== null && took !== guess) say(`This page doesn't hold the guess ${guess}, so it took ${took}.`);
     return Boolean(isTaken);
-  }
-  refuse(model) {
-    say(NOT_HELD);
-    const shown = [...this.views.keys()].filter((el) => this.views.get(el) === model);
-    for (const el of shown) el.classList.add("put-back");
-    setTimeout(() => shown.forEach((el) => el.classList.remove("put-back")), 1500);
   }
   /** Show another state. typing: the card in which somebody types a guess, which stays. */
   become({ state, changed, touched }, typing = null) {
@@ -197,7 +191,7 @@ class Page {
   catchUp() {
     clearTimeout(this.later);
     this.later = undefined;
-    for (const model of new Set(this.views.values())) this.limit(model);
+    for (const model of new Set(this.shown)) this.limit(model);
     sayOnce();
     this.write();
   }
