@@ -119,7 +119,7 @@ class Page {
   nearest(event, value, now, steps) {
     const [wanted, from] = [numbersIn(value), numbersIn(now)];
     const sum = (numbers, of) => numbers.reduce((total, x, i) => total + of(x, i), 0);
-    const weight = (i) => (wanted[i] === from?.[i] ? 1e6 : 1); // the other end of a range stays, if it can
+    const weight = (i) => (wanted[i] === from?.[i] ? 1e6 : 1); // what was not moved stays, if it can
     const far = (numbers) => sum(numbers, (x, i) => Math.abs(x - wanted[i]) * weight(i));
     const isAhead = (numbers) => sum(numbers, (x, i) => (x - from[i]) * (wanted[i] - from[i])) > 0;
     const near = [...this.sent(event).keys()]
@@ -200,30 +200,28 @@ class Page {
 
   /** Say to a control which of its values the page holds, and why it is pale where it holds no other. */
   limit(model) {
-    const isFull = this.full.has(model.id) || this.hasNoAnswer(model);
-    model.limits = isFull ? { reason: FULL, holds: () => false } : this.limits(model);
+    model.limits = this.limits(model);
     model.emit("limits");
+  }
+  limits(model) {
+    const others = CHOICES.test(model.kind) ? OTHERS : FULL;
+    const trait = ["click", "index", "value"].find((name) => this.events.has(`${model.id} ${name}`));
+    if (this.full.has(model.id) || this.hasNoAnswer(model)) return { reason: FULL, holds: () => false };
+    if (NO_CONTROL.test(model.kind)) return {};
+    if (!trait) return { reason: others, holds: () => false };
+    const event = this.events.get(`${model.id} ${trait}`);
+    const values = [...this.sent(event).keys()].map((text) => JSON.parse(text));
+    if (/^Text(area)?Model$/.test(model.kind) && values.length < 2) return { reason: FULL };
+    const now = canonical(model.get(trait) ?? null);
+    const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
+    const isAlive = trait === "click" ? holds() : values.some((value) => canonical(value) !== now && holds(value));
+    return { reason: isAlive ? "" : others, holds, values };
   }
   /** A card that is open and stays so: its experiment took too long for the page, or needs one that did. */
   hasNoAnswer(model) {
     const isOpen = model.get("committed") === false && (model.get("guess") ?? null) === null;
     const event = isOpen && this.events.get(`${model.id} committed`);
     return Boolean(event) && !this.exactly(event, true)?.changed.size;
-  }
-  limits(model) {
-    if (NO_CONTROL.test(model.kind)) return {};
-    const [isText, isButton] = [/^Text(area)?Model$/.test(model.kind), model.kind === "ButtonModel"];
-    const others = CHOICES.test(model.kind) ? OTHERS : FULL;
-    const trait = isButton ? "click" : CHOICES.test(model.kind) ? "index" : "value";
-    const event = this.events.get(`${model.id} ${trait}`);
-    if (!event) return { reason: isText || isButton ? FULL : others, holds: () => false };
-    const now = canonical(model.get(trait) ?? null);
-    const sent = [...this.sent(event).keys()];
-    if (isText && sent.length < 2) return { reason: FULL };
-    const holds = (value) => canonical(value) === now || Boolean(this.exactly(event, value));
-    const values = sent.map((text) => JSON.parse(text));
-    const isAlive = sent.length ? values.some((v) => canonical(v) !== now && holds(v)) : this.exactly(event);
-    return { reason: isAlive ? "" : others, holds, values };
   }
 
   // ---- the address ----

@@ -10,11 +10,10 @@ const [line, button] = box.children;
 let typed = false; // then nothing is loaded again without asking
 let ended = false;
 
-function tell(text, action = "") {
+function tell(text, asks = false) {
   box.hidden = !text;
   line.textContent = text;
-  button.hidden = !action;
-  button.textContent = action;
+  button.hidden = !asks;
 }
 
 function again() {
@@ -26,7 +25,7 @@ function gone(why, bySelf) {
   ended = true;
   const soon = Date.now() - Number(sessionStorage.getItem("llmviz-again")) < AGAIN;
   if (!bySelf || typed || soon || document.hidden) {
-    tell(`${why} What you see stays until you load the page again.`, "Load the page again");
+    tell(`${why} What you see stays until you load the page again.`, true);
     if (bySelf && !typed && document.hidden) addEventListener("visibilitychange", again, { once: true });
   } else {
     tell(`${why} The page comes back in a moment.`);
@@ -52,13 +51,8 @@ async function look() {
 }
 
 button.addEventListener("click", again);
-addEventListener(
-  "input",
-  (event) => {
-    typed ||= event.isTrusted && event.target.matches("textarea, input[type=text], input[type=number]");
-  },
-  true,
-);
+const isTyped = ({ target }) => target.matches("textarea, input[type=text], input[type=number]");
+addEventListener("input", (event) => (typed ||= event.isTrusted && isTyped(event)), true);
 addEventListener("pagehide", () => navigator.sendBeacon(`${base}class/leave/${kernel}`));
 addEventListener("pageshow", (event) => event.persisted && look()); // back from the browser's store: it has left
 
@@ -77,12 +71,7 @@ function toScene() {
 }
 
 const code = document.getElementById("lv-code");
-code.checked = sessionStorage.getItem("llmviz-code") === "yes";
-const show = () => document.body.classList.toggle("lv-shows-code", code.checked);
-code.addEventListener("change", () => {
-  sessionStorage.setItem("llmviz-code", code.checked ? "yes" : "no");
-  show();
-});
-show();
+code.checked = sessionStorage.getItem("llmviz-code") === "true"; // class.css shows it
+code.addEventListener("change", () => sessionStorage.setItem("llmviz-code", code.checked));
 look();
 toScene();

@@ -26,8 +26,5 @@ document.getElementById("show-counts").addEventListener("change", (event) => {
   table.hidden = !event.target.checked;
   look();
 });
-document
-  .getElementById("show-right")
-  .addEventListener("change", (event) => document.body.classList.toggle("shows-right", event.target.checked));
 look();
 setInterval(look, 2000);

@@ -2,9 +2,7 @@
 async function look() {
   try {
     const state = await (await fetch("/teacher/state", { cache: "no-store" })).json();
-    document.getElementById("visitors").textContent = state.visitors;
-    document.getElementById("ready").textContent = state.ready;
-    document.getElementById("of").textContent = state.of;
+    for (const id of ["visitors", "ready", "of"]) document.getElementById(id).textContent = state[id];
   } catch {
     document.getElementById("visitors").textContent = "?";
   }
