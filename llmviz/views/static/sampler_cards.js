@@ -1,6 +1,5 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
-import { pointIn } from "./kit/canvas.js";
 import { h } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { onKeys, toggled } from "./kit/input.js";
@@ -45,14 +44,8 @@ export function render({ model, el }) {
       End: step(4),
       Enter: () => flip(name),
     });
-    onDrag(node, (event) => {
-      // where the cards lie, not where they glide through on their way
-      const [x, y] = pointIn(line, event);
-      const within = (at, from, size) => at > from && at < from + size;
-      const over = Object.keys(cards).find((other) => {
-        const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = cards[other].node;
-        return within(x, offsetLeft, offsetWidth) && within(y, offsetTop, offsetHeight);
-      });
+    onDrag(node, ({ clientX, clientY }) => {
+      const over = node.getRootNode().elementFromPoint(clientX, clientY)?.closest(".lv-step")?.dataset.name;
       if (over && over !== name) move(name, place(over));
     });
   }
@@ -60,19 +53,11 @@ export function render({ model, el }) {
 
   const arrange = (order) => {
     if (order.join() === line.dataset.order) return;
-    const focused = document.activeElement;
-    const corner = (name) => cards[name].node.getBoundingClientRect();
-    const was = line.dataset.order && order.map(corner);
     line.dataset.order = order.join();
+    const focused = document.activeElement;
     const next = () => h("span", { class: "lv-next", "aria-hidden": "true" }, "▸");
     line.replaceChildren(start, ...order.flatMap((name) => [next(), cards[name].node]), next(), end);
     if (line.contains(focused)) focused.focus({ preventScroll: true });
-    if (!was || window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    order.forEach((name, i) => {
-      const now = corner(name);
-      const from = `translate(${was[i].left - now.left}px, ${was[i].top - now.top}px)`;
-      cards[name].node.animate([{ transform: from }, { transform: "none" }], { duration: 160, easing: "ease-out" });
-    });
   };
 
   return view.start(() => {
@@ -83,10 +68,7 @@ export function render({ model, el }) {
     line.classList.toggle("lv-column", view.width() < ROOM);
     start.hidden = end.hidden = view.width() >= ROOM && view.width() < MORE_ROOM;
     arrange(order);
-    if (moved && order.join() !== moved) {
-      moved = "";
-      view.note("");
-    }
+    if (order.join() !== moved) view.note("");
     const asked = JSON.stringify([order, model.get("on"), settings]);
     line.classList.toggle("lv-waiting", asked !== JSON.stringify(model.get("computed_for")));
     order.forEach((name, i) => {
@@ -106,8 +88,8 @@ function makeCard(name, { flip, set }) {
   const { title, hint, range } = CARDS[name];
   const [min, max, step] = range;
   const span = (kind) => h("span", { class: kind });
-  const [number, setting] = ["lv-box lv-solid lv-strong lv-number", "lv-strong lv-setting"].map(span);
-  const [shape, kept, says, cuts] = ["lv-shape", "lv-kept", "lv-says", "lv-cuts"].map(span);
+  const [setting, shape, kept] = ["lv-strong lv-setting", "lv-shape", "lv-kept"].map(span);
+  const [says, cuts] = ["lv-says", "lv-cuts"].map(span);
   const knob = h(
     "button",
     { type: "button", class: "lv-switch", onclick: () => flip(name), "aria-label": `${title} on` },
@@ -120,7 +102,7 @@ function makeCard(name, { flip, set }) {
   const node = h(
     "div",
     { class: "lv-box lv-step", tabindex: "0", role: "listitem", "data-name": name },
-    h("div", { class: "lv-across" }, grip, number, h("b", { class: "lv-title" }, title), knob),
+    h("div", { class: "lv-across" }, grip, h("b", { class: "lv-title" }, title), knob),
     h("div", {}, h("div", { class: "lv-hint lv-aside" }, hint), h("div", { class: "lv-across" }, slider, setting)),
     shape,
     h("div", {}, h("div", { class: "lv-mass lv-cut", "aria-hidden": "true" }, kept), says, cuts),
@@ -128,7 +110,6 @@ function makeCard(name, { flip, set }) {
   const show = (i, value, left, probs) => {
     const most = Math.max(...probs, 1e-9);
     const told = left ? wordsOf(name, value, left) : ["off", ""];
-    number.textContent = String(i + 1);
     node.classList.toggle("lv-off", !left);
     knob.setAttribute("aria-pressed", String(!!left));
     slider.disabled = !left;
@@ -157,13 +138,8 @@ function onDrag(node, over) {
     if (event.button || event.target.closest("input, button")) return;
     event.preventDefault();
     node.focus();
-    node.classList.add("lv-dragged");
     const held = new AbortController();
-    const drop = () => {
-      node.classList.remove("lv-dragged");
-      held.abort();
-    };
     window.addEventListener("pointermove", over, held);
-    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, drop, held);
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => held.abort(), held);
   });
 }

@@ -11,27 +11,21 @@ import { clamp, floats, percent } from "./kit/numbers.js";
 export function render({ model, el }) {
   const view = frame(model, el, "written_text");
   const list = keyed("listbox", "lv-chips", "the text, token by token");
-  const heading = h("div", { class: "lv-heading" });
-  const rows = h("div", { class: "lv-bars", role: "listbox", "aria-label": "tokens that could be here" });
-  const panel = h("div", { class: "lv-rivals" }, heading, rows);
-  view.body.append(list, panel);
-  const drawRows = rowsIn(rows, ["ghost", "bar", "value"]);
+  const panel = rivalPanel(view);
+  view.body.append(list, panel.node);
   let chips = [];
-  let drawn = [];
   let row = 0; // the rival that the keys are on
   let hovered = null; // the place that the pointer is on
 
-  const last = () => model.get("pieces").length - (isOpen(model) ? 0 : 1);
+  const last = () => model.get("n_prompt") + model.get("picked").length - 1;
   const current = () => Math.min(model.get("selected") ?? model.get("shown_first") ?? last(), last());
-  const shown = () => (hovered !== null && hovered < chips.length ? hovered : current());
-  const tell = (place = shown()) => drawRivals(view, heading, drawRows, rivalsAt(view, place), row);
+  const tell = (place = hovered ?? current()) => panel.show(rivalsAt(view, place), row);
   const select = (place, ask = false) => {
-    row = 0;
-    hovered = null;
+    [row, hovered] = [0, null];
     view.set({ selected: clamp(place, 0, last()) });
     const { picked } = rivalsAt(view, current());
     if (picked >= 0) (ask ? view.ask : view.follow)(current(), picked);
-    draw();
+    tell();
   };
   const take = (at) => {
     if (current() < model.get("n_prompt")) return;
@@ -44,17 +38,12 @@ export function render({ model, el }) {
     if (rivals.length)
       view.note(`Enter ${model.get("chooses") ? "takes" : "explains"} ${quoted(rivals[row])}`, percent(odds[row]));
   };
-  onPointer(
-    list,
-    indexUnder,
-    (place) => {
-      if (place === hovered) return;
-      hovered = place;
-      tell();
-    },
-    (place) => select(place, true),
-  );
-  rows.addEventListener("click", (event) => {
+  const hover = (place) => {
+    hovered = place;
+    tell();
+  };
+  onPointer(list, indexUnder, hover, (place) => select(place, true));
+  panel.rows.addEventListener("click", (event) => {
     const index = indexUnder(event);
     if (index === undefined) return;
     list.focus({ preventScroll: true }); // the keys go on from here, and Escape closes the panel
@@ -67,29 +56,23 @@ export function render({ model, el }) {
     Enter: () => take(row),
   });
 
-  function draw() {
-    const now = ["pieces", "picked", "n_prompt"].map((name) => model.get(name));
-    if (now.some((value, i) => value !== drawn[i])) {
-      chips = putChips(list, chips, makeChips(model));
-      row = 0;
+  return view.start(() => {
+    if (view.changed("pieces", "picked", "n_prompt")) {
+      chips = putChips(list, chips, makeChips(model, last() + 1));
+      [row, hovered] = [0, null];
     }
-    drawn = now;
     lookOfChips(view, chips);
-    selectChip(list, chips, chips.length ? current() : -1);
+    selectChip(list, chips, current());
     tell();
     drawLegend(view);
-    panel.hidden = !model.get("n_rivals");
-  }
-  return view.start(draw, "change limits");
+  }, "change limits");
 }
 
-/** Whether there is a last place without a token. */
-const isOpen = (model) => model.get("picked").length > model.get("pieces").length - model.get("n_prompt");
-
-function makeChips(model) {
+/** A chip for each place; the last one may be open. */
+function makeChips(model, n) {
   const chips = model.get("pieces").map((piece, i) => chip(piece, null, i));
-  chips.slice(0, model.get("n_prompt")).forEach((node) => node.classList.add("lv-own"));
-  if (!isOpen(model)) return chips;
+  for (const own of chips.slice(0, model.get("n_prompt"))) own.classList.add("lv-own");
+  if (n === chips.length) return chips;
   const gap = chip("?", null, chips.length);
   gap.classList.add("lv-gap");
   gap.setAttribute("aria-label", "the next token");
@@ -107,42 +90,40 @@ function lookOfChips({ model, theme }, chips) {
 }
 
 /** The tokens that could be at a place, their probabilities, and which of them was picked. */
-function rivalsAt(view, place) {
-  const { model } = view;
+function rivalsAt({ model }, place) {
   const [i, k] = [place - model.get("n_prompt"), model.get("n_rivals")];
-  const known = model.get("own") && i >= 0 && i < model.get("picked").length;
-  const of = (values) => (known ? values.slice(i * k, (i + 1) * k) : []);
+  const of = (values) => (i < 0 || !values ? [] : values.slice(i * k, (i + 1) * k));
   const own = of(floats(model.get("own"))?.data).filter((p) => p >= 0); // a place may have fewer
-  return {
-    place,
-    own,
-    odds: of(floats(model.get("odds"))?.data),
-    rivals: of(model.get("rivals")).slice(0, own.length),
-    picked: known ? model.get("picked")[i] : -1,
-    note: known ? model.get("notes")[i] : null,
-    canTake: (j) => model.get("chooses") && view.can("choice", [place, j]),
+  const [odds, rivals] = [of(floats(model.get("odds"))?.data), of(model.get("rivals")).slice(0, own.length)];
+  return { place, own, odds, rivals, picked: model.get("picked")[i] ?? -1, note: model.get("notes")[i] };
+}
+
+/** The tokens that could be at a place, as bars from 0 to 100%. `show` also says what is there, in the line below. */
+function rivalPanel(view) {
+  const { model } = view;
+  const heading = h("div", { class: "lv-heading" });
+  const rows = h("div", { class: "lv-bars", role: "listbox", "aria-label": "tokens that could be here" });
+  const node = h("div", { class: "lv-rivals" }, heading, rows);
+  const draw = rowsIn(rows, ["ghost", "bar", "value"]);
+  const show = ({ place, own, odds, rivals, picked, note }, row) => {
+    const piece = model.get("pieces")[place];
+    const canTake = rivals.map((_, j) => j !== picked && model.get("chooses") && view.can("choice", [place, j]));
+    const isOffered = canTake.includes(true);
+    setText(heading, piece && place < model.get("n_prompt") ? OWN : headingOf(piece, rivals, isOffered));
+    draw(rivals, (each, j) => {
+      drawBar(each, odds[j], Math.abs(own[j] - odds[j]) < 1e-6 ? null : own[j]);
+      setText(each.value, percent(odds[j]) + (j === picked ? " ◂ taken" : ""));
+      each.node.classList.toggle("lv-taken", j === picked);
+      each.node.classList.toggle("lv-pale", j !== picked && isOffered && !canTake[j]);
+      each.node.setAttribute("aria-selected", String((model.get("chooses") || row > 0) && j === row));
+    });
+    view.note(...(picked < 0 ? [] : [quoted(piece), `position ${place + 1}`, note]));
+    node.hidden = !model.get("n_rivals");
   };
+  return { node, rows, show };
 }
 
-/** Draw the tokens that could be at a place, as bars from 0 to 100%; and one line about the token that is. */
-function drawRivals(view, heading, drawRows, { place, own, odds, rivals, picked, note, canTake }, row) {
-  const pieces = view.model.get("pieces");
-  const isOffered = rivals.some((_, j) => j !== picked && canTake(j));
-  const isOwn = place < view.model.get("n_prompt") && pieces.length;
-  setText(
-    heading,
-    isOwn ? "Your own text. Go to a token that was written." : headingOf(pieces[place], rivals, isOffered),
-  );
-  drawRows(rivals, ({ node, ...parts }, j) => {
-    drawBar(parts, odds[j], Math.abs(own[j] - odds[j]) < 1e-6 ? null : own[j]);
-    setText(parts.value, percent(odds[j]) + (j === picked ? " ◂ taken" : ""));
-    node.classList.toggle("lv-taken", j === picked);
-    node.classList.toggle("lv-pale", j !== picked && isOffered && !canTake(j));
-    node.setAttribute("aria-selected", String((view.model.get("chooses") || row > 0) && j === row));
-  });
-  view.note(...(picked < 0 ? [] : [quoted(pieces[place]), `position ${place + 1}`, note]));
-}
-
+const OWN = "Your own text. Go to a token that was written.";
 function headingOf(piece, rivals, isOffered) {
   if (!rivals.length) return "";
   if (piece === undefined) return isOffered ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter" : "";
