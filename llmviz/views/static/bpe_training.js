@@ -19,20 +19,13 @@ export function render({ model, el }) {
   const text = keyed("group", "lv-text", "the text in tokens");
   const growth = drawCurve(model);
   const vocabulary = keyed("listbox", "lv-chips lv-vocabulary", "the tokens learned so far");
-  let drawn = {};
   let chips = [];
   let parts = new Map(); // "first byte-last byte" → the node that shows it; after a newline, its byte → the end of a line
   const headed = (heading, ...content) => h("div", {}, h("div", { class: "lv-aside" }, heading), content);
   view.body.before(bar.node);
-  view.body.append(
-    h(
-      "div",
-      { class: "lv-side" },
-      headed("The text in tokens", text),
-      headed("Length of the text (tokens)", growth.svg),
-    ),
-    headed("Learned so far, in order: id · how often the pair occurred", vocabulary),
-  );
+  const beside = [headed("The text in tokens", text), headed("Length of the text (tokens)", growth.svg)];
+  const learned = headed("Learned so far, in order: id · how often the pair occurred", vocabulary);
+  view.body.append(h("div", { class: "lv-side" }, beside), learned);
 
   const current = () => model.get("chosen") ?? model.get("step") - 1;
   const move = (to) => {
@@ -51,53 +44,51 @@ export function render({ model, el }) {
     ArrowUp: toLine(-1),
   });
 
+  // Most parts stay as they are from one step to the next: only the others are taken out and put in.
   const drawText = (step, marked) => {
     const [bytes, mergedAt, labels] = [model.get("bytes"), model.get("merged_at"), model.get("labels")];
-    // Most parts stay as they are from one step to the next: only the others are taken out and put in.
-    if (bytes !== drawn.bytes || labels !== drawn.labels) {
-      parts = new Map();
-      text.replaceChildren(...(bytes.length ? [] : [h("span", { class: "lv-empty" }, "no text yet")]));
-    }
     const now = new Map();
     let from = 0;
     bytes.forEach((byte, i) => {
       if (i < bytes.length - 1 && mergedAt[i] && mergedAt[i] <= step) return;
-      const place = `${from}-${i}`;
       const key = bytes.slice(from, i + 1).join(",");
-      const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-merged" : "lv-part";
-      const part = parts.get(place) ?? h("span", {}, pieceNodes(labels[key] ?? key));
-      if (part.className !== kind) part.className = kind;
-      now.set(place, part);
+      const part = parts.get(`${from}-${i}`) ?? h("span", { class: "lv-part" }, pieceNodes(labels[key] ?? key));
+      part.classList.toggle("lv-on", key === marked);
+      part.classList.toggle("lv-merged", key !== marked && i > from);
+      now.set(`${from}-${i}`, part);
       if (byte === 10) now.set(i, parts.get(i) ?? h("br")); // a line ends after a newline's part
       from = i + 1;
     });
     exchange(text, [...parts.values()], [...now.values()]);
     parts = now;
   };
+  const begin = () => {
+    const [tokens, labels, counts] = [model.get("tokens"), model.get("labels"), model.get("counts")];
+    const about = (i) => `${count(model.get("n_start") + i)} · ${count(counts[i])}×`;
+    chips = tokens.map((key, i) => chip(labels[key] ?? key, about(i), i));
+    vocabulary.replaceChildren(...chips, noOption("nothing learned yet"));
+    parts = new Map();
+    text.replaceChildren(...(model.get("bytes").length ? [] : [h("span", { class: "lv-empty" }, "no text yet")]));
+    growth.drawAxes();
+  };
 
   return view.start(() => {
     const [step, tokens, chosen] = [model.get("step"), model.get("tokens"), model.get("chosen")];
-    const [labels, counts, nStart] = [model.get("labels"), model.get("counts"), model.get("n_start")];
-    if (tokens !== drawn.tokens) {
-      chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(nStart + i)} · ${count(counts[i])}×`, i));
-      vocabulary.replaceChildren(...chips, noOption("nothing learned yet"));
-    }
+    if (view.changed("tokens", "labels", "counts", "bytes", "n_parts")) begin();
     [...chips, vocabulary.lastChild].forEach((node, i) => {
       const hidden = chips[i] ? i >= step : step > 0;
       if (node.hidden !== hidden) node.hidden = hidden;
     });
     const on = chosen !== null && chosen < step ? chosen : step - 1;
     drawText(step, tokens[on]);
-    if (view.changed("n_parts")) growth.drawAxes();
     growth.show(step);
     bar.show(step);
     view.note(model.get("sentences")[step]);
     view.setLegend(
       "filled: the token you chose below, or the newest; tinted: the other learned tokens",
-      ...markLegend(Object.values(labels)),
+      ...markLegend(Object.values(model.get("labels"))),
     );
     selectChip(vocabulary, chips, on);
-    drawn = { tokens, labels, bytes: model.get("bytes") };
   });
 }
 

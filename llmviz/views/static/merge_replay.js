@@ -15,20 +15,7 @@ export function render({ model, el }) {
   const bar = player(view, { steps: () => model.get("sentences").length - 1, name: "merge step", pace: 750 });
   view.body.before(bar.node);
   const tree = diagram(view, { "aria-hidden": "true" });
-  let drawn = {};
   let [parts, stems, tags] = [[], [], []];
-
-  /** How many parts there are at a step, and which of them, as indices into spans, are not merged into another yet. */
-  const standing = (step) => {
-    const spans = model.get("spans");
-    const n = spans.length - (model.get("sentences").length - 1) + step;
-    const owner = new Map(); // first byte → part
-    spans.slice(0, n).forEach(([from, to], i) => {
-      for (let byte = from; byte < to; byte++) owner.delete(byte);
-      owner.set(from, i);
-    });
-    return { n, roots: new Set(owner.values()) };
-  };
 
   const layOut = (width) => {
     const [spans, labels, ids, known] = ["spans", "labels", "ids", "known"].map((trait) => model.get(trait));
@@ -46,7 +33,7 @@ export function render({ model, el }) {
       const id = h("span", { class: "lv-aside" }, ids[i]);
       return box("lv-part", area(from, to, top(level), HIGH), piece(labels[i]), id);
     });
-    // A stem from the middle of each part up to whatever it was merged into.
+    // A stem from the middle of each part up to whatever it is merged into.
     stems = spans.map(([from, to, level], i) => {
       const parent = spans.findIndex(([a, b], k) => k > i && a <= from && to <= b);
       if (parent < 0) return null;
@@ -55,22 +42,19 @@ export function render({ model, el }) {
       return { parent, line };
     });
     // No tag covers the next.
-    tags = bytes
-      .slice(1)
-      .map((_, i) => box("lv-bare lv-tag lv-aside", [(i + 0.5) * column + 1, below, column - 2, TAG], h("span")));
-    const letters = bytes.map(
-      (one, i) => one && box("lv-character", area(i, i + one[1], below + TAG + 10, 30), piece(one[0])),
-    );
+    const tagArea = (i) => [(i + 0.5) * column + 1, below, column - 2, TAG];
+    tags = bytes.slice(1).map((_, i) => box("lv-bare lv-tag lv-aside", tagArea(i), h("span")));
+    const letter = ([label, n], i) => box("lv-character", area(i, i + n, below + TAG + 10, 30), piece(label));
+    const letters = bytes.flatMap((one, i) => (one ? [letter(one, i)] : []));
     const lines = stems.flatMap((stem) => stem?.line ?? []);
-    const all = [...parts, ...tags, ...letters.filter(Boolean)];
-    tree.show(bytes.length * column, bytes.length ? below + TAG + 44 : 0, lines, all);
+    tree.show(bytes.length * column, bytes.length ? below + TAG + 44 : 0, lines, [...parts, ...tags, ...letters]);
   };
 
   return view.start(() => {
     const [step, spans, sentences] = [model.get("step"), model.get("spans"), model.get("sentences")];
-    const width = view.width(); // measured before anything is written
-    if (spans !== drawn.spans || width !== drawn.width) layOut(width);
-    const { roots, n } = standing(step);
+    if (view.changed("spans")) layOut(view.width());
+    const n = spans.length - (sentences.length - 1) + step; // so many parts there are by now
+    const isMerged = (i) => i < n && stems[i]?.parent < n;
     const newest = step ? n - 1 : -1;
     const known = new Map(model.get("known")[step]);
     // The two parts that are merged next end and begin where the lowest id is.
@@ -78,10 +62,10 @@ export function render({ model, el }) {
     const next = [...known].find(([, id]) => id === lowest)?.[0];
     parts.forEach((part, i) => {
       part.classList.toggle("lv-hidden", i >= n);
-      part.classList.toggle("lv-inner", i < n && !roots.has(i));
+      part.classList.toggle("lv-inner", isMerged(i));
       part.classList.toggle("lv-newest", i === newest);
       part.classList.toggle("lv-solid", i === newest);
-      part.classList.toggle("lv-next", roots.has(i) && spans[i].slice(0, 2).includes(next));
+      part.classList.toggle("lv-next", i < n && !isMerged(i) && spans[i].slice(0, 2).includes(next));
       stems[i]?.line.classList.toggle("lv-hidden", stems[i].parent >= n);
     });
     tags.forEach((tag, i) => {
@@ -90,16 +74,13 @@ export function render({ model, el }) {
     });
     bar.show(step);
     view.note(sentences[step]);
-    if (step !== drawn.step && parts[newest]) {
-      // a long word is wider than the page: follow what happens
-      const { offsetLeft: left, offsetWidth: wide } = parts[newest];
-      reveal(view.body, left, left + wide);
-    }
+    // A long word is wider than the page: follow what happens.
+    if (parts[newest])
+      reveal(view.body, parts[newest].offsetLeft, parts[newest].offsetLeft + parts[newest].offsetWidth);
     view.setLegend(
       parts.length > 0 && "below each pair: the id of its token (–: no such token); the lowest is merged next",
       parts.length > 0 && "filled: just merged; tinted: merged next",
       ...markLegend(model.get("labels")),
     );
-    drawn = { spans, step, width };
   });
 }

@@ -10,7 +10,6 @@ export function player(view, { steps, name, pace }) {
   let timer = null;
   const step = () => view.model.get("step");
   const label = () => {
-    view.root.classList.toggle("lv-playing", timer !== null); // only playing is animated: keys and slider must not wait
     button.textContent = timer ? "❚❚ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
