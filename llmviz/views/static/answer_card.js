@@ -12,7 +12,7 @@ export function render({ model, el }) {
   return view.start(() => {
     const after = model.get("after");
     turns.replaceChildren(
-      turn("question", "Question", model.get("question")),
+      turn("question lv-strong", "Question", model.get("question")),
       turn("before", "Before fine-tuning", model.get("before")),
       turn(
         "after",
