@@ -269,7 +269,8 @@
     el.role = name && !control ? "group" : "presentation";
     if (control) Object.assign(control, { id, ariaLabel: name || model.get("tooltip") || model.get("placeholder") });
     else if (name) el.ariaLabel = name;
-    for (const part of el.querySelectorAll("input, select, textarea, button")) part.ariaDescribedByElements = [why];
+    const own = make === box ? [] : el.querySelectorAll("input, select, textarea, button");
+    for (const each of own) each.ariaDescribedByElements = [why];
     el.classList.add(...(model.get("_dom_classes") ?? []));
     for (const layout of model.others("layout"))
       for (const trait in layout.numbers)

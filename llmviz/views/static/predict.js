@@ -48,7 +48,8 @@ function showGuess(input, model) {
   input.disabled = committed;
   if (input.type === "radio") {
     input.checked = Number(input.value) === guess;
-    input.parentElement.classList.toggle("lv-right", committed && Number(input.value) === model.get("answer"));
+    const isRight = committed && Number(input.value) === model.get("answer");
+    for (const kind of ["lv-right", "lv-solid", "lv-strong"]) input.parentElement.classList.toggle(kind, isRight);
   } else if (guess !== null) {
     if (input.valueAsNumber !== guess) input.value = guess;
   } else if (document.activeElement !== input || committed) input.value = "";

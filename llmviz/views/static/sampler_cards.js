@@ -11,6 +11,7 @@ const CARDS = {
   top_p: { title: "top-p", hint: "until together they reach p", range: [0.01, 1, 0.01] },
   min_p: { title: "min-p", hint: "at least p × the likeliest", range: [0, 1, 0.01] },
 };
+const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -4, End: 4 }; // of a card, by its keys
 const [ROOM, MORE_ROOM] = [900, 1150]; // pixels for four cards beside each other, and for what is around them
 
 export function render({ model, el }) {
@@ -34,16 +35,8 @@ export function render({ model, el }) {
 
   const cards = Object.fromEntries(Object.keys(CARDS).map((name) => [name, makeCard(name, { flip, set })]));
   for (const [name, { node }] of Object.entries(cards)) {
-    const step = (by) => () => move(name, place(name) + by);
-    onKeys(node, {
-      ArrowLeft: step(-1),
-      ArrowUp: step(-1),
-      ArrowRight: step(1),
-      ArrowDown: step(1),
-      Home: step(-4),
-      End: step(4),
-      Enter: () => flip(name),
-    });
+    const steps = Object.entries(STEPS).map(([key, by]) => [key, () => move(name, place(name) + by)]);
+    onKeys(node, { ...Object.fromEntries(steps), Enter: () => flip(name) });
     onDrag(node, ({ clientX, clientY }) => {
       const over = node.getRootNode().elementFromPoint(clientX, clientY)?.closest(".lv-step")?.dataset.name;
       if (over && over !== name) move(name, place(over));

@@ -109,7 +109,7 @@ function rivalPanel(view) {
     const piece = model.get("pieces")[place];
     const canTake = rivals.map((_, j) => j !== picked && model.get("chooses") && view.can("choice", [place, j]));
     const isOffered = canTake.includes(true);
-    setText(heading, piece && place < model.get("n_prompt") ? OWN : headingOf(piece, rivals, isOffered));
+    setText(heading, headingOf(piece, place < model.get("n_prompt"), rivals, isOffered));
     draw(rivals, (each, j) => {
       drawBar(each, odds[j], Math.abs(own[j] - odds[j]) < 1e-6 ? null : own[j]);
       setText(each.value, percent(odds[j]) + (j === picked ? " ◂ taken" : ""));
@@ -123,8 +123,8 @@ function rivalPanel(view) {
   return { node, rows, show };
 }
 
-const OWN = "Your own text. Go to a token that was written.";
-function headingOf(piece, rivals, isOffered) {
+function headingOf(piece, isOwn, rivals, isOffered) {
+  if (isOwn && piece) return "Your own text. Go to a token that was written.";
   if (!rivals.length) return "";
   if (piece === undefined) return isOffered ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter" : "";
   return isOffered
