@@ -265,12 +265,12 @@
     const label = h(control ? "label" : "span", { className: "widget-label", textContent: name, htmlFor: id });
     // A fieldset disables what is in it.
     const el = h("fieldset", { className, title: model.get("tooltip") ?? "" }, ...(name ? [label] : []), ...parts);
-    const why = h("small", { className: "why" });
+    const why = h("small", { className: "why", id: `${id}-why` });
     el.role = name && !control ? "group" : "presentation";
     if (control) Object.assign(control, { id, ariaLabel: name || model.get("tooltip") || model.get("placeholder") });
     else if (name) el.ariaLabel = name;
     const own = make === box ? [] : el.querySelectorAll("input, select, textarea, button");
-    for (const each of own) each.ariaDescribedByElements = [why];
+    for (const each of own) each.setAttribute("aria-describedby", why.id);
     el.classList.add(...(model.get("_dom_classes") ?? []));
     for (const layout of model.others("layout"))
       for (const trait in layout.numbers)
