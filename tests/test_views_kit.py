@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import traitlets
+from bundle import drawings
 from ipywidgets.widgets.widget import _remove_buffers
 from matplotlib.colors import to_hex
 from messages import holding, numbers
@@ -418,8 +419,7 @@ def test_every_picture_has_a_text_form_and_save_buttons(kind):
     assert kind._repr_mimebundle_ is Picture._repr_mimebundle_
     assert kind.__repr__ is Picture.__repr__
     # `frame` gives it its caption, aria label, readout, explanation, and its buttons
-    (script,) = re.findall(rf'as {kind._static} }} from "./(.*)"', (STATIC / "index.js").read_text("utf-8"))
-    assert re.search(r"= frame\(model, el, \"\w+\"", (STATIC / script).read_text("utf-8"))
+    assert re.search(r"= frame\(model, el, \"\w+\"", drawings()[kind._static].read_text("utf-8"))
 
 
 # --- a number for people: its digits, its minus sign, its unit ---

@@ -39,15 +39,21 @@ async function takeChanges({ widget_manager: manager, get }) {
   take();
 }
 
+/** Bring a bundle's style sheet and its scripts into the page; a promise of the scripts. */
+function open(source, style) {
+  const sheet = Object.assign(document.createElement("style"), { textContent: style });
+  sheet.dataset.llmviz = "";
+  document.head.append(sheet);
+  return import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+}
+
 async function draw({ model, el, signal }) {
   const bundle = await find(model.widget_manager, model.get("_bundle"), signal);
-  const [source, style] = [bundle.get("source"), bundle.get("style")];
-  const address = () => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  if (!bundles.has(source)) bundles.set(source, import(address()));
-  const scripts = await bundles.get(source);
-  if (signal?.aborted) return undefined;
-  scripts.dress(el, style);
-  return scripts[model.get("_draws")]({ model, el });
+  const parts = [bundle.get("source"), bundle.get("style")];
+  const key = parts.join("");
+  if (!bundles.has(key)) bundles.set(key, open(...parts));
+  const scripts = await bundles.get(key);
+  return signal?.aborted ? undefined : scripts[model.get("_draws")]({ model, el });
 }
 
 export default {
