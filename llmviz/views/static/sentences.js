@@ -1,17 +1,10 @@
 // Sentences under a picture, a line each, as text.
 
+import { h } from "./kit/elements.js";
+
 export function render({ model, el }) {
-  const box = document.createElement("div");
-  box.className = "lv-sized lv-sentences";
-  box.setAttribute("role", "status");
-  const show = () =>
-    box.replaceChildren(
-      ...model.get("sentences").map((sentence) => {
-        const line = document.createElement("div");
-        line.textContent = sentence;
-        return line;
-      }),
-    );
+  const box = h("div", { class: "lv-sized lv-sentences", role: "status" });
+  const show = () => box.replaceChildren(...model.get("sentences").map((sentence) => h("div", {}, sentence)));
   el.replaceChildren(box);
   show();
   model.on("change:sentences", show);
