@@ -71,7 +71,7 @@ class WhyThere(View):
         caption = f"Attention of {isolated(run.pieces[-1])} in {name}. Click a token to open its score"
         return {"pieces": run.pieces, "weights": scene.weights, "selected": scene.chosen, "caption": caption}
 
-    @part(SignedBars, words=True)
+    @part(SignedBars)
     def bars(self, scene: Scene) -> dict:
         pieces, weights, names = scene.run.pieces, scene.weights, scene.parts.names
         beyond, control = scene.parts.beyond(scene.chosen), other_key(weights, scene.chosen)

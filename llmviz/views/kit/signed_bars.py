@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import traitlets
 
 from llmviz.views.kit.picture import Floats, Labels, Picture, Text, lines
@@ -12,8 +11,8 @@ from llmviz.views.kit.pieces import visible_label
 class SignedBars(Picture):
     """Rows with a signed bar and its number, in panels side by side: `titles` [n_panels].
 
-    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows], NaN for a row without a bar.
-    `limit`: the value of a full bar, in all panels.
+    `labels` [n_panels * n_rows], panel after panel; `values` [n_panels, n_rows]. `limit`: the value of a full bar, in
+    all panels.
     """
 
     _static = "signed_bars"
@@ -21,7 +20,6 @@ class SignedBars(Picture):
 
     titles = traitlets.List(Text()).tag(sync=True)
     labels = Labels()
-    words = traitlets.Bool(False).tag(sync=True)  # The labels are plain words, not pieces.
     values = Floats(ndim=(2,))
     limit = traitlets.Float(1.0).tag(sync=True)
 
@@ -30,6 +28,6 @@ class SignedBars(Picture):
         n, panels = self.values.shape[1], []
         for i, (title, values) in enumerate(zip(self.titles, self.values)):
             labels = map(visible_label, self.labels[i * n : (i + 1) * n])
-            rows = [[label, "" if np.isnan(v) else f"{v:+.2f}"] for label, v in zip(labels, values)]
+            rows = [[label, f"{v:+.2f}"] for label, v in zip(labels, values)]
             panels.append(f"{title}\n{lines(rows)}")
         return "\n\n".join(panels)
