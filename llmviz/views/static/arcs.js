@@ -1,12 +1,12 @@
 // A sentence in a line, with an arc from each token to those it attends to.
 
-import { chip, putChips, selectChip, shadeChip, tooLong } from "./kit/chips.js";
+import { selectChip, shadeChip, tooLong } from "./kit/chips.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { h, keyed, markLegend, quoted, s, setAttributes } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { indexUnder, listKeys, onKeys, onPointer } from "./kit/input.js";
+import { indexUnder, listKeys, onKeys, onPointer, reveal } from "./kit/input.js";
 import { clamp, count, floats, percent } from "./kit/numbers.js";
-import { KIT } from "./theme.js";
+import { tokenChips } from "./kit/token_chips.js";
 
 const MOST = 1500; // arcs drawn at once, the strongest; more would cover everything
 const LABEL = "tokens; the up and down keys step through what the selected token attends to";
@@ -16,16 +16,13 @@ export function render({ model, el }) {
   const over = s("svg", { "aria-hidden": "true" });
   const list = keyed("listbox", "lv-chips lv-line-of-chips", LABEL);
   view.body.append(over, list);
+  const put = tokenChips(list);
   let chips = [];
   let arcs = []; // {from, to, weight}, weakest first, so that the strongest lie on top
   let cursor = null; // the arc that the keys are on
-  let drawn = [];
 
   const current = () => model.get("selected") ?? -1;
-  const select = (index) => {
-    cursor = null;
-    if (index === null || chips[index]) view.set({ selected: index });
-  };
+  const select = (index) => (index === null || chips[index]) && view.set({ selected: index });
   const show = (arc) => {
     light(over, chips, arcs, arc ?? cursor);
     tell(view, arcs, arc ?? cursor);
@@ -60,24 +57,15 @@ export function render({ model, el }) {
   });
 
   return view.start(() => {
-    const now = ["pieces", "ids", "weights", "selected"].map((name) => model.get(name));
-    const [isNew, isOther] = [now.slice(0, 2), now].map((some) => some.some((value, i) => value !== drawn[i]));
-    const [pieces, ids, , selected] = now;
-    if (isNew)
-      chips = putChips(
-        list,
-        chips,
-        pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i)),
-      );
+    if (!view.changed("pieces", "ids", "weights", "threshold", "selected")) return;
+    chips = put(model.get("pieces"), model.get("ids"));
     fitChips(view, list);
     const chosen = choose(model, chips.length);
-    const { from, to } = cursor ?? {};
     ({ arcs } = chosen);
-    cursor = (!isOther && arcs.find((arc) => arc.from === from && arc.to === to)) || null;
-    drawn = now;
+    cursor = null;
     shade(view, chips, chosen.row);
-    selectChip(list, chips, selected);
-    showSelected(view.body, chips[selected], isNew);
+    selectChip(list, chips, model.get("selected"));
+    showSelected(view.body, chips[model.get("selected")]);
     drawArcs(over, list, chips, arcs);
     drawLegend(view, chosen);
     show(null);
@@ -94,22 +82,21 @@ function fitChips({ root, body, width }, list) {
 
 /** The arcs to draw, and what share of the selected token's attention they leave out. */
 function choose(model, n) {
-  const [weights, threshold, selected] = [floats(model.get("weights")), model.get("threshold"), model.get("selected")];
-  const [rows, cols] = weights?.shape ?? [0, 0];
-  const only = selected !== null && selected < rows ? selected : null;
+  const [threshold, selected] = [model.get("threshold"), model.get("selected")];
+  const { shape, data } = floats(model.get("weights")) ?? { shape: [0, 0] };
+  const [rows, cols] = shape.map((length) => Math.min(length, n)); // the chips of other weights may be there first
+  const row = selected < rows && selected !== null ? data.slice(selected * shape[1], (selected + 1) * shape[1]) : null;
   const arcs = [];
-  let rest = 0;
-  for (let from = only ?? 0; from < (only === null ? rows : only + 1); from++)
+  for (let from = row ? selected : 0; from < (row ? selected + 1 : rows); from++)
     for (let to = 0; to < cols; to++) {
-      const weight = weights.data[from * cols + to];
+      const weight = data[from * shape[1] + to];
       if (weight >= threshold) arcs.push({ from, to, weight });
-      else if (weight > 0) rest += weight;
     }
   arcs.sort((a, b) => a.weight - b.weight);
   return {
-    arcs: arcs.slice(-MOST).filter(({ from, to }) => from < n && to < n),
-    row: only === null ? null : weights.data.slice(only * cols, (only + 1) * cols),
-    rest,
+    arcs: arcs.slice(-MOST),
+    row,
+    rest: row?.reduce((sum, weight) => sum + (weight < threshold ? weight : 0), 0),
     dropped: Math.max(0, arcs.length - MOST),
   };
 }
@@ -121,11 +108,8 @@ function shade(view, chips, row) {
 }
 
 /** Bring the selected token to where its arcs, which lead to the tokens before it, are seen as well. */
-function showSelected(body, node, isNew) {
-  const { scrollLeft, clientWidth } = body;
-  const isSeen =
-    node && node.offsetLeft >= scrollLeft && node.offsetLeft + node.offsetWidth <= scrollLeft + clientWidth;
-  if (node && (isNew || !isSeen)) body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85;
+function showSelected(body, node) {
+  if (node) reveal(body, node.offsetLeft - 0.7 * body.clientWidth, node.offsetLeft + node.offsetWidth);
 }
 
 function drawArcs(over, list, chips, arcs) {
