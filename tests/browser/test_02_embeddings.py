@@ -135,7 +135,7 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
     lab.page.mouse.up()
     dragged = arrows.locator("tr", has_text="Angle").first.locator("td")
     expect(dragged).to_have_count(2)
-    expect(arrows.locator("line.lv-dragged").first).to_be_visible()
+    expect(arrows.locator(".lv-dragged").first).to_be_visible()
     before = dragged.nth(1).inner_text()
     plane = arrows.locator(".lv-plot")
     plane.focus()
