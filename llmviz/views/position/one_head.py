@@ -65,7 +65,7 @@ class TwoHands(View):
     def dial(self, scene: Scene) -> dict:
         scores = position.pair_scores(*scene.turned)
         hands, drawn = scene.turned.reshape(2, -1, 2)[:, : self.n_pairs], scores[: self.n_pairs]
-        most = np.sort(np.linalg.norm(hands, axis=-1).prod(axis=0)) / np.sqrt(2 * len(scores))
+        most = np.linalg.norm(hands, axis=-1).prod(axis=0) / np.sqrt(2 * len(scores))
         n = f"{len(scores)}" if len(drawn) == len(scores) else f"The {len(drawn)} fastest of {len(scores)}"
         pieces, (q, k) = scene.run.pieces, last_two(scene.run)
         at = "L{}·H{}".format(*strongest_head(scene.run))
@@ -73,8 +73,7 @@ class TwoHands(View):
             "q_hands": hands[0],
             "k_hands": hands[1],
             "parts": drawn,
-            # The most that the third strongest pair can add, since one or two are often far stronger than the rest.
-            "limit": float(most[-min(3, len(most))]) or 1.0,
+            "limit": float(most.max()) or 1.0,  # the most that a pair can add
             "score": float(scores.sum()),
             "q_name": [pieces[q]],
             "k_name": [pieces[k]],

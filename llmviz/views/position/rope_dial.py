@@ -26,7 +26,7 @@ class RopeDial(OfRows):
     turns = Floats(ndim=(2,))  # full turns of each pair after each step [n_steps + 1, n_pairs]
     periods = Floats(ndim=(1,))  # how many positions a full turn takes [n_pairs]
     step = traitlets.Int(0).tag(sync=True)
-    limit = traitlets.Float(1.0).tag(sync=True)  # where the bars end
+    limit = traitlets.Float(1.0).tag(sync=True)  # what a full bar adds
     score = traitlets.Float(0.0).tag(sync=True)
     q_name = Pieces()
     k_name = Pieces()

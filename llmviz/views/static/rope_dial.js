@@ -1,15 +1,15 @@
 // RoPE's pairs of one query and one key as clocks with two hands each, or those of a query on its own. Python says how far
 // each step turns them; here they are drawn.
 
-import { colorScale } from "./kit/colour.js";
-import { axisText, h, pieceNodes, s, signKey } from "./kit/elements.js";
+import { cellGrid } from "./kit/cells.js";
+import { h, pieceNodes, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { column, curve, dot, rule } from "./kit/marks.js";
-import { clamp, count, floats, minus, number } from "./kit/numbers.js";
+import { clamp, count, floats, minus } from "./kit/numbers.js";
 import { player } from "./kit/player.js";
 import { createPlot } from "./kit/plot.js";
-import { bands } from "./kit/scales.js";
 import { selectIn, stepKeys } from "./kit/selection.js";
+import { signed } from "./kit/signed.js";
 
 const FULL = 2 * Math.PI;
 
@@ -17,17 +17,20 @@ export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
   const steps = () => (model.get("turns")?.shape[0] ?? 1) - 1;
   const bar = player(view, { steps, name: "move on, position by position", pace: 120 });
-  const [large, sum] = [s("svg", { width: 160, height: 180 }), h("div", { class: "lv-dial-sum" })];
-  const head = h("div", { class: "lv-dial-head", "aria-hidden": "true" }, large, sum);
-  view.body.append(bar.node, head);
+  const [large, sum] = [s("svg", { width: 160, height: 156 }), h("div", { class: "lv-dial-sum" })];
+  view.body.append(bar.node, h("div", { class: "lv-dial-head", "aria-hidden": "true" }, large, sum));
   const plot = createPlot(view, "clocks, one a pair: arrow keys go from one to the next");
   let pairs = [];
   let grid = null; // where their clocks are
   const current = () => model.get("selected") ?? 0;
   const select = (to, ask) => pairs.length && view.select(clamp(to, 0, pairs.length - 1), ask);
-  const inRow = (by) => () => select(current() + by * grid.columns.n);
+  const inRow = (by) => () => select(current() + by * grid.cols);
   selectIn(plot, {
-    under: (x, y) => grid && clockUnder(grid, x, y),
+    under: (x, y) => {
+      const [row, col] = grid?.under(x, y) ?? [];
+      const i = row * grid?.cols + col;
+      return pairs[i] ? i : null;
+    },
     show: (i) => tell(view, pairs, i ?? current()),
     pick: (i) => select(i, true),
     keys: {
@@ -45,9 +48,9 @@ export function render({ model, el }) {
     bar.show(model.get("step"));
     grid = gridOf(view, pairs.length);
     const chosen = Math.min(current(), pairs.length - 1);
-    drawLarge(large, pairs[chosen], chosen, hasKey(model));
+    drawLarge(large, pairs[chosen], hasKey(model));
+    drawSum(model, sum, pairs, chosen);
     drawClocks(view, plot, grid, pairs, chosen);
-    drawSum(model, sum, pairs);
     drawLegend(view);
     tell(view, pairs, current());
   });
@@ -82,40 +85,29 @@ function readPairs(model) {
 }
 
 /** From the key's hand to the query's, the short way. */
-function between({ q, k }) {
-  return Math.atan2(Math.sin(q.at - k.at), Math.cos(q.at - k.at));
-}
+const between = ({ q, k }) => Math.atan2(Math.sin(q.at - k.at), Math.cos(q.at - k.at));
 const apart = (pair) => `${Math.round((Math.abs(between(pair)) * 180) / Math.PI)}° apart`;
 const turnsText = (turns) => (turns < 1 ? `turned by ${Math.round(360 * turns)}°` : `${turns.toFixed(1)} turns`);
-const tokensText = (period) =>
-  period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
-const signed = (v, digits) => minus((v > 0 ? "+" : "") + digits);
 
 function tell(view, pairs, i) {
   const pair = pairs[i];
   if (!pair) return view.note("Point at a clock, or go to one with the arrow keys.");
   view.note(
     `pair ${i} (numbers ${2 * i} and ${2 * i + 1})`,
-    `one full turn every ${tokensText(pair.period)} tokens`,
+    `one full turn every ${pair.period.toLocaleString("en-US", { maximumSignificantDigits: 3 })} tokens`,
     ...(hasKey(view.model)
-      ? [`hands ${apart(pair)}`, `adds ${signed(pair.part, number(pair.part))} to the score`]
+      ? [`hands ${apart(pair)}`, `adds ${signed(pair.part)} to the score`]
       : [turnsText(pair.turned)]),
   );
 }
 
 function gridOf(view, n) {
   const width = Math.max(300, view.width());
-  const rows = Math.ceil(n / clamp(Math.floor(width / 64), 2, 16));
-  const columns = Math.ceil(n / rows);
-  const radius = Math.min((0.43 * width) / columns, 38);
-  const height = rows * (2 * radius + (hasKey(view.model) ? 34 : 16));
-  return { n, width, height, radius, columns: bands(columns, [0, width]), rows: bands(rows, [0, height]) };
-}
-
-function clockUnder({ n, columns, rows }, x, y) {
-  const [column_, row] = [columns.under(x), rows.under(y)];
-  const i = row * columns.n + column_;
-  return column_ === null || row === null || i >= n ? null : i;
+  const rows = Math.ceil(n / Math.floor(width / 64));
+  const cols = Math.ceil(n / rows);
+  const radius = Math.min((0.43 * width) / cols, 38);
+  const high = 2 * radius + (hasKey(view.model) ? 34 : 16);
+  return cellGrid({ rows, cols, left: 0, top: 0, w: width / cols, h: high, gap: 0, radius });
 }
 
 /** A clock with both hands: in each, the thin line is its direction and the thick one its length. */
@@ -129,7 +121,6 @@ function clock({ q, k, turned }, [x, y], radius, { key, on }) {
     dot(x, y, radius, { class: `lv-clock${on ? " lv-clock-on" : ""}${wentRound ? " lv-clock-round" : ""}` }),
     ...hand(key ? "lv-hand-k" : "lv-hand-q lv-hand-before", k),
     ...hand("lv-hand-q", q),
-    dot(x, y, 2.2, { class: "lv-hub" }),
   ];
 }
 const ray = (x, y, at, reach) => [x, y, x + Math.cos(at) * reach, y + Math.sin(at) * reach];
@@ -138,47 +129,35 @@ const ray = (x, y, at, reach) => [x, y, x + Math.cos(at) * reach, y + Math.sin(a
  * The chosen pair, with the way from the dashed hand to the other: between two hands the short one, else all that it has
  * turned, as a spiral of at most three rounds.
  */
-function drawLarge(svg, pair, i, key) {
+function drawLarge(svg, pair, key) {
   const { turned, k } = pair;
   const way = key ? between(pair) : FULL * (turned > 3 ? 2 + (turned % 1) : turned);
   const points = Array.from({ length: 1 + Math.ceil(Math.abs(way) / 0.1) }, (_, step) => {
     const gone = Math.min(0.1 * step, Math.abs(way));
     return ray(80, 78, k.at + Math.sign(way) * gone, 24 + (key ? 0 : (12 * gone) / FULL)).slice(2);
   });
-  svg.replaceChildren(
-    ...clock(pair, [80, 78], 74, { key, on: true }),
-    curve(points, { class: "lv-dial-angle" }),
-    axisText(80, 172, `pair ${i}: ${key ? apart(pair) : turnsText(turned)}`, "middle", { class: null }),
-  );
+  svg.replaceChildren(...clock(pair, [80, 78], 74, { key, on: true }), curve(points, { class: "lv-curve" }));
 }
 
-function drawClocks(view, plot, { width, height, radius, columns, rows }, pairs, chosen) {
-  const [key, limit] = [hasKey(view.model), view.model.get("limit") || 1];
-  const scale = colorScale("signed", view.theme, 1);
-  plot.size(width, height);
+function drawClocks(view, plot, grid, pairs, chosen) {
+  const [key, limit] = [hasKey(view.model), view.model.get("limit")];
+  plot.size(grid.right, grid.bottom);
   plot.marks.replaceChildren(
     ...pairs.flatMap((pair, i) => {
-      const [x, top] = [columns.middle(i % columns.n), Math.floor(i / columns.n) * rows.step];
-      const below = key ? partBar(pair.part, limit, x, top + 2 * radius + 14, columns.step / 2 - 5, scale) : [];
-      return [...clock(pair, [x, top + radius + 6], radius, { key, on: i === chosen }), ...below];
+      const [x, top] = [grid.x((i % grid.cols) + 0.5), grid.y(Math.floor(i / grid.cols))];
+      const below = key ? partBar(pair.part / limit, x, top + 2 * grid.radius + 14, grid.w / 2 - 5) : [];
+      return [...clock(pair, [x, top + grid.radius + 6], grid.radius, { key, on: i === chosen }), ...below];
     }),
   );
 }
 
 /** What a pair adds to the score, as a bar to the right, or to the left if it takes away. */
-function partBar(part, limit, x, y, room, scale) {
-  const end = x + clamp(part / limit, -1, 1) * room;
-  const cut = end - 9 * Math.sign(part);
-  return [
-    rule("lv-dial-axis", x, y - 3, x, y + 12),
-    column([x, y, end, y + 9], { fill: scale.css(part < 0 ? -0.66 : 0.66) }),
-    ...(Math.abs(part) > limit
-      ? [s("path", { class: "lv-dial-cut", d: `M${cut - 4} ${y + 11}l5 -13m4 0l-5 13` })]
-      : []),
-  ];
-}
+const partBar = (share, x, y, room) => [
+  rule("lv-gridline", x, y - 3, x, y + 12),
+  column([x, y, x + share * room, y + 9], { fill: `var(--lv-${share < 0 ? "ffn" : "tokenization"})` }),
+];
 
-function drawSum(model, sum, pairs) {
+function drawSum(model, sum, pairs, chosen) {
   const line = (name, which) =>
     h(
       "span",
@@ -189,15 +168,21 @@ function drawSum(model, sum, pairs) {
     );
   const round = pairs.filter(({ turned }) => turned >= 1).length;
   const distance = minus(String(model.get("q_position") - model.get("k_position")));
+  const pair = (text) => h("span", {}, `pair ${chosen}: ${text(pairs[chosen])}`);
   sum.replaceChildren(
     ...(hasKey(model)
       ? [
-          h("b", {}, `score ${signed(model.get("score"), model.get("score").toFixed(2))}`),
+          h("b", {}, `score ${signed(model.get("score"))}`),
           line("query", "q"),
           line("key", "k"),
           h("span", {}, `distance ${distance}`),
+          pair(apart),
         ]
-      : [h("b", {}, `${round} of ${pairs.length} all the way round`), line("query", "q")]),
+      : [
+          h("b", {}, `${round} of ${pairs.length} all the way round`),
+          line("query", "q"),
+          pair(({ turned }) => turnsText(turned)),
+        ]),
   );
 }
 
@@ -208,6 +193,5 @@ function drawLegend(view) {
     hand("lv-hand-q", key ? "query" : "query at this position"),
     key ? hand("lv-hand-k", "key") : hand("lv-hand-q lv-hand-before", "at position 0"),
     "thick part: length of the arrow (square-root scale); thin line: its direction",
-    key && `a bar cut by two strokes goes beyond ±${Number(view.model.get("limit").toPrecision(2))}`,
   );
 }
