@@ -6,6 +6,7 @@ import { frame } from "./kit/frame.js";
 import { floats, percent } from "./kit/numbers.js";
 
 const HEIGHT = 352;
+const FORK = 46; // from the middle of B's stream to its value and its key
 const ROW = { token: HEIGHT - 46, write: 228, tag: 182, box: 104, turn: 34 }; // the middle of each, in pixels from above
 
 export function render({ model, el }) {
@@ -40,14 +41,13 @@ export function render({ model, el }) {
 
 function draw(width, model, [back, looks, next, backAgain], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
-  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, 9));
   const [atA, atB, atGap, atAgain, atNext] = [0.1, 0.36, 0.52, 0.68, 0.93].map((part) => Math.max(70, part * width));
-  const fork = width < 700 ? 42 : 58;
-  const [value, key, top] = [atB - fork, atB + fork, ROW.box - 18];
-  const [known, off] = [!Number.isNaN(looks), cut === "writer"];
+  const [value, key, top] = [atB - FORK, atB + FORK, ROW.box - 18];
+  const off = cut === "writer";
   const gone = off ? "lv-gone" : "";
   const thick = (weight) => 1.5 + 9 * (weight || 0);
-  const shown = (weight) => (known ? percent(weight) : "…");
+  const shown = (weight) => (Number.isNaN(weight) ? "…" : percent(weight));
   const [lines, boxes] = [[], []];
   const word = (text, x, y, more) => lines.push(s("text", { x, y, "text-anchor": "middle", ...more }, text));
   const put = (kind, x, y, wide, content) => {
@@ -72,8 +72,10 @@ function draw(width, model, [back, looks, next, backAgain], cut) {
   // The first head takes A into the stream of B.
   const tip = off ? null : [atB - 4, ROW.write];
   lines.push(arrow(`M${atA} ${ROW.write}H${atB - 10}`, gone, { tip, wide: thick(back) }));
-  const seen = `${writer}${width < 800 ? ":" : " attends back:"} ${shown(back)}`;
-  word(off ? `${writer} off` : seen, atB - 14, ROW.write - 14, { class: "lv-strong", "text-anchor": "end" });
+  word(off ? `${writer} off` : `${writer}: ${shown(back)}`, atB - 14, ROW.write - 14, {
+    class: "lv-strong",
+    "text-anchor": "end",
+  });
   if (off) cross((atA + atB) / 2, ROW.write);
   // The second head has its value and its key from there, and its query from the second A.
   for (const [name, to] of Object.entries({ value, key, query: atAgain })) {
@@ -82,12 +84,12 @@ function draw(width, model, [back, looks, next, backAgain], cut) {
     stream([from, ROW.tag], [to, high]);
     lines.push(arrow(`M${from} ${low}L${to} ${high}`, off || cut === name[0] ? "lv-gone" : "", { wide: 4 }));
     if (cut === name[0]) cross((from + to) / 2, (low + high) / 2);
-    put("", to, ROW.box, 1.4 * fork, name);
+    put("", to, ROW.box, 64, name);
   }
   tag(a, atB, back);
   tag(before, atAgain, backAgain);
   // It attends from the second A to the key of B, whose value says what comes next.
-  const wide = known ? thick(looks) : 1.5;
+  const wide = thick(looks);
   lines.push(arrow(`M${key} ${top}C${key} ${ROW.turn} ${atAgain} ${ROW.turn} ${atAgain} ${top}`, "", { wide }));
   word(`${reader}: ${shown(looks)}`, (key + atAgain) / 2, ROW.box - 24, { class: "lv-strong" });
   const down = { tip: [atNext, 66], turn: 90, wide };
