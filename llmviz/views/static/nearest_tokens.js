@@ -12,28 +12,26 @@ export function render({ model, el }) {
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" }, barAxis(MARKS.map((v) => [v, v])));
   const read = () => ["cosines", "band"].map((name) => floats(model.get(name))?.data);
   const isInSum = (i) => model.get("marked").includes(i);
-  const note = (i) => [`cosine ${number(read()[0]?.[i] ?? 0)}`, isInSum(i) && "in the sum"];
+  const note = (i) => [`cosine ${number(read()[0][i])}`, isInSum(i) && "in the sum"];
   const bars = barRows(view, { name: "nearest tokens", note, parts: ["band", "bar", "value"] });
   view.body.append(bars.list, axis);
   return view.start(() => {
     const [cosines, band] = read();
-    const pieces = model.get("pieces");
+    if (!cosines) return;
     view.root.classList.toggle("lv-stacked", view.width() < 520);
-    bars.list.hidden = axis.hidden = !pieces.length;
     bars.show((row, i) => {
-      const [v, [low, high]] = [cosines?.[i] ?? 0, (band ?? [0, 0]).map((end) => clamp(end))];
+      const [v, [low, high]] = [cosines[i], band.map((end) => clamp(end))];
       row.bar.style.width = row.value.style.left = `${100 * clamp(v)}%`;
       setText(row.value, minus(v.toFixed(2)) + (isInSum(i) ? ", in the sum" : ""));
       row.node.classList.toggle("lv-quiet", isInSum(i));
-      row.band.hidden = !band;
       Object.assign(row.band.style, { left: `${100 * low}%`, width: `${100 * (high - low)}%` });
     });
-    const ends = band && [...band].map((end) => minus(end.toFixed(2)));
+    const ends = [...band].map((end) => minus(end.toFixed(2)));
     const key = h("i", { class: "lv-key" });
     view.setLegend(
-      pieces.length > 0 && "bar: cosine similarity",
-      band && pieces.length > 0 && h("span", {}, key, ` band: 98% of all tokens, from ${ends[0]} to ${ends[1]}`),
-      ...markLegend(pieces),
+      "bar: cosine similarity",
+      h("span", {}, key, ` band: 98% of all tokens, from ${ends[0]} to ${ends[1]}`),
+      ...markLegend(model.get("pieces")),
     );
   });
 }

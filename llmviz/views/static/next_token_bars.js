@@ -11,23 +11,21 @@ export function render({ model, el }) {
   const view = frame(model, el, "next_token_bars");
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
   const read = () => ["probs", "before"].map((name) => floats(model.get(name))?.data);
-  let drawn = 0; // what the axis goes up to
   const note = (i) => {
-    const [probs, before] = read();
-    return [`probability ${percent(probs?.[i] ?? 0)}`, before && `before ${percent(before[i])}`];
+    const [probs = [], before] = read();
+    return [`probability ${percent(probs[i])}`, before && `before ${percent(before[i])}`];
   };
   const bars = barRows(view, { name: "next tokens", note, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list, axis);
   return view.start(() => {
-    const [probs, before] = read();
+    const [probs = [], before] = read();
     const full = model.get("axis_max");
     bars.show((row, i) => {
-      drawBar(row, (probs?.[i] ?? 0) / full, before ? before[i] / full : null);
-      setText(row.value, percent(probs?.[i] ?? 0));
+      drawBar(row, probs[i] / full, before ? before[i] / full : null);
+      setText(row.value, percent(probs[i]));
     });
-    if (full !== drawn)
+    if (view.changed("axis_max"))
       axis.replaceChildren(...barAxis(MARKS.map((part) => [part, `${Number((100 * part * full).toPrecision(3))}%`])));
-    drawn = full;
     const n = model.get("n_rest");
     view.setLegend(
       n > 0 && `${percent(model.get("rest"))} for ${count(n)} other tokens`,
