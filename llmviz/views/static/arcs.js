@@ -19,13 +19,16 @@ export function render({ model, el }) {
   const put = tokenChips(list);
   let chips = [];
   let arcs = []; // {from, to, weight}, weakest first, so that the strongest lie on top
+  let row = null; // the attention weights of the selected token
   let cursor = null; // the arc that the keys are on
 
   const current = () => model.get("selected") ?? -1;
   const select = (index) => (index === null || chips[index]) && view.set({ selected: index });
-  const show = (arc) => {
-    light(over, chips, arcs, arc ?? cursor);
-    tell(view, arcs, arc ?? cursor);
+  const show = (pointed) => {
+    const arc = pointed ?? cursor;
+    [...over.children].forEach((node, i) => node.classList.toggle("lv-lit", arcs[i] === arc));
+    chips.forEach((node, i) => node.classList.toggle("lv-lit", i === arc?.to));
+    tell(view, arcs, row, arc);
   };
   const step = (by) => () => {
     if (!arcs.length) return;
@@ -49,49 +52,39 @@ export function render({ model, el }) {
     ArrowDown: step(1),
     ArrowUp: step(-1),
     Backspace: () => select(null),
-    Delete: () => select(null),
-    Enter: () => {
-      if (!cursor) step(1)();
-      if (cursor) press(cursor);
-    },
+    Enter: () => arcs.length && press(cursor ?? arcs.at(-1)),
   });
 
   return view.start(() => {
     if (!view.changed("pieces", "ids", "weights", "threshold", "selected")) return;
     chips = put(model.get("pieces"), model.get("ids"));
-    fitChips(view, list);
-    const chosen = choose(model, chips.length);
-    ({ arcs } = chosen);
+    const weights = floats(model.get("weights"));
+    if (weights && weights.shape[0] !== chips.length) return; // more traits are on their way
+    view.root.classList.remove("lv-many"); // large chips only where all of them fit
+    view.root.classList.toggle("lv-many", list.scrollWidth > view.body.clientWidth);
+    const chosen = choose(weights, model.get("threshold"), model.get("selected"));
+    ({ arcs, row } = chosen);
     cursor = null;
-    shade(view, chips, chosen.row);
+    const scale = colorScale("weight", view.theme);
+    chips.forEach((node, i) => shadeChip(node, row?.[i], scale));
     selectChip(list, chips, model.get("selected"));
-    showSelected(view.body, chips[model.get("selected")]);
+    const node = chips[model.get("selected")];
+    // The arcs of a token lead to those before it, which are to be seen as well.
+    if (node) reveal(view.body, node.offsetLeft - 0.7 * view.body.clientWidth, node.offsetLeft + node.offsetWidth);
     drawArcs(over, list, chips, arcs);
-    drawLegend(view, chosen);
+    drawLegend(view, chosen, scale);
     show(null);
   });
 }
 
-/** Where large chips don't fit, they are small; and on a phone upright, so that both ends of an arc are in sight. */
-function fitChips({ root, body, width }, list) {
-  root.classList.remove("lv-many", "lv-upright");
-  const isTooWide = () => list.scrollWidth > body.clientWidth;
-  root.classList.toggle("lv-many", isTooWide());
-  root.classList.toggle("lv-upright", width() < 520 && isTooWide());
-}
-
 /** The arcs to draw, and what share of the selected token's attention they leave out. */
-function choose(model, n) {
-  const [threshold, selected] = [model.get("threshold"), model.get("selected")];
-  const { shape, data } = floats(model.get("weights")) ?? { shape: [0, 0] };
-  const [rows, cols] = shape.map((length) => Math.min(length, n)); // the chips of other weights may be there first
-  const row = selected < rows && selected !== null ? data.slice(selected * shape[1], (selected + 1) * shape[1]) : null;
+function choose(weights, threshold, selected) {
+  const [n, data] = [weights?.shape[0] ?? 0, weights?.data ?? []];
+  const row = selected !== null && selected < n ? data.slice(selected * n, (selected + 1) * n) : null;
   const arcs = [];
-  for (let from = row ? selected : 0; from < (row ? selected + 1 : rows); from++)
-    for (let to = 0; to < cols; to++) {
-      const weight = data[from * shape[1] + to];
-      if (weight >= threshold) arcs.push({ from, to, weight });
-    }
+  (row ?? data).forEach((weight, i) => {
+    if (weight >= threshold) arcs.push({ from: row ? selected : Math.floor(i / n), to: i % n, weight });
+  });
   arcs.sort((a, b) => a.weight - b.weight);
   return {
     arcs: arcs.slice(-MOST),
@@ -99,17 +92,6 @@ function choose(model, n) {
     rest: row?.reduce((sum, weight) => sum + (weight < threshold ? weight : 0), 0),
     dropped: Math.max(0, arcs.length - MOST),
   };
-}
-
-/** With a token selected, the others are shaded by their weights, as in a token strip. */
-function shade(view, chips, row) {
-  const scale = colorScale("weight", view.theme);
-  chips.forEach((node, i) => shadeChip(node, row?.[i], scale));
-}
-
-/** Bring the selected token to where its arcs, which lead to the tokens before it, are seen as well. */
-function showSelected(body, node) {
-  if (node) reveal(body, node.offsetLeft - 0.7 * body.clientWidth, node.offsetLeft + node.offsetWidth);
 }
 
 function drawArcs(over, list, chips, arcs) {
@@ -121,7 +103,7 @@ function drawArcs(over, list, chips, arcs) {
   const way = (from, to) => {
     const rise = base - 1.33 * Math.max(22, tall * Math.sqrt(Math.abs(x[to] - x[from]) / Math.max(spread, 1)));
     return from === to // a token that attends to itself: a loop
-      ? `M${x[from] - 9} ${base}C${x[from] - 26} ${base - 36} ${x[from] + 26} ${base - 36} ${x[from] + 9} ${base}`
+      ? `M${x[from] - 9} ${base}C${x[from] - 20} ${base - 36} ${x[from] + 20} ${base - 36} ${x[from] + 9} ${base}`
       : `M${x[from]} ${base}C${x[from]} ${rise} ${x[to]} ${rise} ${x[to]} ${base}`;
   };
   over.replaceChildren(
@@ -137,30 +119,24 @@ function drawArcs(over, list, chips, arcs) {
   );
 }
 
-function light(over, chips, arcs, arc) {
-  [...over.children].forEach((node, i) => node.classList.toggle("lv-lit", arcs[i] === arc));
-  chips.forEach((node, i) => node.classList.toggle("lv-highlight", i === arc?.to));
-}
-
-function tell(view, arcs, arc) {
+function tell(view, arcs, row, arc) {
   const [pieces, selected] = [view.model.get("pieces"), view.model.get("selected")];
   const named = (i) =>
     quoted(pieces[i]) + (pieces.indexOf(pieces[i]) === pieces.lastIndexOf(pieces[i]) ? "" : ` (${i})`);
   if (arc) return view.note(`from ${named(arc.from)} to ${named(arc.to)}`, `attention weight ${percent(arc.weight)}`);
-  if (selected === null || selected >= (view.model.get("weights")?.shape[0] ?? 0))
-    return view.note(pieces.length && "Select a token to see what it attends to.");
+  if (!row) return view.note(pieces.length && "Select a token to see what it attends to.");
   const best = arcs.slice(-4).toReversed(); // all of them are the selected token's
   const listed = best.map(({ to, weight }) => `${named(to)} ${percent(weight)}`).join(", ");
   view.note(`${named(selected)} attends to ${listed || "nothing above the threshold"}`);
 }
 
-function drawLegend(view, { row, rest, dropped }) {
+function drawLegend(view, { row, rest, dropped }, scale) {
   const pieces = view.model.get("pieces");
   const left = `arcs below ${percent(view.model.get("threshold"))} are left out`;
   view.setLegend(
     tooLong(pieces.length),
     "thicker arc = larger attention weight",
-    row && scaleLegend(inPercent(colorScale("weight", view.theme)), "shade = attention weight"),
+    row && scaleLegend(inPercent(scale), "shade = attention weight"),
     row ? `${left} (${percent(rest)} in total)` : left,
     dropped && h("b", {}, `Only the strongest ${count(MOST)} of ${count(MOST + dropped)} arcs are drawn.`),
     ...markLegend(pieces),
