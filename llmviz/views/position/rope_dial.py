@@ -14,7 +14,7 @@ class RopeDial(OfRows):
     """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
 
     q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. Without `k_hands` and `parts`, only the query
-    is shown. With `turns`, a player moves all hands on by 1, 2, 3 … positions (`step`).
+    is shown. A player moves all hands on by 1, 2, 3 … positions (`step`).
     """
 
     _static, _rows = "rope_dial", ("q_hands",)

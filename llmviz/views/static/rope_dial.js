@@ -15,16 +15,15 @@ const FULL = 2 * Math.PI;
 
 export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
-  const steps = () => (model.get("turns")?.shape[0] ?? 1) - 1;
+  const steps = () => model.get("turns").shape[0] - 1;
   const bar = player(view, { steps, name: "move on, position by position", pace: 120 });
   const [large, sum] = [s("svg", { width: 160, height: 156 }), h("div", { class: "lv-dial-sum" })];
-  view.body.append(bar.node, h("div", { class: "lv-dial-head", "aria-hidden": "true" }, large, sum));
+  view.body.append(bar.node, h("div", { class: "lv-dial-head lv-wrapped", "aria-hidden": "true" }, large, sum));
   const plot = createPlot(view, "clocks, one a pair: arrow keys go from one to the next");
   let pairs = [];
   let grid = null; // where their clocks are
   const current = () => model.get("selected") ?? 0;
   const select = (to, ask) => pairs.length && view.select(clamp(to, 0, pairs.length - 1), ask);
-  const inRow = (by) => () => select(current() + by * grid.cols);
   selectIn(plot, {
     under: (x, y) => {
       const [row, col] = grid?.under(x, y) ?? [];
@@ -33,18 +32,12 @@ export function render({ model, el }) {
     },
     show: (i) => tell(view, pairs, i ?? current()),
     pick: (i) => select(i, true),
-    keys: {
-      ...stepKeys({ current, n: () => pairs.length, select }),
-      ArrowDown: inRow(1),
-      ArrowUp: inRow(-1),
-      Enter: () => select(current(), true),
-    },
+    keys: { ...stepKeys({ current, n: () => pairs.length, select }), Enter: () => select(current(), true) },
   });
   return view.start(() => {
     const now = readPairs(model);
     if (!now) return; // more traits are on their way
     pairs = now;
-    bar.node.hidden = !model.get("turns");
     bar.show(model.get("step"));
     grid = gridOf(view, pairs.length);
     const chosen = Math.min(current(), pairs.length - 1);
@@ -65,7 +58,7 @@ function readPairs(model) {
   );
   const n = q?.shape[0] ?? 0;
   if (!n || (k && (k.shape[0] !== n || parts?.data.length !== n))) return null;
-  const turnedBy = (i) => (turns ? turns.data[model.get("step") * turns.shape[1] + i] : 0);
+  const turnedBy = (i) => turns.data[model.get("step") * turns.shape[1] + i];
   const hand = ({ data }, turned, i) => {
     const [x, y] = data.slice(2 * i, 2 * i + 2);
     return { at: Math.atan2(y, x) + FULL * turned, length: Math.hypot(x, y) };
@@ -86,8 +79,12 @@ function readPairs(model) {
 
 /** From the key's hand to the query's, the short way. */
 const between = ({ q, k }) => Math.atan2(Math.sin(q.at - k.at), Math.cos(q.at - k.at));
-const apart = (pair) => `${Math.round((Math.abs(between(pair)) * 180) / Math.PI)}° apart`;
-const turnsText = (turns) => (turns < 1 ? `turned by ${Math.round(360 * turns)}°` : `${turns.toFixed(1)} turns`);
+
+/** How far a pair's hands are apart, or without a key, how far its hand has turned. */
+function angleText(pair, key) {
+  if (key) return `hands ${Math.round((Math.abs(between(pair)) * 180) / Math.PI)}° apart`;
+  return pair.turned < 1 ? `turned by ${Math.round(360 * pair.turned)}°` : `${pair.turned.toFixed(1)} turns`;
+}
 
 function tell(view, pairs, i) {
   const pair = pairs[i];
@@ -95,9 +92,8 @@ function tell(view, pairs, i) {
   view.note(
     `pair ${i} (numbers ${2 * i} and ${2 * i + 1})`,
     `one full turn every ${pair.period.toLocaleString("en-US", { maximumSignificantDigits: 3 })} tokens`,
-    ...(hasKey(view.model)
-      ? [`hands ${apart(pair)}`, `adds ${signed(pair.part)} to the score`]
-      : [turnsText(pair.turned)]),
+    angleText(pair, hasKey(view.model)),
+    hasKey(view.model) && `adds ${signed(pair.part)} to the score`,
   );
 }
 
@@ -118,7 +114,7 @@ function clock({ q, k, turned }, [x, y], radius, { key, on }) {
     rule(name, ...ray(x, y, at, (radius - 3) * reach)),
   ];
   return [
-    dot(x, y, radius, { class: `lv-clock${on ? " lv-clock-on" : ""}${wentRound ? " lv-clock-round" : ""}` }),
+    dot(x, y, radius, { class: `lv-clock ${on ? "lv-pick" : "lv-gridline"} ${wentRound ? "lv-clock-round" : ""}` }),
     ...hand(key ? "lv-hand-k" : "lv-hand-q lv-hand-before", k),
     ...hand("lv-hand-q", q),
   ];
@@ -158,32 +154,21 @@ const partBar = (share, x, y, room) => [
 ];
 
 function drawSum(model, sum, pairs, chosen) {
-  const line = (name, which) =>
-    h(
-      "span",
-      {},
-      `${name} `,
-      h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${which}_name`)[0] ?? "")),
-      ` at position ${count(model.get(`${which}_position`) + model.get("step"))}`,
-    );
+  const key = hasKey(model);
+  const token = (name, which) => [
+    `${name} `,
+    h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${which}_name`)[0] ?? "")),
+    ` at position ${count(model.get(`${which}_position`) + model.get("step"))}`,
+  ];
   const round = pairs.filter(({ turned }) => turned >= 1).length;
-  const distance = minus(String(model.get("q_position") - model.get("k_position")));
-  const pair = (text) => h("span", {}, `pair ${chosen}: ${text(pairs[chosen])}`);
-  sum.replaceChildren(
-    ...(hasKey(model)
-      ? [
-          h("b", {}, `score ${signed(model.get("score"))}`),
-          line("query", "q"),
-          line("key", "k"),
-          h("span", {}, `distance ${distance}`),
-          pair(apart),
-        ]
-      : [
-          h("b", {}, `${round} of ${pairs.length} all the way round`),
-          line("query", "q"),
-          pair(({ turned }) => turnsText(turned)),
-        ]),
-  );
+  const lines = [
+    h("b", {}, key ? `score ${signed(model.get("score"))}` : `${round} of ${pairs.length} all the way round`),
+    token("query", "q"),
+    key && token("key", "k"),
+    key && `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`,
+    `pair ${chosen}: ${angleText(pairs[chosen], key)}`,
+  ];
+  sum.replaceChildren(...lines.filter(Boolean).map((line) => h("div", {}, line)));
 }
 
 function drawLegend(view) {

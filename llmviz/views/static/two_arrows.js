@@ -3,7 +3,7 @@
 
 import { pointIn } from "./kit/canvas.js";
 import { arrow } from "./kit/diagram.js";
-import { h, pieceText, plain, s, signKey } from "./kit/elements.js";
+import { h, markLegend, pieceText, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { onKeys } from "./kit/input.js";
 import { dot, rule } from "./kit/marks.js";
@@ -20,7 +20,7 @@ export function render({ model, el }) {
   const plot = createPlot(view, KEYS);
   plot.node.classList.add("lv-drawing");
   const table = h("table");
-  view.body.append(h("div", { class: "lv-both" }, plot.node, table));
+  view.body.append(h("div", { class: "lv-wrapped" }, plot.node, table));
   const canMove = view.can("tip", [0, 0]); // a page without a kernel holds no place but the real one
   let plane = null;
   if (canMove) dragIn(view, plot, () => plane);
@@ -29,7 +29,11 @@ export function render({ model, el }) {
     plane = measure(view);
     draw(view, plot, plane, canMove);
     drawTable(table, model.get("rows"), plane.tip);
-    drawLegend(view, plane.tip);
+    view.setLegend(
+      plane.tip && signKey(arrow("M3 6H31", "lv-dragged", { wide: 4 }), "b as you dragged it"),
+      signKey(rule("lv-shadow", 3, 6, 31, 6), "shadow of b on a"),
+      ...markLegend(model.get("names")),
+    );
   });
 }
 
@@ -87,7 +91,9 @@ function draw(view, plot, { a, b, tip, width, height, unit, toPixels }, canMove)
   const [zero, end, foot, beyond] = [[0, 0], at, [at[0], 0], b.map((v) => 9 * v)].map(toPixels);
   const turned = Math.atan2(at[1], at[0]);
   const bent = [zero[0] + BEND * Math.cos(turned), zero[1] - BEND * Math.sin(turned)];
-  const name = (i, [x, y], dy) => pieceText(view.model.get("names")[i] ?? "", { x, y, dy, anchor: "middle" });
+  const [nameOfA, nameOfB] = view.model.get("names");
+  const name = (text, [x, y], dy) =>
+    pieceText(text, { x, y, dy, anchor: "middle", style: "font-size:var(--lv-size-body)" });
   const vector = (kind, [x, y]) => {
     const [length, turn] = [Math.hypot(x, y) * unit, (-180 / Math.PI) * Math.atan2(y, x)];
     const drawn = arrow(`M0 0H${Math.max(0, length - 9)}`, kind, { tip: [length, 0], wide: 4 });
@@ -109,8 +115,8 @@ function draw(view, plot, { a, b, tip, width, height, unit, toPixels }, canMove)
     vector("lv-b", b),
     ...(tip ? [vector("lv-dragged", tip)] : []),
     ...(canMove ? [dot(...end, 8, { class: "lv-handle" })] : []),
-    name(0, toPixels(a), 30),
-    name(1, toPixels(b), -18),
+    name(`a: ${nameOfA}`, toPixels(a), 30),
+    name(`b: ${nameOfB}`, toPixels(b), -18),
   );
 }
 
@@ -121,16 +127,5 @@ function drawTable(table, rows, tip) {
     ...rows.map(([label, ...numbers]) =>
       h("tr", {}, h("th", { scope: "row" }, label), ...numbers.map((text) => h("td", {}, text))),
     ),
-  );
-}
-
-function drawLegend(view, tip) {
-  const key = (kind, text) => signKey(arrow("M3 6H31", kind, { wide: 4 }), text);
-  const [a, b] = view.model.get("names").map(plain);
-  view.setLegend(
-    key("lv-a", `a: ${a}`),
-    key("lv-b", `b: ${b}`),
-    tip && key("lv-dragged", "b as you dragged it"),
-    signKey(rule("lv-shadow", 3, 6, 31, 6), "shadow of b on a"),
   );
 }
