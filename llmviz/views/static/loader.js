@@ -14,15 +14,10 @@ async function find(manager, id, signal) {
     }
 }
 
-/** Do some work, and say nothing of an error once the widget is gone. */
-async function unlessGone(signal, work) {
-  try {
-    return await work();
-  } catch (error) {
-    if (!signal?.aborted) throw error;
-    return undefined;
-  }
-}
+/** What to do with an error: nothing, once the widget is gone. */
+const unlessGone = (signal) => (error) => {
+  if (!signal?.aborted) throw error;
+};
 
 /** Set in a widget what the kernel changes, which comes through a widget of its own (`Changes` in drawn.py). */
 async function takeChanges({ widget_manager: manager, get }) {
@@ -40,7 +35,7 @@ async function takeChanges({ widget_manager: manager, get }) {
 }
 
 /** Bring a bundle's style sheet and its scripts into the page; a promise of the scripts. */
-function open(source, style) {
+function load(source, style) {
   const sheet = Object.assign(document.createElement("style"), { textContent: style });
   sheet.dataset.llmviz = "";
   document.head.append(sheet);
@@ -51,7 +46,7 @@ async function draw({ model, el, signal }) {
   const bundle = await find(model.widget_manager, model.get("_bundle"), signal);
   const parts = [bundle.get("source"), bundle.get("style")];
   const key = parts.join("");
-  if (!bundles.has(key)) bundles.set(key, open(...parts));
+  if (!bundles.has(key)) bundles.set(key, load(...parts));
   const scripts = await bundles.get(key);
   return signal?.aborted ? undefined : scripts[model.get("_draws")]({ model, el });
 }
@@ -59,7 +54,7 @@ async function draw({ model, el, signal }) {
 export default {
   initialize({ model, signal }) {
     // Neither awaited nor in the bundle, since anywidget gives up on what takes more than two seconds.
-    if (model.get("_changes")) unlessGone(signal, () => takeChanges(model));
+    if (model.get("_changes")) takeChanges(model).catch(unlessGone(signal));
   },
-  render: (widget) => unlessGone(widget.signal, () => draw(widget)),
+  render: (widget) => draw(widget).catch(unlessGone(widget.signal)),
 };
