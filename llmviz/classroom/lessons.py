@@ -388,7 +388,7 @@ def questions_form(lesson: Lesson, number: str, answers: list[int | None] | None
     )
     own = f'<input type=hidden name=form value="{number}">'
     note = "<p class=quiet>No names: how often each answer is given is counted, and nothing else.</p>"
-    send = "<p>You can answer once.</p><p><button class=go autocomplete=off>Send</button></p>"
+    send = '<p>You can answer once.</p><p><button class="jupyter-button mod-primary" autocomplete=off>Send</button></p>'
     return f'{refusal}<form method=post onsubmit="{ONCE}">{own}{fields}{send}{note}</form>'
 
 
@@ -415,7 +415,7 @@ def link(now: tuple[str, str] | None) -> str:
     """Return a button that leads to the open questions; "" if none are open."""
     if not now:
         return ""
-    return f'<p><a class="go" href="/lesson/{"/".join(now)}">{html.escape(title(*now))}</a></p>'
+    return f'<p><a class="jupyter-button mod-primary" href="/lesson/{"/".join(now)}">{html.escape(title(*now))}</a></p>'
 
 
 def title(name: str, when: str) -> str:

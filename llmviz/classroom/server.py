@@ -598,7 +598,7 @@ class Teacher(Handler):
         )
         self.show(
             "llmviz: the class",
-            '<link rel="stylesheet" href="/class/static/teacher.css">'
+            '<link rel="stylesheet" href="/class/static/lesson.css">'
             f'<p><a href="/" target="_blank">All pages</a> · Lessons: {lesson_links()}</p>'
             f'<div class="code">{qr_code(own)}</div>'
             f'<h1 class="address">{html.escape(own.removeprefix("http://"))}</h1>{more}{word}{alone}'
