@@ -4,46 +4,43 @@ import { axisBelow } from "./kit/axes.js";
 import { widest } from "./kit/canvas.js";
 import { axisText, plain } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
+import { listKeys } from "./kit/input.js";
 import { column, rule } from "./kit/marks.js";
 import { clamp, minus, percent } from "./kit/numbers.js";
 import { areaIn, createPlot } from "./kit/plot.js";
 import { bands, scale, ticks } from "./kit/scales.js";
-import { selectIn, stepKeys } from "./kit/selection.js";
+import { selectIn } from "./kit/selection.js";
 
-const HEIGHT = 250;
+const [HEIGHT, EDGE] = [250, 16]; // pixels
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
   const plot = createPlot(view, "histogram of cosines");
-  let bins = bands(1, [0, 1]);
   let at = null; // the bin that the pointer or the keys are on
-  const n = () => model.get("counts").length;
+  const bins = () => bands(model.get("counts").length, [EDGE, view.width() - EDGE]);
   const show = (i) => {
     at = i;
     [...plot.marks.children].forEach((bin, k) => bin.classList.toggle("lv-on", k === at));
     tell(view, at);
   };
   const ask = () => model.get("value") !== null && view.ask();
-  selectIn(plot, {
-    under: (x) => bins.under(x),
-    show,
-    pick: ask,
-    keys: { ...stepKeys({ n, current: () => at ?? binOf(model, model.get("value") ?? 0), select: show }), Enter: ask },
-  });
+  const current = () => at ?? bins().under(across(view)(model.get("value") ?? 0));
+  const keys = { ...listKeys(show, current, () => bins().n), Enter: ask };
+  selectIn(plot, { under: (x) => bins().under(x), show, pick: ask, keys });
   plot.node.addEventListener("blur", () => show(null));
   return view.start(() => {
-    const edges = model.get("edges");
-    const area = areaIn(view.width(), HEIGHT, { left: 16, right: 16, top: 44, bottom: 34 });
-    bins = bands(n(), [area.left, area.right]);
-    draw(view, plot, area, scale([edges[0], edges.at(-1)], [area.left, area.right]));
+    draw(view, plot);
     show(at);
   });
 }
 
-function binOf(model, value) {
-  const edges = model.get("edges");
-  return bands(edges.length - 1, [edges[0], edges.at(-1)]).under(value);
+/** From a cosine to its pixel. */
+function across(view) {
+  const edges = view.model.get("edges");
+  return scale([edges[0], edges.at(-1)], [EDGE, view.width() - EDGE]);
 }
+
+const sum = (counts) => counts.reduce((a, b) => a + b, 0);
 
 function tell(view, at) {
   const [edges, counts] = [view.model.get("edges"), view.model.get("counts")];
@@ -51,33 +48,31 @@ function tell(view, at) {
   const [from, to] = [edges[at], edges[at + 1]].map((v) => minus(v.toFixed(2)));
   view.note(`cosine ${from} to ${to}: ${percent(counts[at] / Math.max(1, sum(counts)))} of them`);
 }
-const sum = (counts) => counts.reduce((a, b) => a + b, 0);
 
-function draw(view, plot, area, px) {
+function draw(view, plot) {
   const { model } = view;
   const [edges, counts, value, median] = ["edges", "counts", "value", "median"].map((name) => model.get(name));
-  const py = scale([0, Math.max(1, ...counts)], [area.bottom, area.top]);
-  plot.size(view.width(), HEIGHT);
-  plot.marks.replaceChildren(
-    ...counts.map((n, i) =>
-      column([px(edges[i]) + 0.5, py(n), px(edges[i + 1]) - 0.5, area.bottom], { class: "lv-bin" }),
-    ),
-  );
+  const area = areaIn(view.width(), HEIGHT, { left: EDGE, right: EDGE, top: 44, bottom: 34 });
+  const [px, py] = [across(view), scale([0, Math.max(1, ...counts)], [area.bottom, area.top])];
   const marks = ticks(edges[0], edges.at(-1), 11).map((v) => [px(v), minus(String(Number(v.toFixed(1))))]);
-  const middle = `half are below ${minus((Math.round(100 * median) / 100 || 0).toFixed(2))}`;
-  const own = value !== null && clamp(value, edges[0], edges.at(-1));
+  plot.size(view.width(), HEIGHT);
   plot.ground.replaceChildren(
     rule("lv-gridline", area.left, area.bottom, area.right, area.bottom),
     ...axisBelow(area, marks, ""),
   );
-  plot.picks.replaceChildren(
-    ...(sum(counts)
-      ? flag(view, area, px(median), 32, "lv-median lv-quiet", middle, value !== null && value > median)
-      : []),
-    ...(value === null
-      ? []
-      : flag(view, area, px(own), 10, "lv-mine", `${plain(model.get("label"))}: ${minus(value.toFixed(2))}`)),
-  );
+  const bin = (n, i) => [px(edges[i]) + 0.5, py(n), px(edges[i + 1]) - 0.5, area.bottom];
+  plot.marks.replaceChildren(...counts.map((n, i) => column(bin(n, i), { class: "lv-bin" })));
+  plot.picks.replaceChildren();
+  if (sum(counts)) {
+    const text = `half are below ${minus((Math.round(100 * median) / 100 || 0).toFixed(2))}`;
+    plot.picks.append(
+      ...flag(view, area, px(median), 32, "lv-median lv-quiet", text, value !== null && value > median),
+    );
+  }
+  if (value !== null) {
+    const text = `${plain(model.get("label"))}: ${minus(value.toFixed(2))}`;
+    plot.picks.append(...flag(view, area, clamp(px(value), area.left, area.right), 10, "lv-mine", text));
+  }
   view.setLegend("horizontal axis: cosine similarity", `vertical axis: how many of ${model.get("among")}`);
 }
 

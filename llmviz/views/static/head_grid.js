@@ -2,7 +2,7 @@
 // that share keys and values are next to each other.
 
 import { TICK } from "./kit/axes.js";
-import { imageOf, pixelRatio } from "./kit/canvas.js";
+import { paintGrid } from "./kit/canvas.js";
 import {
   alongColumns,
   canvasFor,
@@ -11,7 +11,7 @@ import {
   labelsAtLeft,
   labelsOfColumns,
   outline,
-  selectCells,
+  startCells,
 } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, s } from "./kit/elements.js";
@@ -27,23 +27,8 @@ const swapped = ([a, b]) => [b, a]; // the traits have the layer first
 export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
   const plot = createPlot(view, "all heads: left and right change the layer, up and down the head", { canvas: true });
-  let grid = null; // what is drawn: its cells [head, layer], and their values [layer, head, row, column]
-  const { selected, show } = selectCells(view, plot, {
-    grid: () => grid,
-    tell: (where) => tell(view, grid, where),
-    pick: (where, ask) => view.select(swapped(where), ask),
-    cellOf: swapped,
-  });
-  return view.start(() => {
-    if (view.changed("values", "limit", "kind", "group", "measure")) {
-      grid = plan(view);
-      plot.node.hidden = !grid;
-      grid ? draw(view, plot, grid) : view.setLegend("no heads yet");
-    }
-    if (!grid) return view.note("");
-    mark(view, plot, grid, selected());
-    show(null);
-  });
+  const traits = ["values", "limit", "kind", "group", "measure"];
+  return startCells(view, plot, { traits, empty: "no heads yet", plan, draw, mark, tell, order: swapped });
 }
 
 const isSingle = ({ map }) => map[0] === 1 && map[1] === 1;
@@ -95,21 +80,18 @@ function draw(view, plot, grid) {
   );
 }
 
-/** The numbers of a layer become an image, and each head's part of it is drawn at its place. */
+/** A map for each head. */
 function paint(view, plot, grid, scale) {
   const { rows: heads, cols: layers, map, left, top, w, gap, x, y, values } = grid;
   const [[rows, cols], side] = [map, w - gap];
   const ctx = canvasFor(plot, grid);
-  ctx.imageSmoothingEnabled = cols > side * pixelRatio();
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
-  for (let layer = 0; layer < layers; layer++) {
-    const image = imageOf(values, { rows: heads * rows, cols, scale, offset: layer * heads * rows * cols });
+  for (let layer = 0; layer < layers; layer++)
     for (let head = 0; head < heads; head++) {
-      const place = [x(layer) - left, y(head) - top, side, side];
-      ctx.fillRect(...place);
-      ctx.drawImage(image, 0, head * rows, cols, rows, ...place);
+      const at = { x: x(layer) - left, y: y(head) - top, w: side / cols, h: side / rows };
+      ctx.fillRect(at.x, at.y, side, side);
+      paintGrid(ctx, values, { ...at, rows, cols, scale, offset: (layer * heads + head) * rows * cols });
     }
-  }
 }
 
 /** Frame the selected and the chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */

@@ -10,7 +10,7 @@ import {
   labelsAtLeft,
   labelsOfColumns,
   outline,
-  selectCells,
+  startCells,
   widthOfColumns,
 } from "./kit/cells.js";
 import { tooLong } from "./kit/chips.js";
@@ -21,38 +21,15 @@ import { clamp, count, floats, minus, number, percent } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
 const CELLS = ["values", "kind", "limit", "quantity", "unit", "numbers", "cell_text"];
-const EDGES = ["row_labels", "col_labels", "row_axis", "col_axis"];
+const TRAITS = [...CELLS, "row_labels", "col_labels", "row_axis", "col_axis"];
 const TITLE = 24; // pixels: the line for the name of the columns
 
 export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
   const plot = createPlot(view, "heat map: the arrow keys move from cell to cell", { canvas: true });
-  let grid = null; // what is drawn: its cells, their values, and the labels
-  const { selected, show } = selectCells(view, plot, {
-    grid: () => grid,
-    tell: (where) => tell(view, grid, where),
-    pick: view.select,
-    last: (row) => lastOf(grid, row),
-  });
-  return view.start(() => {
-    if (view.changed(...CELLS, ...EDGES)) {
-      grid = plan(view);
-      plot.node.hidden = !grid;
-      grid ? draw(view, plot, grid) : view.setLegend("no numbers yet");
-    }
-    if (!grid) return view.note("");
-    mark(view, plot, grid, selected());
-    show(null);
-  });
+  return startCells(view, plot, { traits: TRAITS, empty: "no numbers yet", plan, draw, mark, tell });
 }
 
-const valueOf = (grid, [row, col]) => grid.values[row * grid.cols + col];
-/** The last cell of a row that is not masked. */
-function lastOf(grid, row) {
-  let col = grid.cols - 1;
-  while (col > 0 && Number.isNaN(valueOf(grid, [row, col]))) col--;
-  return col;
-}
 const nameOf = (model) =>
   model.get("quantity") || { weight: "share", prob: "probability", signed: "" }[model.get("kind")];
 const areShares = (model) =>
@@ -61,7 +38,8 @@ const areShares = (model) =>
 function tell(view, grid, where) {
   if (!where) return view.note("");
   const { model } = view;
-  const [v, written] = [valueOf(grid, where), plain(model.get("cell_text")?.[where[0]]?.[where[1]] ?? "")];
+  const v = grid.valueAt(where);
+  const written = plain(model.get("cell_text")?.[where[0]]?.[where[1]] ?? "");
   const [row, col] = ["row", "col"].map((edge, k) => {
     const label = model.get(`${edge}_labels`)[where[k]] ?? "";
     return `${model.get(`${edge}_axis`).replace(/\s*\(.*\)$/, "")} ${/^[\d.]+$/.test(label) ? label : quoted(label)}`;
@@ -75,46 +53,39 @@ function tell(view, grid, where) {
   );
 }
 
-/** The labels of an edge, cut to n characters; measured once as long as they stay. */
-function labelsOf(view, edge, most, n) {
-  const labels = view.model.get(edge);
-  const known = (view.labels ??= {});
-  if (known[edge]?.labels !== labels || known[edge].n !== n)
-    known[edge] = { labels, n, ...cutLabels(view, labels.slice(0, most), n) };
-  return known[edge];
-}
-
 /** Where everything goes, or null: cells as large as the width and a screen's height allow. */
 function plan(view) {
   const { model } = view;
   const values = floats(model.get("values"));
   if (!values?.data.length) return null;
-  const [rows, cols] = values.shape; // Python has cut them; the labels are all here
-  const width = view.width();
-  const rowLabels = labelsOf(
-    view,
-    "row_labels",
-    rows,
-    Math.floor(cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18)),
-  );
-  const colLabels = labelsOf(view, "col_labels", cols, 14);
+  const [[rows, cols], width] = [values.shape, view.width()]; // Python has cut the values, but not the labels
+  const longest = cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18);
+  const rowLabels = cutLabels(view, model.get("row_labels").slice(0, rows), Math.floor(longest));
+  const colLabels = cutLabels(view, model.get("col_labels").slice(0, cols), 14);
   const rowTitle = `${model.get("row_axis")} ↓`;
   const titleWidth = widest(view, [rowTitle], TICK, "ui");
   const leftOf = (size) => Math.ceil(Math.max(rowLabels.longest * size, titleWidth)) + 14;
   const always = model.get("numbers") === "always";
   const textWidth = widest(view, model.get("cell_text")?.flat() ?? [], TICK, "ui") || 42;
   const most = always ? clamp(textWidth + 8, 60, 90) : 46;
-  const fitted = (size) =>
-    sizeOfCells(rows, cols, widthOfColumns(colLabels, width - leftOf(size) - 8, size), most, always);
-  const [large, small] = [fitted(18), fitted(TICK)];
-  const isNarrow = large[0] < (always ? most : 36) && small[0] > large[0]; // smaller labels leave the cells more room
-  const [w, h] = isNarrow ? small : large;
-  const rowSize = isNarrow || h < 23 ? TICK : 18;
-  const along = alongColumns(colLabels, w, isNarrow || w < 30 ? TICK : 18);
+  const sideAt = (size) => widthOfColumns(colLabels, width - leftOf(size) - 8, size);
+  // Smaller labels may leave narrow cells more room.
+  const size = sideAt(18) < (always ? most : 36) && sideAt(TICK) >= sideAt(18) + 1 ? TICK : 18;
+  const [w, h] = sizeOfCells(rows, cols, sideAt(size), most, always);
+  const rowSize = h < 23 ? TICK : size;
+  const along = alongColumns(colLabels, w, w < 30 ? TICK : size);
   const side = Math.min(w, h);
   const gap = side >= 16 ? 2 : side >= 8 ? 1 : 0;
-  const grid = cellGrid({ rows, cols, left: leftOf(rowSize), top: Math.ceil(TITLE + along.height), w, h, gap });
-  return { ...grid, values: values.data, rowNames: rowLabels.names, rowTitle, rowSize, along, textWidth };
+  const valueAt = ([row, col]) => values.data[row * cols + col];
+  /** The last cell of a row that is not masked. */
+  const lastOf = (row) => {
+    let col = cols - 1;
+    while (col > 0 && Number.isNaN(valueAt([row, col]))) col--;
+    return col;
+  };
+  const cells = { rows, cols, left: leftOf(rowSize), top: Math.ceil(TITLE + along.height), w, h, gap, lastOf };
+  const labels = { rowNames: rowLabels.names, rowTitle, rowSize, along };
+  return cellGrid({ ...cells, ...labels, values: values.data, valueAt, textWidth });
 }
 
 /** Squares where they are not too flat or too narrow; where numbers are written, wider ones. */
@@ -199,7 +170,7 @@ function mark(view, plot, grid, selected) {
     ...labelsOfColumns(grid, along, { on: col }),
   );
   if (!selected) return plot.picks.replaceChildren();
-  const end = grid.rect([row, lastOf(grid, row)], 3);
+  const end = grid.rect([row, grid.lastOf(row)], 3);
   const start = grid.rect([row, 0], 3);
   plot.picks.replaceChildren(
     outline("lv-pick-line", { ...start, width: end.x + end.width - start.x }),

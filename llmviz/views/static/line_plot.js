@@ -5,11 +5,11 @@ import { axisAtLeft, axisBelow, roomAtLeft, thinned, TICK } from "./kit/axes.js"
 import { widest } from "./kit/canvas.js";
 import { axisText, pieceNodes, plain, quoted, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { band, column, curve, dot, rule } from "./kit/marks.js";
+import { column, curve, dot, rule } from "./kit/marks.js";
 import { count, floats, minus, number, percent, withUnit } from "./kit/numbers.js";
-import { createPlot } from "./kit/plot.js";
+import { areaIn, createPlot } from "./kit/plot.js";
 import { bands, domain, scale, ticks } from "./kit/scales.js";
-import { nearest, selectIn, stepKeys } from "./kit/selection.js";
+import { nearest, startChart } from "./kit/selection.js";
 
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
@@ -19,33 +19,16 @@ const BESIDE = {
   training: ["tokenization", "sampling", "attention", "embeddings", "ffn"], // it is grey itself
 };
 const HEIGHT = 300;
-const MOST_APART = 12; // points or bars that get a dot or a number each
+const MOST_APART = 12; // points that get a dot each
 const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "waiting", "stage"];
-const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "y_min", "y_max"];
+const TRAITS = [...DATA, "x_axis", "y_axis", "x_ticks", "log_x", "y_min", "y_max"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
   const plot = createPlot(view, "lines: left and right move along the axis");
-  let chart = null; // what is drawn: n points of lines `names`, y(k, i) and its pixels px(i), py(v)
-  const current = () => model.get("selected");
-  const show = (at) => tell(view, plot, chart, at ?? current());
-  const select = (selected) => view.set({ selected });
-  selectIn(plot, {
-    under: (x) => chart && nearest(chart.n, (i) => Math.abs(chart.px(i) - x)),
-    show,
-    pick: select,
-    keys: stepKeys({ current, n: () => chart?.n ?? 0, select, page: 100 }),
-  });
-  return view.start(() => {
-    if (view.changed(...DATA, ...AXES)) {
-      chart = measure(view); // moving the cursor draws nothing else again
-      chart ? draw(view, plot, chart) : drawWaiting(view, plot);
-    }
-    show(null);
-  });
+  const under = ({ n, px }, x) => nearest(n, (i) => Math.abs(px(i) - x));
+  return startChart(view, plot, { traits: TRAITS, plan, draw, tell, under, page: 100 });
 }
-
-const widthOf = (view) => Math.max(320, view.width());
 
 /** Colour and dash of line k. */
 function look(model, k) {
@@ -53,9 +36,9 @@ function look(model, k) {
   const others = (BESIDE[stage] ?? COLOURS).filter((name) => name !== stage);
   return { class: `lv-line-${k}`, style: `--lv-series:var(--lv-${k ? others[(k - 1) % others.length] : "accent"})` };
 }
-const dashed = (model, k) => ({
+const dashed = (model, k, dense = false) => ({
   ...look(model, k),
-  class: `lv-line lv-line-${k}`,
+  class: `lv-line lv-line-${k} ${dense ? "lv-dense" : ""}`,
   "stroke-dasharray": DASHES[k % DASHES.length] || null,
 });
 /** Every second set of bars is paler, and the other way round once all four colours have been used. */
@@ -71,151 +54,85 @@ function tickText(unit, v) {
   return minus(Math.abs(v) >= 1000 ? count(v) : String(Number(v.toPrecision(6))));
 }
 
-/** The scales, and the axes' ticks; null while there is nothing to draw. */
-function measure(view) {
+/** The scales, and the axes' ticks; of n = 0 points while there is nothing to draw. */
+function plan(view) {
   const { model } = view;
-  const [xs, values] = [floats(model.get("x")), floats(model.get("values"))];
-  const [names, bars, unit] = [model.get("names"), model.get("bars"), model.get("unit")];
-  const labels = model.get("labels").length ? model.get("labels") : null;
-  const x = labels ? labels.map((_, i) => i) : [...(xs?.data ?? [])];
-  const n = x.length;
-  if (!n || !values || values.shape[0] !== names.length || values.shape[1] !== n) return null;
+  const [names, labels, bars, unit] = ["names", "labels", "bars", "unit"].map((name) => model.get(name));
+  const values = floats(model.get("values"));
+  const x = labels.length ? [...labels.keys()] : [...(floats(model.get("x"))?.data ?? [])];
+  const [n, width] = [x.length, Math.max(320, view.width())];
+  if (!n || values?.shape[0] !== names.length || values.shape[1] !== n) return { n: 0, width };
   const [low, high] = domain(values.data, model.get("y_min"), model.get("y_max"));
   const upwards = ticks(low, high).map((v) => [v, tickText(unit, v)]);
   const texts = upwards.map(([, text]) => text);
   const left = roomAtLeft(view, texts, model.get("y_axis"));
-  const [from, to] = [left, widthOf(view) - 20];
-  const slots = bands(n, [from, to]);
-  const below = labels && !model.get("x_axis") ? labelsBelow(view, labels, slots.step) : null;
-  const height = HEIGHT + Math.max(0, (below?.height ?? 0) - 48);
-  const area = { left: from, right: to, top: 12, bottom: HEIGHT - 48 };
-  const log = model.get("log_x");
-  const at = scale([x[0], x.at(-1)], [from, to], log ? (v) => Math.log1p(v - x[0]) : undefined);
+  const area = areaIn(width, HEIGHT, { left, right: 20, top: 12, bottom: 48 });
+  const across = [area.left, area.right];
+  const at = scale([x[0], x.at(-1)], across, model.get("log_x") ? (v) => Math.log1p(v - x[0]) : undefined);
   const py = scale([low, high], [area.bottom, area.top]);
-  return {
-    n,
-    x,
-    names,
-    labels,
-    bars,
-    unit,
-    area,
-    height,
-    below,
-    at,
-    py,
-    slot: slots.step,
-    y: (k, i) => values.data[k * n + i],
-    px: labels || bars ? slots.middle : (i) => at(x[i]),
-    left: upwards.map(([v, text]) => [py(v), text, v]),
-  };
-}
-
-function drawWaiting(view, plot) {
-  plot.size(widthOf(view), HEIGHT);
-  plot.ground.replaceChildren(axisText(widthOf(view) / 2, HEIGHT / 2, view.model.get("waiting")));
-  plot.marks.replaceChildren();
-  view.setLegend();
+  const slots = bands(n, across);
+  const px = labels.length || bars ? slots.middle : (i) => at(x[i]);
+  const marks = upwards.map(([v, text]) => [py(v), text, v]);
+  const y = (k, i) => values.data[k * n + i];
+  return { n, x, y, names, labels, bars, unit, width, area, at, px, py, slot: slots.step, marks };
 }
 
 function draw(view, plot, chart) {
   const { model } = view;
-  const { area, names, labels, bars, below } = chart;
-  plot.size(widthOf(view), chart.height);
-  const layers = labels?.map((label, i) => [chart.px(i), plain(label.replace(/^layer /, ""))]);
+  const { n, area, width, names, bars, at } = chart;
+  if (!n) {
+    plot.size(width, HEIGHT);
+    plot.ground.replaceChildren(axisText(width / 2, HEIGHT / 2, model.get("waiting")));
+    plot.marks.replaceChildren();
+    return view.setLegend();
+  }
+  const [below, height] = axisOf(view, chart);
+  plot.size(width, height);
   plot.ground.replaceChildren(
-    ...axisAtLeft(area, chart.left, model.get("y_axis")),
-    ...(below
-      ? labels.flatMap((_, i) => below.put(i, chart.px(i), area.bottom))
-      : axisBelow(
-          area,
-          layers ? thinned(view, layers) : ticksBelow(view, chart),
-          model.get("x_axis") + (model.get("log_x") ? " (log scale)" : ""),
-        )),
+    ...axisAtLeft(area, chart.marks, model.get("y_axis")),
+    ...below,
     ...model.get("marks").flatMap(([where, text]) => {
-      const [x, before] = [chart.at(where), chart.at(where) > 0.75 * widthOf(view)];
+      const [x, before] = [at(where), at(where) > 0.75 * width];
       return [
         rule("lv-markline", x, area.top, x, area.bottom),
         axisText(x + (before ? -7 : 7), area.top + 13, text, before ? "end" : "start"),
       ];
     }),
   );
-  const runs = runsOf(chart);
-  plot.marks.replaceChildren(
-    ...(bars ? columns(model, chart) : names.flatMap((_, k) => line(model, chart, k, runs))),
-    ...(bars ? numbersOn(view, chart) : dots(model, chart)),
-  );
-  view.setLegend(
-    ...names.map((name, k) =>
-      signKey(
-        bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) }),
-        ...pieceNodes(name),
-      ),
-    ),
-    !bars &&
-      runs.some(([from, to]) => to - from > 1) &&
-      "where points are too close to draw: line = mean, band = lowest to highest",
-  );
+  plot.marks.replaceChildren(...(bars ? columns(view, chart) : [...lines(model, chart), ...dots(model, chart)]));
+  const signOf = (k) =>
+    bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) });
+  view.setLegend(...names.map((name, k) => signKey(signOf(k), ...pieceNodes(name))));
 }
 
-/** What stands below the columns: labels broken between words, or leaning where one word is wider than its column. */
-function labelsBelow(view, labels, slot) {
-  const widthOfText = (text) => widest(view, [text], TICK, "ui");
-  const rows = labels.map((label) =>
-    label.split(" ").reduce((lines, word) => {
-      const longer = lines.length ? `${lines.at(-1)} ${word}` : "";
-      return longer && widthOfText(longer) + 8 <= slot ? [...lines.slice(0, -1), longer] : [...lines, word];
-    }, []),
+/** The axis below, and how high the plot is with it. Names without an axis lean where one is wider than its column. */
+function axisOf(view, { labels, area, px, slot, x, at }) {
+  const { model } = view;
+  const name = model.get("x_axis") + (model.get("log_x") ? " (log scale)" : "");
+  if (!labels.length) return [axisBelow(area, thinned(view, ticksBelow(model, x, at)), name), HEIGHT];
+  const texts = labels.map((label) => plain(name ? label.replace(/^layer /, "") : label));
+  const [marks, longest] = [texts.map((text, i) => [px(i), text]), widest(view, texts, TICK, "ui")];
+  if (name || longest + 4 <= slot) return [axisBelow(area, name ? thinned(view, marks) : marks, name), HEIGHT];
+  const leaning = marks.map(([middle, text]) =>
+    axisText(0, 0, text, "end", { transform: `translate(${middle + 5} ${area.bottom + 14}) rotate(-45)` }),
   );
-  const lean = rows.flat().some((row) => widthOfText(row) + 4 > slot);
-  const height = lean
-    ? 0.71 * widest(view, labels, TICK, "ui") + 22
-    : 16 * Math.max(...rows.map((row) => row.length)) + 8;
-  const put = (i, x, y) =>
-    lean
-      ? [axisText(0, 0, plain(labels[i]), "end", { transform: `translate(${x + 5} ${y + 14}) rotate(-45)` })]
-      : rows[i].map((row, k) => axisText(x, y + 19 + 16 * k, plain(row)));
-  return { height, put };
+  return [leaning, HEIGHT + Math.max(0, 0.71 * longest - 26)];
 }
 
-/** The ticks of an axis of numbers, where they have room. */
-function ticksBelow(view, { x, at }) {
+/** The ticks of an axis of numbers. */
+function ticksBelow(model, x, at) {
   const multiplied = [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))];
-  const fixed = view.model.get("x_ticks");
-  const values = view.model.get("log_x") ? multiplied.filter((v) => v >= x[0] && v <= x.at(-1)) : ticks(x[0], x.at(-1));
-  const marks = (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]);
-  return thinned(view, marks);
+  const fixed = model.get("x_ticks");
+  const values = model.get("log_x") ? multiplied.filter((v) => v >= x[0] && v <= x.at(-1)) : ticks(x[0], x.at(-1));
+  return (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]);
 }
 
-/** Points that share a few pixels are drawn as one: from where to where each such run goes. */
-function runsOf({ n, px }) {
-  const runs = [];
-  for (let i = 0; i < n;) {
-    let end = i + 1;
-    while (end < n && px(end) - px(i) < 6) end++;
-    if (end - i < 5) end = i + 1;
-    runs.push([i, end]);
-    i = end;
-  }
-  return runs;
-}
-
-/** A line through the mean of each run, and behind it a band from the lowest to the highest. */
-function line(model, { y, px, py }, k, runs) {
-  const means = [];
-  const [upper, lower] = [[], []];
-  for (const [from, to] of runs) {
-    const values = Array.from({ length: to - from }, (_, i) => y(k, from + i)).filter(Number.isFinite);
-    const middle = (px(from) + px(to - 1)) / 2;
-    means.push(values.length ? [middle, py(values.reduce((a, b) => a + b) / values.length)] : null);
-    if (!values.length) continue;
-    upper.push([middle, py(Math.max(...values))]);
-    lower.push([middle, py(Math.min(...values))]);
-  }
-  const crowded = upper.length && runs.some(([from, to]) => to - from > 1);
-  const reach = crowded ? [band(upper, lower, { ...look(model, k), class: "lv-band" })] : [];
-  return [...reach, curve(means, dashed(model, k))];
-}
+/** Lines, interrupted where there is no number; with many points, thin ones. */
+const lines = (model, { n, names, y, px, py }) =>
+  names.map((_, k) => {
+    const points = Array.from({ length: n }, (__, i) => (Number.isFinite(y(k, i)) ? [px(i), py(y(k, i))] : null));
+    return curve(points, dashed(model, k, n > 200));
+  });
 
 /** Dots where there are few points, and where one is alone, so in no line. */
 function dots(model, { n, names, y, px, py }) {
@@ -228,52 +145,36 @@ function dots(model, { n, names, y, px, py }) {
   );
 }
 
-/** Whether one bar has the whole slot to itself. */
-const isAlone = ({ names, y }, i) => names.filter((_, k) => Number.isFinite(y(k, i))).length < 2;
-
-function columns(model, chart) {
-  const { n, names, y, px, py, slot } = chart;
-  return names.flatMap((_, k) =>
-    Array.from({ length: n }, (__, i) => {
-      if (!Number.isFinite(y(k, i))) return [];
-      const alone = isAlone(chart, i);
-      const width = Math.max(1.5, (0.84 * slot) / (alone ? 1 : names.length));
+/** Bars next to each other; where only one has a number, it gets all the room, and its number over it. */
+function columns(view, { n, names, y, px, py, slot, unit }) {
+  return Array.from({ length: n }, (_, i) => {
+    const here = [...names.keys()].filter((k) => Number.isFinite(y(k, i)));
+    const alone = here.length === 1;
+    const width = Math.max(1.5, (0.84 * slot) / (alone ? 1 : names.length));
+    const bars = here.map((k) => {
       const left = px(i) - 0.42 * slot + (alone ? 0 : k * width);
-      return column([left, py(y(k, i)), left + width - 0.5, py(0)], barLook(model, k));
-    }).flat(),
-  );
-}
-
-/** Over each bar its number, where no second bar stands beside it and there is room. */
-function numbersOn(view, chart) {
-  const { n, names, y, px, py, slot, unit } = chart;
-  const heights = Array.from({ length: n }, (_, i) => names.map((__, k) => y(k, i)).find(Number.isFinite));
-  const texts = heights.map((v) => (v === undefined ? "" : valueText(unit, v)));
-  const hasRoom =
-    n <= MOST_APART && heights.every((_, i) => isAlone(chart, i)) && widest(view, texts, TICK, "ui") <= slot;
-  if (!hasRoom) return [];
-  return texts.flatMap((text, i) =>
-    text ? [axisText(px(i), py(Math.max(0, heights[i])) - 6, text, "middle", { class: null })] : [],
-  );
+      return column([left, py(y(k, i)), left + width - 0.5, py(0)], barLook(view.model, k));
+    });
+    const text = alone ? valueText(unit, y(here[0], i)) : "";
+    if (!text || widest(view, [text], TICK, "ui") > slot) return bars;
+    return [...bars, axisText(px(i), py(Math.max(0, y(here[0], i))) - 6, text, "middle", { class: null })];
+  }).flat();
 }
 
 /** Write what the lines are at a point, with a cursor through them. */
-function tell(view, plot, chart, at) {
+function tell({ model, note }, plot, at) {
   plot.cursor.replaceChildren();
-  if (!chart || at === null || at < 0 || at >= chart.n) return view.note("");
-  const { names, labels, x, y, px, py, area, unit, bars } = chart;
-  const piece = view.model.get("x_pieces")[at];
-  const where = labels
-    ? plain(labels[at])
-    : piece === undefined
-      ? `${view.model.get("x_axis")} ${minus(count(x[at]))}`
-      : `${quoted(piece)} (position ${x[at]})`;
+  if (at === null) return note("");
+  const { names, labels, x, y, px, py, area, unit, bars } = plot.plan;
+  const piece = model.get("x_pieces")[at];
+  const onAxis =
+    piece === undefined ? `${model.get("x_axis")} ${minus(count(x[at]))}` : `${quoted(piece)} (position ${x[at]})`;
   const told = (name, k) =>
     !(Number.isNaN(y(k, at)) && names.length > 1) && `${plain(name)}: ${valueText(unit, y(k, at))}`;
-  view.note(where, ...names.map(told));
-  plot.cursor.append(rule("lv-cursor", px(at), area.top, px(at), area.bottom));
-  names.forEach((_, k) => {
-    if (!bars && Number.isFinite(y(k, at)))
-      plot.cursor.append(dot(px(at), py(y(k, at)), 4.6, { ...look(view.model, k), class: "lv-dot" }));
-  });
+  note(labels.length ? plain(labels[at]) : onAxis, ...names.map(told));
+  const shown = bars ? [] : [...names.keys()].filter((k) => Number.isFinite(y(k, at)));
+  plot.cursor.append(
+    rule("lv-cursor", px(at), area.top, px(at), area.bottom),
+    ...shown.map((k) => dot(px(at), py(y(k, at)), 4.6, { ...look(model, k), class: "lv-dot" })),
+  );
 }

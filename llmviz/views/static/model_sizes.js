@@ -2,111 +2,82 @@
 
 import { axisBelow, thinned } from "./kit/axes.js";
 import { widest } from "./kit/canvas.js";
-import { axisText, plain, s, signKey } from "./kit/elements.js";
+import { axisText, plain, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { column, dot, rule } from "./kit/marks.js";
+import { column, rule, sign } from "./kit/marks.js";
 import { clamp, count } from "./kit/numbers.js";
 import { areaIn, createPlot } from "./kit/plot.js";
 import { bands, scale } from "./kit/scales.js";
-import { selectIn, stepKeys } from "./kit/selection.js";
+import { startChart } from "./kit/selection.js";
 
 const ROW = 32; // pixels
-const DATA = ["names", "counts", "bits", "machine", "machine_name", "stage", "selected"];
-const UNITS = [
-  [1e12, "TB"],
-  [1e9, "GB"],
-  [1e6, "MB"],
-  [1e3, "kB"],
-];
+const TRAITS = ["names", "counts", "bits", "machine", "machine_name", "stage", "selected"];
+const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 const bytes = (n) => {
-  const [by, unit] = UNITS.find(([least]) => n >= least * 0.9995) ?? [1, "bytes"];
-  return `${Number((n / by).toPrecision(3))} ${unit}`;
+  const power = clamp(Math.floor(Math.log10(1.0005 * n) / 3), 0, 4);
+  return `${Number((n / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
 };
 const memory = (parameters, bits) => (parameters * bits) / 8;
-/** A diamond, a square, a circle. */
-const SHAPES = [
-  (x, y, look) => s("path", { d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z`, ...look }),
-  (x, y, look) => column([x - 5.5, y - 5.5, x + 5.5, y + 5.5], look),
-  (x, y, look) => dot(x, y, 6, look),
-];
-const shape = (k, x, y, fits) => SHAPES[k % SHAPES.length](x, y, { class: fits ? "lv-bits lv-fits" : "lv-bits" });
+const shape = (k, x, y, fits) =>
+  sign(["diamond", "square", "circle"][k % 3], x, y, { class: fits ? "lv-bits lv-fits" : "lv-bits" });
 
 export function render({ model, el }) {
   const view = frame(model, el, "model_sizes");
   const plot = createPlot(view, "models by memory: up and down go through them");
-  let rows = bands(1, [0, 1]);
-  const n = () => model.get("counts").length;
-  const current = () => model.get("selected");
-  const show = (i) => tell(view, i ?? current());
-  const select = (selected) => view.set({ selected });
-  selectIn(plot, {
-    under: (_, y) => rows.under(y),
-    show,
-    pick: select,
-    keys: stepKeys({ n, current, select, keys: ["ArrowUp", "ArrowDown"] }),
-  });
-  return view.start(() => {
-    if (view.changed(...DATA)) {
-      rows = bands(n(), [26, 26 + ROW * n()]);
-      draw(view, plot, rows);
-    }
-    show(null);
-  });
+  const under = ({ rows }, _, y) => rows.under(y);
+  const keys = ["ArrowUp", "ArrowDown"];
+  return startChart(view, plot, { traits: TRAITS, empty: "no models yet", plan, draw, tell, under, keys });
 }
 
-function tell(view, i) {
-  const n = view.model.get("counts")[i];
-  if (n === undefined) return view.note("");
-  const needed = view.model.get("bits").map((bits) => `${bits} bits: ${bytes(memory(n, bits))}`);
-  view.note(plain(view.model.get("names")[i]), `${count(Math.round(n))} parameters`, ...needed);
+function tell({ model, note }, _, i) {
+  if (i === null) return note("");
+  const n = model.get("counts")[i];
+  const needed = model.get("bits").map((bits) => `${bits} bits: ${bytes(memory(n, bits))}`);
+  note(plain(model.get("names")[i]), `${count(Math.round(n))} parameters`, ...needed);
 }
 
-function draw(view, plot, rows) {
-  const { model } = view;
-  const [counts, bits, selected] = ["counts", "bits", "selected"].map((name) => model.get(name));
-  const names = model.get("names").map(plain);
-  const width = Math.max(420, view.width());
-  const height = 26 + ROW * counts.length + 48;
+function plan(view) {
+  const [counts, bits] = ["counts", "bits"].map((name) => view.model.get(name));
+  if (!counts.length) return null;
+  const n = counts.length;
+  const names = view.model.get("names").map(plain);
+  const [width, height] = [Math.max(420, view.width()), 26 + ROW * n + 48];
   const area = areaIn(width, height, { left: widest(view, names, 16, "ui") + 16, right: 24, top: 26, bottom: 48 });
-  const sizes = counts.flatMap((n) => bits.map((one) => memory(n, one)));
-  const [first, last] = [Math.floor(Math.log10(Math.min(...sizes))), Math.ceil(Math.log10(Math.max(...sizes)))];
+  const sizes = counts.flatMap((parameters) => bits.map((one) => Math.log10(memory(parameters, one))));
+  const [first, last] = [Math.floor(Math.min(...sizes)), Math.ceil(Math.max(...sizes))];
   const px = scale([10 ** first, 10 ** last], [area.left, area.right], Math.log10);
   const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+  const marks = powers.map((size) => [px(size), bytes(size)]);
+  return { n, names, width, height, area, px, marks, rows: bands(n, [area.top, area.bottom]) };
+}
+
+function draw(view, plot, { names, width, height, area, px, marks, rows }) {
+  const { model } = view;
+  const [counts, bits, selected] = ["counts", "bits", "selected"].map((name) => model.get(name));
   const room = 1e9 * model.get("machine"); // bytes; 0: no machine is chosen
+  const end = clamp(px(room || 1), area.left, area.right);
+  const machine = `${model.get("machine_name")}: ${bytes(room)}`;
+  const row = (n, i) => {
+    const [y, own] = [rows.middle(i), bits.map((one) => memory(n, one))];
+    return [
+      i === selected && column([0, y - ROW / 2, width, y + ROW / 2], { class: "lv-chosen" }),
+      axisText(area.left - 12, y + 5, names[i], "end", { class: "lv-name" }),
+      rule("lv-span", px(own[0]), y, px(own.at(-1)), y),
+      ...own.map((size, k) => shape(k, px(size), y, !room || size < room)),
+    ].filter(Boolean);
+  };
   plot.size(width, height);
   plot.ground.replaceChildren(
-    ...powers.map((n) => rule("lv-gridline", px(n), area.top, px(n), area.bottom)),
-    ...axisBelow(
-      area,
-      thinned(
-        view,
-        powers.map((n) => [px(n), bytes(n)]),
-      ),
-      "memory for the parameters (each line: × 10)",
-    ),
+    ...axisBelow(area, thinned(view, marks), "memory for the parameters (each line: × 10)", { lines: true }),
   );
-  plot.marks.replaceChildren(
-    ...counts.flatMap((n, i) => {
-      const [y, own] = [rows.middle(i), bits.map((one) => memory(n, one))];
-      return [
-        column([0, y - ROW / 2, width, y + ROW / 2], { class: i === selected ? "lv-row lv-chosen" : "lv-row" }),
-        axisText(area.left - 12, y + 5, names[i], "end", { class: "lv-name" }),
-        rule("lv-span", px(own[0]), y, px(own.at(-1)), y),
-        ...own.map((size, k) => shape(k, px(size), y, !room || size < room)),
-      ];
-    }),
-    ...(room ? machine(model, area, clamp(px(room), area.left, area.right), room) : []),
-  );
+  plot.marks.replaceChildren(...counts.flatMap(row));
+  if (room)
+    plot.marks.append(
+      rule("lv-machine", end, area.top - 6, end, area.bottom),
+      axisText(end, area.top - 10, machine, end > area.right - 76 ? "end" : "middle", { class: "lv-name" }),
+    );
   view.setLegend(
     ...bits.map((one, k) => signKey(shape(k, 17, 6, true), `${one} bits`)),
     room > 0 && "filled: it fits; empty: it doesn't",
   );
 }
-
-/** A line where the machine's memory ends. */
-const machine = (model, area, x, room) => [
-  rule("lv-machine", x, area.top - 6, x, area.bottom),
-  axisText(x, area.top - 10, `${model.get("machine_name")}: ${bytes(room)}`, x > area.right - 76 ? "end" : "middle", {
-    class: "lv-name",
-  }),
-];

@@ -2,51 +2,38 @@
 
 import { TICK } from "./kit/axes.js";
 import { sizeCanvas } from "./kit/canvas.js";
-import { alongColumns, cellGrid, cutLabels, labelsAtLeft, labelsOfColumns, outline, selectCells } from "./kit/cells.js";
+import { alongColumns, cellGrid, cutLabels, labelsAtLeft, labelsOfColumns, outline, startCells } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
-import { axisText, markLegend, pieceText, plain, quoted, s, setAttributes, shorten, signKey } from "./kit/elements.js";
+import { axisText, markLegend, pieceText, plain, quoted, s, setText, shorten, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
 import { column } from "./kit/marks.js";
 import { clamp, floats, percent } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
 const [GHOST, LABELS, TOP, BARS] = [96, 64, 26, 250]; // pixels
-const DATA = ["values", "col_labels", "answers", "base", "usual", "source"];
-const [FLIGHT, GROWTH] = [420, 300]; // milliseconds that a patched cell moves, and then the bars
+const TRAITS = ["values", "col_labels", "answers", "base", "usual", "source"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "patch_map");
   const plot = createPlot(view, "patch map: left and right change the column, up and down the layer", { canvas: true });
-  const bars = { moving: s("rect", { class: "lv-moving", rx: 3, display: "none" }), shown: null, turn: 0 };
-  plot.cursor.after(bars.moving);
-  let grid = null; // what is drawn: its cells [layer, column], where the bars are, and the probabilities
-  let picked = ""; // the cell whose bars are drawn
-  const { selected, show } = selectCells(view, plot, {
-    grid: () => grid,
-    tell: (where) => tell(view, grid, where),
-    pick: (where, ask) => view.select(where, ask && String(where) === String(selected())),
-    upwards: true,
-  });
-  return view.start(() => {
-    const fresh = view.changed(...DATA);
-    if (fresh) {
-      grid = plan(view);
-      bars.turn++;
-      plot.node.hidden = !grid;
-      grid ? draw(view, plot, grid) : view.setLegend("nothing patched yet");
-    }
-    if (!grid) return view.note("");
-    const [where, before] = [selected(), picked];
-    picked = String(where);
-    plot.picks.replaceChildren(...(where ? [outline("lv-pick", grid.rect(where, 1))] : []));
+  const moving = s("rect", { class: "lv-moving", rx: 3 });
+  plot.cursor.after(moving);
+  let picked = null; // the cell whose bars are drawn
+  const mark = (_, __, grid, where) => {
     const known = where && !Number.isNaN(grid.probs(where)[1]);
-    if (picked !== before && known && bars.shown) transplant(view, plot, grid, bars, where);
-    else if (fresh || picked !== before) {
-      bars.turn++;
-      setAttributes(bars.moving, { display: "none" });
-      drawBars(view, plot, grid, bars, known ? grid.probs(where) : grid.base);
-    }
-    show(null);
+    plot.picks.replaceChildren(...(where ? [outline("lv-pick", grid.rect(where, 1))] : []));
+    showBars(plot, grid, known ? grid.probs(where) : grid.base);
+    if (known && picked && picked !== String(where)) fly(moving, grid.twin(where), grid.rect(where));
+    picked = String(where);
+  };
+  return startCells(view, plot, {
+    traits: TRAITS,
+    empty: "nothing patched yet",
+    plan,
+    draw,
+    mark,
+    tell,
+    upwards: true,
   });
 }
 
@@ -81,7 +68,7 @@ function plan(view) {
   const [room, left] = [view.width(), GHOST + LABELS];
   const beside = room - left - BARS - 40 >= Math.max(200, 22 * cols);
   const right = beside ? BARS + 40 : 12;
-  const oneRow = !beside && room >= 2 * BARS; // the bars, next to each other
+  const wide = beside ? BARS : Math.min(BARS, Math.floor(room / 2)); // for the bar of an answer
   const w = clamp(Math.floor((room - left - right) / cols), 14, 110);
   const h = clamp(Math.floor(440 / rows), 9, 40);
   const y = (layer) => TOP + (rows - 1 - layer) * h;
@@ -91,13 +78,11 @@ function plan(view) {
   return {
     ...grid,
     along,
-    width: Math.max(oneRow ? 2 * BARS : BARS, grid.right + right),
-    height: bottom + (beside ? 0 : oneRow ? 92 : 168),
+    width: beside ? grid.right + right : Math.max(2 * wide, grid.right + right),
+    height: bottom + (beside ? 0 : 92),
+    full: wide - 66,
     /** The corner of an answer's name and bar. */
-    barAt(k) {
-      const [x, top] = beside ? [grid.right + 34, TOP + 60] : [0, bottom + 22];
-      return oneRow ? [x + k * BARS, top] : [x, top + 76 * k];
-    },
+    barAt: (k) => (beside ? [grid.right + 34, TOP + 60 + 76 * k] : [k * wide, bottom + 22]),
     base: [...floats(model.get("base")).data],
     probs: ([layer, col]) => [0, 1].map((k) => values.data[(layer * cols + col) * 2 + k]),
     /** Where a cell is in the twin's run. */
@@ -120,6 +105,7 @@ function draw(view, plot, grid) {
     ...labelsAtLeft(grid, [...Array(grid.rows).keys()].map(String), { size: TICK, kind: "lv-quiet" }),
     ...labelsOfColumns(grid, grid.along, { below: true }),
   );
+  plot.marks.replaceChildren(...model.get("answers").flatMap((name, k) => barOf(grid, name, k)));
   const answer = plain(bare(model.get("answers")[1] ?? ""));
   view.setLegend(
     scaleLegend(inPercent(scale), `how much of the usual ${percent(model.get("usual"))} of ${answer} comes out:`),
@@ -156,40 +142,30 @@ function paint(view, plot, grid, scale) {
     }
 }
 
-/** Two bars, each with the unpatched run as an outline. */
-function drawBars(view, plot, grid, bars, now) {
-  bars.shown = now;
-  const full = BARS - 66;
-  const answers = view.model.get("answers").flatMap((name, k) => {
-    const [left, top] = grid.barAt(k);
-    const bar = (share, kind) => column([left, top + 9, left + full * clamp(share), top + 33], { class: kind });
-    return [
-      pieceText(shorten(name, 18), { x: left, y: top, class: "lv-answer" }),
-      bar(1, "lv-edge"),
-      bar(now[k], k ? "lv-twin" : "lv-own"),
-      bar(grid.base[k], "lv-before"),
-      axisText(left + full + 8, top + 27, percent(now[k]), "start", { class: "lv-number" }),
-    ];
-  });
-  plot.marks.replaceChildren(...answers);
+/** The name of an answer, its bar with the unpatched run as an outline, and its number. */
+function barOf({ barAt, full, base }, name, k) {
+  const [left, top] = barAt(k);
+  const bar = (share, kind) => column([left, top + 9, left + full * clamp(share), top + 33], { class: kind });
+  return [
+    pieceText(shorten(name, 18), { x: left, y: top, class: "lv-answer" }),
+    bar(1, "lv-edge"),
+    bar(0, `lv-now ${k ? "lv-twin" : "lv-own"}`),
+    bar(base[k], "lv-before"),
+    axisText(left + full + 8, top + 27, "", "start", { class: "lv-number" }),
+  ];
 }
 
-/** The cell moves from the twin's run into the reader's, and then the bars follow. */
-function transplant(view, plot, grid, bars, where) {
-  const mine = ++bars.turn;
-  const [from, to, before, after] = [grid.twin(where), grid.rect(where), bars.shown, grid.probs(where)];
-  const mix = (a, b, t) => a + (b - a) * t * t * (3 - 2 * t);
-  if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return drawBars(view, plot, grid, bars, after);
-  const start = performance.now();
-  const step = (time) => {
-    if (mine !== bars.turn) return;
-    const first = clamp((time - start) / FLIGHT);
-    const second = clamp((time - start - FLIGHT) / GROWTH);
-    const now = Object.fromEntries(Object.keys(from).map((key) => [key, mix(from[key], to[key], first)]));
-    setAttributes(bars.moving, { ...now, display: first < 1 ? "inline" : "none" });
-    const mixed = after.map((p, k) => mix(before[k], p, second));
-    if (second > 0) drawBars(view, plot, grid, bars, mixed);
-    if (second < 1) requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
+function showBars({ marks }, { full }, probs) {
+  const [bars, numbers] = [".lv-now", ".lv-number"].map((kind) => marks.querySelectorAll(kind));
+  bars.forEach((bar, k) => {
+    bar.setAttribute("width", Math.max(0.5, full * clamp(probs[k])));
+    setText(numbers[k], percent(probs[k]));
+  });
+}
+
+/** The cell moves from the twin's run into the reader's; the bars follow, as their style says. */
+function fly(moving, ...way) {
+  const inPixels = (rect) => Object.fromEntries(Object.entries(rect).map(([name, v]) => [name, `${v}px`]));
+  const steps = way.map((rect) => ({ ...inPixels(rect), visibility: "visible" }));
+  moving.animate(steps, { duration: 420, easing: "ease-in-out" });
 }

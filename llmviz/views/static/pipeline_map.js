@@ -3,8 +3,7 @@
 import { arrow, diagram, place } from "./kit/diagram.js";
 import { h, setText } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { onKeys } from "./kit/input.js";
-import { stepKeys } from "./kit/selection.js";
+import { listKeys, onKeys } from "./kit/input.js";
 import { KIT } from "./theme.js";
 
 const [GAP, HIGH, LOW] = [22, 58, 36]; // pixels between two boxes, and of a box from above to below in a row, in a column
@@ -31,7 +30,12 @@ export function render({ model, el }) {
   let boxes = [];
   const stops = () => [...map.node.querySelectorAll("a, button")];
   const current = () => stops().indexOf(document.activeElement);
-  onKeys(map.node, stepKeys({ current, n: () => stops().length, select: (i) => stops()[i].focus() }));
+  const keys = listKeys(
+    (i) => stops()[i].focus(),
+    current,
+    () => stops().length,
+  );
+  onKeys(map.node, { ...keys, Enter: null }); // a link and a button know what to do
 
   return view.start(() => {
     if (view.changed("here", "links", "names", "notebooks", "bracket")) {

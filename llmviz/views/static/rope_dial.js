@@ -4,11 +4,12 @@
 import { cellGrid } from "./kit/cells.js";
 import { h, pieceNodes, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
+import { listKeys } from "./kit/input.js";
 import { column, curve, dot, rule } from "./kit/marks.js";
 import { clamp, count, floats, minus } from "./kit/numbers.js";
 import { player } from "./kit/player.js";
 import { createPlot } from "./kit/plot.js";
-import { selectIn, stepKeys } from "./kit/selection.js";
+import { selectIn } from "./kit/selection.js";
 import { signed } from "./kit/signed.js";
 
 const FULL = 2 * Math.PI;
@@ -32,7 +33,7 @@ export function render({ model, el }) {
     },
     show: (i) => tell(view, pairs, i ?? current()),
     pick: (i) => select(i, true),
-    keys: { ...stepKeys({ current, n: () => pairs.length, select }), Enter: () => select(current(), true) },
+    keys: listKeys(select, current, () => pairs.length),
   });
   return view.start(() => {
     const now = readPairs(model);

@@ -1,73 +1,60 @@
 // Vectors as stripes of colour, a line of cells for each; a long vector is broken over several lines.
 
-import { paintGrid } from "./kit/canvas.js";
+import { paintGrid, thinning } from "./kit/canvas.js";
 import { canvasFor, cellGrid, cutLabels, labelsAtLeft, outline, pointAt } from "./kit/cells.js";
 import { colorScale, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, pieceText, quoted } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
+import { listKeys } from "./kit/input.js";
 import { clamp, count, floats, number } from "./kit/numbers.js";
-import { createPlot } from "./kit/plot.js";
-import { selectIn, stepKeys } from "./kit/selection.js";
+import { createPlot, startPlot } from "./kit/plot.js";
+import { selectIn } from "./kit/selection.js";
 
 const [TOP, BELOW] = [6, 30]; // pixels: above the first line, and below each for the indices
 
 export function render({ model, el }) {
   const view = frame(model, el, "vector_picture");
   const plot = createPlot(view, "vectors: left and right move from number to number", { canvas: true });
-  let grid = null; // what is drawn: k vectors of n numbers, broken over lines
   let row = 0; // the vector that is pointed at
-  const current = () => model.get("selected");
+  const n = () => plot.plan?.n ?? 0;
+  const current = () => (model.get("selected") < n() ? model.get("selected") : null);
   const show = (where) => {
-    if (!grid) return;
-    pointAt(plot, grid, where && grid.cellOf(where[1]));
-    tell(view, grid, ...(where ?? [row, current()]));
+    if (!plot.plan) return;
+    pointAt(plot, plot.plan, where && plot.plan.cellOf(where[1]));
+    tell(view, plot.plan, ...(where ?? [row, current()]));
   };
   const select = (index, ask = false) => {
     view.set({ selected: index });
     const where = model.get("values").shape.length > 1 ? [row, index] : [index];
     (ask ? view.ask : view.follow)(...where);
   };
+  /** To another vector; from a single one to its next line. */
   const turn = (step) => () => {
-    const next = row + step;
-    if (next >= 0 && next < grid.k) {
-      row = next;
-      return select(current() ?? 0);
-    }
-    const index = (current() ?? 0) + step * grid.cols; // past the last vector: the next line of the break
-    if (index < 0 || index >= grid.n) return;
-    row = step > 0 ? 0 : grid.k - 1;
-    select(index);
+    const { k, cols } = plot.plan;
+    row = clamp(row + step, 0, k - 1);
+    select(clamp((current() ?? 0) + (k > 1 ? 0 : step * cols), 0, n() - 1));
   };
   selectIn(plot, {
-    under: (x, y) => grid && vectorUnder(grid, x, y),
+    under: (x, y) => plot.plan && vectorUnder(plot.plan, x, y),
     show,
     pick: ([pointed, index]) => {
       row = pointed;
       select(index, true);
     },
-    keys: {
-      ...stepKeys({ current, n: () => grid?.n ?? 0, select }),
-      ArrowDown: turn(1),
-      ArrowUp: turn(-1),
-      Enter: () => select(current() ?? 0, true),
-    },
+    keys: { ...listKeys(select, current, n), ArrowDown: turn(1), ArrowUp: turn(-1) },
   });
-  return view.start(() => {
-    if (view.changed("values", "labels", "limit")) {
-      grid = plan(view);
-      plot.node.hidden = !grid;
-      grid ? draw(view, plot, grid) : view.setLegend("no numbers yet");
-    }
-    if (!grid) return view.note("");
+  const mark = (_, __, grid) => {
     row = Math.min(row, grid.k - 1);
-    const known = current() !== null && current() < grid.n;
-    plot.picks.replaceChildren(...(known ? [outline("lv-pick", grid.rect(grid.cellOf(current()), 1))] : []));
+    const at = current();
+    plot.picks.replaceChildren(...(at === null ? [] : [outline("lv-pick", grid.rect(grid.cellOf(at), 1))]));
     show(null);
-  });
+  };
+  const traits = ["values", "labels", "limit"];
+  return startPlot(view, plot, { traits, empty: "no numbers yet", plan, draw, mark });
 }
 
 function tell(view, { values, labels, k, n }, row, index) {
-  if (index === null || index >= n) return view.note("");
+  if (index === null) return view.note("");
   const { model } = view;
   const numbers = (k <= 4 ? [...Array(k).keys()] : [row]).map((r) => {
     const v = values[r * n + index];
@@ -117,13 +104,8 @@ function draw(view, plot, grid) {
   const { values, k, n, labels } = grid;
   const scale = colorScale("signed", view.theme, model.get("limit"));
   paint(plot, grid, scale);
-  const around = JSON.stringify({ ...grid, values: null });
-  if (around !== view.written) {
-    // Other numbers in the same places: only the cells are new.
-    view.written = around;
-    plot.ground.replaceChildren(...Array.from({ length: grid.rows }, (_, line) => labelsOf(grid, line)).flat());
-    plot.size(grid.right + 2, grid.bottom - grid.gap + 26);
-  }
+  plot.ground.replaceChildren(...Array.from({ length: grid.rows }, (_, line) => labelsOf(grid, line)).flat());
+  plot.size(grid.right + 2, grid.bottom - grid.gap + 26);
   const beyond = values.reduce((sum, v) => sum + scale.over(v), 0);
   view.setLegend(
     scaleLegend(scale, "value"),
@@ -159,7 +141,7 @@ function labelsOf(grid, line) {
   const { names, size, left, cols, n, w, above, pitch, between, block } = grid;
   const [top, first] = [grid.y(line), line * cols];
   const vectors = { left, h: pitch, gap: between, y: (r) => top + r * pitch };
-  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((t) => t * w >= (n < 100 ? 30 : 64)) ?? 1000;
+  const step = thinning(w, n < 100 ? 30 : 64);
   const indices = Array.from({ length: Math.min(cols, n - first) }, (_, i) => first + i).filter((i) => i % step === 0);
   return [
     ...(above

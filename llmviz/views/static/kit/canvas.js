@@ -34,19 +34,21 @@ export function pointIn(element, event) {
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
 export function sizeCanvas(canvas, width, height) {
   const ratio = pixelRatio();
-  const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
-  if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
+  canvas.width = Math.max(1, Math.round(width * ratio)); // this clears it
+  canvas.height = Math.max(1, Math.round(height * ratio));
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   const ctx = canvas.getContext("2d");
-  ctx.setTransform(1, 0, 0, 1, 0, 0);
-  ctx.clearRect(0, 0, w, hgt);
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.scale(ratio, ratio);
   return ctx;
 }
 
-/** Numbers as an image with a pixel for each; NaN stays transparent. */
-export function imageOf(values, { rows, cols, scale, offset = 0, stride = cols }) {
-  const image = new ImageData(cols, rows);
+/**
+ * Paint a grid of numbers at (x, y), with gaps between the cells; NaN stays blank. Many grids can share one canvas:
+ * `offset` and `stride` say where this one starts in `values` and how far apart its rows lie.
+ */
+export function paintGrid(ctx, values, spec) {
+  const { x = 0, y = 0, rows, cols, w, h, gap = 0, scale, offset = 0, stride = cols } = spec;
+  const image = new ImageData(cols, rows); // a pixel for each number
   const pixels = new Uint32Array(image.data.buffer); // one write a cell: 512 × 512 in a few milliseconds
   const packed = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   for (let r = 0; r < rows; r++)
@@ -56,42 +58,9 @@ export function imageOf(values, { rows, cols, scale, offset = 0, stride = cols }
     }
   const small = new OffscreenCanvas(cols, rows);
   small.getContext("2d").putImageData(image, 0, 0);
-  return small;
-}
-
-/**
- * Paint a grid of numbers at (x, y); NaN stays blank. Many grids can share one canvas: `offset` and `stride` say where
- * this one starts in `values` and how far apart its rows lie. Cells with a gap are rectangles, without one an image.
- */
-export function paintGrid(
-  ctx,
-  values,
-  { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols },
-) {
-  if (gap > 0) {
-    for (let r = 0; r < rows; r++)
-      for (let c = 0; c < cols; c++) {
-        const v = values[offset + r * stride + c];
-        if (Number.isNaN(v)) continue;
-        ctx.fillStyle = scale.css(v);
-        ctx.fillRect(x + c * w, y + r * hgt, w - gap, hgt - gap);
-      }
-    return;
-  }
-  const small = imageOf(values, { rows, cols, scale, offset, stride });
-  ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(small, x, y, cols * w, rows * hgt);
-}
-
-/** Thousands of half-transparent dots at [x, y]: drawn once, then stamped. */
-export function stampDots(view, ctx, points, size = 9) {
-  const ratio = pixelRatio();
-  const stamp = new OffscreenCanvas(size * ratio, size * ratio);
-  const pen = stamp.getContext("2d");
-  pen.scale(ratio, ratio);
-  pen.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-quiet"); // other colours stand for signs
-  pen.globalAlpha = 0.45;
-  pen.arc(size / 2, size / 2, size / 2 - 0.5, 0, 2 * Math.PI);
-  pen.fill();
-  for (const [x, y] of points) ctx.drawImage(stamp, x - size / 2, y - size / 2, size, size);
+  ctx.imageSmoothingEnabled = w * pixelRatio() < 1; // only where cells are too small to see each of them
+  ctx.drawImage(small, x, y, cols * w, rows * h);
+  if (!gap) return;
+  for (let c = 1; c <= cols; c++) ctx.clearRect(x + c * w - gap, y, gap, rows * h);
+  for (let r = 1; r <= rows; r++) ctx.clearRect(x, y + r * h - gap, cols * w, gap);
 }

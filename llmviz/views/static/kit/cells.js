@@ -4,6 +4,7 @@ import { sizeCanvas, thinning, widest } from "./canvas.js";
 import { isPiece, pieceText, s, shorten } from "./elements.js";
 import { reveal } from "./input.js";
 import { clamp } from "./numbers.js";
+import { startPlot } from "./plot.js";
 import { selectIn } from "./selection.js";
 
 /** Where the cells are, in pixels: rows go down from `top`, or are where `y(row)` puts them. A cell is [row, column]. */
@@ -13,6 +14,7 @@ export function cellGrid(spec) {
   const has = ([row, col]) => row >= 0 && row < rows && col >= 0 && col < cols;
   const rowUnder = (py) => [...Array(rows).keys()].find((row) => py >= y(row) && py < y(row) + h) ?? -1;
   return {
+    lastOf: () => cols - 1, // of a row
     ...spec,
     x,
     y,
@@ -134,30 +136,34 @@ export function cellKeys({ model }, { select, rows, last, here = () => model.get
 }
 
 /**
- * Select cells by the pointer and the keys. `grid()` is what is drawn, or null; `tell(where)` says what is there (null:
- * nothing), `pick(where, ask)` selects it. A trait may name a cell in another order: `cellOf(trait)`. What this returns:
- * `selected()`, and `show(where)`, which outlines and tells a cell or, for null, tells the selected one.
+ * Draw a table of cells, as `startPlot` does, its plan a `cellGrid`, and let the pointer and the keys select one.
+ * `tell(view, grid, where)` says what is at a cell (null: nothing), and `mark(view, plot, grid, where)` marks the selected
+ * one. `order` turns the trait `selected` into [row, column], and back.
  */
-export function selectCells(view, plot, { grid, tell, pick, last, upwards, cellOf = (where) => where }) {
+export function startCells(view, plot, { mark, tell, upwards, order = (where) => where, ...drawing }) {
   const selected = () => {
     const where = view.model.get("selected");
-    return where && grid()?.has(cellOf(where)) ? cellOf(where) : null;
+    return where && plot.plan?.has(order(where)) ? order(where) : null;
   };
   const show = (where) => {
-    if (!grid()) return;
-    pointAt(plot, grid(), where);
-    tell(where ?? selected());
+    if (!plot.plan) return;
+    pointAt(plot, plot.plan, where);
+    tell(view, plot.plan, where ?? selected());
   };
   const select = (row, col, ask = false) => {
-    if (!grid()) return;
-    const where = [clamp(row, 0, grid().rows - 1), clamp(col, 0, grid().cols - 1)];
-    pick(where, ask);
-    const { x, width } = grid().rect(where);
+    const { rows, cols, rect } = plot.plan;
+    const where = [clamp(row, 0, rows - 1), clamp(col, 0, cols - 1)];
+    view.select(order(where), ask);
+    const { x, width } = rect(where);
     reveal(view.body, x, x + width, view.body.clientWidth / 3);
   };
-  const under = (x, y) => grid()?.under(x, y) ?? null;
-  const ends = { rows: () => grid().rows, last: last ?? (() => grid().cols - 1) };
+  const under = (x, y) => plot.plan?.under(x, y) ?? null;
+  const ends = { rows: () => plot.plan.rows, last: (row) => plot.plan.lastOf(row) };
   const keys = cellKeys(view, { ...ends, select, here: selected, upwards });
   selectIn(plot, { under, show, pick: (where) => select(...where, true), keys });
-  return { selected, show };
+  const marked = (_, __, grid) => {
+    mark(view, plot, grid, selected());
+    show(null);
+  };
+  return startPlot(view, plot, { ...drawing, mark: marked });
 }

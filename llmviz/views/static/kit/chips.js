@@ -1,8 +1,9 @@
 // Tokens as chips.
 
-import { exchange, h, pieceNodes, uid } from "./elements.js";
+import { exchange, h, pieceNodes, setAttributes, uid } from "./elements.js";
 import { reveal } from "./input.js";
 import { count } from "./numbers.js";
+import { nearest } from "./selection.js";
 import { KIT } from "../theme.js";
 
 export function chip(label, id, index) {
@@ -33,10 +34,7 @@ export function shadeChip(node, v, scale) {
 
 /** Mark one chip (or row) of a list as selected, tell screen readers, and bring it into view inside its own list only. */
 export function selectChip(list, chips, selected) {
-  chips.forEach((node, i) => {
-    const on = i === selected;
-    if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
-  });
+  chips.forEach((node, i) => setAttributes(node, { "aria-selected": i === selected }));
   const node = chips[selected];
   if (!node) {
     list.reached = null;
@@ -54,18 +52,12 @@ export function selectChip(list, chips, selected) {
 
 /** The nearest chip on the line above (-1) or below (+1). */
 export function chipOnNextLine(chips, from, direction) {
-  const here = chips[from];
-  const middle = here.offsetLeft + here.offsetWidth / 2;
-  let best = from;
-  let line = null;
-  for (let i = from + direction; chips[i]; i += direction) {
-    if (chips[i].offsetTop === here.offsetTop) continue;
-    line ??= chips[i].offsetTop;
-    if (chips[i].offsetTop !== line) break;
-    const distance = (k) => Math.abs(chips[k].offsetLeft + chips[k].offsetWidth / 2 - middle);
-    if (best === from || distance(i) < distance(best)) best = i;
-  }
-  return best;
+  const { offsetTop, offsetLeft, offsetWidth } = chips[from];
+  const beyond = chips.filter((node) => direction * (node.offsetTop - offsetTop) > 0);
+  const line = beyond.at(direction > 0 ? 0 : -1)?.offsetTop;
+  const aside = (node) => Math.abs(node.offsetLeft + node.offsetWidth / 2 - offsetLeft - offsetWidth / 2);
+  const i = nearest(chips.length, (k) => (chips[k].offsetTop === line ? aside(chips[k]) : Infinity));
+  return i ?? from;
 }
 
 /** For the legend; null where all of them are drawn. */

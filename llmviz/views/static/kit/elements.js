@@ -18,37 +18,33 @@ export const h = (tag, attributes, ...children) => build(document.createElement(
 export const s = (tag, attributes, ...children) =>
   build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
-/** The nodes of a piece. Python has put each stand-in for white space or a control between \x01 and \x02. */
-export function pieceNodes(marked) {
-  return marked
+/** The parts of a piece; Python has put each stand-in for white space or a control between \x01 and \x02. */
+const partsOf = (marked, stand) =>
+  marked
     .split(/\x01([^\x02]*)\x02/)
-    .map((part, i) => (i % 2 ? h("span", { class: "lv-mark" }, part) : part))
+    .map((part, i) => (i % 2 ? stand(part) : part))
     .filter((part) => part !== "");
-}
+export const pieceNodes = (marked) => partsOf(marked, (mark) => h("span", { class: "lv-mark" }, mark));
 
 /** Words and numbers are not pieces, so they are not in monospace. */
 export const isPiece = (marked) => !/^[\d.]+$|\S \S/.test(marked);
 
-/** A piece as SVG text; a right-to-left one is anchored at its own other end. */
-export function pieceText(marked, { anchor = "start", ...attributes }) {
-  const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
-  const nodes = marked
-    .split(/\x01([^\x02]*)\x02/)
-    .map((part, i) => (part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.75 }, part) : part));
-  return s(
+/** A piece as SVG text. */
+export const pieceText = (marked, { anchor = "start", ...attributes }) =>
+  s(
     "text",
     {
-      "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
-      direction: rtl ? "rtl" : null,
+      "text-anchor": anchor,
+      "unicode-bidi": "plaintext", // in Hebrew, a mark at the beginning is at the right
       ...attributes,
       class: `${isPiece(marked) ? "lv-piece" : "lv-name"} ${attributes.class ?? ""}`,
     },
-    nodes,
+    partsOf(marked, (mark) => s("tspan", { "fill-opacity": 0.75 }, mark)),
   );
-}
 export const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** At most n characters as a reader counts them. */
 export function shorten(marked, n) {
+  if (marked.length <= n) return marked; // most are, and counting takes time
   const units = marked
     .split(/(\x01[^\x02]*\x02)/)
     .flatMap((part) => (part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment)));
@@ -65,8 +61,10 @@ export function markLegend(pieces) {
     .map(([mark, name]) => h("span", {}, h("b", { class: "lv-piece" }, mark), ` ${name}`));
 }
 
+/** Set what is another value than before: setting the same one could lay out the page. */
 export function setAttributes(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes))
+    if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;

@@ -65,12 +65,8 @@ const methods = (view, model) => ({
   /** Nodes and sentences; what is null, false or empty is left out. */
   setLegend(...parts) {
     const nodes = parts.filter(Boolean).map((one) => (typeof one === "string" ? h("span", {}, one) : one));
-    // Nothing is inserted again, since that would lay out the page once more.
-    const old = view.legend.childNodes;
-    const same =
-      view.legendTheme === view.theme &&
-      nodes.length === old.length &&
-      nodes.every((node, i) => node.isEqualNode(old[i]));
+    // Nothing is inserted again, since that would lay out the page once more; a scale has other colours in another theme.
+    const same = view.legendTheme === view.theme && h("div", { class: "lv-legend" }, nodes).isEqualNode(view.legend);
     if (!same) view.legend.replaceChildren(...nodes);
     view.legendTheme = view.theme;
   },

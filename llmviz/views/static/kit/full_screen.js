@@ -6,7 +6,7 @@ const FULL_SCREEN_WIDTH = 900; // pixels of a picture's own across a full screen
 
 /**
  * The button that gives a picture the whole screen, with the explorer around it: its text box, question and controls.
- * Where the browser can (`currentCSSZoom`), everything is shown so large that a line holds as much as on a page.
+ * Everything is shown so large that a line holds as much as on a page.
  */
 export function fullScreenButton(view) {
   const corners = { viewBox: "0 0 14 14", width: 13, height: 13, fill: "none", stroke: "currentColor" };
@@ -33,15 +33,13 @@ export function fullScreenButton(view) {
     document.addEventListener("fullscreenchange", leave); // also where it is left before it is drawn
     await whole.requestFullscreen();
     const shown = root.closest(".lv-explorer") ?? root;
-    if ("currentCSSZoom" in whole) {
-      const around = whole.currentCSSZoom; // of the page
-      const enlarge = (zoom) => (whole.style.zoom = Math.max(1, zoom) / around);
-      const wide = window.innerWidth / FULL_SCREEN_WIDTH;
-      enlarge(wide);
-      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is drawn for that width
-      if (isLeft()) return;
-      enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all of it in sight, if possible
-    }
+    const around = whole.currentCSSZoom; // of the page
+    const enlarge = (zoom) => (whole.style.zoom = Math.max(1, zoom) / around);
+    const wide = window.innerWidth / FULL_SCREEN_WIDTH;
+    enlarge(wide);
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is drawn for that width
+    if (isLeft()) return;
+    enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all of it in sight, if possible
     shown.scrollIntoView({ block: "start" });
   };
   const button = h(
@@ -51,7 +49,7 @@ export function fullScreenButton(view) {
   );
   const show = () => {
     const name = isFull() ? "Leave full screen" : "Full screen";
-    if (button.title !== name) setAttributes(button, { title: name, "aria-label": name });
+    setAttributes(button, { title: name, "aria-label": name });
   };
   show();
   return { button, show };

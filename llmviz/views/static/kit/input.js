@@ -1,5 +1,7 @@
 // What the pointer and the keys do in a picture.
 
+import { clamp } from "./numbers.js";
+
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
 export function onKeys(element, actions) {
   element.addEventListener("keydown", (event) => {
@@ -12,14 +14,23 @@ export function onKeys(element, actions) {
   });
 }
 
-/** Keys along a list: to its neighbours, to both ends, and Enter for the one that is selected. */
-export const listKeys = (select, current, length, [back, on] = ["ArrowLeft", "ArrowRight"]) => ({
-  [back]: () => select(Math.max(current() - 1, 0)),
-  [on]: () => select(Math.min(current() + 1, length() - 1)),
-  Home: () => select(0),
-  End: () => select(length() - 1),
-  Enter: () => select(Math.max(current(), 0), true),
-});
+/**
+ * Keys along a list, of which `current()` is selected (-1 or null: nothing): to its neighbours, `page` further (with Shift
+ * as well), to both ends, and Enter for the one that is selected.
+ */
+export function listKeys(select, current, length, [back, on] = ["ArrowLeft", "ArrowRight"], page = 10) {
+  const go = (to, ask) => length() > 0 && select(clamp(to, 0, length() - 1), ask);
+  const by = (step) => (event) => go((current() ?? -1) + step * (event.shiftKey ? page : 1));
+  return {
+    [on]: by(1),
+    [back]: by(-1),
+    PageDown: by(page),
+    PageUp: by(-page),
+    Home: () => go(0),
+    End: () => go(length() - 1),
+    Enter: () => go(current() ?? 0, true),
+  };
+}
 
 /**
  * `at(event)` says what is under the pointer: `hover` hears of it, and `click` when it is pressed. null: nothing, as when

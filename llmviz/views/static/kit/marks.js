@@ -25,9 +25,12 @@ export function curve(points, look) {
   return s("path", { d: steps.filter(Boolean).join(""), ...look });
 }
 
-/** The surface between an upper and a lower line. */
-export const band = (upper, lower, look) =>
-  s("path", {
-    d: `M${[...upper, ...lower.toReversed()].map((point) => point.map((v) => v.toFixed(1)).join(" ")).join("L")}Z`,
-    ...look,
-  });
+const SIGNS = {
+  circle: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0z",
+  square: "M-5.5 -5.5h11v11h-11z",
+  diamond: "M0 -7.5l7.5 7.5l-7.5 7.5l-7.5 -7.5z",
+  cross: "M-2.2 -7h4.4v4.8h4.8v4.4h-4.8v4.8h-4.4v-4.8h-4.8v-4.4h4.8z",
+  x: "M-6.5 -3.4l3.1 -3.1l3.4 3.4l3.4 -3.4l3.1 3.1l-3.4 3.4l3.4 3.4l-3.1 3.1l-3.4 -3.4l-3.4 3.4l-3.1 -3.1l3.4 -3.4z",
+};
+/** A sign around (x, y). */
+export const sign = (name, x, y, look) => s("path", { d: SIGNS[name], transform: `translate(${x} ${y})`, ...look });

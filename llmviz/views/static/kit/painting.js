@@ -1,33 +1,22 @@
 // When a picture is drawn: at a change of a trait, of the width, of the theme or the resolution.
 
 import { themeOf } from "./colour.js";
-import { setText, uid } from "./elements.js";
+import { setAttributes, setText, uid } from "./elements.js";
 import { drawExplanation } from "./explanation.js";
 
 /** Draw now, and again whenever something changes, until the function that is returned is called. */
 export function keepPainting(view, draw, events) {
   const { model } = view;
-  let [near, later] = [true, null]; // whether it is on the screen or close to it; pictures that are come first
-  let pending = false; // one message from Python may change several traits: paint once
+  let near = true; // whether it is on the screen or close to it: such pictures come first
+  let later = null;
   const paint = () => {
-    if (!view.root.isConnected) return; // it has no styles and fonts yet; the first width comes with them
     clearTimeout(later);
     later = null;
+    if (!view.root.isConnected) return; // it has no styles and fonts yet; the first width comes with them
     dress(view);
     draw();
   };
-  const soon = () => {
-    if (!near) {
-      clearTimeout(later);
-      later = setTimeout(paint, 80);
-    } else if (!pending) {
-      pending = true;
-      queueMicrotask(() => {
-        pending = false;
-        paint();
-      });
-    }
-  };
+  const soon = () => (later ??= setTimeout(paint, near ? 0 : 80)); // one message may change several traits: paint once
   const seen = new IntersectionObserver(
     (changes) => {
       near = changes.at(-1).isIntersecting;
@@ -77,15 +66,13 @@ export function keepPainting(view, draw, events) {
 function dress(view) {
   const { model, root } = view;
   view.theme = themeOf(root);
-  if (root.dataset.lvTheme !== view.theme) root.dataset.lvTheme = view.theme;
+  setAttributes(root, { "data-lv-theme": view.theme, "aria-label": model.get("summary") });
+  root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
   const output = root.closest(".jp-OutputArea-output");
   if (output) {
     keepKeys(output);
     nameControls(output);
   }
-  const accent = `var(--lv-${model.get("stage")})`;
-  if (root.style.getPropertyValue("--lv-accent") !== accent) root.style.setProperty("--lv-accent", accent);
-  if (root.getAttribute("aria-label") !== model.get("summary")) root.setAttribute("aria-label", model.get("summary"));
   setText(view.caption, model.get("caption"));
   view.caption.hidden = !model.get("caption");
   drawExplanation(view);

@@ -23,6 +23,21 @@ export function createPlot(view, label, { canvas = false } = {}) {
   return { ...layers, node, canvas: cells, size };
 }
 
+/**
+ * Have a plot drawn. When one of `traits` has changed, `plan(view)` says where everything goes, which is kept as
+ * `plot.plan` (null: there is nothing yet, which the legend says as `empty`), and `draw(view, plot, plan)` draws it.
+ * `mark(view, plot, plan)` follows at every change.
+ */
+export const startPlot = (view, plot, { traits, empty, plan, draw, mark }) =>
+  view.start(() => {
+    if (view.changed(...traits)) {
+      plot.plan = plan(view);
+      plot.node.hidden = !plot.plan;
+      plot.plan ? draw(view, plot, plot.plan) : view.setLegend(empty);
+    }
+    plot.plan ? mark(view, plot, plot.plan) : view.note("");
+  });
+
 /** The part of a plot that values are drawn in, in pixels. */
 export const areaIn = (width, height, { left = 0, right = 0, top = 0, bottom = 0 }) => ({
   left,

@@ -3,73 +3,51 @@
 import { setSavingRatio, zoomOf } from "./canvas.js";
 import { GRAPHEMES, h, s, setAttributes } from "./elements.js";
 
-const SVG_STYLES = [
-  "fill",
-  "fill-opacity",
-  "stroke",
-  "stroke-width",
-  "stroke-dasharray",
-  "stroke-opacity",
-  "stroke-linejoin",
-  "opacity",
-  "font-family",
-  "font-size",
-  "font-weight",
-  "text-anchor",
-  "dominant-baseline",
-  "display",
-  "paint-order",
-  "stroke-linecap",
-];
+const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity"];
+const LETTERS = ["font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "unicode-bidi"];
+const SVG_STYLES = [...PAINT, ...LETTERS, "stroke-linejoin", "stroke-linecap", "paint-order", "display"];
 
 /** The picture as SVG: {text, width, height}. All lengths are the picture's own pixels, as those of its styles are. */
 function toSVG({ root, model }) {
   const zoom = zoomOf(root);
   const { x, y } = root.getBoundingClientRect();
-  /** Where an element or a range of text stands in the picture; the picture grows as far as that. */
+  /** Where an element or a range of text stands in the picture. */
   const placeOf = (of) => {
     const r = of.getBoundingClientRect();
     return { x: (r.x - x) / zoom, y: (r.y - y) / zoom, width: r.width / zoom, height: r.height / zoom };
   };
-  const size = placeOf(root);
-  const reach = (box) => {
-    size.width = Math.max(size.width, box.x + box.width);
-    size.height = Math.max(size.height, box.y + box.height);
-  };
-  const shapes = shapesOf(root, { placeOf, reach, pen: document.createElement("canvas").getContext("2d") });
-  const [width, height] = [Math.ceil(size.width), Math.ceil(size.height)];
+  const all = [root, ...root.querySelectorAll("*")].map(placeOf); // the picture may be larger than its frame
+  const width = Math.ceil(Math.max(...all.map((place) => place.x + place.width)));
+  const height = Math.ceil(Math.max(...all.map((place) => place.y + place.height)));
   const svg = s(
     "svg",
     { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}` },
     s("title", {}, model.get("summary")),
     s("rect", { width, height, fill: getComputedStyle(root).getPropertyValue("--lv-page") }),
-    shapes,
+    shapesOf(root, placeOf, document.createElement("canvas").getContext("2d")),
   );
   return { text: new XMLSerializer().serializeToString(svg), width, height };
 }
 
 /** What a node and all in it look like, as SVG shapes. */
-function shapesOf(node, sheet) {
-  const { placeOf, reach } = sheet;
-  if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, sheet) : [];
+function shapesOf(node, placeOf, pen) {
+  if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, placeOf, pen) : [];
   if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player, .lv-wider")) return [];
   const style = getComputedStyle(node);
   if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
   const place = placeOf(node);
-  if (node instanceof HTMLCanvasElement || node instanceof SVGSVGElement) {
-    reach(place);
-    return node instanceof SVGSVGElement
-      ? [nestedSVG(node, place)]
-      : [s("image", { ...place, href: node.toDataURL(), preserveAspectRatio: "none" })];
-  }
-  const box = style.display === "contents" ? [] : boxOf(place, style);
-  if (box.length) reach(place);
-  const shapes = [...box, ...[...node.childNodes].flatMap((child) => shapesOf(child, sheet))];
+  if (node instanceof SVGSVGElement) return [nestedSVG(node, place)];
+  if (node instanceof HTMLCanvasElement)
+    return [s("image", { ...place, href: node.toDataURL(), preserveAspectRatio: "none" })];
+  const shapes = [
+    ...(style.display === "contents" ? [] : boxOf(place, style)),
+    ...[...node.childNodes].flatMap((child) => shapesOf(child, placeOf, pen)),
+  ];
   return style.opacity === "1" ? shapes : [s("g", { opacity: style.opacity }, shapes)];
 }
 
 /** A text node, a line at a time. */
-function textOf(node, { placeOf, reach, pen }) {
+function textOf(node, placeOf, pen) {
   const style = getComputedStyle(node.parentElement);
   const range = document.createRange();
   const runs = []; // words on one line
@@ -90,7 +68,6 @@ function textOf(node, { placeOf, reach, pen }) {
   const look = { "font-family": fontFamily, "font-size": fontSize, "font-weight": fontWeight, "font-style": fontStyle };
   pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
   return runs.map(({ place, text }) => {
-    reach(place);
     const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText(text);
     const at =
       writingMode === "vertical-rl"
@@ -105,14 +82,7 @@ function boxOf({ x, y, width, height }, style) {
   const rx = Math.min(parseFloat(style.borderTopLeftRadius) || 0, height / 2);
   /** A rectangle that is larger by so much on each side. */
   const rect = (grow, look) =>
-    s("rect", {
-      x: x - grow,
-      y: y - grow,
-      width: Math.max(0, width + 2 * grow),
-      height: Math.max(0, height + 2 * grow),
-      rx,
-      ...look,
-    });
+    s("rect", { x: x - grow, y: y - grow, width: width + 2 * grow, height: height + 2 * grow, rx, ...look });
   const sides = ["Top", "Right", "Bottom", "Left"].map((side) => ({
     stroke: style[`border${side}Color`],
     "stroke-width": style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]),
@@ -121,25 +91,15 @@ function boxOf({ x, y, width, height }, style) {
   const edge = sides[0]["stroke-width"];
   const even = sides.every((side) => side["stroke-width"] === edge && side.stroke === sides[0].stroke);
   const fill = /, 0\)$|transparent/.test(style.backgroundColor) ? "none" : style.backgroundColor;
-  const shapes = [];
-  if (even && edge) shapes.push(rect(-edge / 2, { fill, ...sides[0] }));
-  else if (fill !== "none") shapes.push(rect(0, { fill }));
-  const corners = [
-    [x, y],
-    [x + width, y],
-    [x + width, y + height],
-    [x, y + height],
-  ];
-  if (!even)
-    sides.forEach((side, i) => {
-      if (side["stroke-width"]) shapes.push(s("path", { d: `M${corners[i]}L${corners[(i + 1) % 4]}`, ...side }));
-    });
-  const outline = parseFloat(style.outlineWidth);
-  if (outline && style.outlineStyle !== "none" && style.outlineStyle !== "auto") {
-    const look = { fill: "none", stroke: style.outlineColor, "stroke-width": outline };
-    shapes.push(rect(parseFloat(style.outlineOffset) + outline / 2, look));
-  }
-  return shapes;
+  const [right, bottom] = [x + width, y + height];
+  const lines = [`M${x} ${y}H${right}`, `M${right} ${y}V${bottom}`, `M${right} ${bottom}H${x}`, `M${x} ${bottom}V${y}`];
+  const outline = style.outlineStyle === "solid" ? parseFloat(style.outlineWidth) : 0;
+  const around = { fill: "none", stroke: style.outlineColor, "stroke-width": outline };
+  return [
+    even && edge ? rect(-edge / 2, { fill, ...sides[0] }) : fill !== "none" && rect(0, { fill }),
+    ...sides.map((side, i) => !even && side["stroke-width"] && s("path", { d: lines[i], ...side })),
+    outline && rect(parseFloat(style.outlineOffset) + outline / 2, around),
+  ].filter(Boolean);
 }
 
 /** A drawing inside the picture, with its styles written into it. */

@@ -1,8 +1,8 @@
 // How one thing of a chart is selected: by the pointer, a finger or the keys.
 
 import { pointIn } from "./canvas.js";
-import { onKeys, onPointer } from "./input.js";
-import { clamp } from "./numbers.js";
+import { listKeys, onKeys, onPointer } from "./input.js";
+import { startPlot } from "./plot.js";
 
 /** Of n things, the one whose distance is least, and within reach; else null. */
 export function nearest(n, distance, reach = Infinity) {
@@ -23,16 +23,30 @@ export function selectIn(plot, { under, show, pick, keys }) {
   onKeys(plot.node, keys);
 }
 
-/** Keys from one of n things to its neighbours, `page` of them at once (with Shift as well), and to both ends. */
-export function stepKeys({ current, n, select, page = 10, keys: [back, on] = ["ArrowLeft", "ArrowRight"] }) {
-  const go = (to) => n() && select(clamp(to, 0, n() - 1));
-  const by = (step) => (event) => go((current() ?? (step > 0 ? -1 : n())) + step * (event.shiftKey ? page : 1));
-  return {
-    [on]: by(1),
-    [back]: by(-1),
-    PageDown: by(page),
-    PageUp: by(-page),
-    Home: () => go(0),
-    End: () => go(n() - 1),
+/**
+ * Draw a chart of `n` things (in its plan), as `startPlot` does, and let the pointer and the keys select one: the trait
+ * `selected`. `under(plan, x, y, event)` is the one at a point, or null; `tell(view, plot, i)` says what is at it (null:
+ * nothing), and `mark(view, plot, i)` marks the selected one. Keys go along `plan.order`, if there is one.
+ */
+export function startChart(view, plot, { under, tell, mark = () => {}, keys, page, moreKeys, ...drawing }) {
+  const n = () => plot.plan?.n ?? 0;
+  const order = (i) => plot.plan.order?.[i] ?? i;
+  const current = () => {
+    const i = view.model.get("selected");
+    return i !== null && i < n() ? i : null;
   };
+  const place = () => (plot.plan?.order && current() !== null ? plot.plan.order.indexOf(current()) : current());
+  const show = (i) => plot.plan && tell(view, plot, i ?? current());
+  const select = (i, ask) => view.select(order(i), ask);
+  selectIn(plot, {
+    under: (...where) => plot.plan && under(plot.plan, ...where),
+    show,
+    pick: (i) => view.select(i),
+    keys: { ...listKeys(select, place, n, keys, page), ...moreKeys?.(current) },
+  });
+  const marked = () => {
+    mark(view, plot, current());
+    show(null);
+  };
+  return startPlot(view, plot, { ...drawing, mark: marked });
 }
