@@ -10,16 +10,10 @@ import { nearest, startChart } from "./kit/selection.js";
 import { KIT } from "./theme.js";
 
 const OFF = [10, 26, 44, 66, 90]; // how far from its point a name can stand, and on which sides
-const BESIDE = [
-  [1, 0],
-  [-1, 0],
-  [0, -1],
-  [0, 1],
-  [1, -1],
-  [-1, -1],
-  [1, 1],
-  [-1, 1],
-];
+const BESIDE = [0, 180, 270, 90, 315, 225, 45, 135].map((degrees) => {
+  const angle = (degrees / 180) * Math.PI;
+  return [Math.cos(angle), Math.sin(angle)].map(Math.round);
+});
 const LINES = ["solid", "dotted"];
 
 export function render({ model, el }) {
@@ -45,7 +39,7 @@ const apart = ([x1, y1], [x2, y2]) => Math.hypot(x1 - x2, y1 - y2);
 
 /** The point that is next in a direction, and not too far aside of it. */
 function nextTo(at, from, dx, dy) {
-  const [x0, y0] = at[from];
+  const [x0, y0] = at[from] ?? [];
   return nearest(at.length, (i) => {
     const [x, y] = [at[i][0] - x0, at[i][1] - y0];
     const [ahead, aside] = dx ? [x * dx, Math.abs(y)] : [y * dy, Math.abs(x)];
@@ -135,7 +129,7 @@ function draw(view, plot, { width, height, area, at, face, labels }) {
   const names = s(
     "g",
     { style: `font-size: ${face}px` },
-    labels.map(({ spot }, i) => (spot?.leader ? rule("lv-leader", ...at[i], ...spot.leader) : null)),
+    labels.map(({ spot }, i) => (spot?.leader ? rule("lv-gridline", ...at[i], ...spot.leader) : null)),
     labels.map(({ text }) => text),
   );
   const points = at.map(([x, y], i) => groupSign(group[i], x.toFixed(1), y.toFixed(1), { "data-index": i }));
@@ -169,7 +163,7 @@ function mark({ model }, plot, selected) {
   );
   names.classList.toggle("lv-chosen", !!about);
   labels.forEach(({ text, spot }, i) => {
-    text.classList.toggle("lv-here", i === selected);
+    text.classList.toggle("lv-on", i === selected);
     text.classList.toggle("lv-far", !kept.has(i));
     text.classList.toggle("lv-off", !spot && !kept.has(i));
   });

@@ -3,16 +3,7 @@
 
 import { TICK } from "./kit/axes.js";
 import { paintGrid } from "./kit/canvas.js";
-import {
-  alongColumns,
-  canvasFor,
-  cellGrid,
-  cutLabels,
-  labelsAtLeft,
-  labelsOfColumns,
-  outline,
-  startCells,
-} from "./kit/cells.js";
+import { alongColumns, canvasFor, cellGrid, cutLabels, outline, startCells } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, s } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
@@ -20,7 +11,7 @@ import { clamp, floats, percent, withUnit } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
 const SPACE = 12; // pixels between heads that do not share keys and values
-const TOP = 46;
+const [TOP, GAP] = [46, 3];
 
 const swapped = ([a, b]) => [b, a]; // the traits have the layer first
 
@@ -39,7 +30,6 @@ function inUnit(model, v) {
 }
 
 function tell(view, grid, where) {
-  if (!where) return view.note("");
   const { model } = view;
   const [[head, layer], { rows: heads, cols: layers, group }] = [where, grid];
   const at = layer * heads + head;
@@ -62,8 +52,32 @@ function plan(view) {
   const left = group > 1 ? 74 : 44;
   const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
   const y = (head) => TOP + head * side + Math.floor(head / group) * SPACE;
-  const grid = cellGrid({ rows, cols, left, top: TOP, w: side, h: side, gap: 3, y });
-  return { ...grid, group, map, values: values.data };
+  const brackets = Array.from({ length: group > 1 ? Math.ceil(rows / group) : 0 }, (_, i) => {
+    const [from, to] = [y(i * group), y(Math.min((i + 1) * group, rows) - 1) + side - GAP];
+    const transform = `translate(18 ${(from + to) / 2}) rotate(-90)`;
+    return [
+      s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
+      axisText(0, 0, `k, v ${i}`, "middle", { transform }),
+    ];
+  });
+  const titles = [axisText(left, 14, "layer →", "start"), axisText(left - 10, TOP - 8, "head ↓", "end")];
+  const [names, layers] = [rows, cols].map((n) => Array.from({ length: n }, (_, i) => String(i)));
+  const along = alongColumns(cutLabels(view, layers, 4), side, TICK);
+  const labels = { names, size: TICK, along, titles: [...titles, ...brackets.flat()] };
+  return cellGrid({
+    rows,
+    cols,
+    left,
+    top: TOP,
+    w: side,
+    h: side,
+    gap: GAP,
+    y,
+    ...labels,
+    group,
+    map,
+    values: values.data,
+  });
 }
 
 function draw(view, plot, grid) {
@@ -94,33 +108,10 @@ function paint(view, plot, grid, scale) {
     }
 }
 
-/** Frame the selected and the chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */
-function mark(view, plot, grid, selected) {
-  const chosen = view.model.get("chosen").map(swapped).filter(grid.has);
-  const around = (kind, where) => outline(kind, grid.rect(where, grid.gap / 2));
-  plot.picks.replaceChildren(
-    ...(selected ? [around("lv-pick", selected)] : []),
-    ...chosen.map((where) => around("lv-chosen", where)),
-  );
-  const { rows: heads, cols: layers, left, top, w, gap, y, group } = grid;
-  const numbers = (n) => Array.from({ length: n }, (_, i) => String(i));
-  const firsts = group > 1 ? [...Array(Math.ceil(heads / group)).keys()].map((i) => i * group) : [];
-  const brackets = firsts.flatMap((first) => {
-    const [from, to] = [y(first), y(Math.min(first + group, heads) - 1) + w - gap];
-    const transform = `translate(18 ${(from + to) / 2}) rotate(-90)`;
-    return [
-      s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
-      axisText(0, 0, `k, v ${first / group}`, "middle", { transform }),
-    ];
-  });
-  plot.ground.replaceChildren(
-    axisText(left, 14, "layer →", "start"),
-    axisText(left - 10, top - 8, "head ↓", "end"),
-    ...labelsAtLeft(grid, numbers(heads), { size: TICK, kind: "lv-quiet", on: selected?.[0] }),
-    ...labelsOfColumns(grid, alongColumns(cutLabels(view, numbers(layers), 4), w, TICK), {
-      kind: "lv-quiet",
-      on: selected?.[1],
-    }),
-    ...brackets,
-  );
-}
+/** The chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */
+const mark = ({ model }, plot, grid) =>
+  model
+    .get("chosen")
+    .map(swapped)
+    .filter(grid.has)
+    .map((where) => outline("lv-chosen", grid.rect(where, GAP / 2)));

@@ -1,23 +1,13 @@
 // A grid of numbers: rows are "from", columns are "to". The canvas has the cells, the SVG over it labels and marks.
 
 import { TICK } from "./kit/axes.js";
-import { fontOf, paintGrid, widest } from "./kit/canvas.js";
-import {
-  alongColumns,
-  canvasFor,
-  cellGrid,
-  cutLabels,
-  labelsAtLeft,
-  labelsOfColumns,
-  outline,
-  startCells,
-  widthOfColumns,
-} from "./kit/cells.js";
+import { exceptions, fontOf, paintGrid, widest } from "./kit/canvas.js";
+import { alongColumns, canvasFor, cellGrid, cutLabels, outline, startCells, widthOfColumns } from "./kit/cells.js";
 import { tooLong } from "./kit/chips.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, plain, quoted } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { clamp, count, floats, minus, number, percent } from "./kit/numbers.js";
+import { clamp, floats, minus, number, percent } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
 const CELLS = ["values", "kind", "limit", "quantity", "unit", "numbers", "cell_text"];
@@ -36,9 +26,8 @@ const areShares = (model) =>
   model.get("kind") === "prob" || (model.get("kind") === "weight" && model.get("unit") === "%");
 
 function tell(view, grid, where) {
-  if (!where) return view.note("");
   const { model } = view;
-  const v = grid.valueAt(where);
+  const v = grid.values[where[0] * grid.cols + where[1]];
   const written = plain(model.get("cell_text")?.[where[0]]?.[where[1]] ?? "");
   const [row, col] = ["row", "col"].map((edge, k) => {
     const label = model.get(`${edge}_labels`)[where[k]] ?? "";
@@ -62,9 +51,9 @@ function plan(view) {
   const longest = cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18);
   const rowLabels = cutLabels(view, model.get("row_labels").slice(0, rows), Math.floor(longest));
   const colLabels = cutLabels(view, model.get("col_labels").slice(0, cols), 14);
-  const rowTitle = `${model.get("row_axis")} ↓`;
-  const titleWidth = widest(view, [rowTitle], TICK, "ui");
-  const leftOf = (size) => Math.ceil(Math.max(rowLabels.longest * size, titleWidth)) + 14;
+  const [rowTitle, colTitle] = [`${model.get("row_axis")} ↓`, `${model.get("col_axis")} →`];
+  const [rowTitleWidth, colTitleWidth] = [rowTitle, colTitle].map((title) => widest(view, [title], TICK, "ui"));
+  const leftOf = (size) => Math.ceil(Math.max(rowLabels.longest * size, rowTitleWidth)) + 14;
   const always = model.get("numbers") === "always";
   const textWidth = widest(view, model.get("cell_text")?.flat() ?? [], TICK, "ui") || 42;
   const most = always ? clamp(textWidth + 8, 60, 90) : 46;
@@ -76,16 +65,19 @@ function plan(view) {
   const along = alongColumns(colLabels, w, w < 30 ? TICK : size);
   const side = Math.min(w, h);
   const gap = side >= 16 ? 2 : side >= 8 ? 1 : 0;
-  const valueAt = ([row, col]) => values.data[row * cols + col];
-  /** The last cell of a row that is not masked. */
-  const lastOf = (row) => {
-    let col = cols - 1;
-    while (col > 0 && Number.isNaN(valueAt([row, col]))) col--;
-    return col;
-  };
-  const cells = { rows, cols, left: leftOf(rowSize), top: Math.ceil(TITLE + along.height), w, h, gap, lastOf };
-  const labels = { rowNames: rowLabels.names, rowTitle, rowSize, along };
-  return cellGrid({ ...cells, ...labels, values: values.data, valueAt, textWidth });
+  const row = (i) => values.data.subarray(i * cols, (i + 1) * cols);
+  const lastOf = (i) =>
+    Math.max(
+      0,
+      row(i).findLastIndex((v) => !Number.isNaN(v)),
+    ); // the last that is not masked
+  const [left, top] = [leftOf(rowSize), Math.ceil(TITLE + along.height)];
+  const titles = [
+    axisText(left - 12, top - 8 - Math.max(0, (rowSize - h) / 2), rowTitle, "end"),
+    axisText(clamp(width - colTitleWidth, 0, left), 14, colTitle, "start"), // further to the right, it could be cut
+  ];
+  const labels = { names: rowLabels.names, size: rowSize, along, titles };
+  return cellGrid({ rows, cols, left, top, w, h, gap, lastOf, ...labels, values: values.data });
 }
 
 /** Squares where they are not too flat or too narrow; where numbers are written, wider ones. */
@@ -106,25 +98,19 @@ function draw(view, plot, grid) {
   const ctx = canvasFor(plot, grid);
   paintGrid(ctx, grid.values, { rows, cols, w, h, gap, scale });
   if (gap) writeInCells(view, ctx, grid, scale);
-  plot.size(grid.left + grid.along.right + 8, grid.bottom + 4);
-  let [blanks, over] = [0, 0];
-  for (const v of grid.values) {
-    if (v !== v) blanks++;
-    else if (scale.over(v)) over++;
-  }
+  plot.size(grid.right + grid.along.beyond + 8, grid.bottom + 4);
   const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
   view.setLegend(
     tooLong(rowLabels.length, "rows"),
     tooLong(colLabels.length, "columns"),
     scaleLegend(areShares(model) ? inPercent(scale, limit) : scale, nameOf(model) || "value"),
-    blanks > 0 && `blank: ${model.get("blank")}`,
-    over > 0 && `${count(over)} beyond the scale${gap ? " (corner)" : ""}`,
+    ...exceptions(grid.values, scale, h, model.get("blank")),
     ...markLegend([...rowLabels, ...colLabels]),
   );
 }
 
-/** Texts or numbers in the cells, and a marked corner where a number is beyond the scale. */
-function writeInCells(view, ctx, { rows, cols, w, h, gap, values, textWidth }, scale) {
+/** Texts or numbers in the cells. */
+function writeInCells(view, ctx, { rows, cols, w, h, gap, values }, scale) {
   const { model } = view;
   const texts = model.get("cell_text");
   const [numbers, kind, limit] = [model.get("numbers"), model.get("kind"), model.get("limit")];
@@ -132,48 +118,24 @@ function writeInCells(view, ctx, { rows, cols, w, h, gap, values, textWidth }, s
   const decimals = clamp(2 - Math.floor(Math.log10(limit)), 0, 3);
   const written = (v) => (areShares(model) ? String(Math.round(100 * v)) : minus(v.toFixed(decimals)));
   const isFaint = (v) => kind !== "signed" && !texts && numbers === "auto" && v < 0.05 * limit;
-  ctx.font = `${numbers === "always" ? clamp((TICK * (w - gap - 2)) / textWidth, 9, TICK) : TICK}px ${fontOf(view, "ui")}`;
+  if (!hasRoom) return;
+  ctx.font = `${TICK}px ${fontOf(view, "ui")}`;
   Object.assign(ctx, { textAlign: "center", textBaseline: "middle" });
   const ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
   for (let row = 0; row < rows; row++)
     for (let col = 0; col < cols; col++) {
       const v = values[row * cols + col];
       const blank = Number.isNaN(v);
-      if (blank && !texts) continue;
-      const [x, y] = [col * w, row * h];
+      if ((blank && !texts) || isFaint(v)) continue;
       ctx.fillStyle = blank ? ink : scale.ink(v);
-      if (!blank && scale.over(v)) markCorner(ctx, x + w - gap, y, Math.min(9, (w - gap) / 2));
-      if (!hasRoom || isFaint(v)) continue;
       const text = texts ? plain(texts[row]?.[col] ?? "") : written(v);
-      ctx.fillText(text, x + (w - gap) / 2, y + (h - gap) / 2 + 1, w - gap - 2);
+      ctx.fillText(text, col * w + (w - gap) / 2, row * h + (h - gap) / 2 + 1, w - gap - 2); // no wider than the cell
     }
 }
 
-function markCorner(ctx, x, y, side) {
-  ctx.beginPath();
-  ctx.moveTo(x - side, y);
-  ctx.lineTo(x, y);
-  ctx.lineTo(x, y + side);
-  ctx.fill();
-}
-
-/** Write the labels, and frame the selected cell and its row. */
+/** Frame the row of the selected cell. */
 function mark(view, plot, grid, selected) {
-  const { left, top, rowTitle, rowNames, rowSize, along } = grid;
-  const [row, col] = selected ?? [-1, -1];
-  const colTitle = `${view.model.get("col_axis")} →`;
-  const latest = view.width() - widest(view, [colTitle], TICK, "ui"); // further to the right, it would be cut
-  plot.ground.replaceChildren(
-    axisText(left - 12, top - 8 - Math.max(0, (rowSize - grid.h) / 2), rowTitle, "end"),
-    axisText(clamp(latest, 0, left), 14, colTitle, "start"),
-    ...labelsAtLeft(grid, rowNames, { size: rowSize, on: row }),
-    ...labelsOfColumns(grid, along, { on: col }),
-  );
-  if (!selected) return plot.picks.replaceChildren();
-  const end = grid.rect([row, grid.lastOf(row)], 3);
-  const start = grid.rect([row, 0], 3);
-  plot.picks.replaceChildren(
-    outline("lv-pick-line", { ...start, width: end.x + end.width - start.x }),
-    outline("lv-pick", grid.rect(selected, 1)),
-  );
+  if (!selected) return [];
+  const [start, end] = [0, grid.lastOf(selected[0])].map((col) => grid.rect([selected[0], col], 3));
+  return [outline("lv-pick-line", { ...start, width: end.x + end.width - start.x })];
 }

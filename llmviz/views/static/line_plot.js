@@ -94,7 +94,7 @@ function draw(view, plot, chart) {
     ...model.get("marks").flatMap(([where, text]) => {
       const [x, before] = [at(where), at(where) > 0.75 * width];
       return [
-        rule("lv-markline", x, area.top, x, area.bottom),
+        rule("lv-zero", x, area.top, x, area.bottom),
         axisText(x + (before ? -7 : 7), area.top + 13, text, before ? "end" : "start"),
       ];
     }),

@@ -62,7 +62,7 @@ function draw(view, plot, { names, width, height, area, px, marks, rows }) {
     return [
       i === selected && column([0, y - ROW / 2, width, y + ROW / 2], { class: "lv-chosen" }),
       axisText(area.left - 12, y + 5, names[i], "end", { class: "lv-name" }),
-      rule("lv-span", px(own[0]), y, px(own.at(-1)), y),
+      rule("lv-zero", px(own[0]), y, px(own.at(-1)), y),
       ...own.map((size, k) => shape(k, px(size), y, !room || size < room)),
     ].filter(Boolean);
   };

@@ -2,11 +2,11 @@
 
 import { TICK } from "./kit/axes.js";
 import { sizeCanvas } from "./kit/canvas.js";
-import { alongColumns, cellGrid, cutLabels, labelsAtLeft, labelsOfColumns, outline, startCells } from "./kit/cells.js";
+import { alongColumns, cellGrid, cutLabels, startCells } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, pieceText, plain, quoted, s, setText, shorten, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { column } from "./kit/marks.js";
+import { column, dot } from "./kit/marks.js";
 import { clamp, floats, percent } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
@@ -21,10 +21,10 @@ export function render({ model, el }) {
   let picked = null; // the cell whose bars are drawn
   const mark = (_, __, grid, where) => {
     const known = where && !Number.isNaN(grid.probs(where)[1]);
-    plot.picks.replaceChildren(...(where ? [outline("lv-pick", grid.rect(where, 1))] : []));
     showBars(plot, grid, known ? grid.probs(where) : grid.base);
     if (known && picked && picked !== String(where)) fly(moving, grid.twin(where), grid.rect(where));
     picked = String(where);
+    return [];
   };
   return startCells(view, plot, {
     traits: TRAITS,
@@ -41,7 +41,6 @@ export function render({ model, el }) {
 const bare = (piece) => piece.replace(/^\x01·\x02(?=.)/, "");
 
 function tell(view, { probs, base }, where) {
-  if (!where) return view.note("");
   const { model } = view;
   const token = plain(bare(model.get("col_labels")[where[1]] ?? ""));
   const place = model.get("place").replace("{layer}", where[0]).replace("{column}", token);
@@ -72,12 +71,17 @@ function plan(view) {
   const w = clamp(Math.floor((room - left - right) / cols), 14, 110);
   const h = clamp(Math.floor(440 / rows), 9, 40);
   const y = (layer) => TOP + (rows - 1 - layer) * h;
-  const grid = cellGrid({ rows, cols, left, top: TOP, w, h, gap: 2, y });
-  const along = alongColumns(cutLabels(view, model.get("col_labels").slice(0, cols), 14), w, TICK);
+  const along = alongColumns(cutLabels(view, model.get("col_labels").slice(0, cols), 14), w, TICK, true);
+  const titles = [
+    axisText(0, 14, "other run", "start"),
+    axisText(left, 14, `your run: ${model.get("col_axis")}s, one patch in each cell`, "start"),
+    axisText(left - 12, 14, "layer", "end"),
+  ];
+  const labels = { names: [...Array(rows).keys()].map(String), size: TICK, along, titles };
+  const grid = cellGrid({ rows, cols, left, top: TOP, w, h, gap: 2, y, ...labels });
   const bottom = grid.bottom + along.height + 12;
   return {
     ...grid,
-    along,
     width: beside ? grid.right + right : Math.max(2 * wide, grid.right + right),
     height: bottom + (beside ? 0 : 92),
     full: wide - 66,
@@ -98,19 +102,12 @@ function draw(view, plot, grid) {
   const scale = colorScale("prob", view.theme, 1);
   plot.size(grid.width, grid.height);
   paint(view, plot, grid, scale);
-  plot.ground.replaceChildren(
-    axisText(0, 14, "other run", "start"),
-    axisText(grid.left, 14, `your run: ${model.get("col_axis")}s, one patch in each cell`, "start"),
-    axisText(grid.left - 12, 14, "layer", "end"),
-    ...labelsAtLeft(grid, [...Array(grid.rows).keys()].map(String), { size: TICK, kind: "lv-quiet" }),
-    ...labelsOfColumns(grid, grid.along, { below: true }),
-  );
   plot.marks.replaceChildren(...model.get("answers").flatMap((name, k) => barOf(grid, name, k)));
   const answer = plain(bare(model.get("answers")[1] ?? ""));
   view.setLegend(
     scaleLegend(inPercent(scale), `how much of the usual ${percent(model.get("usual"))} of ${answer} comes out:`),
-    signKey(s("circle", { cx: 17, cy: 6, r: 4, class: "lv-dot" }), "more than half"),
-    signKey(s("rect", { x: 2, y: 1, width: 30, height: 10, class: "lv-before" }), "unpatched"),
+    signKey(dot(17, 6, 4, { fill: "currentColor" }), "more than half"),
+    signKey(column([2, 1, 32, 11], { class: "lv-before" }), "unpatched"),
     ...markLegend(model.get("col_labels")),
   );
 }
@@ -147,7 +144,7 @@ function barOf({ barAt, full, base }, name, k) {
   const [left, top] = barAt(k);
   const bar = (share, kind) => column([left, top + 9, left + full * clamp(share), top + 33], { class: kind });
   return [
-    pieceText(shorten(name, 18), { x: left, y: top, class: "lv-answer" }),
+    pieceText(shorten(name, 18), { x: left, y: top, "font-weight": 600 }),
     bar(1, "lv-edge"),
     bar(0, `lv-now ${k ? "lv-twin" : "lv-own"}`),
     bar(base[k], "lv-before"),
@@ -165,6 +162,7 @@ function showBars({ marks }, { full }, probs) {
 
 /** The cell moves from the twin's run into the reader's; the bars follow, as their style says. */
 function fly(moving, ...way) {
+  if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const inPixels = (rect) => Object.fromEntries(Object.entries(rect).map(([name, v]) => [name, `${v}px`]));
   const steps = way.map((rect) => ({ ...inPixels(rect), visibility: "visible" }));
   moving.animate(steps, { duration: 420, easing: "ease-in-out" });

@@ -1,6 +1,6 @@
 // Vectors as stripes of colour, a line of cells for each; a long vector is broken over several lines.
 
-import { paintGrid, thinning } from "./kit/canvas.js";
+import { exceptions, paintGrid, thinning } from "./kit/canvas.js";
 import { canvasFor, cellGrid, cutLabels, labelsAtLeft, outline, pointAt } from "./kit/cells.js";
 import { colorScale, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, pieceText, quoted } from "./kit/elements.js";
@@ -101,38 +101,27 @@ function vectorUnder({ under, y, cols, n, k, pitch }, px, py) {
 
 function draw(view, plot, grid) {
   const { model } = view;
-  const { values, k, n, labels } = grid;
+  const { values, k, n, labels, height } = grid;
   const scale = colorScale("signed", view.theme, model.get("limit"));
   paint(plot, grid, scale);
   plot.ground.replaceChildren(...Array.from({ length: grid.rows }, (_, line) => labelsOf(grid, line)).flat());
   plot.size(grid.right + 2, grid.bottom - grid.gap + 26);
-  const beyond = values.reduce((sum, v) => sum + scale.over(v), 0);
   view.setLegend(
     scaleLegend(scale, "value"),
     `${count(n)} numbers${k > 1 ? ` × ${k}` : ""}, left to right by ${model.get("index_name")}`,
-    values.some(Number.isNaN) && "blank: no number",
-    beyond > 0 && `${count(beyond)} beyond the scale (notch at the top)`,
+    ...exceptions(values, scale, height, "no number"),
     ...markLegend(labels),
   );
 }
 
-/** The cells, with a notch in those that are beyond the scale. */
 function paint(plot, grid, scale) {
   const { values, k, n, rows: lines, cols: perLine, w, gap, above, height, pitch } = grid;
   const ctx = canvasFor(plot, grid);
-  const notch = Math.min(3, Math.max(w - gap, 1.5));
   for (let line = 0; line < lines; line++)
     for (let r = 0; r < k; r++) {
       const cols = Math.min(perLine, n - line * perLine);
       const [y, offset] = [grid.y(line) - grid.top + r * pitch + above, r * n + line * perLine];
-      // a gap between cells, none between the lines of pixels
       paintGrid(ctx, values, { y, rows: 1, cols, w, h: height + gap, gap, scale, offset, stride: n });
-      for (let c = 0; c < cols; c++) {
-        const v = values[offset + c];
-        if (!scale.over(v)) continue;
-        ctx.fillStyle = scale.ink(v);
-        ctx.fillRect(c * w + Math.max(0, (w - gap - notch) / 2), y, notch, Math.min(7, height / 2));
-      }
     }
 }
 
@@ -140,13 +129,11 @@ function paint(plot, grid, scale) {
 function labelsOf(grid, line) {
   const { names, size, left, cols, n, w, above, pitch, between, block } = grid;
   const [top, first] = [grid.y(line), line * cols];
-  const vectors = { left, h: pitch, gap: between, y: (r) => top + r * pitch };
+  const vectors = { names, size, left, h: pitch, gap: between, y: (r) => top + r * pitch };
   const step = thinning(w, n < 100 ? 30 : 64);
   const indices = Array.from({ length: Math.min(cols, n - first) }, (_, i) => first + i).filter((i) => i % step === 0);
   return [
-    ...(above
-      ? names.map((name, r) => pieceText(name, { x: left, y: top + r * pitch + 14 }))
-      : labelsAtLeft(vectors, names, { size })),
+    ...(above ? names.map((name, r) => pieceText(name, { x: left, y: top + r * pitch + 14 })) : labelsAtLeft(vectors)),
     ...indices.map((i) =>
       axisText(left + (i - first + 0.5) * w, top + block + 18, String(i), i === first ? "start" : "middle"),
     ),

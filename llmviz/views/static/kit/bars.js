@@ -45,14 +45,13 @@ export function barRows(view, { name, note, parts, labels = "pieces" }) {
   const draw = rowsIn(list, parts);
   const n = () => model.get(labels).length;
   const current = () => model.get("selected") ?? -1;
-  const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
   const tell = (index) => {
     const at = index ?? current();
     const [piece, id] = [model.get(labels)[at], model.get("ids")?.[at]];
     view.note(...(note && piece ? [quoted(piece), ...note(at), id !== undefined && `id ${id}`] : []));
   };
-  onPointer(list, indexUnder, tell, (index) => select(index, true));
-  onKeys(list, listKeys(select, current, n, ["ArrowUp", "ArrowDown"]));
+  onPointer(list, indexUnder, tell, (index) => view.select(index, true));
+  onKeys(list, listKeys(view.select, current, n, ["ArrowUp", "ArrowDown"]));
   const show = (fill) => {
     selectChip(list, draw(model.get(labels), fill), current());
     tell();

@@ -1,6 +1,9 @@
 // Fonts, sizes and drawing on a canvas.
 
 import { plain } from "./elements.js";
+import { clamp, count } from "./numbers.js";
+
+const LEAST = 8; // pixels: the height of a cell that can have a notch
 
 /** The face of pieces ("mono") or of everything else ("ui"); asked for once, since asking makes the page work. */
 export const fontOf = (view, face) =>
@@ -17,13 +20,10 @@ export const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256]
 
 /** How much larger than its own pixels an element is shown, as in full screen (`zoom` in CSS). */
 export const zoomOf = (element) => element.currentCSSZoom ?? 1;
-let savingRatio = 0;
-/** Let a picture that is saved get finer cells than the screen; 0: as on the screen. */
-export function setSavingRatio(ratio) {
-  savingRatio = ratio;
-}
+/** A picture that is saved gets finer cells than the screen; 0: as on the screen. */
+export const saving = { ratio: 0 };
 export const pixelRatio = () =>
-  (savingRatio || window.devicePixelRatio || 1) * zoomOf(document.fullscreenElement ?? document.body);
+  (saving.ratio || window.devicePixelRatio || 1) * zoomOf(document.fullscreenElement ?? document.body);
 
 /** Where the pointer is in an element, in the element's own pixels. */
 export function pointIn(element, event) {
@@ -43,8 +43,9 @@ export function sizeCanvas(canvas, width, height) {
 }
 
 /**
- * Paint a grid of numbers at (x, y), with gaps between the cells; NaN stays blank. Many grids can share one canvas:
- * `offset` and `stride` say where this one starts in `values` and how far apart its rows lie.
+ * Paint a grid of numbers at (x, y), with gaps between the cells; NaN stays blank, and what is beyond the scale gets a
+ * notch. Many grids can share one canvas: `offset` and `stride` say where this one starts in `values` and how far apart
+ * its rows lie.
  */
 export function paintGrid(ctx, values, spec) {
   const { x = 0, y = 0, rows, cols, w, h, gap = 0, scale, offset = 0, stride = cols } = spec;
@@ -60,7 +61,22 @@ export function paintGrid(ctx, values, spec) {
   small.getContext("2d").putImageData(image, 0, 0);
   ctx.imageSmoothingEnabled = w * pixelRatio() < 1; // only where cells are too small to see each of them
   ctx.drawImage(small, x, y, cols * w, rows * h);
-  if (!gap) return;
   for (let c = 1; c <= cols; c++) ctx.clearRect(x + c * w - gap, y, gap, rows * h);
   for (let r = 1; r <= rows; r++) ctx.clearRect(x, y + r * h - gap, cols * w, gap);
+  const notch = clamp(w - gap, 1.5, 3);
+  if (h < LEAST) return;
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < cols; c++) {
+      const v = values[offset + r * stride + c];
+      if (!scale.over(v)) continue;
+      ctx.fillStyle = scale.ink(v);
+      ctx.fillRect(x + c * w + Math.max(0, (w - gap - notch) / 2), y + r * h, notch, Math.min(7, h / 2));
+    }
+}
+
+/** What a legend says of numbers that a painted grid can't show. */
+export function exceptions(values, scale, h, blank) {
+  const over = values.reduce((n, v) => n + scale.over(v), 0);
+  const notched = h >= LEAST ? " (notch at the top)" : "";
+  return [values.some(Number.isNaN) && `blank: ${blank}`, over > 0 && `${count(over)} beyond the scale${notched}`];
 }

@@ -37,63 +37,60 @@ export function cellGrid(spec) {
 /** Put a plot's canvas where the cells are, and give its context, cleared. */
 export function canvasFor(plot, { left, top, right, bottom }) {
   Object.assign(plot.canvas.style, { left: `${left}px`, top: `${top}px` });
-  return sizeCanvas(plot.canvas, Math.max(1, right - left), Math.max(1, bottom - top));
+  return sizeCanvas(plot.canvas, right - left, bottom - top);
 }
 
 const LEANING = Math.SQRT1_2; // how wide and how high a leaning label is, for each pixel of its length
 
-/** Labels cut to n characters, and how long each is, and the longest, for each pixel of its size. */
+/** Labels cut to n characters, and how long the longest is, for each pixel of its size. */
 export function cutLabels(view, labels, n) {
   const names = labels.map((label) => shorten(label, n));
-  const lengths = names.map((name) => widest(view, [name], 18, isPiece(name) ? "mono" : "ui") / 18);
-  return { names, lengths, longest: Math.max(0, ...lengths) };
+  const [pieces, words] = [true, false].map((kind) => names.filter((name) => isPiece(name) === kind));
+  return { names, longest: Math.max(widest(view, pieces, 18), widest(view, words, 18, "ui")) / 18 };
 }
 
 /** Which of n labels have room, `step` apart; the one that is selected always has, and others give way to it. */
 const withRoom = (n, step, on) =>
   [...Array(n).keys()].filter((i) => i === on || (i % step === 0 && (on < 0 || Math.abs(i - on) >= step)));
 
-const lookOf = (size, kind, isOn) => ({ style: `font-size:${size}px`, class: isOn ? "lv-on" : kind });
+const lookOf = (size, isOn) => ({ style: `font-size:${size}px`, class: isOn ? "lv-on" : "" });
 
 /** Labels at the left of the rows; `on` is the selected row, or -1. */
-export const labelsAtLeft = (grid, names, { size, kind = "", on = -1 }) =>
-  withRoom(names.length, thinning(grid.h, size + 2), on).map((row) =>
+export const labelsAtLeft = ({ names, size, left, h, gap, y }, on = -1) =>
+  withRoom(names.length, thinning(h, size + 2), on).map((row) =>
     pieceText(names[row], {
       anchor: "end",
-      x: grid.left - 12,
-      y: grid.y(row) + (grid.h - grid.gap) / 2 + 0.34 * size,
-      ...lookOf(size, kind, row === on),
+      x: left - 12,
+      y: y(row) + (h - gap) / 2 + 0.34 * size,
+      ...lookOf(size, row === on),
     }),
   );
 
 const areFlat = ({ names, longest }, w, size) => longest * size <= w - 4 || names.every((name) => name.length <= 4);
 /** How far a leaning label reaches to the right of its column's middle. */
-const reach = (length, size) => LEANING * length * size + 0.96 * size;
+const reach = (longest, size) => LEANING * longest * size + 0.96 * size;
 
 /** How wide columns may be, so that they and their labels have room. */
 export function widthOfColumns(labels, room, size) {
-  const even = room / labels.names.length;
-  if (areFlat(labels, even, size)) return even;
-  return Math.min(even, ...labels.lengths.map((length, i) => (room - reach(length, size)) / (i + 0.5)));
+  const [n, even] = [labels.names.length, room / labels.names.length];
+  return areFlat(labels, even, size) ? even : Math.min(even, (room - reach(labels.longest, size)) / (n - 0.5));
 }
 
-/** How labels along columns stand: flat where all have room, else leaning; how high they are, and how far they reach. */
-export function alongColumns(labels, w, size) {
-  const { names, lengths, longest } = labels;
-  const [length, flat, even] = [Math.max(longest * size, 8), areFlat(labels, w, size), names.length * w];
-  const ends = lengths.map((one, i) => (i + 0.5) * w + reach(one, size));
-  return {
-    names,
-    size,
-    flat,
-    step: thinning(w, flat ? length + 8 : size / LEANING),
-    height: flat ? size + 8 : LEANING * (length + size) + 6,
-    right: flat ? even : Math.max(even, ...ends),
-  };
+/**
+ * How labels above columns stand, or `below` them: flat where all have room, else leaning; how high they are, and how far
+ * they reach beyond the columns.
+ */
+export function alongColumns(labels, w, size, below = false) {
+  const [length, flat] = [Math.max(labels.longest * size, 8), areFlat(labels, w, size)];
+  const step = thinning(w, flat ? length + 8 : size / LEANING);
+  const height = flat ? size + 8 : LEANING * (length + size) + 6;
+  const beyond = flat || below ? 0 : Math.max(0, reach(labels.longest, size) - w / 2);
+  return { names: labels.names, size, below, flat, step, height, beyond };
 }
 
-/** Such labels above the cells, or below them; `on` is the selected column, or -1. */
-export function labelsOfColumns(grid, { names, size, flat, step }, { below = false, kind = "", on = -1 } = {}) {
+/** Such labels; `on` is the selected column, or -1. */
+function labelsOfColumns(grid, on = -1) {
+  const { names, size, flat, step, below } = grid.along;
   const y = below ? grid.bottom + size + 6 : grid.top - 8;
   return withRoom(names.length, step, on).map((col) => {
     const middle = grid.x(col) + (grid.w - grid.gap) / 2;
@@ -102,7 +99,7 @@ export function labelsOfColumns(grid, { names, size, flat, step }, { below = fal
       ...(flat
         ? { anchor: "middle", x: middle, y }
         : { anchor: below ? "end" : "start", x: 0, y: 0, transform: `translate(${x} ${turned}) rotate(-45)` }),
-      ...lookOf(size, kind, col === on),
+      ...lookOf(size, col === on),
     });
   });
 }
@@ -136,11 +133,12 @@ export function cellKeys({ model }, { select, rows, last, here = () => model.get
 }
 
 /**
- * Draw a table of cells, as `startPlot` does, its plan a `cellGrid`, and let the pointer and the keys select one.
- * `tell(view, grid, where)` says what is at a cell (null: nothing), and `mark(view, plot, grid, where)` marks the selected
- * one. `order` turns the trait `selected` into [row, column], and back.
+ * Draw a table of cells, as `startPlot` does, and let the pointer and the keys select one. Its plan is a `cellGrid` with
+ * the `names` of the rows, their `size`, how the labels are `along` the columns, and `titles`. `tell(view, grid, where)`
+ * says what is at a cell; `mark(view, plot, grid, where)` returns what is to mark the selected cell (null: there is none)
+ * besides its outline. `order` turns the trait `selected` into [row, column], and back.
  */
-export function startCells(view, plot, { mark, tell, upwards, order = (where) => where, ...drawing }) {
+export function startCells(view, plot, { mark = () => [], tell, upwards, order = (where) => where, ...drawing }) {
   const selected = () => {
     const where = view.model.get("selected");
     return where && plot.plan?.has(order(where)) ? order(where) : null;
@@ -148,7 +146,8 @@ export function startCells(view, plot, { mark, tell, upwards, order = (where) =>
   const show = (where) => {
     if (!plot.plan) return;
     pointAt(plot, plot.plan, where);
-    tell(view, plot.plan, where ?? selected());
+    const told = where ?? selected();
+    told ? tell(view, plot.plan, told) : view.note("");
   };
   const select = (row, col, ask = false) => {
     const { rows, cols, rect } = plot.plan;
@@ -162,7 +161,16 @@ export function startCells(view, plot, { mark, tell, upwards, order = (where) =>
   const keys = cellKeys(view, { ...ends, select, here: selected, upwards });
   selectIn(plot, { under, show, pick: (where) => select(...where, true), keys });
   const marked = (_, __, grid) => {
-    mark(view, plot, grid, selected());
+    const where = selected();
+    plot.ground.replaceChildren(
+      ...grid.titles,
+      ...labelsAtLeft(grid, where?.[0]),
+      ...labelsOfColumns(grid, where?.[1]),
+    );
+    plot.picks.replaceChildren(
+      ...(where ? [outline("lv-pick", grid.rect(where, Math.max(1, grid.gap / 2)))] : []),
+      ...mark(view, plot, grid, where),
+    );
     show(null);
   };
   return startPlot(view, plot, { ...drawing, mark: marked });

@@ -76,13 +76,12 @@ export function barTable(view, label, { select, tell, here }) {
   const go = (row, col, ask) => n[0] && select(clamp(row, 0, n[0] - 1), clamp(col, 0, n[1] - 1), ask);
   onKeys(table, cellKeys(view, { select: go, rows: () => n[0], last: () => n[1] - 1, here }));
   const under = ({ target }) => {
-    const row = target.closest("[data-index]");
-    const cells = row && [...row.querySelectorAll(".lv-measure")];
-    return row ? [Number(row.dataset.index), cells.indexOf(target.closest(".lv-measure"))] : undefined;
+    const [row, cell] = [target.closest("[data-index]"), target.closest(".lv-measure")];
+    const col = cell ? [...cell.parentNode.children].indexOf(cell) - 1 : (here()?.[1] ?? 0); // a name: the chosen column
+    return row ? [Number(row.dataset.index), col] : undefined;
   };
-  const seen = ([row, col]) => [row, col < 0 ? (here()?.[1] ?? 0) : col]; // a name stands for the column that is chosen
-  const hover = (where) => tell(...(where ? seen(where) : (here() ?? [])));
-  onPointer(table, under, hover, (where) => go(...seen(where), true));
+  const hover = (where) => tell(...(where ?? here() ?? []));
+  onPointer(table, under, hover, (where) => go(...where, true));
 
   const makeRow = (index) => {
     const name = h("bdi", { class: "lv-piece" });

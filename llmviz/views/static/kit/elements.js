@@ -8,9 +8,6 @@ function build(node, attributes, children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  // With this attribute, what has the focus keeps its keys. JupyterLab looks for it from the focused element upwards,
-  // and its own shortcuts (ArrowRight opens a heading) match the focused element first.
-  if (node.tabIndex >= 0) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }

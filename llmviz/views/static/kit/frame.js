@@ -27,8 +27,7 @@ export function frame(model, el, name, { card = true } = {}) {
   view.full = fullScreenButton(view);
   view.root = h(
     "figure",
-    // JupyterLab would take the arrow keys for itself; this attribute tells it not to.
-    { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
+    { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group" },
     view.caption,
     view.wider,
     view.body,

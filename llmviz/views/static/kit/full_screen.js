@@ -9,12 +9,9 @@ const FULL_SCREEN_WIDTH = 900; // pixels of a picture's own across a full screen
  * Everything is shown so large that a line holds as much as on a page.
  */
 export function fullScreenButton(view) {
-  const corners = { viewBox: "0 0 14 14", width: 13, height: 13, fill: "none", stroke: "currentColor" };
-  const icon = s(
-    "svg",
-    { ...corners, "stroke-width": 1.6, "aria-hidden": "true" },
-    s("path", { d: "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" }),
-  );
+  const look = { width: 13, height: 13, fill: "none", stroke: "currentColor", "stroke-width": 1.6 };
+  const corners = s("path", { d: "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" });
+  const icon = s("svg", { viewBox: "0 0 14 14", ...look, "aria-hidden": "true" }, corners);
   const isFull = () => document.fullscreenElement?.contains(view.root) ?? false;
   const enter = async () => {
     const { root } = view;

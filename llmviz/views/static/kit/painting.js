@@ -68,11 +68,7 @@ function dress(view) {
   view.theme = themeOf(root);
   setAttributes(root, { "data-lv-theme": view.theme, "aria-label": model.get("summary") });
   root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
-  const output = root.closest(".jp-OutputArea-output");
-  if (output) {
-    keepKeys(output);
-    nameControls(output);
-  }
+  nameControls(root.closest(".jp-OutputArea-output"));
   setText(view.caption, model.get("caption"));
   view.caption.hidden = !model.get("caption");
   drawExplanation(view);
@@ -86,15 +82,16 @@ function compareWidths({ wider, body }) {
   else body.tabIndex = 0;
 }
 
-/** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
-function keepKeys(output) {
-  if (output.dataset.lvKeys) return;
-  output.dataset.lvKeys = "kept";
-  output.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
-}
+// With this attribute, what has the focus keeps its keys. JupyterLab looks for it from the focused element upwards, and its
+// own shortcuts (ArrowRight opens a heading) match the focused element first.
+document.addEventListener("focusin", ({ target }) => {
+  if (target.closest(".jp-OutputArea-output:has(.llmviz, .lv-sized)"))
+    target.setAttribute("data-lm-suppress-shortcuts", "true");
+});
 
 /** ipywidgets gives no name to the handle of a slider, whose label is beside it, nor to a box that has only a title. */
 function nameControls(output) {
+  if (!output) return;
   for (const handle of output.querySelectorAll(".noUi-handle:not([aria-labelledby])")) {
     const label = handle.closest(".widget-slider").querySelector(".widget-label");
     handle.setAttribute("aria-labelledby", (label.id ||= uid()));

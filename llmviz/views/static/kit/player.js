@@ -1,6 +1,6 @@
 // A slider with a play button, for a picture that has all its steps already: trait `step`, 0 to steps().
 
-import { h } from "./elements.js";
+import { h, setAttributes } from "./elements.js";
 import { count } from "./numbers.js";
 
 export function player(view, { steps, name, pace }) {
@@ -38,11 +38,11 @@ export function player(view, { steps, name, pace }) {
   return {
     node: h("div", { class: "lv-player" }, button, slider, counter),
     show(at) {
-      const n = steps();
-      if (slider.max !== String(Math.max(0, n))) slider.max = Math.max(0, n);
+      const n = Math.max(0, steps());
+      setAttributes(slider, { max: n });
       slider.value = at;
-      if (slider.disabled !== n < 1) slider.disabled = button.disabled = n < 1;
-      counter.textContent = `${count(at)} / ${count(Math.max(0, n))}`;
+      slider.disabled = button.disabled = n < 1;
+      counter.textContent = `${count(at)} / ${count(n)}`;
     },
   };
 }

@@ -1,6 +1,6 @@
 // Saving: what the page shows becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn.
 
-import { setSavingRatio, zoomOf } from "./canvas.js";
+import { saving, zoomOf } from "./canvas.js";
 import { GRAPHEMES, h, s, setAttributes } from "./elements.js";
 
 const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity"];
@@ -50,29 +50,25 @@ function shapesOf(node, placeOf, pen) {
 function textOf(node, placeOf, pen) {
   const style = getComputedStyle(node.parentElement);
   const range = document.createRange();
-  const runs = []; // words on one line
-  const add = (text, from) => {
-    range.setStart(node, from);
-    range.setEnd(node, from + text.length);
-    const tops = [...range.getClientRects()].map(({ top }) => top);
-    const letters = [...GRAPHEMES.segment(text)];
-    if (letters.length > 1 && tops.some((top) => Math.abs(top - tops[0]) > 2))
-      return letters.forEach(({ segment, index }) => add(segment, from + index)); // broken, as at a hyphen
-    const place = placeOf(range);
-    const last = runs.at(-1);
-    if (last && (!text.trim() || Math.abs(last.place.y - place.y) < 2)) last.text += text;
-    else runs.push({ place, text });
-  };
-  for (const word of node.data.matchAll(/\S+\s*/g)) add(word[0], word.index);
-  const { fontStyle, fontWeight, fontSize, fontFamily, color, writingMode } = style;
+  const upright = style.writingMode === "vertical-rl";
+  const runs = []; // letters on one line
+  for (const { segment, index } of GRAPHEMES.segment(node.data)) {
+    range.setStart(node, index);
+    range.setEnd(node, index + segment.length);
+    const [place, last, blank] = [placeOf(range), runs.at(-1), !segment.trim()];
+    const isSameLine = last && Math.abs(upright ? last.place.x - place.x : last.place.y - place.y) < 2;
+    if (last && (blank || isSameLine)) last.text += segment;
+    else if (!blank) runs.push({ place, text: segment });
+    if (isSameLine) last.place.x = Math.min(last.place.x, place.x); // Hebrew begins at the right
+  }
+  const { fontStyle, fontWeight, fontSize, fontFamily, color } = style;
   const look = { "font-family": fontFamily, "font-size": fontSize, "font-weight": fontWeight, "font-style": fontStyle };
   pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
   return runs.map(({ place, text }) => {
     const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText(text);
-    const at =
-      writingMode === "vertical-rl"
-        ? { transform: `translate(${place.x + (place.width - above + below) / 2} ${place.y}) rotate(90)` }
-        : { x: place.x, y: place.y + (place.height + above - below) / 2 };
+    const at = upright
+      ? { transform: `translate(${place.x + (place.width - above + below) / 2} ${place.y}) rotate(90)` }
+      : { x: place.x, y: place.y + (place.height + above - below) / 2 };
     return s("text", { ...at, fill: color, ...look }, text.trim());
   });
 }
@@ -116,10 +112,10 @@ function nestedSVG(node, place) {
 }
 
 export async function saveAs(view, name, kind) {
-  setSavingRatio(3);
+  saving.ratio = 3;
   view.paint();
   const { text, width, height } = toSVG(view);
-  setSavingRatio(0);
+  saving.ratio = 0;
   view.paint();
   let blob = new Blob([text], { type: "image/svg+xml" });
   if (kind === "PNG") {
