@@ -21,7 +21,7 @@ class HeatMap(Scaled, OfCells):
 
     `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small shares show), "prob" (0 to
     `limit`, linear) or "signed" (-`limit` to `limit`, zero in the middle). `limit` is 1 for weights and probabilities
-    and the largest absolute value for signed numbers, unless given; cells beyond it get a marked corner. Where maps are
+    and the largest absolute value for signed numbers, unless given; cells beyond it get a notch. Where maps are
     compared, give them one `limit`.
 
     Labels are pieces, numbers or words; unless given, `col_labels` are the row labels. `cell_text` [rows][cols] is

@@ -150,21 +150,19 @@ function draw(view, plot, { width, height, area, at, face, labels }) {
   );
 }
 
-/** The chosen point has a ring, and lines lead to others; their names stand out, and are there in any case. */
+/** The chosen point has a ring, and lines lead to others; their names are there in any case. */
 function mark({ model }, plot, selected) {
   const { at, labels } = plot.plan;
   const about = at[model.get("about")];
-  const [strokes, , names] = plot.marks.children;
+  const [strokes] = plot.marks.children;
   const ends = LINES.map((kind) => linked(model, kind, at));
   const kept = new Set([selected, model.get("about"), ...ends.flat()]);
   strokes.replaceChildren(
     ...ends.flatMap((some, k) => some.map((i) => rule(`lv-${LINES[k]}`, ...about, ...at[i]))),
     ...(selected === null ? [] : [dot(...at[selected], 12, { class: "lv-ring" })]),
   );
-  names.classList.toggle("lv-chosen", !!about);
   labels.forEach(({ text, spot }, i) => {
     text.classList.toggle("lv-on", i === selected);
-    text.classList.toggle("lv-far", !kept.has(i));
     text.classList.toggle("lv-off", !spot && !kept.has(i));
   });
 }

@@ -45,9 +45,7 @@ function tell(view, grid, where) {
   );
 }
 
-function plan(view) {
-  const values = floats(view.model.get("values"));
-  if (!values?.data.length) return null;
+function plan(view, values) {
   const [[cols, rows, ...map], group] = [values.shape, view.model.get("group")];
   const left = group > 1 ? 74 : 44;
   const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
@@ -61,23 +59,11 @@ function plan(view) {
     ];
   });
   const titles = [axisText(left, 14, "layer →", "start"), axisText(left - 10, TOP - 8, "head ↓", "end")];
-  const [names, layers] = [rows, cols].map((n) => Array.from({ length: n }, (_, i) => String(i)));
+  const [names, layers] = [rows, cols].map((n) => [...Array(n).keys()].map(String));
   const along = alongColumns(cutLabels(view, layers, 4), side, TICK);
   const labels = { names, size: TICK, along, titles: [...titles, ...brackets.flat()] };
-  return cellGrid({
-    rows,
-    cols,
-    left,
-    top: TOP,
-    w: side,
-    h: side,
-    gap: GAP,
-    y,
-    ...labels,
-    group,
-    map,
-    values: values.data,
-  });
+  const cells = { rows, cols, left, top: TOP, w: side, h: side, gap: GAP, y };
+  return cellGrid({ ...cells, ...labels, group, map, values: values.data });
 }
 
 function draw(view, plot, grid) {
@@ -86,18 +72,8 @@ function draw(view, plot, grid) {
   const scale = colorScale(model.get("kind"), view.theme, limit);
   const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
   plot.size(grid.right + 4, grid.bottom + 4);
-  paint(view, plot, grid, scale);
-  view.setLegend(
-    scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
-    !isSingle(grid) && "each map: from ↓, to →; blank: masked",
-    grid.group > 1 && "bracket: heads that share keys and values",
-  );
-}
-
-/** A map for each head. */
-function paint(view, plot, grid, scale) {
-  const { rows: heads, cols: layers, map, left, top, w, gap, x, y, values } = grid;
-  const [[rows, cols], side] = [map, w - gap];
+  const { rows: heads, cols: layers, left, top, w, x, y, values } = grid;
+  const [[rows, cols], side] = [grid.map, w - GAP];
   const ctx = canvasFor(plot, grid);
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
   for (let layer = 0; layer < layers; layer++)
@@ -106,6 +82,11 @@ function paint(view, plot, grid, scale) {
       ctx.fillRect(at.x, at.y, side, side);
       paintGrid(ctx, values, { ...at, rows, cols, scale, offset: (layer * heads + head) * rows * cols });
     }
+  view.setLegend(
+    scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
+    !isSingle(grid) && "each map: from ↓, to →; blank: masked",
+    grid.group > 1 && "bracket: heads that share keys and values",
+  );
 }
 
 /** The chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */

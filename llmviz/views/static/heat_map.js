@@ -7,7 +7,7 @@ import { tooLong } from "./kit/chips.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, plain, quoted } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { clamp, floats, minus, number, percent } from "./kit/numbers.js";
+import { clamp, minus, number, percent } from "./kit/numbers.js";
 import { createPlot } from "./kit/plot.js";
 
 const CELLS = ["values", "kind", "limit", "quantity", "unit", "numbers", "cell_text"];
@@ -42,11 +42,9 @@ function tell(view, grid, where) {
   );
 }
 
-/** Where everything goes, or null: cells as large as the width and a screen's height allow. */
-function plan(view) {
+/** Where everything goes: cells as large as the width and a screen's height allow. */
+function plan(view, values) {
   const { model } = view;
-  const values = floats(model.get("values"));
-  if (!values?.data.length) return null;
   const [[rows, cols], width] = [values.shape, view.width()]; // Python has cut the values, but not the labels
   const longest = cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18);
   const rowLabels = cutLabels(view, model.get("row_labels").slice(0, rows), Math.floor(longest));

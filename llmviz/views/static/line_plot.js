@@ -74,12 +74,14 @@ function plan(view) {
   const px = labels.length || bars ? slots.middle : (i) => at(x[i]);
   const marks = upwards.map(([v, text]) => [py(v), text, v]);
   const y = (k, i) => values.data[k * n + i];
-  return { n, x, y, names, labels, bars, unit, width, area, at, px, py, slot: slots.step, marks };
+  const pointAt = (k, i) => (Number.isFinite(y(k, i)) ? [px(i), py(y(k, i))] : null);
+  const points = names.map((_, k) => x.map((__, i) => pointAt(k, i)));
+  return { n, x, y, points, names, labels, bars, unit, width, area, at, px, py, slot: slots.step, marks };
 }
 
 function draw(view, plot, chart) {
   const { model } = view;
-  const { n, area, width, names, bars, at } = chart;
+  const { n, points, area, width, names, bars, at } = chart;
   if (!n) {
     plot.size(width, HEIGHT);
     plot.ground.replaceChildren(axisText(width / 2, HEIGHT / 2, model.get("waiting")));
@@ -99,7 +101,7 @@ function draw(view, plot, chart) {
       ];
     }),
   );
-  plot.marks.replaceChildren(...(bars ? columns(view, chart) : [...lines(model, chart), ...dots(model, chart)]));
+  plot.marks.replaceChildren(...(bars ? columns(view, chart) : points.flatMap((line, k) => lineOf(model, k, line))));
   const signOf = (k) =>
     bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) });
   view.setLegend(...names.map((name, k) => signKey(signOf(k), ...pieceNodes(name))));
@@ -110,7 +112,7 @@ function axisOf(view, { labels, area, px, slot, x, at }) {
   const { model } = view;
   const name = model.get("x_axis") + (model.get("log_x") ? " (log scale)" : "");
   if (!labels.length) return [axisBelow(area, thinned(view, ticksBelow(model, x, at)), name), HEIGHT];
-  const texts = labels.map((label) => plain(name ? label.replace(/^layer /, "") : label));
+  const texts = labels.map(plain);
   const [marks, longest] = [texts.map((text, i) => [px(i), text]), widest(view, texts, TICK, "ui")];
   if (name || longest + 4 <= slot) return [axisBelow(area, name ? thinned(view, marks) : marks, name), HEIGHT];
   const leaning = marks.map(([middle, text]) =>
@@ -127,33 +129,23 @@ function ticksBelow(model, x, at) {
   return (fixed.length ? fixed : values).map((v) => [at(v), minus(count(v))]);
 }
 
-/** Lines, interrupted where there is no number; with many points, thin ones. */
-const lines = (model, { n, names, y, px, py }) =>
-  names.map((_, k) => {
-    const points = Array.from({ length: n }, (__, i) => (Number.isFinite(y(k, i)) ? [px(i), py(y(k, i))] : null));
-    return curve(points, dashed(model, k, n > 200));
-  });
+const dotAt = (model, k, [x, y], r) => dot(x, y, r, { ...look(model, k), class: "lv-dot" });
 
-/** Dots where there are few points, and where one is alone, so in no line. */
-function dots(model, { n, names, y, px, py }) {
-  const gap = (k, i) => i < 0 || i >= n || !Number.isFinite(y(k, i));
-  const dotted = (k, i) => !gap(k, i) && (n <= MOST_APART || (gap(k, i - 1) && gap(k, i + 1)));
-  return names.flatMap((_, k) =>
-    Array.from({ length: n }, (__, i) => i)
-      .filter((i) => dotted(k, i))
-      .map((i) => dot(px(i), py(y(k, i)), 4, { ...look(model, k), class: "lv-dot" })),
-  );
+/** A line, interrupted where there is no number, thin if it has many; with a dot for each of a few, and for one alone. */
+function lineOf(model, k, points) {
+  const dotted = points.filter((at, i) => at && (points.length <= MOST_APART || !(points[i - 1] || points[i + 1])));
+  return [curve(points, dashed(model, k, points.length > 200)), ...dotted.map((at) => dotAt(model, k, at, 4))];
 }
 
 /** Bars next to each other; where only one has a number, it gets all the room, and its number over it. */
-function columns(view, { n, names, y, px, py, slot, unit }) {
+function columns(view, { n, names, points, y, px, py, slot, unit }) {
   return Array.from({ length: n }, (_, i) => {
-    const here = [...names.keys()].filter((k) => Number.isFinite(y(k, i)));
+    const here = [...names.keys()].filter((k) => points[k][i]);
     const alone = here.length === 1;
     const width = Math.max(1.5, (0.84 * slot) / (alone ? 1 : names.length));
     const bars = here.map((k) => {
       const left = px(i) - 0.42 * slot + (alone ? 0 : k * width);
-      return column([left, py(y(k, i)), left + width - 0.5, py(0)], barLook(view.model, k));
+      return column([left, points[k][i][1], left + width - 0.5, py(0)], barLook(view.model, k));
     });
     const text = alone ? valueText(unit, y(here[0], i)) : "";
     if (!text || widest(view, [text], TICK, "ui") > slot) return bars;
@@ -165,16 +157,15 @@ function columns(view, { n, names, y, px, py, slot, unit }) {
 function tell({ model, note }, plot, at) {
   plot.cursor.replaceChildren();
   if (at === null) return note("");
-  const { names, labels, x, y, px, py, area, unit, bars } = plot.plan;
+  const { names, points, labels, x, y, px, area, unit, bars } = plot.plan;
   const piece = model.get("x_pieces")[at];
   const onAxis =
     piece === undefined ? `${model.get("x_axis")} ${minus(count(x[at]))}` : `${quoted(piece)} (position ${x[at]})`;
   const told = (name, k) =>
     !(Number.isNaN(y(k, at)) && names.length > 1) && `${plain(name)}: ${valueText(unit, y(k, at))}`;
   note(labels.length ? plain(labels[at]) : onAxis, ...names.map(told));
-  const shown = bars ? [] : [...names.keys()].filter((k) => Number.isFinite(y(k, at)));
   plot.cursor.append(
     rule("lv-cursor", px(at), area.top, px(at), area.bottom),
-    ...shown.map((k) => dot(px(at), py(y(k, at)), 4.6, { ...look(model, k), class: "lv-dot" })),
+    ...points.flatMap((line, k) => (line[at] && !bars ? [dotAt(model, k, line[at], 4.6)] : [])),
   );
 }

@@ -58,11 +58,9 @@ function tell(view, { probs, base }, where) {
   view.note(`${name}, from ${model.get("source")}: ${first} ${percent(own)}, ${second} ${percent(other)}. ${meaning}`);
 }
 
-/** Where everything goes, or null: the bars are at the right where there is room, else below. */
-function plan(view) {
+/** Where everything goes: the bars are at the right where there is room, else below. */
+function plan(view, values) {
   const { model } = view;
-  const values = floats(model.get("values"));
-  if (!values?.data.length) return null;
   const [rows, cols] = values.shape;
   const [room, left] = [view.width(), GHOST + LABELS];
   const beside = room - left - BARS - 40 >= Math.max(200, 22 * cols);

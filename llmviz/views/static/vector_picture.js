@@ -101,21 +101,8 @@ function vectorUnder({ under, y, cols, n, k, pitch }, px, py) {
 
 function draw(view, plot, grid) {
   const { model } = view;
-  const { values, k, n, labels, height } = grid;
-  const scale = colorScale("signed", view.theme, model.get("limit"));
-  paint(plot, grid, scale);
-  plot.ground.replaceChildren(...Array.from({ length: grid.rows }, (_, line) => labelsOf(grid, line)).flat());
-  plot.size(grid.right + 2, grid.bottom - grid.gap + 26);
-  view.setLegend(
-    scaleLegend(scale, "value"),
-    `${count(n)} numbers${k > 1 ? ` × ${k}` : ""}, left to right by ${model.get("index_name")}`,
-    ...exceptions(values, scale, height, "no number"),
-    ...markLegend(labels),
-  );
-}
-
-function paint(plot, grid, scale) {
   const { values, k, n, rows: lines, cols: perLine, w, gap, above, height, pitch } = grid;
+  const scale = colorScale("signed", view.theme, model.get("limit"));
   const ctx = canvasFor(plot, grid);
   for (let line = 0; line < lines; line++)
     for (let r = 0; r < k; r++) {
@@ -123,6 +110,14 @@ function paint(plot, grid, scale) {
       const [y, offset] = [grid.y(line) - grid.top + r * pitch + above, r * n + line * perLine];
       paintGrid(ctx, values, { y, rows: 1, cols, w, h: height + gap, gap, scale, offset, stride: n });
     }
+  plot.ground.replaceChildren(...[...Array(lines).keys()].flatMap((line) => labelsOf(grid, line)));
+  plot.size(grid.right + 2, grid.bottom - gap + 26);
+  view.setLegend(
+    scaleLegend(scale, "value"),
+    `${count(n)} numbers${k > 1 ? ` × ${k}` : ""}, left to right by ${model.get("index_name")}`,
+    ...exceptions(values, scale, height, "no number"),
+    ...markLegend(grid.labels),
+  );
 }
 
 /** The names of the vectors in a line, and the indices below. */

@@ -42,6 +42,8 @@ export function sizeCanvas(canvas, width, height) {
   return ctx;
 }
 
+const small = new OffscreenCanvas(1, 1); // one for all grids: to make one takes longer than to paint a small grid
+
 /**
  * Paint a grid of numbers at (x, y), with gaps between the cells; NaN stays blank, and what is beyond the scale gets a
  * notch. Many grids can share one canvas: `offset` and `stride` say where this one starts in `values` and how far apart
@@ -51,13 +53,12 @@ export function paintGrid(ctx, values, spec) {
   const { x = 0, y = 0, rows, cols, w, h, gap = 0, scale, offset = 0, stride = cols } = spec;
   const image = new ImageData(cols, rows); // a pixel for each number
   const pixels = new Uint32Array(image.data.buffer); // one write a cell: 512 × 512 in a few milliseconds
-  const packed = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < cols; c++) {
       const v = values[offset + r * stride + c];
-      if (v === v) pixels[r * cols + c] = packed[scale.index(v)];
+      if (v === v) pixels[r * cols + c] = scale.packed[scale.index(v)];
     }
-  const small = new OffscreenCanvas(cols, rows);
+  Object.assign(small, { width: cols, height: rows });
   small.getContext("2d").putImageData(image, 0, 0);
   ctx.imageSmoothingEnabled = w * pixelRatio() < 1; // only where cells are too small to see each of them
   ctx.drawImage(small, x, y, cols * w, rows * h);

@@ -3,7 +3,7 @@
 import { sizeCanvas, thinning, widest } from "./canvas.js";
 import { isPiece, pieceText, s, shorten } from "./elements.js";
 import { reveal } from "./input.js";
-import { clamp } from "./numbers.js";
+import { clamp, floats } from "./numbers.js";
 import { startPlot } from "./plot.js";
 import { selectIn } from "./selection.js";
 
@@ -133,12 +133,12 @@ export function cellKeys({ model }, { select, rows, last, here = () => model.get
 }
 
 /**
- * Draw a table of cells, as `startPlot` does, and let the pointer and the keys select one. Its plan is a `cellGrid` with
+ * Draw a table of cells, as `startPlot` does, and let the pointer and the keys select one. `plan(view, values)` is a `cellGrid` with
  * the `names` of the rows, their `size`, how the labels are `along` the columns, and `titles`. `tell(view, grid, where)`
  * says what is at a cell; `mark(view, plot, grid, where)` returns what is to mark the selected cell (null: there is none)
  * besides its outline. `order` turns the trait `selected` into [row, column], and back.
  */
-export function startCells(view, plot, { mark = () => [], tell, upwards, order = (where) => where, ...drawing }) {
+export function startCells(view, plot, { plan, mark = () => [], tell, upwards, order = (where) => where, ...drawing }) {
   const selected = () => {
     const where = view.model.get("selected");
     return where && plot.plan?.has(order(where)) ? order(where) : null;
@@ -173,5 +173,9 @@ export function startCells(view, plot, { mark = () => [], tell, upwards, order =
     );
     show(null);
   };
-  return startPlot(view, plot, { ...drawing, mark: marked });
+  const planned = () => {
+    const values = floats(view.model.get("values"));
+    return values?.data.length ? plan(view, values) : null;
+  };
+  return startPlot(view, plot, { ...drawing, plan: planned, mark: marked });
 }

@@ -30,6 +30,7 @@ export function colorScale(name, theme, limit = 1) {
   const show = (v) => (signed && v > 0 ? "+" : "") + minus(String(Number(v.toPrecision(3))));
   return {
     table,
+    packed: Uint32Array.from(table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r), // as in an image
     index,
     color,
     css: (v) => `rgb(${color(v).join(",")})`,

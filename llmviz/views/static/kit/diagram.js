@@ -120,13 +120,10 @@ export function barTable(view, label, { select, tell, here }) {
         row.cells[k].node.classList.toggle("lv-on", at?.[0] === i && at[1] === k);
       });
     });
+    const nodes = rows.map(({ node }) => node);
     const lines = rows.flatMap(({ node, above }) => (above.textContent ? [above, node] : [node]));
     exchange(table, [...table.children], lines);
-    selectChip(
-      table,
-      rows.map(({ node }) => node),
-      at?.[0],
-    );
+    selectChip(table, nodes, at?.[0]);
     tell(...(at ?? []));
   };
   return { table, show };

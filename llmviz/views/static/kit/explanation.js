@@ -12,6 +12,7 @@ export function drawExplanation(view) {
     view.set({ asked: null });
     view.body.querySelector("[tabindex='0']")?.focus();
   };
+  const operands = explanation.operands.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
   view.panel.replaceChildren(
     h(
       "div",
@@ -20,11 +21,7 @@ export function drawExplanation(view) {
       h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
     ),
     h("div", { class: "lv-formula" }, explanation.formula),
-    h(
-      "dl",
-      {},
-      explanation.operands.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
-    ),
+    h("dl", {}, operands),
     h("div", { class: "lv-line" }, h("code", {}, explanation.line), h("b", {}, ` = ${explanation.result}`)),
   );
 }

@@ -46,12 +46,10 @@ export function frame(model, el, name, { card = true } = {}) {
 }
 
 function saveButtons(view, name) {
-  const button = (kind) =>
-    h(
-      "button",
-      { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) },
-      kind,
-    );
+  const button = (kind) => {
+    const title = `Save this picture as ${kind}`;
+    return h("button", { type: "button", title, onclick: () => saveAs(view, name, kind) }, kind);
+  };
   const full = document.fullscreenEnabled ? view.full.button : null;
   return h("div", { class: "lv-save" }, button("SVG"), button("PNG"), full);
 }

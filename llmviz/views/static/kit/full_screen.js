@@ -39,11 +39,8 @@ export function fullScreenButton(view) {
     enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all of it in sight, if possible
     shown.scrollIntoView({ block: "start" });
   };
-  const button = h(
-    "button",
-    { type: "button", class: "lv-full-screen", onclick: () => (isFull() ? document.exitFullscreen() : enter()) },
-    icon,
-  );
+  const toggle = () => (isFull() ? document.exitFullscreen() : enter());
+  const button = h("button", { type: "button", class: "lv-full-screen", onclick: toggle }, icon);
   const show = () => {
     const name = isFull() ? "Leave full screen" : "Full screen";
     setAttributes(button, { title: name, "aria-label": name });

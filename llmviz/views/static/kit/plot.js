@@ -3,24 +3,20 @@
 import { h, keyed, s, setAttributes } from "./elements.js";
 
 /**
- * A chart's place in a picture's body, as one thing that takes the keys: an SVG in layers (`ground` for axes, then
- * `marks`, `picks` for what is selected, `cursor` for what is pointed at). Where there are many marks, a canvas with them
- * lies over the ground.
+ * A chart's place in a picture's body, as one thing that takes the keys, in layers: `ground` for axes, a canvas where
+ * there are many marks, then `marks`, `picks` for what is selected, `cursor` for what is pointed at.
  */
 export function createPlot(view, label, { canvas = false } = {}) {
-  const layers = Object.fromEntries(["ground", "marks", "picks", "cursor"].map((name) => [name, s("g", {})]));
-  const { ground, ...above } = layers;
+  const [ground, marks, picks, cursor] = Array.from({ length: 4 }, () => s("g"));
+  const svgs = [[ground], [marks, picks, cursor]].map((parts) => s("svg", { "aria-hidden": "true" }, parts));
   const cells = canvas ? h("canvas", { "aria-hidden": "true" }) : null;
-  const svgs = (canvas ? [[ground], Object.values(above)] : [Object.values(layers)]).map((parts) =>
-    s("svg", { "aria-hidden": "true" }, parts),
-  );
-  const node = keyed("application", "lv-plot", label, canvas ? [svgs[0], cells, svgs[1]] : svgs);
+  const node = keyed("application", "lv-plot", label, svgs[0], cells, svgs[1]);
   view.body.append(node);
   const size = (width, height) => {
     for (const svg of svgs) setAttributes(svg, { width: Math.max(0, width), height }); // it may be in a place without width
     Object.assign(node.style, { width: `${width}px`, height: `${height}px` });
   };
-  return { ...layers, node, canvas: cells, size };
+  return { ground, marks, picks, cursor, node, canvas: cells, size };
 }
 
 /**
