@@ -11,33 +11,27 @@ import { areaIn, createPlot } from "./kit/plot.js";
 import { bands, scale, ticks } from "./kit/scales.js";
 import { selectIn } from "./kit/selection.js";
 
-const [HEIGHT, EDGE] = [250, 16]; // pixels
+const HEIGHT = 250;
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
   const plot = createPlot(view, "histogram of cosines");
   let at = null; // the bin that the pointer or the keys are on
-  const bins = () => bands(model.get("counts").length, [EDGE, view.width() - EDGE]);
+  let drawn = null; // the bins, and where cosines are
   const show = (i) => {
     at = i;
     [...plot.marks.children].forEach((bin, k) => bin.classList.toggle("lv-on", k === at));
     tell(view, at);
   };
   const ask = () => model.get("value") !== null && view.ask();
-  const current = () => at ?? bins().under(across(view)(model.get("value") ?? 0));
-  const keys = { ...listKeys(show, current, () => bins().n), Enter: ask };
-  selectIn(plot, { under: (x) => bins().under(x), show, pick: ask, keys });
+  const current = () => at ?? drawn.bins.under(drawn.px(model.get("value") ?? 0));
+  const keys = { ...listKeys(show, current, () => drawn.bins.n), Enter: ask };
+  selectIn(plot, { under: (x) => drawn?.bins.under(x) ?? null, show, pick: ask, keys });
   plot.node.addEventListener("blur", () => show(null));
   return view.start(() => {
-    draw(view, plot);
+    drawn = draw(view, plot);
     show(at);
   });
-}
-
-/** From a cosine to its pixel. */
-function across(view) {
-  const edges = view.model.get("edges");
-  return scale([edges[0], edges.at(-1)], [EDGE, view.width() - EDGE]);
 }
 
 const sum = (counts) => counts.reduce((a, b) => a + b, 0);
@@ -52,8 +46,10 @@ function tell(view, at) {
 function draw(view, plot) {
   const { model } = view;
   const [edges, counts, value, median] = ["edges", "counts", "value", "median"].map((name) => model.get(name));
-  const area = areaIn(view.width(), HEIGHT, { left: EDGE, right: EDGE, top: 44, bottom: 34 });
-  const [px, py] = [across(view), scale([0, Math.max(1, ...counts)], [area.bottom, area.top])];
+  const area = areaIn(view.width(), HEIGHT, { left: 16, right: 16, top: 44, bottom: 34 });
+  const across = [area.left, area.right];
+  const px = scale([edges[0], edges.at(-1)], across);
+  const py = scale([0, Math.max(1, ...counts)], [area.bottom, area.top]);
   const marks = ticks(edges[0], edges.at(-1), 11).map((v) => [px(v), minus(String(Number(v.toFixed(1))))]);
   plot.size(view.width(), HEIGHT);
   plot.ground.replaceChildren(
@@ -74,6 +70,7 @@ function draw(view, plot) {
     plot.picks.append(...flag(view, area, clamp(px(value), area.left, area.right), 10, "lv-mine", text));
   }
   view.setLegend("horizontal axis: cosine similarity", `vertical axis: how many of ${model.get("among")}`);
+  return { bins: bands(counts.length, across), px };
 }
 
 /** A line down to the axis, with words beside it, on its left or where there is more room, and not beyond an edge. */

@@ -32,7 +32,7 @@ export function render({ model, el }) {
     return { ArrowRight: go(1, 0), ArrowLeft: go(-1, 0), ArrowUp: go(0, -1), ArrowDown: go(0, 1) };
   };
   const traits = ["pieces", "places", "group_of", "groups", "axes"];
-  return startChart(view, plot, { traits, plan, draw, mark, tell, under, moreKeys });
+  return startChart(view, plot, { traits, draw, mark, tell, under, moreKeys });
 }
 
 const apart = ([x1, y1], [x2, y2]) => Math.hypot(x1 - x2, y1 - y2);
@@ -65,8 +65,8 @@ function groupSign(group, x, y, attributes) {
   return sign(name.replace("-open", ""), x, y, { stroke: color, ...look, ...attributes });
 }
 
-/** Where the points and their names are: both axes have the same scale; a wide map is not taller than it needs. */
-function plan(view) {
+/** Both axes have the same scale; a wide map is not taller than it needs. */
+function draw(view, plot) {
   const { model } = view;
   const [pieces, places] = [model.get("pieces"), floats(model.get("places"))?.data ?? []];
   const width = view.width();
@@ -90,7 +90,27 @@ function plan(view) {
     const place = { x: x.toFixed(1), y: y.toFixed(1), anchor: "middle", "dominant-baseline": "central" };
     return { text: pieceText(pieces[i], { ...place, "data-index": i }), spot };
   });
-  return { n: pieces.length, width, height, area, at, face, labels };
+  const group = model.get("group_of");
+  plot.size(width, height);
+  const leaders = labels.map(({ spot }, i) => (spot?.leader ? rule("lv-gridline", ...at[i], ...spot.leader) : null));
+  const names = labels.map(({ text }) => text);
+  const points = at.map(([x, y], i) => groupSign(group[i], x.toFixed(1), y.toFixed(1), { "data-index": i }));
+  plot.marks.replaceChildren(s("g"), s("g", {}, points), s("g", { style: `font-size: ${face}px` }, leaders, names)); // the lines between points are below
+  const [across = "", up = ""] = model.get("axes").map(plain);
+  const turned = { transform: `translate(14 ${area.bottom / 2}) rotate(-90)` };
+  plot.ground.replaceChildren(
+    axisText(width / 2, height - 6, across && `${across} →`),
+    axisText(0, 0, up && `${up} →`, "middle", turned),
+  );
+  const hidden = labels.filter(({ spot }) => !spot).length;
+  const groupKey = (name, i) => group.includes(i) && signKey(groupSign(i, 17, 6), h("bdi", {}, pieceNodes(name)));
+  const lineKey = (name, i) => labels.length > 0 && signKey(rule(`lv-${LINES[i]}`, 2, 6, 32, 6), plain(name));
+  view.setLegend(
+    ...model.get("groups").map(groupKey),
+    ...model.get("line_names").map(lineKey),
+    hidden > 0 && `no room for ${hidden} ${hidden === 1 ? "name" : "names"}: point at the marks without one`,
+  );
+  return { n: pieces.length, at, labels };
 }
 
 /**
@@ -120,34 +140,6 @@ function spotBeside(x, y, wide, high, off, [dx, dy]) {
   const box = [middle[0] - wide / 2, middle[1] - high / 2, middle[0] + wide / 2, middle[1] + high / 2];
   const leader = off > OFF[0] ? [clamp(x, box[0], box[2]), clamp(y, box[1] + 4, box[3] - 4)] : null;
   return { middle, box, leader };
-}
-
-function draw(view, plot, { width, height, area, at, face, labels }) {
-  const { model } = view;
-  const group = model.get("group_of");
-  plot.size(width, height);
-  const names = s(
-    "g",
-    { style: `font-size: ${face}px` },
-    labels.map(({ spot }, i) => (spot?.leader ? rule("lv-gridline", ...at[i], ...spot.leader) : null)),
-    labels.map(({ text }) => text),
-  );
-  const points = at.map(([x, y], i) => groupSign(group[i], x.toFixed(1), y.toFixed(1), { "data-index": i }));
-  plot.marks.replaceChildren(s("g"), s("g", {}, points), names); // the lines between points are below
-  const [across = "", up = ""] = model.get("axes").map(plain);
-  const turned = { transform: `translate(14 ${area.bottom / 2}) rotate(-90)` };
-  plot.ground.replaceChildren(
-    axisText(width / 2, height - 6, across && `${across} →`),
-    axisText(0, 0, up && `${up} →`, "middle", turned),
-  );
-  const hidden = labels.filter(({ spot }) => !spot).length;
-  const groupKey = (name, i) => group.includes(i) && signKey(groupSign(i, 17, 6), h("bdi", {}, pieceNodes(name)));
-  const lineKey = (name, i) => labels.length > 0 && signKey(rule(`lv-${LINES[i]}`, 2, 6, 32, 6), plain(name));
-  view.setLegend(
-    ...model.get("groups").map(groupKey),
-    ...model.get("line_names").map(lineKey),
-    hidden > 0 && `no room for ${hidden} ${hidden === 1 ? "name" : "names"}: point at the marks without one`,
-  );
 }
 
 /** The chosen point has a ring, and lines lead to others; their names are there in any case. */

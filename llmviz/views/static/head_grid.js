@@ -3,7 +3,7 @@
 
 import { TICK } from "./kit/axes.js";
 import { paintGrid } from "./kit/canvas.js";
-import { alongColumns, canvasFor, cellGrid, cutLabels, outline, startCells } from "./kit/cells.js";
+import { alongColumns, cellGrid, cutLabels, outline, startCells } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, s } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
@@ -19,7 +19,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
   const plot = createPlot(view, "all heads: left and right change the layer, up and down the head", { canvas: true });
   const traits = ["values", "limit", "kind", "group", "measure"];
-  return startCells(view, plot, { traits, empty: "no heads yet", plan, draw, mark, tell, order: swapped });
+  return startCells(view, plot, { traits, empty: "no heads yet", draw, mark, tell, order: swapped });
 }
 
 const isSingle = ({ map }) => map[0] === 1 && map[1] === 1;
@@ -45,8 +45,9 @@ function tell(view, grid, where) {
   );
 }
 
-function plan(view, values) {
-  const [[cols, rows, ...map], group] = [values.shape, view.model.get("group")];
+function draw(view, plot, values) {
+  const { model } = view;
+  const [[cols, rows, ...map], group] = [values.shape, model.get("group")];
   const left = group > 1 ? 74 : 44;
   const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
   const y = (head) => TOP + head * side + Math.floor(head / group) * SPACE;
@@ -54,7 +55,7 @@ function plan(view, values) {
     const [from, to] = [y(i * group), y(Math.min((i + 1) * group, rows) - 1) + side - GAP];
     const transform = `translate(18 ${(from + to) / 2}) rotate(-90)`;
     return [
-      s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
+      s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-curve" }),
       axisText(0, 0, `k, v ${i}`, "middle", { transform }),
     ];
   });
@@ -63,30 +64,27 @@ function plan(view, values) {
   const along = alongColumns(cutLabels(view, layers, 4), side, TICK);
   const labels = { names, size: TICK, along, titles: [...titles, ...brackets.flat()] };
   const cells = { rows, cols, left, top: TOP, w: side, h: side, gap: GAP, y };
-  return cellGrid({ ...cells, ...labels, group, map, values: values.data });
-}
-
-function draw(view, plot, grid) {
-  const { model } = view;
+  const grid = cellGrid({ ...cells, ...labels, group, map, values: values.data });
   const [signed, limit] = [model.get("kind") === "signed", model.get("limit")];
   const scale = colorScale(model.get("kind"), view.theme, limit);
   const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
   plot.size(grid.right + 4, grid.bottom + 4);
-  const { rows: heads, cols: layers, left, top, w, x, y, values } = grid;
-  const [[rows, cols], side] = [grid.map, w - GAP];
-  const ctx = canvasFor(plot, grid);
+  const [height, width] = map;
+  const ctx = plot.pen(grid);
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
-  for (let layer = 0; layer < layers; layer++)
-    for (let head = 0; head < heads; head++) {
-      const at = { x: x(layer) - left, y: y(head) - top, w: side / cols, h: side / rows };
-      ctx.fillRect(at.x, at.y, side, side);
-      paintGrid(ctx, values, { ...at, rows, cols, scale, offset: (layer * heads + head) * rows * cols });
+  for (let layer = 0; layer < cols; layer++)
+    for (let head = 0; head < rows; head++) {
+      const at = { x: layer * side, y: y(head) - TOP, w: (side - GAP) / width, h: (side - GAP) / height };
+      ctx.fillRect(at.x, at.y, side - GAP, side - GAP);
+      const offset = (layer * rows + head) * height * width;
+      paintGrid(ctx, values.data, { ...at, rows: height, cols: width, scale, offset });
     }
   view.setLegend(
     scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
     !isSingle(grid) && "each map: from ↓, to →; blank: masked",
-    grid.group > 1 && "bracket: heads that share keys and values",
+    group > 1 && "bracket: heads that share keys and values",
   );
+  return grid;
 }
 
 /** The chosen heads. Frames lie in the gaps, so that those of neighbours share an edge. */

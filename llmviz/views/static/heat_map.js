@@ -2,7 +2,7 @@
 
 import { TICK } from "./kit/axes.js";
 import { exceptions, fontOf, paintGrid, widest } from "./kit/canvas.js";
-import { alongColumns, canvasFor, cellGrid, cutLabels, outline, startCells, widthOfColumns } from "./kit/cells.js";
+import { alongColumns, cellGrid, cutLabels, outline, startCells, widthOfColumns } from "./kit/cells.js";
 import { tooLong } from "./kit/chips.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, plain, quoted } from "./kit/elements.js";
@@ -17,7 +17,7 @@ const TITLE = 24; // pixels: the line for the name of the columns
 export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
   const plot = createPlot(view, "heat map: the arrow keys move from cell to cell", { canvas: true });
-  return startCells(view, plot, { traits: TRAITS, empty: "no numbers yet", plan, draw, mark, tell });
+  return startCells(view, plot, { traits: TRAITS, empty: "no numbers yet", draw, mark, tell });
 }
 
 const nameOf = (model) =>
@@ -42,8 +42,8 @@ function tell(view, grid, where) {
   );
 }
 
-/** Where everything goes: cells as large as the width and a screen's height allow. */
-function plan(view, values) {
+/** Cells are as large as the width and a screen's height allow. */
+function draw(view, plot, values) {
   const { model } = view;
   const [[rows, cols], width] = [values.shape, view.width()]; // Python has cut the values, but not the labels
   const longest = cols < 5 ? clamp(width / 12, 12, 56) : clamp(width / 24, 12, 18);
@@ -63,19 +63,31 @@ function plan(view, values) {
   const along = alongColumns(colLabels, w, w < 30 ? TICK : size);
   const side = Math.min(w, h);
   const gap = side >= 16 ? 2 : side >= 8 ? 1 : 0;
-  const row = (i) => values.data.subarray(i * cols, (i + 1) * cols);
-  const lastOf = (i) =>
-    Math.max(
-      0,
-      row(i).findLastIndex((v) => !Number.isNaN(v)),
-    ); // the last that is not masked
+  const ofRow = (row) => values.data.subarray(row * cols, (row + 1) * cols);
+  const isShown = (v) => !Number.isNaN(v);
+  const lastOf = (row) => Math.max(0, ofRow(row).findLastIndex(isShown)); // the last that is not masked
   const [left, top] = [leftOf(rowSize), Math.ceil(TITLE + along.height)];
   const titles = [
     axisText(left - 12, top - 8 - Math.max(0, (rowSize - h) / 2), rowTitle, "end"),
     axisText(clamp(width - colTitleWidth, 0, left), 14, colTitle, "start"), // further to the right, it could be cut
   ];
   const labels = { names: rowLabels.names, size: rowSize, along, titles };
-  return cellGrid({ rows, cols, left, top, w, h, gap, lastOf, ...labels, values: values.data });
+  const grid = cellGrid({ rows, cols, left, top, w, h, gap, lastOf, ...labels, values: values.data });
+  const [kind, limit] = [model.get("kind"), model.get("limit")];
+  const scale = colorScale(kind, view.theme, limit);
+  const ctx = plot.pen(grid);
+  paintGrid(ctx, values.data, { rows, cols, w, h, gap, scale });
+  if (gap) writeInCells(view, ctx, grid, scale);
+  plot.size(grid.right + along.beyond + 8, grid.bottom + 4);
+  const all = ["row_labels", "col_labels"].map((name) => model.get(name));
+  view.setLegend(
+    tooLong(all[0].length, "rows"),
+    tooLong(all[1].length, "columns"),
+    scaleLegend(areShares(model) ? inPercent(scale, limit) : scale, nameOf(model) || "value"),
+    ...exceptions(values.data, scale, h, model.get("blank")),
+    ...markLegend(all.flat()),
+  );
+  return grid;
 }
 
 /** Squares where they are not too flat or too narrow; where numbers are written, wider ones. */
@@ -86,25 +98,6 @@ function sizeOfCells(rows, cols, fit, most, written) {
   else if (w / h < 3 && h / w < 3) w = h = Math.min(w, h);
   else h = Math.min(h, Math.max(w, 28));
   return w < 4 ? [w, h] : [Math.floor(w), Math.floor(h)];
-}
-
-function draw(view, plot, grid) {
-  const { model } = view;
-  const [kind, limit] = [model.get("kind"), model.get("limit")];
-  const scale = colorScale(kind, view.theme, limit);
-  const { rows, cols, w, h, gap } = grid;
-  const ctx = canvasFor(plot, grid);
-  paintGrid(ctx, grid.values, { rows, cols, w, h, gap, scale });
-  if (gap) writeInCells(view, ctx, grid, scale);
-  plot.size(grid.right + grid.along.beyond + 8, grid.bottom + 4);
-  const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
-  view.setLegend(
-    tooLong(rowLabels.length, "rows"),
-    tooLong(colLabels.length, "columns"),
-    scaleLegend(areShares(model) ? inPercent(scale, limit) : scale, nameOf(model) || "value"),
-    ...exceptions(grid.values, scale, h, model.get("blank")),
-    ...markLegend([...rowLabels, ...colLabels]),
-  );
 }
 
 /** Texts or numbers in the cells. */

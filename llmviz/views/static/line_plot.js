@@ -1,7 +1,7 @@
 // Lines or bars over an axis of numbers or of names. Each line has its own dash, each set of bars its own look, so that
 // no colour is needed to tell them apart. A click or the arrow keys select a point, which is sent to Python.
 
-import { axisAtLeft, axisBelow, roomAtLeft, thinned, TICK } from "./kit/axes.js";
+import { axisAtLeft, axisBelow, thinned, TICK } from "./kit/axes.js";
 import { widest } from "./kit/canvas.js";
 import { axisText, pieceNodes, plain, quoted, s, signKey } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
@@ -27,7 +27,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
   const plot = createPlot(view, "lines: left and right move along the axis");
   const under = ({ n, px }, x) => nearest(n, (i) => Math.abs(px(i) - x));
-  return startChart(view, plot, { traits: TRAITS, plan, draw, tell, under, page: 100 });
+  return startChart(view, plot, { traits: TRAITS, draw, tell, under, page: 100 });
 }
 
 /** Colour and dash of line k. */
@@ -54,18 +54,23 @@ function tickText(unit, v) {
   return minus(Math.abs(v) >= 1000 ? count(v) : String(Number(v.toPrecision(6))));
 }
 
-/** The scales, and the axes' ticks; of n = 0 points while there is nothing to draw. */
-function plan(view) {
+function draw(view, plot) {
   const { model } = view;
   const [names, labels, bars, unit] = ["names", "labels", "bars", "unit"].map((name) => model.get(name));
   const values = floats(model.get("values"));
   const x = labels.length ? [...labels.keys()] : [...(floats(model.get("x"))?.data ?? [])];
   const [n, width] = [x.length, Math.max(320, view.width())];
-  if (!n || values?.shape[0] !== names.length || values.shape[1] !== n) return { n: 0, width };
+  if (!n || values?.shape[0] !== names.length || values.shape[1] !== n) {
+    plot.size(width, HEIGHT);
+    plot.ground.replaceChildren(axisText(width / 2, HEIGHT / 2, model.get("waiting")));
+    plot.marks.replaceChildren();
+    view.setLegend();
+    return { n: 0 };
+  }
   const [low, high] = domain(values.data, model.get("y_min"), model.get("y_max"));
   const upwards = ticks(low, high).map((v) => [v, tickText(unit, v)]);
   const texts = upwards.map(([, text]) => text);
-  const left = roomAtLeft(view, texts, model.get("y_axis"));
+  const left = widest(view, texts, TICK, "ui") + (model.get("y_axis") ? 44 : 22);
   const area = areaIn(width, HEIGHT, { left, right: 20, top: 12, bottom: 48 });
   const across = [area.left, area.right];
   const at = scale([x[0], x.at(-1)], across, model.get("log_x") ? (v) => Math.log1p(v - x[0]) : undefined);
@@ -76,28 +81,17 @@ function plan(view) {
   const y = (k, i) => values.data[k * n + i];
   const pointAt = (k, i) => (Number.isFinite(y(k, i)) ? [px(i), py(y(k, i))] : null);
   const points = names.map((_, k) => x.map((__, i) => pointAt(k, i)));
-  return { n, x, y, points, names, labels, bars, unit, width, area, at, px, py, slot: slots.step, marks };
-}
-
-function draw(view, plot, chart) {
-  const { model } = view;
-  const { n, points, area, width, names, bars, at } = chart;
-  if (!n) {
-    plot.size(width, HEIGHT);
-    plot.ground.replaceChildren(axisText(width / 2, HEIGHT / 2, model.get("waiting")));
-    plot.marks.replaceChildren();
-    return view.setLegend();
-  }
-  const [below, height] = axisOf(view, chart);
+  const chart = { n, x, y, points, names, labels, bars, unit, area, px, py, slot: slots.step };
+  const [below, height] = axisOf(view, chart, at);
   plot.size(width, height);
   plot.ground.replaceChildren(
-    ...axisAtLeft(area, chart.marks, model.get("y_axis")),
+    ...axisAtLeft(area, marks, model.get("y_axis")),
     ...below,
     ...model.get("marks").flatMap(([where, text]) => {
-      const [x, before] = [at(where), at(where) > 0.75 * width];
+      const [middle, before] = [at(where), at(where) > 0.75 * width];
       return [
-        rule("lv-zero", x, area.top, x, area.bottom),
-        axisText(x + (before ? -7 : 7), area.top + 13, text, before ? "end" : "start"),
+        rule("lv-zero", middle, area.top, middle, area.bottom),
+        axisText(middle + (before ? -7 : 7), area.top + 13, text, before ? "end" : "start"),
       ];
     }),
   );
@@ -105,10 +99,11 @@ function draw(view, plot, chart) {
   const signOf = (k) =>
     bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) });
   view.setLegend(...names.map((name, k) => signKey(signOf(k), ...pieceNodes(name))));
+  return chart;
 }
 
 /** The axis below, and how high the plot is with it. Names without an axis lean where one is wider than its column. */
-function axisOf(view, { labels, area, px, slot, x, at }) {
+function axisOf(view, { labels, area, px, slot, x }, at) {
   const { model } = view;
   const name = model.get("x_axis") + (model.get("log_x") ? " (log scale)" : "");
   if (!labels.length) return [axisBelow(area, thinned(view, ticksBelow(model, x, at)), name), HEIGHT];

@@ -26,7 +26,7 @@ export function render({ model, el }) {
   const plot = createPlot(view, "models by memory: up and down go through them");
   const under = ({ rows }, _, y) => rows.under(y);
   const keys = ["ArrowUp", "ArrowDown"];
-  return startChart(view, plot, { traits: TRAITS, empty: "no models yet", plan, draw, tell, under, keys });
+  return startChart(view, plot, { traits: TRAITS, empty: "no models yet", draw, tell, under, keys });
 }
 
 function tell({ model, note }, _, i) {
@@ -36,11 +36,12 @@ function tell({ model, note }, _, i) {
   note(plain(model.get("names")[i]), `${count(Math.round(n))} parameters`, ...needed);
 }
 
-function plan(view) {
-  const [counts, bits] = ["counts", "bits"].map((name) => view.model.get(name));
+function draw(view, plot) {
+  const { model } = view;
+  const [counts, bits, selected] = ["counts", "bits", "selected"].map((name) => model.get(name));
   if (!counts.length) return null;
   const n = counts.length;
-  const names = view.model.get("names").map(plain);
+  const names = model.get("names").map(plain);
   const [width, height] = [Math.max(420, view.width()), 26 + ROW * n + 48];
   const area = areaIn(width, height, { left: widest(view, names, 16, "ui") + 16, right: 24, top: 26, bottom: 48 });
   const sizes = counts.flatMap((parameters) => bits.map((one) => Math.log10(memory(parameters, one))));
@@ -48,17 +49,12 @@ function plan(view) {
   const px = scale([10 ** first, 10 ** last], [area.left, area.right], Math.log10);
   const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
   const marks = powers.map((size) => [px(size), bytes(size)]);
-  return { n, names, width, height, area, px, marks, rows: bands(n, [area.top, area.bottom]) };
-}
-
-function draw(view, plot, { names, width, height, area, px, marks, rows }) {
-  const { model } = view;
-  const [counts, bits, selected] = ["counts", "bits", "selected"].map((name) => model.get(name));
+  const rows = bands(n, [area.top, area.bottom]);
   const room = 1e9 * model.get("machine"); // bytes; 0: no machine is chosen
   const end = clamp(px(room || 1), area.left, area.right);
   const machine = `${model.get("machine_name")}: ${bytes(room)}`;
-  const row = (n, i) => {
-    const [y, own] = [rows.middle(i), bits.map((one) => memory(n, one))];
+  const row = (parameters, i) => {
+    const [y, own] = [rows.middle(i), bits.map((one) => memory(parameters, one))];
     return [
       i === selected && column([0, y - ROW / 2, width, y + ROW / 2], { class: "lv-chosen" }),
       axisText(area.left - 12, y + 5, names[i], "end", { class: "lv-name" }),
@@ -80,4 +76,5 @@ function draw(view, plot, { names, width, height, area, px, marks, rows }) {
     ...bits.map((one, k) => signKey(shape(k, 17, 6, true), `${one} bits`)),
     room > 0 && "filled: it fits; empty: it doesn't",
   );
+  return { n, rows };
 }

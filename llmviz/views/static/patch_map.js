@@ -1,7 +1,6 @@
 // The twin's run, small; the reader's run, where a cell is one patch; and what the selected patch predicts. Layers go up.
 
 import { TICK } from "./kit/axes.js";
-import { sizeCanvas } from "./kit/canvas.js";
 import { alongColumns, cellGrid, cutLabels, startCells } from "./kit/cells.js";
 import { colorScale, inPercent, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, pieceText, plain, quoted, s, setText, shorten, signKey } from "./kit/elements.js";
@@ -26,15 +25,7 @@ export function render({ model, el }) {
     picked = String(where);
     return [];
   };
-  return startCells(view, plot, {
-    traits: TRAITS,
-    empty: "nothing patched yet",
-    plan,
-    draw,
-    mark,
-    tell,
-    upwards: true,
-  });
+  return startCells(view, plot, { traits: TRAITS, empty: "nothing patched yet", draw, mark, tell, upwards: true });
 }
 
 /** A piece within a sentence, without the mark for its space. */
@@ -58,8 +49,8 @@ function tell(view, { probs, base }, where) {
   view.note(`${name}, from ${model.get("source")}: ${first} ${percent(own)}, ${second} ${percent(other)}. ${meaning}`);
 }
 
-/** Where everything goes: the bars are at the right where there is room, else below. */
-function plan(view, values) {
+/** The bars are at the right where there is room, else below. */
+function draw(view, plot, values) {
   const { model } = view;
   const [rows, cols] = values.shape;
   const [room, left] = [view.width(), GHOST + LABELS];
@@ -76,31 +67,19 @@ function plan(view, values) {
     axisText(left - 12, 14, "layer", "end"),
   ];
   const labels = { names: [...Array(rows).keys()].map(String), size: TICK, along, titles };
-  const grid = cellGrid({ rows, cols, left, top: TOP, w, h, gap: 2, y, ...labels });
-  const bottom = grid.bottom + along.height + 12;
-  return {
-    ...grid,
-    width: beside ? grid.right + right : Math.max(2 * wide, grid.right + right),
-    height: bottom + (beside ? 0 : 92),
-    full: wide - 66,
-    /** The corner of an answer's name and bar. */
-    barAt: (k) => (beside ? [grid.right + 34, TOP + 60 + 76 * k] : [k * wide, bottom + 22]),
-    base: [...floats(model.get("base")).data],
-    probs: ([layer, col]) => [0, 1].map((k) => values.data[(layer * cols + col) * 2 + k]),
-    /** Where a cell is in the twin's run. */
-    twin: ([layer, col]) => {
-      const width = GHOST / cols;
-      return { x: col * width, y: y(layer), width: Math.max(1, width - 1), height: h - 2 };
-    },
-  };
-}
-
-function draw(view, plot, grid) {
-  const { model } = view;
+  const cells = cellGrid({ rows, cols, left, top: TOP, w, h, gap: 2, y, ...labels });
+  const bottom = cells.bottom + along.height + 12;
+  const probs = ([layer, col]) => [0, 1].map((k) => values.data[(layer * cols + col) * 2 + k]);
+  const across = GHOST / cols;
+  /** Where a cell is in the twin's run. */
+  const twin = ([layer, col]) => ({ x: col * across, y: y(layer), width: Math.max(1, across - 1), height: h - 2 });
+  const grid = { ...cells, probs, twin, full: wide - 66, base: [...floats(model.get("base")).data] };
+  const width = beside ? cells.right + right : Math.max(2 * wide, cells.right + right);
+  plot.size(width, bottom + (beside ? 0 : 92));
   const scale = colorScale("prob", view.theme, 1);
-  plot.size(grid.width, grid.height);
-  paint(view, plot, grid, scale);
-  plot.marks.replaceChildren(...model.get("answers").flatMap((name, k) => barOf(grid, name, k)));
+  paint(view, plot.pen({ right: width, bottom: cells.bottom }), grid, scale);
+  const barAt = (k) => (beside ? [cells.right + 34, TOP + 60 + 76 * k] : [k * wide, bottom + 22]);
+  plot.marks.replaceChildren(...model.get("answers").flatMap((name, k) => barOf(grid, name, k, barAt(k))));
   const answer = plain(bare(model.get("answers")[1] ?? ""));
   view.setLegend(
     scaleLegend(inPercent(scale), `how much of the usual ${percent(model.get("usual"))} of ${answer} comes out:`),
@@ -108,13 +87,12 @@ function draw(view, plot, grid) {
     signKey(column([2, 1, 32, 11], { class: "lv-before" }), "unpatched"),
     ...markLegend(model.get("col_labels")),
   );
+  return grid;
 }
 
 /** Both runs; a dot where a patch brings out more than half of the twin's answer. */
-function paint(view, plot, grid, scale) {
-  const { model } = view;
-  const ctx = sizeCanvas(plot.canvas, grid.width, grid.bottom);
-  const [quiet, line] = ["quiet", "line"].map((name) => getComputedStyle(view.root).getPropertyValue(`--lv-${name}`));
+function paint({ model, root }, ctx, grid, scale) {
+  const [quiet, line] = ["quiet", "line"].map((name) => getComputedStyle(root).getPropertyValue(`--lv-${name}`));
   const fill = (color, { x, y, width, height }) => {
     ctx.fillStyle = color;
     ctx.fillRect(x, y, width, height);
@@ -137,9 +115,8 @@ function paint(view, plot, grid, scale) {
     }
 }
 
-/** The name of an answer, its bar with the unpatched run as an outline, and its number. */
-function barOf({ barAt, full, base }, name, k) {
-  const [left, top] = barAt(k);
+/** The name of an answer at (left, top), its bar with the unpatched run as an outline, and its number. */
+function barOf({ full, base }, name, k, [left, top]) {
   const bar = (share, kind) => column([left, top + 9, left + full * clamp(share), top + 33], { class: kind });
   return [
     pieceText(shorten(name, 18), { x: left, y: top, "font-weight": 600 }),

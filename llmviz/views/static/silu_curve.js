@@ -1,7 +1,6 @@
 // The curve of silu with every neuron of one token on it: across, what its gate says; up, what the gate lets pass.
 
 import { axisAtLeft, axisBelow } from "./kit/axes.js";
-import { sizeCanvas } from "./kit/canvas.js";
 import { frame } from "./kit/frame.js";
 import { curve, dot } from "./kit/marks.js";
 import { clamp, count, floats, minus, number } from "./kit/numbers.js";
@@ -18,7 +17,7 @@ export function render({ model, el }) {
   const mark = (_, { plan: { at } }, i) =>
     plot.picks.replaceChildren(...(i === null ? [] : [dot(...at(i), 8, { class: "lv-ring" })]));
   const traits = ["values", "curve"];
-  return startChart(view, plot, { traits, empty: "no neurons yet", plan, draw, mark, tell, under, page: 50 });
+  return startChart(view, plot, { traits, empty: "no neurons yet", draw, mark, tell, under, page: 50 });
 }
 
 function tell(view, { plan: { neurons } }, i) {
@@ -27,7 +26,7 @@ function tell(view, { plan: { neurons } }, i) {
   view.note(`neuron ${i} · gate ${gate} → silu ${passed} · × up ${up} = ${hidden}`);
 }
 
-function plan(view) {
+function draw(view, plot) {
   const [values, silu] = ["values", "curve"].map((name) => floats(view.model.get(name)));
   if (!values || !silu) return null;
   const [n, m] = [values.shape[1], silu.shape[1]];
@@ -40,24 +39,15 @@ function plan(view) {
   const upwards = [Math.min(...ys, 0) - 0.03 * (across[1] - across[0]), Math.max(...ys) * 1.06];
   const [px, py] = [scale(across, [area.left, area.right]), scale(upwards, [area.bottom, area.top])];
   const marks = (range, most, at) => ticks(...range, most).map((v) => [at(v), minus(String(v)), v]);
-  return {
-    n,
-    neurons,
-    width,
-    at: (i) => [px(gate[i]), py(passed[i])],
-    order: [...gate.keys()].toSorted((a, b) => gate[a] - gate[b]),
-    axes: [
-      ...axisAtLeft(area, marks(upwards, 4, py), "silu(gate)"),
-      ...axisBelow(area, marks(across, 9, px), "gate", { lines: true }),
-    ],
-    points: [...xs].map((v, i) => [px(v), py(ys[i])]),
-  };
-}
-
-function draw(view, plot, { n, neurons, width, at, axes, points }) {
+  const at = (i) => [px(gate[i]), py(passed[i])];
+  const points = [...xs].map((v, i) => [px(v), py(ys[i])]);
   plot.size(width, HEIGHT);
-  plot.ground.replaceChildren(...axes, curve(points, { class: "lv-curve" }));
-  const ctx = sizeCanvas(plot.canvas, width, HEIGHT);
+  plot.ground.replaceChildren(
+    ...axisAtLeft(area, marks(upwards, 4, py), "silu(gate)"),
+    ...axisBelow(area, marks(across, 9, px), "gate", { lines: true }),
+    curve(points, { class: "lv-curve" }),
+  );
+  const ctx = plot.pen({ right: width, bottom: HEIGHT });
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-quiet"); // other colours stand for signs
   ctx.globalAlpha = 0.45;
   for (let i = 0; i < n; i++) {
@@ -65,6 +55,7 @@ function draw(view, plot, { n, neurons, width, at, axes, points }) {
     ctx.arc(...at(i), 4, 0, 2 * Math.PI);
     ctx.fill();
   }
-  const closed = neurons[0].filter((v) => v < 0).length;
+  const closed = gate.filter((v) => v < 0).length;
   view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`);
+  return { n, neurons, at, order: [...gate.keys()].toSorted((a, b) => gate[a] - gate[b]) };
 }

@@ -1,7 +1,7 @@
 // Vectors as stripes of colour, a line of cells for each; a long vector is broken over several lines.
 
 import { exceptions, paintGrid, thinning } from "./kit/canvas.js";
-import { canvasFor, cellGrid, cutLabels, labelsAtLeft, outline, pointAt } from "./kit/cells.js";
+import { cellGrid, cutLabels, labelsAtLeft, outline, pointAt } from "./kit/cells.js";
 import { colorScale, scaleLegend } from "./kit/colour.js";
 import { axisText, markLegend, pieceText, quoted } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
@@ -43,14 +43,15 @@ export function render({ model, el }) {
     },
     keys: { ...listKeys(select, current, n), ArrowDown: turn(1), ArrowUp: turn(-1) },
   });
-  const mark = (_, __, grid) => {
+  const mark = () => {
+    const grid = plot.plan;
     row = Math.min(row, grid.k - 1);
     const at = current();
     plot.picks.replaceChildren(...(at === null ? [] : [outline("lv-pick", grid.rect(grid.cellOf(at), 1))]));
     show(null);
   };
   const traits = ["values", "labels", "limit"];
-  return startPlot(view, plot, { traits, empty: "no numbers yet", plan, draw, mark });
+  return startPlot(view, plot, { traits, empty: "no numbers yet", draw, mark });
 }
 
 function tell(view, { values, labels, k, n }, row, index) {
@@ -64,8 +65,8 @@ function tell(view, { values, labels, k, n }, row, index) {
   view.note(`${model.get("index_name")} ${index}`, ...numbers);
 }
 
-/** Where everything goes, or null. A cell of the grid is a number in all vectors: [line, column]. */
-function plan(view) {
+/** A cell of the grid is a number in all vectors: [line, column]. */
+function draw(view, plot) {
   const values = floats(view.model.get("values"));
   if (!values?.data.length) return null;
   const [k, n] = values.shape.length > 1 ? values.shape : [1, values.shape[0]];
@@ -86,9 +87,27 @@ function plan(view) {
   const pitch = above + height + between; // from a vector to the next
   const block = k * pitch - between;
   const y = (line) => TOP + line * (block + BELOW);
-  const grid = cellGrid({ rows: lines, cols, left, top: TOP, w, h: block + gap, gap, y });
+  const scale = colorScale("signed", view.theme, view.model.get("limit"));
+  const cells = cellGrid({ rows: lines, cols, left, top: TOP, w, h: block + gap, gap, y });
   const cellOf = (index) => [Math.floor(index / cols), index % cols];
-  return { ...grid, values: values.data, k, n, names, labels, size, above, height, between, pitch, block, cellOf };
+  const vectors = { k, n, names, labels, size, above, height, between, pitch, block, cellOf };
+  const ctx = plot.pen(cells);
+  for (let line = 0; line < lines; line++)
+    for (let r = 0; r < k; r++) {
+      const [top, offset] = [y(line) - TOP + r * pitch + above, r * n + line * cols];
+      const here = { y: top, rows: 1, cols: Math.min(cols, n - line * cols), w, h: height + gap, gap };
+      paintGrid(ctx, values.data, { ...here, scale, offset, stride: n });
+    }
+  const grid = { ...cells, ...vectors, values: values.data };
+  plot.ground.replaceChildren(...[...Array(lines).keys()].flatMap((line) => labelsOf(grid, line)));
+  plot.size(cells.right + 2, cells.bottom - gap + 26);
+  view.setLegend(
+    scaleLegend(scale, "value"),
+    `${count(n)} numbers${k > 1 ? ` × ${k}` : ""}, left to right by ${view.model.get("index_name")}`,
+    ...exceptions(values.data, scale, height, "no number"),
+    ...markLegend(labels),
+  );
+  return grid;
 }
 
 /** The vector and the number at a point, or null. */
@@ -97,27 +116,6 @@ function vectorUnder({ under, y, cols, n, k, pitch }, px, py) {
   const index = cell && cell[0] * cols + cell[1];
   if (index === null || index >= n) return null;
   return [clamp(Math.floor((py - y(cell[0])) / pitch), 0, k - 1), index];
-}
-
-function draw(view, plot, grid) {
-  const { model } = view;
-  const { values, k, n, rows: lines, cols: perLine, w, gap, above, height, pitch } = grid;
-  const scale = colorScale("signed", view.theme, model.get("limit"));
-  const ctx = canvasFor(plot, grid);
-  for (let line = 0; line < lines; line++)
-    for (let r = 0; r < k; r++) {
-      const cols = Math.min(perLine, n - line * perLine);
-      const [y, offset] = [grid.y(line) - grid.top + r * pitch + above, r * n + line * perLine];
-      paintGrid(ctx, values, { y, rows: 1, cols, w, h: height + gap, gap, scale, offset, stride: n });
-    }
-  plot.ground.replaceChildren(...[...Array(lines).keys()].flatMap((line) => labelsOf(grid, line)));
-  plot.size(grid.right + 2, grid.bottom - gap + 26);
-  view.setLegend(
-    scaleLegend(scale, "value"),
-    `${count(n)} numbers${k > 1 ? ` × ${k}` : ""}, left to right by ${model.get("index_name")}`,
-    ...exceptions(values, scale, height, "no number"),
-    ...markLegend(grid.labels),
-  );
 }
 
 /** The names of the vectors in a line, and the indices below. */

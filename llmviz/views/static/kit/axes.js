@@ -6,9 +6,6 @@ import { rule } from "./marks.js";
 
 export const TICK = 14; // pixels: the size of the numbers
 
-/** How much room the numbers of an axis at the left need, with its name beside them. */
-export const roomAtLeft = (view, texts, name) => widest(view, texts, TICK, "ui") + (name ? 44 : 22);
-
 /** Values upwards: `marks` are [pixel, text, value]. */
 export function axisAtLeft(area, marks, name) {
   const middle = (area.top + area.bottom) / 2;

@@ -8,12 +8,9 @@ import { clamp } from "./numbers.js";
 function makeRow(index, parts) {
   const piece = h("bdi", { class: "lv-piece" });
   const track = Object.fromEntries(parts.map((part) => [part, h("span", { class: `lv-${part}` })]));
-  const node = h(
-    "div",
-    { class: "lv-row lv-choice", role: "option", "data-index": index },
-    h("span", { class: "lv-label" }, piece),
-    h("span", { class: "lv-track" }, Object.values(track)),
-  );
+  const label = h("span", { class: "lv-label" }, piece);
+  const space = h("span", { class: "lv-track" }, Object.values(track));
+  const node = h("div", { class: "lv-row lv-choice", role: "option", "data-index": index }, label, space);
   return { node, piece, ...track };
 }
 

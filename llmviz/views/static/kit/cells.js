@@ -1,6 +1,6 @@
 // A table of cells in a plot: where they are, the labels along its edges, and how one of them is selected.
 
-import { sizeCanvas, thinning, widest } from "./canvas.js";
+import { thinning, widest } from "./canvas.js";
 import { isPiece, pieceText, s, shorten } from "./elements.js";
 import { reveal } from "./input.js";
 import { clamp, floats } from "./numbers.js";
@@ -32,12 +32,6 @@ export function cellGrid(spec) {
       return has(where) ? where : null;
     },
   };
-}
-
-/** Put a plot's canvas where the cells are, and give its context, cleared. */
-export function canvasFor(plot, { left, top, right, bottom }) {
-  Object.assign(plot.canvas.style, { left: `${left}px`, top: `${top}px` });
-  return sizeCanvas(plot.canvas, right - left, bottom - top);
 }
 
 const LEANING = Math.SQRT1_2; // how wide and how high a leaning label is, for each pixel of its length
@@ -133,12 +127,12 @@ export function cellKeys({ model }, { select, rows, last, here = () => model.get
 }
 
 /**
- * Draw a table of cells, as `startPlot` does, and let the pointer and the keys select one. `plan(view, values)` is a `cellGrid` with
- * the `names` of the rows, their `size`, how the labels are `along` the columns, and `titles`. `tell(view, grid, where)`
- * says what is at a cell; `mark(view, plot, grid, where)` returns what is to mark the selected cell (null: there is none)
- * besides its outline. `order` turns the trait `selected` into [row, column], and back.
+ * Draw a table of cells, as `startPlot` does, and let the pointer and the keys select one. `draw(view, plot, values)`
+ * returns a `cellGrid` with the `names` of the rows, their `size`, how the labels are `along` the columns, and `titles`.
+ * `tell(view, grid, where)` says what is at a cell; `mark(view, plot, grid, where)` returns what is to mark the selected
+ * cell (null: there is none) besides its outline. `order` turns the trait `selected` into [row, column], and back.
  */
-export function startCells(view, plot, { plan, mark = () => [], tell, upwards, order = (where) => where, ...drawing }) {
+export function startCells(view, plot, { draw, mark = () => [], tell, upwards, order = (where) => where, ...drawing }) {
   const selected = () => {
     const where = view.model.get("selected");
     return where && plot.plan?.has(order(where)) ? order(where) : null;
@@ -160,8 +154,8 @@ export function startCells(view, plot, { plan, mark = () => [], tell, upwards, o
   const ends = { rows: () => plot.plan.rows, last: (row) => plot.plan.lastOf(row) };
   const keys = cellKeys(view, { ...ends, select, here: selected, upwards });
   selectIn(plot, { under, show, pick: (where) => select(...where, true), keys });
-  const marked = (_, __, grid) => {
-    const where = selected();
+  const marked = () => {
+    const [grid, where] = [plot.plan, selected()];
     plot.ground.replaceChildren(
       ...grid.titles,
       ...labelsAtLeft(grid, where?.[0]),
@@ -173,9 +167,9 @@ export function startCells(view, plot, { plan, mark = () => [], tell, upwards, o
     );
     show(null);
   };
-  const planned = () => {
+  const drawn = () => {
     const values = floats(view.model.get("values"));
-    return values?.data.length ? plan(view, values) : null;
+    return values?.data.length ? draw(view, plot, values) : null;
   };
-  return startPlot(view, plot, { ...drawing, plan: planned, mark: marked });
+  return startPlot(view, plot, { ...drawing, draw: drawn, mark: marked });
 }

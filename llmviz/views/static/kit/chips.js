@@ -7,12 +7,9 @@ import { nearest } from "./selection.js";
 import { KIT } from "../theme.js";
 
 export function chip(label, id, index) {
-  return h(
-    "span",
-    { class: "lv-chip", role: "option", "data-index": index },
-    h("bdi", { class: "lv-piece" }, pieceNodes(label)),
-    id === null || id === undefined ? null : h("span", { class: "lv-id" }, String(id)),
-  );
+  const piece = h("bdi", { class: "lv-piece" }, pieceNodes(label));
+  const number = id === null || id === undefined ? null : h("span", { class: "lv-id" }, String(id));
+  return h("span", { class: "lv-chip", role: "option", "data-index": index }, piece, number);
 }
 
 /** What an empty list box says; without an option, it would be an error to screen readers. */

@@ -48,10 +48,8 @@ export const inPercent = (scale, limit = 1) => ({ ...scale, low: "0%", high: per
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
 export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
-  const ctx = bar.getContext("2d");
-  const image = ctx.createImageData(256, 1);
-  scale.table.forEach((c, i) => image.data.set([...c, 255], 4 * i));
-  ctx.putImageData(image, 0, 0);
+  const image = new ImageData(new Uint8ClampedArray(scale.packed.buffer), 256, 1);
+  bar.getContext("2d").putImageData(image, 0, 0);
   const both = h("span", { class: "lv-scale" }, scale.low, bar, scale.high); // its ends stay with it
   return h("span", {}, meaning ? `${meaning} ` : "", both, scale.note ? ` (${scale.note})` : "");
 }

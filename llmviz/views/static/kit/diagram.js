@@ -66,9 +66,9 @@ export function around(v, [low, high], text) {
  * `show(heads, rows, sums)`: what is said above and below each column, in two lines, and of each row its `name`, its
  * `cells` as `measure` takes them, its `kind` and what is said `above` it.
  */
-export function barTable(view, label, { select, tell, here }) {
+export function barTable(view, what, { select, tell, here }) {
   const [head, foot] = [0, 1].map(() => h("div", { class: "lv-measures lv-heads lv-aside" }));
-  const table = keyed("grid", "lv-table", label);
+  const table = keyed("grid", "lv-table", what);
   view.body.append(head, table, foot);
   const rows = [];
   let n = [0, 0]; // rows and columns
@@ -87,13 +87,10 @@ export function barTable(view, label, { select, tell, here }) {
     const name = h("bdi", { class: "lv-piece" });
     const above = h("div", { class: "lv-aside", role: "presentation" });
     const cells = Array.from({ length: n[1] }, measure);
-    cells.forEach(({ node }) => node.setAttribute("role", "gridcell"));
-    const node = h(
-      "div",
-      { role: "row", "data-index": index },
-      h("span", { class: "lv-label", role: "rowheader" }, name),
-      cells.map((cell) => cell.node),
-    );
+    const label = h("span", { class: "lv-label", role: "rowheader" }, name);
+    const nodes = cells.map(({ node }) => node);
+    for (const cell of nodes) cell.role = "gridcell";
+    const node = h("div", { role: "row", "data-index": index }, label, nodes);
     return { name, above, cells, node };
   };
   const say = (node, titles) => {

@@ -13,13 +13,9 @@ export function drawExplanation(view) {
     view.body.querySelector("[tabindex='0']")?.focus();
   };
   const operands = explanation.operands.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+  const look = { type: "button", class: "lv-close", "aria-label": "Close the explanation" };
   view.panel.replaceChildren(
-    h(
-      "div",
-      { class: "lv-explain-title" },
-      explanation.title,
-      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
-    ),
+    h("div", { class: "lv-explain-title" }, explanation.title, h("button", { ...look, onclick: close }, "×")),
     h("div", { class: "lv-formula" }, explanation.formula),
     h("dl", {}, operands),
     h("div", { class: "lv-line" }, h("code", {}, explanation.line), h("b", {}, ` = ${explanation.result}`)),

@@ -25,16 +25,10 @@ export function frame(model, el, name, { card = true } = {}) {
   };
   view.wider.append("This picture is wider than the page: scroll sideways to see the rest.");
   view.full = fullScreenButton(view);
-  view.root = h(
-    "figure",
-    { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group" },
-    view.caption,
-    view.wider,
-    view.body,
-    view.readout,
-    h("div", { class: "lv-foot" }, view.legend, saveButtons(view, name)),
-    view.panel,
-  );
+  const { caption, wider, body, readout, legend, panel } = view;
+  const foot = h("div", { class: "lv-foot" }, legend, saveButtons(view, name));
+  const look = { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group" };
+  view.root = h("figure", look, caption, wider, body, readout, foot, panel);
   view.root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !model.get("asked")) return;
     view.set({ asked: null });

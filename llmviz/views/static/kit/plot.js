@@ -1,5 +1,6 @@
 // The place that a chart is drawn in, and the area between its margins.
 
+import { sizeCanvas } from "./canvas.js";
 import { h, keyed, s, setAttributes } from "./elements.js";
 
 /**
@@ -16,22 +17,26 @@ export function createPlot(view, label, { canvas = false } = {}) {
     for (const svg of svgs) setAttributes(svg, { width: Math.max(0, width), height }); // it may be in a place without width
     Object.assign(node.style, { width: `${width}px`, height: `${height}px` });
   };
-  return { ground, marks, picks, cursor, node, canvas: cells, size };
+  /** Put the canvas over a part of the plot, and give its context, cleared. */
+  const pen = ({ left = 0, top = 0, right, bottom }) => {
+    Object.assign(cells.style, { left: `${left}px`, top: `${top}px` });
+    return sizeCanvas(cells, right - left, bottom - top);
+  };
+  return { ground, marks, picks, cursor, node, size, pen };
 }
 
 /**
- * Have a plot drawn. When one of `traits` has changed, `plan(view)` says where everything goes, which is kept as
- * `plot.plan` (null: there is nothing yet, which the legend says as `empty`), and `draw(view, plot, plan)` draws it.
- * `mark(view, plot, plan)` follows at every change.
+ * Have a plot drawn. When one of `traits` has changed, `draw(view, plot)` draws it, and returns where everything is, which
+ * is kept as `plot.plan` (null: there is nothing yet, which the legend says as `empty`). `mark()` follows at every change.
  */
-export const startPlot = (view, plot, { traits, empty, plan, draw, mark }) =>
+export const startPlot = (view, plot, { traits, empty, draw, mark }) =>
   view.start(() => {
     if (view.changed(...traits)) {
-      plot.plan = plan(view);
+      plot.plan = draw(view, plot);
       plot.node.hidden = !plot.plan;
-      plot.plan ? draw(view, plot, plot.plan) : view.setLegend(empty);
+      if (!plot.plan) view.setLegend(empty);
     }
-    plot.plan ? mark(view, plot, plot.plan) : view.note("");
+    plot.plan ? mark() : view.note("");
   });
 
 /** The part of a plot that values are drawn in, in pixels. */
