@@ -92,7 +92,7 @@ function draw(view, plot) {
   });
   const group = model.get("group_of");
   plot.size(width, height);
-  const leaders = labels.map(({ spot }, i) => (spot?.leader ? rule("lv-gridline", ...at[i], ...spot.leader) : null));
+  const leaders = labels.map(({ spot }, i) => (spot?.leader ? rule("lv-leader", ...at[i], ...spot.leader) : null));
   const names = labels.map(({ text }) => text);
   const points = at.map(([x, y], i) => groupSign(group[i], x.toFixed(1), y.toFixed(1), { "data-index": i }));
   plot.marks.replaceChildren(s("g"), s("g", {}, points), s("g", { style: `font-size: ${face}px` }, leaders, names)); // the lines between points are below

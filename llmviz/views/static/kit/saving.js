@@ -16,7 +16,7 @@ function toSVG({ root, model }) {
     const r = of.getBoundingClientRect();
     return { x: (r.x - x) / zoom, y: (r.y - y) / zoom, width: r.width / zoom, height: r.height / zoom };
   };
-  const all = [root, ...root.querySelectorAll("*")].map(placeOf); // the picture may be larger than its frame
+  const all = [root, ...root.querySelectorAll(":not(svg *)")].map(placeOf); // it may be larger than its frame
   const width = Math.ceil(Math.max(...all.map((place) => place.x + place.width)));
   const height = Math.ceil(Math.max(...all.map((place) => place.y + place.height)));
   const svg = s(
