@@ -146,10 +146,9 @@ function spotBeside(x, y, wide, high, off, [dx, dy]) {
 function mark({ model }, plot, selected) {
   const { at, labels } = plot.plan;
   const about = at[model.get("about")];
-  const [strokes] = plot.marks.children;
   const ends = LINES.map((kind) => linked(model, kind, at));
   const kept = new Set([selected, model.get("about"), ...ends.flat()]);
-  strokes.replaceChildren(
+  plot.marks.firstChild.replaceChildren(
     ...ends.flatMap((some, k) => some.map((i) => rule(`lv-${LINES[k]}`, ...about, ...at[i]))),
     ...(selected === null ? [] : [dot(...at[selected], 12, { class: "lv-ring" })]),
   );

@@ -22,8 +22,6 @@ export function render({ model, el }) {
   return startCells(view, plot, { traits, empty: "no heads yet", draw, mark, tell, order: swapped });
 }
 
-const isSingle = ({ map }) => map[0] === 1 && map[1] === 1;
-
 function inUnit(model, v) {
   if (Number.isNaN(v)) return "blank";
   return model.get("kind") === "signed" ? withUnit((100 * v).toFixed(1), model.get("unit")) : percent(v);
@@ -40,16 +38,16 @@ function tell(view, grid, where) {
     .filter(([, score]) => !Number.isNaN(score));
   view.note(
     `L${layer}·H${head}${group > 1 ? ` (key/value head ${Math.floor(head / group)})` : ""}`,
-    isSingle(grid) && `${model.get("measure")} ${inUnit(model, grid.values[at])}`,
+    grid.isSingle && `${model.get("measure")} ${inUnit(model, grid.values[at])}`,
     ...named.map(([name, score]) => `${name} ${percent(score)}`),
   );
 }
 
 function draw(view, plot, values) {
   const { model } = view;
-  const [[cols, rows, ...map], group] = [values.shape, model.get("group")];
-  const left = group > 1 ? 74 : 44;
-  const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, map[0] === 1 ? 40 : 72);
+  const [[cols, rows, height, width], group] = [values.shape, model.get("group")];
+  const [left, isSingle] = [group > 1 ? 74 : 44, height * width === 1];
+  const side = clamp(Math.floor((view.width() - left - 6) / cols), 13, height === 1 ? 40 : 72);
   const y = (head) => TOP + head * side + Math.floor(head / group) * SPACE;
   const brackets = Array.from({ length: group > 1 ? Math.ceil(rows / group) : 0 }, (_, i) => {
     const [from, to] = [y(i * group), y(Math.min((i + 1) * group, rows) - 1) + side - GAP];
@@ -64,12 +62,11 @@ function draw(view, plot, values) {
   const along = alongColumns(cutLabels(view, layers, 4), side, TICK);
   const labels = { names, size: TICK, along, titles: [...titles, ...brackets.flat()] };
   const cells = { rows, cols, left, top: TOP, w: side, h: side, gap: GAP, y };
-  const grid = cellGrid({ ...cells, ...labels, group, map, values: values.data });
+  const grid = cellGrid({ ...cells, ...labels, group, isSingle, values: values.data });
   const [signed, limit] = [model.get("kind") === "signed", model.get("limit")];
   const scale = colorScale(model.get("kind"), view.theme, limit);
   const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
   plot.size(grid.right + 4, grid.bottom + 4);
-  const [height, width] = map;
   const ctx = plot.pen(grid);
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
   for (let layer = 0; layer < cols; layer++)
@@ -81,7 +78,7 @@ function draw(view, plot, values) {
     }
   view.setLegend(
     scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
-    !isSingle(grid) && "each map: from ↓, to →; blank: masked",
+    !isSingle && "each map: from ↓, to →; blank: masked",
     group > 1 && "bracket: heads that share keys and values",
   );
   return grid;

@@ -20,11 +20,8 @@ function ramp(stops) {
 export function colorScale(name, theme, limit = 1) {
   const signed = name === "signed";
   const table = ramp(KIT[signed ? "diverging" : "sequential"][theme]);
-  const place = signed
-    ? (v) => 0.5 + 0.5 * clamp(v / limit, -1, 1)
-    : name === "weight"
-      ? (v) => Math.sqrt(clamp(v / limit))
-      : (v) => clamp(v / limit);
+  const bend = name === "weight" ? Math.sqrt : (share) => share;
+  const place = (v) => (signed ? 0.5 + 0.5 * clamp(v / limit, -1, 1) : bend(clamp(v / limit)));
   const index = (v) => Math.round(255 * place(v));
   const color = (v) => table[index(v)];
   const show = (v) => (signed && v > 0 ? "+" : "") + minus(String(Number(v.toPrecision(3))));

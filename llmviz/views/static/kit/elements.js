@@ -26,18 +26,18 @@ export const pieceNodes = (marked) => partsOf(marked, (mark) => h("span", { clas
 /** Words and numbers are not pieces, so they are not in monospace. */
 export const isPiece = (marked) => !/^[\d.]+$|\S \S/.test(marked);
 
-/** A piece as SVG text. */
-export const pieceText = (marked, { anchor = "start", ...attributes }) =>
-  s(
-    "text",
-    {
-      "text-anchor": anchor,
-      "unicode-bidi": "plaintext", // in Hebrew, a mark at the beginning is at the right
-      ...attributes,
-      class: `${isPiece(marked) ? "lv-piece" : "lv-name"} ${attributes.class ?? ""}`,
-    },
-    partsOf(marked, (mark) => s("tspan", { "fill-opacity": 0.75 }, mark)),
-  );
+/** A piece as SVG text; a right-to-left one is anchored at its own other end. */
+export function pieceText(marked, { anchor = "start", ...attributes }) {
+  const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
+  const look = {
+    "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
+    direction: rtl ? "rtl" : null,
+    ...attributes,
+    class: `${isPiece(marked) ? "lv-piece" : "lv-name"} ${attributes.class ?? ""}`,
+  };
+  const paler = (mark) => s("tspan", { "fill-opacity": 0.75 }, mark);
+  return s("text", look, partsOf(marked, paler));
+}
 export const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** At most n characters as a reader counts them. */
 export function shorten(marked, n) {

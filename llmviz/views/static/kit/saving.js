@@ -4,7 +4,7 @@ import { saving, zoomOf } from "./canvas.js";
 import { GRAPHEMES, h, s, setAttributes } from "./elements.js";
 
 const PAINT = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity"];
-const LETTERS = ["font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "unicode-bidi"];
+const LETTERS = ["font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
 const SVG_STYLES = [...PAINT, ...LETTERS, "stroke-linejoin", "stroke-linecap", "paint-order", "display"];
 
 /** The picture as SVG: {text, width, height}. All lengths are the picture's own pixels, as those of its styles are. */

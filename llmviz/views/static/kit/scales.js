@@ -27,12 +27,8 @@ export function ticks(low, high, most = 5) {
 
 /** What an axis covers: all finite values, with a little room beyond both ends but for one that is given. */
 export function domain(values, least = null, most = null) {
-  let [low, high] = [least ?? Infinity, most ?? -Infinity];
-  for (const v of values)
-    if (Number.isFinite(v)) {
-      if (v < low) low = v;
-      if (v > high) high = v;
-    }
+  const finite = [...values].filter(Number.isFinite);
+  let [low, high] = [Math.min(least ?? Infinity, ...finite), Math.max(most ?? -Infinity, ...finite)];
   if (!(high > low)) [low, high] = [Math.min(low, 0) || 0, Math.max(high, 0) || 1];
   const room = 0.05 * (high - low);
   return [low === least ? low : low - room, high === most ? high : high + room];
