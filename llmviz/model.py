@@ -800,12 +800,8 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     elif path in download.NAMED:
         sha256, path = download.NAMED[str(path)].sha256, download.model_path(str(path), progress)
     path = Path(path).expanduser().resolve()
-    if path.is_dir():
-        folder, path = path, path / weights.SAVED
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"There is no saved model in {folder}: it has no {weights.SAVED}. `model.save(folder)` writes one."
-            )
+    if (path / weights.SAVED).is_file():
+        path /= weights.SAVED
     file = path.stat() if path.exists() else None
     key = (path, file and (file.st_mtime_ns, file.st_size))
     model = _loaded.get(key)
