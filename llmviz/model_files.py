@@ -319,8 +319,10 @@ def _llama_3_factors(config: Mapping[str, Any]) -> Tensor | None:
     def factors() -> np.ndarray:
         turns = rope.get("rope_theta", config.get("rope_theta")) ** (-np.arange(0, d_head, 2) / d_head)
         within = rope["original_max_position_embeddings"] * turns / (2 * math.pi)
-        kept = ((within - low) / (high - low)).clip(0, 1)  # of a hand's speed; the rest is slowed down
-        return (1 / ((1 - kept) / rope["factor"] + kept)).astype(np.float32)
+        full = ((within - low) / (high - low)).clip(
+            0, 1
+        )  # what stays of a hand's speed; the rest is slowed down
+        return (1 / ((1 - full) / rope["factor"] + full)).astype(np.float32)
 
     return Tensor("rope_freqs.weight", (d_head // 2,), factors)
 
@@ -385,10 +387,16 @@ def _as_in_gguf(tensor: Tensor, config: Mapping[str, Any], family: str) -> Tenso
     return tensor
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the files with the weights: those of the index, the one with the usual name, or all that there are."""
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files with the weights: those of the index, the one with the usual name, or all that there are.
+
+    A GGUF file is its own. ValueError if the index is damaged.
+    """
+    if not folder.is_dir():
+        return [folder]
     if (folder / SHARDS).is_file():
-        names = {str(name) for name in dict(_json(folder / SHARDS)["weight_map"]).values()}
+        by_name = _json(folder / SHARDS).get("weight_map")
+        names = {str(name) for name in by_name.values()} if isinstance(by_name, dict) else {"/"}
         if strange := [name for name in names if Path(name).name != name]:
             raise ValueError(f"{SHARDS} names {strange[0]!r}, which is no file of this folder")
         return [folder / name for name in sorted(names)]
@@ -401,7 +409,7 @@ def _safetensors(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     tensors: dict[str, Tensor] = {}
-    if not (files := _weight_files(folder)):
+    if not (files := weight_files(folder)):
         raise ValueError("it has no *.safetensors")
     for file in files:
         if not file.is_file():

@@ -206,7 +206,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     for folder in [*folders.glob(f"{known}*"), *folders.glob(earlier)]:
         if cached := _open_cache(folder, path, source):
             return cached
-    own = _sha256(path)
+    own = sha256_of(path)
     if sha256 is not None and own != sha256:
         raise ValueError(
             f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again, to "
@@ -365,7 +365,7 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         if (
             index["data"]
             and _identity(data) != index["data_identity"]
-            and _sha256(data) != index["data_sha256"]
+            and sha256_of(data) != index["data_sha256"]
         ):
             return None
         # as a plain array: views of it are faster
@@ -382,7 +382,7 @@ def _is_same(path: Path, source: dict, known: dict) -> bool:
     if {name: known[name] for name in source} == source:
         return True
     copied = known["samples"] == source["samples"] and known["bytes"] == source["bytes"]
-    return copied and "sha256" in known and known["sha256"] == _sha256(path)
+    return copied and "sha256" in known and known["sha256"] == sha256_of(path)
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
@@ -462,8 +462,8 @@ def _identity(path: Path) -> dict:
     """Return what identifies a model without reading all of it: size, time of change, a hash of samples."""
     files = model_files.files_of(path)
     status, digest = [file.stat() for file in files], hashlib.sha256()
-    for one, about in zip(files, status):
-        with one.open("rb") as file:
+    for name, about in zip(files, status):
+        with name.open("rb") as file:
             for place in range(0, max(1, about.st_size), max(SAMPLE_BYTES, about.st_size // 64)):
                 file.seek(place)
                 digest.update(file.read(SAMPLE_BYTES))
@@ -472,10 +472,11 @@ def _identity(path: Path) -> dict:
     return {"bytes": n_bytes, "changed": changed, "samples": digest.hexdigest()}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a model's file, or of the files of its folder, one after another."""
     digest = hashlib.sha256()
-    for one in model_files.files_of(path):
-        with one.open("rb") as file:
+    for name in model_files.files_of(path):
+        with name.open("rb") as file:
             while part := file.read(1 << 20):
                 digest.update(part)
     return digest.hexdigest()

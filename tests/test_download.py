@@ -173,32 +173,6 @@ def test_the_file_is_fetched_and_then_found(wheels, home):
     assert download.default_model_path() == path
 
 
-def test_a_chosen_file_comes_first(wheels, home, tmp_path, monkeypatch):
-    chosen = tmp_path / "mine.gguf"
-    chosen.write_bytes(b"anything")
-    monkeypatch.setenv("LLMVIZ_MODEL", str(chosen))
-    assert download.default_model_path() == chosen
-    assert not home.exists()
-
-
-def test_a_chosen_file_may_be_in_the_home_folder(home, tmp_path, monkeypatch):
-    (tmp_path / "mine.gguf").write_bytes(b"anything")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.setenv("LLMVIZ_MODEL", "~/mine.gguf")
-    assert download.default_model_path() == tmp_path / "mine.gguf"
-
-
-def test_a_chosen_file_that_is_none_is_an_error_at_once(home, tmp_path, monkeypatch):
-    said = set()
-    for path in (tmp_path / "missing.gguf", tmp_path):
-        monkeypatch.setenv("LLMVIZ_MODEL", str(path))
-        with pytest.raises(FileNotFoundError, match=holding("LLMVIZ_MODEL", path)) as caught:
-            download.default_model_path()
-        said.add(str(caught.value).replace(str(path), ""))
-    assert len(said) == 2  # a file that is not there, and a folder
-
-
 def test_an_installed_package_is_used_without_running_it(home, tmp_path, monkeypatch):
     write_wheel(tmp_path / "wheel.zip")
     zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")

@@ -53,7 +53,18 @@ MAY_KNOW = {
     "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
-    "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
+    "local_models": {"download", "model_files", "weights"},
+    "model": {
+        "ops",
+        "weights",
+        "download",
+        "local_models",
+        "model_files",
+        "threads",
+        "edits",
+        "reuse",
+        *STAGES,
+    },
     # They run the model and measure; what each is about is its name.
     "experiments": {
         "experiments.ablation",
@@ -160,7 +171,7 @@ MAY_KNOW = {
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*CLAIMS_OF_PAGES, "claim")},
-    "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
+    "claims.__main__": {"", "local_models", "weights", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model", "reuse"},
     "claims.stored": {"download", "claims.claim"},
