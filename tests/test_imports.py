@@ -39,7 +39,7 @@ MAY_KNOW = {
     "ops": set(),
     "weights": {"machine", "model_files"},
     "model_files": set(),
-    "download": set(),
+    "download": {"machine"},
     "checks": set(),
     "glossary": set(),
     "tokenization": set(),
