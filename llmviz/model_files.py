@@ -61,7 +61,7 @@ def files_of(path: Path) -> list[Path]:
 def architecture(path: Path) -> str:
     """Return the name of the model's family without reading more than that; ValueError as in `read`."""
     if path.is_dir():
-        return _architecture(_json(path / CONFIG).get("model_type"))
+        return _architecture(_json(path / CONFIG))
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             fields = _fields(_Values(data))
@@ -227,7 +227,7 @@ FIELDS = {
 def _read_folder(folder: Path) -> Read:
     try:
         config = _json(folder / CONFIG)
-        family = _architecture(config.get("model_type"))
+        family = _architecture(config)
         if family not in FAMILIES.values():
             return {"general.architecture": family}, {}
         if differs := _differences(config, family):
@@ -238,15 +238,15 @@ def _read_folder(folder: Path) -> Read:
             tensors[factors.name] = factors
         n_vocab = tensors["token_embd.weight"].shape[0]
         if config.get("vocab_size", n_vocab) != n_vocab:
-            raise ValueError(f"its table has {n_vocab:,} tokens, not {config['vocab_size']:,}")
+            raise ValueError(f"its table has {n_vocab} tokens, not {config['vocab_size']!r}")
         return fields | _tokens(folder, config, n_vocab), tensors
     except OSError:
         raise
-    except Exception as problem:
-        reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
-        raise ValueError(
-            f"{folder} cannot be read as a model of Hugging Face: {reason or type(problem).__name__}."
-        ) from problem
+    except Exception as problem:  # whatever a damaged file leads to
+        reason = f"a value in {CONFIG} or {TOKENIZER} is of another kind than it should be"
+        if isinstance(problem, KeyError | ValueError):
+            reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
+        raise ValueError(f"{folder} cannot be read as a model of Hugging Face: {reason}.") from problem
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -262,8 +262,10 @@ def _json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _architecture(kind: object) -> str:
-    return FAMILIES.get(str(kind), f"{kind} (of Hugging Face)")
+def _architecture(config: Mapping[str, Any]) -> str:
+    if not isinstance(kind := config.get("model_type"), str):
+        raise ValueError(f"its {CONFIG} has no model_type")
+    return FAMILIES.get(kind, f"{kind} (of Hugging Face)")
 
 
 def _fields_of(config: Mapping[str, Any], family: str) -> dict[str, Any]:
@@ -372,7 +374,7 @@ def _as_in_gguf(tensor: Tensor, config: Mapping[str, Any], family: str) -> Tenso
     name, read = tensor.name, tensor.read
     if family in ("llama", "smollm3") and (".attn_q." in name or ".attn_k." in name):
         heads = config["num_attention_heads"]
-        heads = heads if ".attn_q." in name else config.get("num_key_value_heads", heads)
+        heads = heads if ".attn_q." in name else config.get("num_key_value_heads") or heads
 
         def neighbours() -> np.ndarray:
             """RoPE's pairs are neighbours there, and here a number of each half of a head."""

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import machine, model_files
+from llmviz import machine, model_files, tokenization
 from llmviz.model_files import Tensor
 
 CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
@@ -393,6 +393,10 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         unit="B", unit_scale=True, desc="Reading the model's file (once)", disable=not progress, leave=False
     ) as bar:
         config, vocabulary, tensors = read_model(path)
+        try:
+            tokenization.from_gguf_metadata(**vocabulary)
+        except ValueError as problem:
+            raise ValueError(f"{path} has a vocabulary that cannot be used: {problem}.") from problem
         shapes = tensor_shapes(config, tied="output.weight" not in tensors)
         total = 4 * sum(tensor.size for tensor in tensors.values())
         if (memory := machine.memory()) is not None and total > memory:

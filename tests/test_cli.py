@@ -319,7 +319,7 @@ def test_a_chosen_model_that_cannot_be_loaded(lab, tiny, capsys, command):
     Path("broken.gguf").write_bytes(tiny.read_bytes()[:5000])
     assert cli.main([*command, "--model", "broken.gguf"]) == 2
     last = capsys.readouterr().err.splitlines()[-1]  # after the bar that shows while the file is read
-    assert re.search(holding("llmviz: ", "broken.gguf"), last)
+    assert re.search(holding("llmviz", "broken.gguf"), last)
     assert lab == []
     assert "LLMVIZ_MODEL" not in os.environ
 

@@ -37,7 +37,7 @@ CLAIMS_MAY_KNOW = {
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
 MAY_KNOW = {
     "ops": set(),
-    "weights": {"machine", "model_files"},
+    "weights": {"machine", "model_files", "tokenization"},  # a file without a vocabulary is refused
     "model_files": set(),
     "download": {"machine"},
     "checks": set(),
@@ -197,7 +197,15 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "machine", "page", "classroom", "download", "weights"},  # the version; cores; the cache
+    "cli": {
+        "",
+        "machine",
+        "page",
+        "classroom",
+        "download",
+        "local_models",
+        "weights",
+    },  # the version; cores; the cache
     "classroom": {"classroom.network", "classroom.session_pool", "classroom.server", "machine"},
     "classroom.server": {
         *("classroom.fairness", "classroom.lessons", "classroom.network", "classroom.pages"),
