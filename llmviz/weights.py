@@ -532,7 +532,8 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
         key = f"{architecture}.{key}"
         value = needed(key, default)
-        if not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
+        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not is_number or not 0 < value < math.inf:
             raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Download it again.")
         return value
 
