@@ -342,6 +342,9 @@ def _differences(config: Mapping[str, Any], family: str) -> str:
         "add_cross_attention": False,
         "quantization_config": None,
         "no_rope_layers": every_fourth,
+        "sliding_window_pattern": 6,
+        # Without a list of the layers, it is only some of them.
+        "use_sliding_window": bool(config.get("layer_types")) and config.get("use_sliding_window"),
     }
     other = {name: config[name] for name in usual if config.get(name) not in (None, usual[name])}
     other |= {} if activation in activations else {"an activation": activation}

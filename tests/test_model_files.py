@@ -115,6 +115,7 @@ def test_several_files_with_an_index(folder, cache):
         ({"quantization_config": {"quant_method": "gptq"}}, ["quantization_config", "gptq"]),
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, ["RoPE scaling", "yarn"]),
         ({"partial_rotary_factor": 0.5}, ["RoPE"]),
+        ({"use_sliding_window": True}, ["use_sliding_window"]),
         ({"head_dim": 6}, ["blk.0.attn_q.weight", "(48, 48)"]),
         ({"num_hidden_layers": 4}, ["blk.3"]),
         ({"num_hidden_layers": 2}, ["model.layers.2"]),
@@ -129,6 +130,38 @@ def test_several_files_with_an_index(folder, cache):
 def test_a_configuration_that_cannot_be_run(folder, cache, values, said):
     change(folder / "config.json", **values)
     assert re.search(holding(*said), refusal(folder, cache))
+
+
+LLAMA_3 = {
+    "rope_type": "llama3",
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+
+
+def test_older_and_newer_configurations_say_the_same(folder, cache):
+    change(folder / "config.json", rope_theta=5e5, rope_scaling=LLAMA_3)
+    older = load(folder, cache).config
+    change(folder / "config.json", rope_theta=None, rope_parameters=LLAMA_3 | {"rope_theta": 5e5})
+    change(folder / "config.json", rope_scaling=None)
+    assert load(folder, cache).config == older
+    assert older.rope_base == 5e5
+    assert older.rope_factors[0] == 1
+    assert older.rope_factors[-1] == 32
+
+
+def test_a_window_over_some_layers(folder, cache):
+    change(folder / "config.json", sliding_window=8)
+    assert load(folder, cache).config.windows == (8, 8, 8)
+    layers = ["full_attention", "sliding_attention", "full_attention"]
+    change(folder / "config.json", use_sliding_window=True, layer_types=layers)
+    assert load(folder, cache).config.windows == (0, 8, 0)
+    change(folder / "config.json", use_sliding_window=False)
+    assert load(folder, cache).config.windows == ()
+    change(folder / "config.json", use_sliding_window=True, layer_types=layers[:2])
+    assert "each layer" in refusal(folder, cache.with_name("other"))
 
 
 def test_a_table_that_is_missing_or_not_used(folder, cache):
