@@ -188,7 +188,7 @@ def test_a_vocabulary_smaller_or_larger_than_the_table(folder, cache):
         vocab = {f"[{n}]": n for n in range(277, n_tokens)} | dict(
             [*whole["model"]["vocab"].items()][:n_tokens]
         )
-        change(folder / "tokenizer.json", model=whole["model"] | {"vocab": vocab})
+        change(folder / "tokenizer.json", model=whole["model"] | {"vocab": vocab, "merges": []})
         tokens = load(folder, cache).vocabulary["tokens"]
         assert len(tokens) == 277
         assert (tokens[276] == "[PAD276]") == (n_tokens == 270)
