@@ -63,12 +63,12 @@ def find(chosen: str | Path | None = None, progress: bool = True) -> Found:
             if model.problem:
                 raise ValueError(f"The model {name} cannot be opened: {model.problem}")
             return model
-    where = "The environment variable LLMVIZ_MODEL names" if given else "There is no model"
-    what = "is a folder without a model" if path.is_dir() else "does not exist"
-    ending = f"{path}, which {what}" if given else f"{name}: {path} {what}"
+    beginning = f"The environment variable LLMVIZ_MODEL names {name}, but" if given else "There is no model:"
+    what = "is a folder without one" if path.is_dir() else "does not exist"
     raise FileNotFoundError(
-        f"{where} {ending}. Give the path of a .gguf file, of a folder with {weights.SAVED} or with "
-        f"{model_files.CONFIG} and *.safetensors, or a name that `llmviz models` lists."
+        f"{beginning} {path} {what}. Give the path of a .gguf file, of a folder with {weights.SAVED} "
+        f"(`model.save(folder)` writes one) or with {model_files.CONFIG} and *.safetensors, or a name that "
+        "`llmviz models` lists."
     )
 
 
