@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
+CACHE_VERSION = 2  # raise it when the layout of the cache changes, so that older caches are rebuilt
 INDEX = "index.json"
 SAMPLE_BYTES = 4096  # read at 64 places, to recognise a file without reading all of it
 SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
@@ -584,15 +584,7 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         architecture=architecture,
         **family,
     )
-    vocabulary = {
-        "tokens": tokens,
-        "token_types": needed("tokenizer.ggml.token_type"),
-        "eos_token": fields.get("tokenizer.ggml.eos_token_id"),
-        "chat_template": fields.get("tokenizer.chat_template"),
-    }
-    kind = [fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")]
-    if kind != ["gpt2", "smollm"]:
-        vocabulary["unknown_kind"] = ", ".join(str(name) for name in kind if name)
+    vocabulary = _vocabulary(fields, tokens, needed("tokenizer.ggml.token_type"))
     try:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
@@ -611,6 +603,31 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     if extra := [name for name in tensors if name not in shapes]:
         raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
     return config, vocabulary, tensors
+
+
+def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[int]) -> dict[str, Any]:
+    """Return what `tokenization.from_gguf_metadata` takes. Where a field is missing, its usual value counts."""
+    own = {key.removeprefix("tokenizer.ggml."): value for key, value in fields.items()}
+    model, pre = str(own.get("model")), own.get("pre")
+    vocabulary = {
+        "tokens": tokens,
+        "token_types": token_types,
+        "eos_token": own.get("eos_token_id"),
+        "eot_token": own.get("eot_token_id"),
+        "chat_template": own.get("tokenizer.chat_template"),
+        "model": model,
+        "pre": pre,
+    }
+    if own.get("add_bos_token", model == "llama" or pre == "llama-bpe"):
+        vocabulary["begin_token"] = own.get("bos_token_id")
+    if model == "llama":
+        if own.get("add_space_prefix", True):
+            vocabulary["space_prefix"] = "always"
+        ordinary = [score for score, kind in zip(own.get("scores") or (), token_types) if kind == 1]
+        # The ids say what is merged first, so we don't keep the scores, which say the same.
+        if any(score < later for score, later in pairwise(ordinary)):
+            vocabulary["model"] = "llama, with ids in another order than its scores"
+    return vocabulary
 
 
 def _rope_factors(
@@ -715,7 +732,8 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
     written.
     """
     config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
-    if config.architecture != "llama" or "unknown_kind" in vocabulary:
+    kind = vocabulary.get("model", "gpt2"), vocabulary.get("pre", "smollm")
+    if config.architecture != "llama" or kind != ("gpt2", "smollm"):
         raise ValueError(
             "Only models of the architecture 'llama' with a SmolLM tokenizer can be saved so far."
         )
