@@ -241,15 +241,13 @@ class SentencePieceTokenizer(Tokenizer):
     bytes (byte fall-back), which stay alone. No pattern splits the text. The vocabulary itself does, since no token has
     letters before its space, so nothing is merged across. Files write the space as ▁, and a ▁ in a text is a space.
 
-    space_prefix: a space goes in front of each part between special tokens, "always"; of each that has none, "each";
-    or of the first that has none, "first".
+    space_prefix: a space goes in front of each part between special tokens, "always", or of a text without, "first".
     """
 
     def _as_read(self, text: str, at_start: bool) -> str:
         text = text.replace("▁", " ")
-        if self.space_prefix == "each" or (self.space_prefix == "first" and at_start):
-            return text if text.startswith(" ") or not text else f" {text}"
-        return f" {text}" if self.space_prefix == "always" and text else text
+        first = self.space_prefix == "first" and at_start and not text.startswith(" ")
+        return f" {text}" if text and (first or self.space_prefix == "always") else text
 
     def place_of(self, piece: bytes) -> str:
         """Say how an ordinary token came to its id."""
@@ -609,33 +607,30 @@ def from_gguf_metadata(
     added: dict[str, int] = {}
     unused: dict[int, bytes] = {}
     for token, (text, kind) in enumerate(zip(tokens, token_types, strict=True)):
+        if kind in (CONTROL, UNKNOWN):
+            special[text] = token
+            continue
+        # Gemma's runs of spaces are merged like other pieces.
+        if kind == ADDED and text.strip(" ▁"):
+            added[text] = token
         if model == "llama":
             piece = text.replace("▁", " ").encode(errors="replace")
         elif set(text) <= alphabet.keys():
             piece = bytes(alphabet[character] for character in text)
-        elif kind in (CONTROL, UNKNOWN, ADDED, UNUSED):
+        elif kind in (ADDED, UNUSED):
             piece = text.encode(errors="replace")
         else:
             raise ValueError(f"this vocabulary is not made of bytes: token {token} is {text!r}")
-        if kind in (CONTROL, UNKNOWN):
-            special[text] = token
+        if kind == BYTE and re.fullmatch("<0x[0-9A-Fa-f]{2}>", text):
+            fall_back[bytes([int(text[3:5], 16)])] = token
         elif kind == UNUSED or not piece:
             unused[token] = piece
-        elif kind == BYTE:
-            if not re.fullmatch("<0x[0-9A-Fa-f]{2}>", text):
-                raise ValueError(f"this vocabulary is damaged: token {token} is {text!r} and not a byte")
-            fall_back[bytes([int(text[3:5], 16)])] = token
-        elif kind == ADDED and model == "gpt2":
-            added[text] = token
         elif piece in ranks:
             raise ValueError(
                 f"this vocabulary is damaged: tokens {ranks[piece]} and {token} are both {text!r}"
             )
-        else:
+        elif kind != ADDED or model == "llama":
             ranks[piece] = token
-            # A file may list Gemma's runs of spaces among these. They are merged like other pieces.
-            if kind == ADDED and text.strip(" ▁"):
-                added[text] = token
     options: dict[str, Any] = {
         "added_tokens": added,
         "unused": unused | {token: piece for piece, token in fall_back.items() if piece in ranks},

