@@ -16,10 +16,10 @@ PRIVATE = 0xF0000  # from here on, Unicode has characters for private use only
 def hide(
     messages: Sequence[Mapping[str, str]], names: Iterable[str]
 ) -> tuple[list[dict[str, str]], dict[int, str]]:
-    """Return the messages without some names, and what `str.translate` needs to bring these back."""
+    """Return the messages without some names, and the table for `str.translate` that puts these in again."""
     characters: dict[str, str] = {}
-    longest_first = sorted(map(re.escape, filter(None, names)), key=len, reverse=True)
-    pattern = re.compile("|".join([*longest_first, f"[{chr(PRIVATE)}-\U0010ffff]"]))
+    longest_first = sorted(filter(None, names), key=len, reverse=True)
+    pattern = re.compile("|".join([*map(re.escape, longest_first), f"[{chr(PRIVATE)}-\U0010ffff]"]))
 
     def character_for(name: re.Match[str]) -> str:
         return characters.setdefault(name[0], chr(PRIVATE + len(characters)))

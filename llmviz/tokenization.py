@@ -237,8 +237,8 @@ class Tokenizer:
 class SentencePieceTokenizer(Tokenizer):
     """A vocabulary of SentencePiece's kind (Kudo and Richardson 2018): Llama 2, Mistral, Gemma.
 
-    What is different: a word begins as characters, and only a character that the vocabulary does not have becomes its
-    bytes (byte fall-back), which stay alone. No pattern splits the text. The vocabulary itself does, since no token has
+    What is different: a word begins as characters. Only a character that the vocabulary does not have becomes its bytes
+    (byte fall-back), which are never merged. No pattern splits the text. The vocabulary itself does, since no token has
     letters before its space, so nothing is merged across. Files write the space as ▁, and a ▁ in a text is a space.
 
     space_prefix: a space goes in front of each part between special tokens, "always", or of a text without, "first".
@@ -655,7 +655,7 @@ def words_between_spaces(pieces: Iterable[bytes]) -> str:
 
 
 def from_huggingface(folder: Path) -> Tokenizer:
-    """Make the tokenizer of a Hugging Face folder, from tokenizer.json and what is beside it.
+    """Make the tokenizer of a Hugging Face folder, from tokenizer.json and the files that go with it.
 
     FileNotFoundError without that file; ValueError if it is damaged.
     """

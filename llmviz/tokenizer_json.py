@@ -25,8 +25,8 @@ def read(folder: Path) -> dict[str, Any]:
         return _vocabulary(folder)
     except Exception as problem:  # a damaged file can be wrong in any way
         raise ValueError(
-            f"{folder / 'tokenizer.json'} cannot be read: {problem!r}. It, or a file beside it, may be incomplete or "
-            "damaged. Download the folder again."
+            f"{folder / 'tokenizer.json'} cannot be read: {problem!r}. The file, or another of its folder, is "
+            "incomplete or damaged. Download the folder again."
         ) from problem
 
 
@@ -57,7 +57,7 @@ def _vocabulary(folder: Path) -> dict[str, Any]:
     for token in added:
         types[token["id"]] = CONTROL if token["special"] else ADDED
     chat_template = _chat_template(folder, config)
-    eos = ids.get(_text(config.get("eos_token")))
+    eos = _id(config.get("eos_token"), ids)
     ends = json_of("generation_config.json").get("eos_token_id")
     ends = [end for end in (ends if isinstance(ends, list) else [ends]) if end is not None]
     return {
@@ -120,16 +120,16 @@ def _steps(step: Any, name: str) -> Iterator[Mapping[str, Any]]:
         yield step
 
 
-def _text(token: Any) -> str:
-    """Return the text of a token in the configuration, which may say more of it."""
-    return token["content"] if isinstance(token, Mapping) else str(token)
+def _id(token: Any, ids: Mapping[str, int]) -> int | None:
+    """Return the id of a token in the configuration, which says its text or more of it."""
+    return ids.get(token["content"] if isinstance(token, Mapping) else token)
 
 
 def _begin_token(file: Any, config: Any, ids: Mapping[str, int]) -> int | None:
     """Return the token that every text begins with: `add_bos_token` says so, or else what is done after encoding."""
     adds = config.get("add_bos_token")
     if adds is not None:
-        return ids.get(_text(config.get("bos_token"))) if adds else None
+        return _id(config.get("bos_token"), ids) if adds else None
     for step in _steps(file.get("post_processor"), "processors"):
         first = step["single"][0] if step["type"] == "TemplateProcessing" else {}
         if "SpecialToken" in first:

@@ -1,6 +1,7 @@
 """Every kind of tokenizer against `tokenizers`: ids, merges, what begins a text, files, and damaged vocabularies."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from messages import holding
 from reference import kinds
 
 from llmviz import tokenization
+from llmviz.experiments import words
+from llmviz.model import Model
 from llmviz.tokenization import SentencePieceTokenizer, UnknownTokenizer, from_gguf_metadata, from_huggingface
+from llmviz.views.kit import text_box
+from llmviz.views.tokenization import merges, text_tokens
+from llmviz.weights import Config, random_weights
 
 FILE = np.load(Path(kinds.__file__).with_name("kinds.npz"))
 
@@ -316,3 +322,44 @@ def test_a_folder_without_a_tokenizer(tmp_path):
     (tmp_path / "tokenizer.json").write_bytes(b"\x00{")
     with pytest.raises(ValueError, match=holding("tokenizer.json", "damaged")):
         from_huggingface(tmp_path)
+
+
+# In a model, and in the pictures of page 01
+
+
+@pytest.fixture(scope="module", params=("gemma", "llama", "qwen2"))
+def model(request):
+    vocabulary = kinds.gguf_metadata(request.param)
+    n_vocab = len(vocabulary["tokens"])
+    config = Config(1, 2, 1, 16, 8, 16, n_vocab, 64, rope_base=1e4, norm_eps=1e-5)
+    return Model(random_weights(config, vocabulary=vocabulary))
+
+
+def test_a_model_reads_a_text_from_its_begin_token_on(model):
+    text, tokenizer = "The café, 12 naïve cats", model.tokenizer
+    trace = model.trace(text)
+    assert trace.tokens == tokenizer.encode_prompt(text) == text_box.read(text, tokenizer).tokens
+    assert words.text_of(trace) == text
+    assert words.longest_word(trace) == " naïve"
+    ends = words.token_ends(tokenizer, text)
+    assert ends[-1] == len(text.encode())
+    assert words.spaces_before(tokenizer, text, " (?=c)")[0] == 2
+    assert model.trace(trace.tokens).tokens == trace.tokens  # ids get no second begin token
+
+
+def test_pictures_of_merges_and_origins(model):
+    word, tokenizer = " naïve🫠", model.tokenizer
+    picture = merges.replay(word, tokenizer)
+    last = {end: span for span in picture["spans"] if (end := span[1])}
+    assert sum(n for _, n in picture["characters"]) == max(last)
+    assert len(picture["spans"]) == len(picture["ids"]) == len(picture["labels"])
+    for token in tokenizer.encode_prompt(word):
+        assert text_tokens.token_id(tokenizer, token).result == token
+
+
+def test_a_chat_on_page_01_or_why_there_is_none(model):
+    for template in (model.tokenizer.chat_template, None):
+        view = text_tokens.ChatExplorer(replace(model.tokenizer, chat_template=template), "Hi <eos>")
+        assert ("base model" in view.parts["strip"].caption) == (template is None)
+        assert bool(view.parts["strip"].highlight) == (template is not None)
+        view.close()
