@@ -589,7 +589,7 @@ class Model:
         ValueError if there are none, too many or unknown ones; TypeError for anything but a text or ids.
         """
         if isinstance(text_or_ids, str):
-            tokens = self.tokenizer.encode(text_or_ids)
+            tokens = self.tokenizer.encode_prompt(text_or_ids)
         elif isinstance(text_or_ids, bytes) or not isinstance(text_or_ids, Sequence | np.ndarray):
             raise TypeError(f"the model reads a text or a list of token ids; got {text_or_ids!r}")
         else:

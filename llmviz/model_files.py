@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-CONFIG, TOKENIZER, SHARDS = "config.json", "tokenizer.json", "model.safetensors.index.json"
+CONFIG, SHARDS = "config.json", "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,6 @@ FAMILIES = {
     "gpt2": "gpt2",
 }
 SILU, GELU_TANH = ("silu", "swish"), ("gelu_pytorch_tanh", "gelu_new")
-UNUSED, CONTROL, USER_DEFINED, NORMAL = 5, 3, 4, 1  # kinds of tokens, in GGUF's code
 MASKS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # they are no parameters
 # The fields by their names in GGUF files, without the family's; each has one of several names here.
 FIELDS = {
@@ -239,11 +238,11 @@ def _read_folder(folder: Path) -> Read:
         n_vocab = tensors["token_embd.weight"].shape[0]
         if config.get("vocab_size", n_vocab) != n_vocab:
             raise ValueError(f"its table has {n_vocab} tokens, not {config['vocab_size']!r}")
-        return fields | _tokens(folder, config, n_vocab), tensors
+        return fields, tensors
     except OSError:
         raise
     except Exception as problem:  # whatever a damaged file leads to
-        reason = f"a value in {CONFIG} or {TOKENIZER} is of another kind than it should be"
+        reason = f"a value in {CONFIG} is of another kind than it should be"
         if isinstance(problem, KeyError | ValueError):
             reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
         raise ValueError(f"{folder} cannot be read as a model of Hugging Face: {reason}.") from problem
@@ -443,26 +442,3 @@ def _numbers(file: Path, name: str, kind: str, shape: tuple[int, ...], begin: in
     if kind == "BF16":  # the first half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(np.float32, copy=False)
-
-
-def _tokens(folder: Path, config: Mapping[str, Any], n_vocab: int) -> dict[str, Any]:
-    """Return the tokenizer's lists as a GGUF file has them."""
-    content = _json(folder / TOKENIZER)
-    vocabulary, added = content["model"]["vocab"], content.get("added_tokens") or []
-    if isinstance(vocabulary, list):  # pieces with their scores
-        vocabulary = {piece: token for token, (piece, _) in enumerate(vocabulary)}
-    of = {token: (piece, NORMAL) for piece, token in vocabulary.items()}
-    of |= {of["id"]: (of["content"], CONTROL if of["special"] else USER_DEFINED) for of in added}
-    listed = [of.get(token, (f"[PAD{token}]", UNUSED)) for token in range(n_vocab)]
-    ends = [file.get("eos_token_id") for file in (_optional(folder / "generation_config.json"), config)]
-    end = next((end for end in ends if end is not None), None)
-    return {
-        "tokenizer.ggml.model": "Hugging Face",
-        "tokenizer.ggml.tokens": [piece for piece, _ in listed],
-        "tokenizer.ggml.token_type": [kind for _, kind in listed],
-        "tokenizer.ggml.eos_token_id": end[0] if isinstance(end, list) else end,
-    }
-
-
-def _optional(file: Path) -> dict[str, Any]:
-    return _json(file) if file.is_file() else {}

@@ -22,17 +22,17 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import machine, model_files, tokenization
+from llmviz import machine, model_files, tokenization, tokenizer_json
 from llmviz.model_files import Tensor
 
-CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
+CACHE_VERSION = 2  # raise it when the layout of the cache changes, so that older caches are rebuilt
 INDEX = "index.json"
 SAMPLE_BYTES = 4096  # read at 64 places, to recognise a file without reading all of it
 SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
@@ -540,7 +540,12 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     architecture = needed("general.architecture")
     if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
-    tokens = needed("tokenizer.ggml.tokens")
+    if path.is_dir():
+        vocabulary = _vocabulary_of_folder(path, tensors["token_embd.weight"].shape[0])
+    else:
+        lists = (needed(f"tokenizer.ggml.{name}") for name in ("tokens", "token_type"))
+        vocabulary = _vocabulary(fields, *lists)
+    tokens = vocabulary["tokens"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
     n_heads, d_model = size("attention.head_count"), size("embedding_length")
@@ -604,15 +609,6 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
         architecture=architecture,
         **family,
     )
-    vocabulary = {
-        "tokens": tokens,
-        "token_types": needed("tokenizer.ggml.token_type"),
-        "eos_token": fields.get("tokenizer.ggml.eos_token_id"),
-        "chat_template": fields.get("tokenizer.chat_template"),
-    }
-    kind = [fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")]
-    if kind != ["gpt2", "smollm"]:
-        vocabulary["unknown_kind"] = ", ".join(str(name) for name in kind if name)
     try:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
@@ -631,6 +627,40 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     if extra := [name for name in tensors if name not in shapes]:
         raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
     return config, vocabulary, tensors
+
+
+def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[int]) -> dict[str, Any]:
+    """Return what `tokenization.from_gguf_metadata` takes. Where a field is missing, its usual value counts."""
+    own = {key.removeprefix("tokenizer.ggml."): value for key, value in fields.items()}
+    model, pre = str(own.get("model")), own.get("pre")
+    vocabulary = {
+        "tokens": tokens,
+        "token_types": token_types,
+        "eos_token": own.get("eos_token_id"),
+        "eot_token": own.get("eot_token_id"),
+        "chat_template": own.get("tokenizer.chat_template"),
+        "model": model,
+        "pre": pre,
+    }
+    if own.get("add_bos_token", model == "llama" or pre == "llama-bpe"):
+        vocabulary["begin_token"] = own.get("bos_token_id")
+    if model == "llama":
+        if own.get("add_space_prefix", True):
+            vocabulary["space_prefix"] = "always"
+        ordinary = [score for score, kind in zip(own.get("scores") or (), token_types) if kind == 1]
+        # The ids say what is merged first, so we don't keep the scores, which say the same.
+        if any(score < later for score, later in pairwise(ordinary)):
+            vocabulary["model"] = "llama, with ids in another order than its scores"
+    return vocabulary
+
+
+def _vocabulary_of_folder(folder: Path, n_vocab: int) -> dict[str, Any]:
+    """Return the same for a folder of Hugging Face. Gemma's tokenizer has one token more than its table has rows."""
+    try:
+        vocabulary = tokenizer_json.read(folder)
+    except FileNotFoundError as problem:
+        raise ValueError(str(problem)) from problem
+    return vocabulary | {name: vocabulary[name][:n_vocab] for name in ("tokens", "token_types")}
 
 
 def _rope_factors(
@@ -705,7 +735,8 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
     written.
     """
     config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
-    if config.architecture != "llama" or "unknown_kind" in vocabulary:
+    kind = vocabulary.get("model", "gpt2"), vocabulary.get("pre", "smollm")
+    if config.architecture != "llama" or kind != ("gpt2", "smollm"):
         raise ValueError(
             "Only models of the architecture 'llama' with a SmolLM tokenizer can be saved so far."
         )
