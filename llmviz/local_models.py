@@ -7,6 +7,7 @@ Nothing is read of them but their family. What other programs keep in their fold
 file there is listed with its reason, and never an error.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmviz import download, model_files, weights
+from llmviz.machine import file_text
 
 DEFAULT = "smollm2"  # the name by which `find` knows the default model
 TITLES = {DEFAULT: "SmolLM2-135M-Instruct", "gemma": "Gemma 3 270M"}
@@ -74,7 +76,11 @@ def find(chosen: str | Path | None = None, progress: bool = True) -> Found:
 
 def on_this_machine() -> list[Found]:
     """Return the models that are on this machine, those that can't be opened among them."""
-    return [*_own(), *_of_ollama(), *_of_huggingface()]
+    models: list[Found] = []
+    for source in (_own, _of_ollama, _of_huggingface):
+        with contextlib.suppress(OSError):  # a folder that we may not look into
+            models.extend(source())
+    return models
 
 
 def _looked_at(name: str, path: Path, n_bytes: int | None = None) -> Found:
@@ -137,13 +143,11 @@ def _of_huggingface() -> Iterator[Found]:
     """Yield the models in the cache of Hugging Face: folders, and GGUF files in folders."""
     home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
     hub = Path(os.environ.get("HF_HOME", home)) / "hub"
-    for folder in _files(Path(os.environ.get("HF_HUB_CACHE", hub)).expanduser(), "models--*", folders=True):
-        snapshots = {path.name: path for path in _files(folder / "snapshots", "*", folders=True)}
+    for folder in sorted(Path(os.environ.get("HF_HUB_CACHE", hub)).expanduser().glob("models--*")):
+        snapshots = {path.name: path for path in sorted((folder / "snapshots").glob("*"))}
         if not snapshots:
             continue
-        main = folder / "refs" / "main"
-        newest = main.read_text("utf-8", errors="replace").strip() if main.is_file() else ""
-        snapshot = snapshots.get(newest) or [*snapshots.values()][-1]
+        snapshot = snapshots.get(file_text(folder / "refs" / "main").strip()) or [*snapshots.values()][-1]
         name = _repository(folder)
         for file in _files(snapshot, "*.gguf"):
             yield _looked_at(f"{name}/{file.relative_to(snapshot).as_posix()}", file)
@@ -155,11 +159,9 @@ def _repository(folder: Path) -> str:
     return folder.name.removeprefix("models--").replace("--", "/")
 
 
-def _files(folder: Path, pattern: str = "*", *, folders: bool = False) -> list[Path]:
-    """Return the files in a folder and below, or the folders in it; none if it cannot be read."""
+def _files(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return the files in a folder and below it; none if it cannot be read."""
     try:
-        if folders:
-            return sorted(path for path in folder.glob(pattern) if path.is_dir())
         return sorted(path for path in folder.rglob(pattern) if path.is_file())
     except OSError:
         return []

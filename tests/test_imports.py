@@ -60,7 +60,7 @@ MAY_KNOW = {
     "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
-    "local_models": {"download", "model_files", "weights"},
+    "local_models": {"download", "machine", "model_files", "weights"},
     "model": {
         "ops",
         "weights",

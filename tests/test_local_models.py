@@ -161,6 +161,21 @@ def test_hugging_faces_models(home, tiny, monkeypatch, variable, value, hub):
     assert model.name == "some/quantised-GGUF/x-Q4_0.gguf"
 
 
+def test_a_folder_that_may_not_be_read_hides_no_other(home, tiny, monkeypatch):
+    mine = put(home / "mine.gguf", tiny)
+    llmviz.load(mine, progress=False)
+    in_huggingface(home / ".cache/huggingface/hub", "some/model", {"x.gguf": tiny})
+    glob = Path.glob
+
+    def denied(folder, pattern):
+        if folder.name == "hub":
+            raise PermissionError(folder)
+        return glob(folder, pattern)
+
+    monkeypatch.setattr(Path, "glob", denied)
+    assert list(listed()) == [str(mine)]
+
+
 # ---- which one a name chooses ------------------------------------------------------------------------------
 
 
