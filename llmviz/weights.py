@@ -32,7 +32,7 @@ from jaxtyping import Float, Int
 from llmviz import machine, model_files, tokenization, tokenizer_json
 from llmviz.model_files import Tensor
 
-CACHE_VERSION = 2  # raise it when the layout of the cache changes, so that older caches are rebuilt
+CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
 INDEX = "index.json"
 SAMPLE_BYTES = 4096  # read at 64 places, to recognise a file without reading all of it
 SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
@@ -360,6 +360,8 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         index = json.loads((folder / INDEX).read_bytes())
         if index["version"] != CACHE_VERSION or not _is_same(path, source, index["source"]):
             return None
+        if "unknown_kind" in index["vocabulary"]:  # so an earlier llmviz wrote of tokenizers that we know now
+            return None
         data = folder / index["data"] if index["data"] else path
         # Changed since it was written (a copy, a backup, a damaged disk): compare its hash.
         if (
@@ -637,11 +639,10 @@ def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[
         "tokens": tokens,
         "token_types": token_types,
         "eos_token": own.get("eos_token_id"),
-        "eot_token": own.get("eot_token_id"),
         "chat_template": own.get("tokenizer.chat_template"),
-        "model": model,
-        "pre": pre,
     }
+    if (model, pre) != ("gpt2", "smollm"):
+        vocabulary |= {"model": model, "pre": pre, "eot_token": own.get("eot_token_id")}
     if own.get("add_bos_token", model == "llama" or pre == "llama-bpe"):
         vocabulary["begin_token"] = own.get("bos_token_id")
     if model == "llama":
