@@ -586,13 +586,14 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         architecture=architecture,
         **family,
     )
-    vocabulary = _vocabulary(fields, tokens, needed("tokenizer.ggml.token_type"))
+    token_types = needed("tokenizer.ggml.token_type")
+    if not isinstance(token_types, list) or len(token_types) != len(tokens):
+        raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
+    vocabulary = _vocabulary(fields, tokens, token_types)
     try:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}.") from None
-    if len(vocabulary["token_types"]) != len(tokens):
-        raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
         raise ValueError(
             f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
@@ -624,8 +625,10 @@ def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[
     if model == "llama":
         if own.get("add_space_prefix", True):
             vocabulary["space_prefix"] = "always"
-        ordinary = [score for score, kind in zip(own.get("scores") or (), token_types) if kind == 1]
         # The ids say what is merged first, so we don't keep the scores, which say the same.
+        scores = own.get("scores")
+        known = scores if isinstance(scores, list) else []
+        ordinary = [score for score, kind in zip(known, token_types) if kind == 1]
         if any(score < later for score, later in pairwise(ordinary)):
             vocabulary["model"] = "llama, with ids in another order than its scores"
     return vocabulary
