@@ -593,6 +593,7 @@ def from_gguf_metadata(
     if model not in ("gpt2", "llama") or (model == "gpt2" and not words):
         unknown = ", ".join(str(name) for name in (model, pre) if name)
         return UnknownTokenizer({}, {}, eos_token, kind=unknown, tokens=tokens)
+    chat_template = chat_template if isinstance(chat_template, str) else None
     for named in (begin_token, eos_token, eot_token):
         if named is not None and not (isinstance(named, int) and 0 <= named < len(tokens)):
             raise ValueError(

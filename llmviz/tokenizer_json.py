@@ -42,8 +42,8 @@ def _vocabulary(folder: Path) -> dict[str, Any]:
     ids = {text: token for token, text in text_of.items()}
     # Models often have room for a few more tokens than their vocabulary has.
     n = max(max(text_of) + 1, (sizes.get("text_config") or sizes).get("vocab_size") or 0)
-    if not model["vocab"] or min(text_of) < 0 or n > MOST:
-        raise ValueError("its tokens have impossible ids")
+    if not model["vocab"] or min(text_of) < 0 or n > MOST or not all(isinstance(text, str) for text in ids):
+        raise ValueError("its tokens are not texts, or have impossible ids")
     merged = ["".join(merge.split(" ") if isinstance(merge, str) else merge) for merge in model["merges"]]
     if any(first > second for first, second in pairwise([ids[text] for text in merged])):
         kind, how = "BPE with ids in another order than its merges", {"pre": None}

@@ -545,11 +545,12 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     if path.is_dir():
         vocabulary = _vocabulary_of_folder(path, tensors["token_embd.weight"].shape[0])
     else:
-        lists = (needed(f"tokenizer.ggml.{name}") for name in ("tokens", "token_type"))
-        vocabulary = _vocabulary(fields, *lists)
-    tokens = vocabulary["tokens"]
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
+        tokens, token_types = needed("tokenizer.ggml.tokens"), needed("tokenizer.ggml.token_type")
+        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+            raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
+        if not isinstance(token_types, list) or len(token_types) != len(tokens):
+            raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
+        vocabulary = _vocabulary(fields, tokens, token_types)
     n_heads, d_model = size("attention.head_count"), size("embedding_length")
     d_head = size("attention.key_length", max(1, d_model // n_heads))
     n_kv_heads = size("attention.head_count_kv", n_heads)
@@ -604,7 +605,7 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
         d_model=d_model,
         d_head=d_head,
         d_ff=size("feed_forward_length"),
-        n_vocab=len(tokens),
+        n_vocab=len(vocabulary["tokens"]),
         n_ctx=size("context_length"),
         rope_base=base,
         norm_eps=size(f"attention.layer_norm_{kind_of_norm}epsilon", whole=False),
@@ -615,8 +616,6 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}.") from None
-    if len(vocabulary["token_types"]) != len(tokens):
-        raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
         raise ValueError(
             f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
@@ -648,8 +647,10 @@ def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[
     if model == "llama":
         if own.get("add_space_prefix", True):
             vocabulary["space_prefix"] = "always"
-        ordinary = [score for score, kind in zip(own.get("scores") or (), token_types) if kind == 1]
         # The ids say what is merged first, so we don't keep the scores, which say the same.
+        scores = own.get("scores")
+        known = scores if isinstance(scores, list) else []
+        ordinary = [score for score, kind in zip(known, token_types) if kind == 1]
         if any(score < later for score, later in pairwise(ordinary)):
             vocabulary["model"] = "llama, with ids in another order than its scores"
     return vocabulary

@@ -10,6 +10,7 @@ import pytest
 from messages import holding
 from reference import kinds
 
+import llmviz
 from llmviz import tokenization
 from llmviz.experiments import words
 from llmviz.model import Model
@@ -121,6 +122,17 @@ def test_a_million_tokens_and_20000_random_strings(kind, tokenizer, folder):
         assert tokenizer.encode(text) == from_folder.encode(text) == expected, text[:200]
         n += len(expected)
     assert n > 1_000_000
+
+
+@pytest.mark.long
+def test_gemma_itself():
+    from reference import make_reference
+
+    model = llmviz.load("gemma", progress=False)
+    vocabulary = model.weights.vocabulary
+    theirs = kinds.peer("gemma", of=(vocabulary["tokens"], vocabulary["token_types"]))
+    for text in make_reference.some_texts(20_000, 100_000, seed=10):
+        assert model.tokenizer.encode(text) == theirs.encode(text).ids, text[:200]
 
 
 # Chat templates

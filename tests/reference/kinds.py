@@ -166,11 +166,11 @@ def merges_of(pieces: list[str]) -> list[tuple[str, str]]:
     ]
 
 
-def peer(kind: str):
-    """The tokenizer of a kind, without its special tokens, so that a text can't become one."""
+def peer(kind: str, of: tuple[list[str], list[int]] | None = None):
+    """The tokenizer of a kind, without its special tokens, so that a text can't become one; of: another vocabulary."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokens, types = vocabulary(kind)
+    tokens, types = of or vocabulary(kind)
     ids = {token.replace(" ", "▁"): token_id for token_id, token in enumerate(tokens)}
     if kind in BYTE_LEVEL:
         merges = merges_of_cl100k()
@@ -196,7 +196,7 @@ def peer(kind: str):
         else:
             built.normalizer = to_space
             built.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
-    added = [text.replace(" ", "▁") for text in ADDED.get(kind, [])]
+    added = [text.replace(" ", "▁") for text, type_ in zip(tokens, types) if type_ == 4]
     built.add_tokens([AddedToken(text, normalized=False) for text in added])
     return built
 
