@@ -29,6 +29,8 @@ examples:
   llmviz --folder my-copy       copy the notebooks into the folder my-copy, and open them there
   llmviz --no-browser           print the address, so that you can open it yourself
   llmviz --browser firefox      open Firefox instead of your usual browser
+  llmviz --model gemma          open them with another model: a file, a folder, or a name of this list:
+  llmviz models                 list the models on this computer, also those of Ollama and of Hugging Face
   llmviz --port 9000            use this port instead of the first free one from 8888
   llmviz page                   save all notebooks as pages that work without Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         help="copy the notebooks that are missing into this folder, and open them there "
         f"(default: in a clone of llmviz its own notebooks, otherwise ./{NEW_FOLDER})",
     )
+    _add_model(parser, None)
     parser.add_argument("--port", type=_port, metavar="NUMBER", help="use this port")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--browser", metavar="NAME", help="open this browser instead of the usual one")
@@ -97,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a notebook, or a folder of notebooks, which become pages with an index (default: those of llmviz)",
     )
+    _add_model(page, argparse.SUPPRESS)
     page.add_argument(
         "-o",
         "--output",
@@ -125,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a notebook, or a folder of notebooks (default: those of llmviz)",
     )
+    _add_model(class_, argparse.SUPPRESS)
     class_.add_argument(
         "--port",
         type=_port,
@@ -161,6 +166,14 @@ def _parser() -> argparse.ArgumentParser:
         help="print the address of the teacher's page instead of opening it",
     )
     class_.set_defaults(run=_class)
+    models = commands.add_parser(
+        "models",
+        help="list the models on this computer that llmviz can open",
+        description="List the models on this computer: those that llmviz keeps or has opened before, and those of "
+        "Ollama and of Hugging Face. Open one with `llmviz --model NAME`.",
+        allow_abbrev=False,
+    )
+    models.set_defaults(run=_models)
     cache = commands.add_parser(
         "cache",
         help="show where the model is stored and how much disk space it takes, or delete it",
@@ -170,6 +183,16 @@ def _parser() -> argparse.ArgumentParser:
     cache.add_argument("--delete", action="store_true", help="delete all of it, after asking you")
     cache.set_defaults(run=_cache)
     return parser
+
+
+def _add_model(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Add --model to a command. A command's own default would hide what is in front of it."""
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        default=default,
+        help="use this model: a .gguf file, a folder, gemma, or a name that `llmviz models` lists",
+    )
 
 
 def _number_of(what: str, most: int) -> Callable[[str], int]:
@@ -196,6 +219,8 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
     if importlib.util.find_spec("jupyterlab") is None:
         raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")
     options = _lab_options(args)
+    if args.model is not None:
+        _load(args.model)
     folder = _folder(args.folder)
     print(f"The notebooks are in {folder}", flush=True)
     # In front of the reader's own configuration folders, which are read as well.
@@ -206,10 +231,49 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
     LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *options, *extra])
 
 
+def _load(model: str | None) -> None:
+    """Load the model that the notebooks will load, so that it is there before any of them waits for it."""
+    from llmviz import load, local_models
+
+    try:
+        load(model)
+        if model is not None:
+            # A path is absolute then, since notebooks run in other folders.
+            os.environ["LLMVIZ_MODEL"] = local_models.find(model).name
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CannotStart(f"Cannot load the model: {error}") from None
+
+
+def _models(args: argparse.Namespace, extra: list[str]) -> None:
+    """List the models on this machine, first those that can be opened."""
+    _refuse("models", extra)
+    from llmviz.download import NAMED
+    from llmviz.local_models import on_this_machine
+
+    models = on_this_machine()
+    names = {each.name for each in models}
+    rows = [(each.name, each.family, f"{each.n_bytes / 1e6:,.0f} MB") for each in models if not each.problem]
+    rows += [
+        (name, "", f"{of.n_bytes / 1e6:,.0f} MB to download")
+        for name, of in NAMED.items()
+        if name not in names
+    ]
+    wide = [max(map(len, column)) for column in zip(*rows)]
+    for name, family, size in rows:
+        print(f"{name:{wide[0]}}  {family:{wide[1]}}  {size}")
+    if broken := [each for each in models if each.problem]:
+        print("\nThese can't be opened:")
+        for each in broken:
+            print(f"{each.name}  {each.problem}")
+    print('\nOpen one with `llmviz --model NAME`, or in Python with `llmviz.load("NAME")`.')
+
+
 def _page(args: argparse.Namespace, extra: list[str]) -> None:
     """Check everything before anything runs, then write each page when it is complete."""
     _refuse("page", extra)
     source, notebooks = _chosen(args.notebook)
+    if args.model is not None:
+        _load(args.model)
     if source.is_dir():
         target = args.output or Path(PAGES_FOLDER)
         files = {notebook: target / f"{notebook.stem}.html" for notebook in notebooks}
@@ -277,7 +341,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
     if args.check and args.local:
         raise CannotStart("With --local, no phone can reach this computer. Leave --local out to check.")
     _, notebooks = _chosen(args.notebook)
-    from llmviz import classroom, load
+    from llmviz import classroom
 
     port = args.port or _free_port(CLASS_PORT, args.local)
     if args.check:
@@ -286,10 +350,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
         except classroom.CannotServe as reason:
             raise CannotStart(str(reason)) from None
         return
-    try:
-        load()  # so that thirty kernels need not download it at once
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CannotStart(f"Cannot load the model: {error}") from None
+    _load(args.model)  # thirty kernels need not download it at once
     try:
         classroom.serve(
             notebooks,
@@ -308,11 +369,12 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
 def _cache(args: argparse.Namespace, extra: list[str]) -> None:
     """List what is in the cache; delete it if that is asked for and confirmed."""
     _refuse("cache", extra)
-    from llmviz.download import FILE_NAME, cache_folder
+    from llmviz.download import FILE_NAME, NAMED, cache_folder
     from llmviz.weights import cached_files
 
     folder = cache_folder()
-    files = {folder / FILE_NAME: "the model's file, as it was downloaded"}
+    names = [FILE_NAME, *(source.file_name for source in NAMED.values())]
+    files = {folder / name: "a model's file, as it was downloaded" for name in names}
     files |= {path: f"unpacked: {of or 'a model file'}" for path, of in cached_files(folder).items()}
     sizes = {path: _bytes_of(path) for path in files if path.exists()}
     if not sizes:

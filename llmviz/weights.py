@@ -22,13 +22,15 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from llmviz import machine, model_files, tokenization, tokenizer_json
+from llmviz.model_files import Tensor
 
 CACHE_VERSION = 1  # raise it when the layout of the cache changes, so that older caches are rebuilt
 INDEX = "index.json"
@@ -185,16 +187,18 @@ class Weights:
 
 
 def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
-    """Load the weights of a GGUF file, through the float32 cache in the folder `cache`.
+    """Load the weights of a GGUF file, or of a folder of Hugging Face, through the float32 cache in the folder `cache`.
 
     A cache that is damaged, or comes from another file or version of llmviz, is made again. sha256: the file's, if
-    known; it is checked before the file is unpacked. ValueError if the file is not a GGUF file, is damaged, or is of a
-    kind that llmviz cannot run; OSError if it cannot be read or the cache cannot be written.
+    known; it is checked before the file is unpacked. ValueError if the file is of another format, is damaged, does not
+    fit into the memory, or is of a kind that llmviz cannot run; OSError if it cannot be read or the cache cannot be
+    written. Then nothing is left in the cache.
     """
     path = Path(path).expanduser().absolute()
-    if not path.is_file():
+    if not path.is_file() and not (path / model_files.CONFIG).is_file():
         raise FileNotFoundError(
-            f"There is no model file at {path}. Give the path of a .gguf file, or of a folder that `save` wrote."
+            f"There is no model at {path}. Give the path of a .gguf file, of a folder that `save` wrote, or of one of "
+            f"Hugging Face, with {model_files.CONFIG} and *.safetensors."
         )
     source, folders = _identity(path), cache / "weights"
     known = f"{source['samples'][:16]}-"
@@ -202,13 +206,13 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     for folder in [*folders.glob(f"{known}*"), *folders.glob(earlier)]:
         if cached := _open_cache(folder, path, source):
             return cached
-    own = _sha256(path)
+    own = sha256_of(path)
     if sha256 is not None and own != sha256:
         raise ValueError(
             f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again, to "
             "download it again."
         )
-    folder = folders / f"{known}{own[:16]}"
+    folder, cached = folders / f"{known}{own[:16]}", None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         from filelock import FileLock
@@ -221,17 +225,14 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
         for other, made_from in cached_files(cache).items():
             if made_from == str(path) and other != folder:  # of a file that was there before
                 shutil.rmtree(other, ignore_errors=True)
-    except ValueError:  # a refused file leaves no folder
-        with contextlib.suppress(OSError):
-            (folder / ".lock").unlink()
-            folder.rmdir()
-        raise
     except OSError as problem:
         raise OSError(
-            f"The unpacked weights (4 bytes a number, half a gigabyte for the default model) could not be written to "
-            f"{folder}: {problem}. Free some space or choose another folder with the environment variable "
-            "LLMVIZ_HOME."
+            f"The unpacked weights (4 bytes a number) could not be written to {folder}: {problem}. Free some space or "
+            "choose another folder with the environment variable LLMVIZ_HOME."
         ) from problem
+    finally:
+        if cached is None:
+            _remove_empty(folder)
     if cached is None:
         raise OSError(f"The weights just written to {folder} read back differently. Check the disk.")
     return cached
@@ -339,6 +340,13 @@ def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
 # --- the cache ---------------------------------------------------------------------------------------------------
 
 
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder of the cache in which there are no weights."""
+    with contextlib.suppress(OSError):
+        (folder / ".lock").unlink()
+        folder.rmdir()
+
+
 def cached_files(cache: Path) -> dict[Path, str]:
     """Return the folder of each file in the cache, and the path that the file had; "" if that is unknown."""
     paths = {}
@@ -356,12 +364,14 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         index = json.loads((folder / INDEX).read_bytes())
         if index["version"] != CACHE_VERSION or not _is_same(path, source, index["source"]):
             return None
+        if "unknown_kind" in index["vocabulary"]:  # so an earlier llmviz wrote of tokenizers that we know now
+            return None
         data = folder / index["data"] if index["data"] else path
         # Changed since it was written (a copy, a backup, a damaged disk): compare its hash.
         if (
             index["data"]
             and _identity(data) != index["data_identity"]
-            and _sha256(data) != index["data_sha256"]
+            and sha256_of(data) != index["data_sha256"]
         ):
             return None
         # as a plain array: views of it are faster
@@ -378,7 +388,7 @@ def _is_same(path: Path, source: dict, known: dict) -> bool:
     if {name: known[name] for name in source} == source:
         return True
     copied = known["samples"] == source["samples"] and known["bytes"] == source["bytes"]
-    return copied and "sha256" in known and known["sha256"] == _sha256(path)
+    return copied and "sha256" in known and known["sha256"] == sha256_of(path)
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
@@ -388,9 +398,19 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
     with tqdm(
         unit="B", unit_scale=True, desc="Reading the model's file (once)", disable=not progress, leave=False
     ) as bar:
-        config, vocabulary, tensors = read_gguf(path)
+        config, vocabulary, tensors = read_model(path)
+        try:
+            tokenization.from_gguf_metadata(**vocabulary)
+        except ValueError as problem:
+            raise ValueError(f"{path} has a vocabulary that cannot be used: {problem}.") from problem
         shapes = tensor_shapes(config, tied="output.weight" not in tensors)
-        total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
+        total = 4 * sum(tensor.size for tensor in tensors.values())
+        if (memory := machine.memory()) is not None and total > memory:
+            raise ValueError(
+                f"{path} does not fit into this machine: its {total // 4:,} numbers take {total / 1e9:,.1f} GB of "
+                f"memory and as much of the disk, and there are {memory / 1e9:,.1f} GB of memory. Choose a smaller "
+                "model."
+            )
         bar.set_description("Unpacking the weights (once)")
         bar.reset(total)
         # These files are out of date, or a killed process left them. Delete them first. We hold the lock.
@@ -436,39 +456,43 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
             raise
 
 
-def _flat_from(tensors: list) -> int | None:
+def _flat_from(tensors: list[Tensor]) -> int | None:
     """Return where a file's numbers begin if they are float32, one after another in this order; otherwise None.
 
     None on Windows, which does not replace a mapped file, because a model may be saved again while it is in use.
     """
-    import gguf
-
-    offset = tensors[0].data_offset
-    ends = np.cumsum([offset, *(4 * int(tensor.n_elements) for tensor in tensors)])
-    flat = all(
-        tensor.tensor_type == gguf.GGMLQuantizationType.F32 and tensor.data_offset == begin
-        for tensor, begin in zip(tensors, ends)
-    )
-    return int(offset) if flat and os.name != "nt" else None
+    offsets = [tensor.offset for tensor in tensors]
+    if os.name == "nt" or (begin := offsets[0]) is None:
+        return None
+    ends = accumulate((4 * tensor.size for tensor in tensors), initial=begin)
+    return begin if offsets == [*ends][:-1] else None
 
 
 def _identity(path: Path) -> dict:
-    """Return what identifies a file without reading all of it: size, time of change, a hash of samples."""
-    status = path.stat()
+    """Return what identifies a model without reading all of it: size, time of change, a hash of samples."""
+    files = model_files.files_of(path)
+    status, digest = [file.stat() for file in files], hashlib.sha256()
+    for name, about in zip(files, status):
+        with name.open("rb") as file:
+            for place in range(0, max(1, about.st_size), max(SAMPLE_BYTES, about.st_size // 64)):
+                file.seek(place)
+                digest.update(file.read(SAMPLE_BYTES))
+    changed = max(about.st_mtime_ns for about in status)
+    n_bytes = sum(about.st_size for about in status)
+    return {"bytes": n_bytes, "changed": changed, "samples": digest.hexdigest()}
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a model's file, or of the files of its folder, one after another."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for place in range(0, max(1, status.st_size), max(SAMPLE_BYTES, status.st_size // 64)):
-            file.seek(place)
-            digest.update(file.read(SAMPLE_BYTES))
-    return {"bytes": status.st_size, "changed": status.st_mtime_ns, "samples": digest.hexdigest()}
+    for name in model_files.files_of(path):
+        with name.open("rb") as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# --- the GGUF file -----------------------------------------------------------------------------------------------
+# --- the files ---------------------------------------------------------------------------------------------------
 
 BIASES = ("b_Q", "b_K", "b_V", "b_O", "b_up", "b_down", "attention_norm_bias", "ffn_norm_bias")
 GEMMA: dict[str, Any] = {
@@ -495,21 +519,15 @@ WHOLE_TEXT_EVERY = {"gemma2": 2, "gemma3": 6}
 NO_ROPE_EVERY = {"smollm3": 4}  # and of so many, one has no RoPE
 # By their layers: they divide scores by another number than √d_head, and no field of the file says so.
 OF_27_BILLION = {("gemma2", 46), ("gemma3", 62)}
-SUPPORTED = f"llmviz runs GGUF files of the architectures {', '.join(FAMILIES)}"
+SUPPORTED = f"llmviz runs models of the architectures {', '.join(FAMILIES)}"
 
 
-def read_gguf(path: Path) -> tuple[Config, dict, dict]:
-    """Read sizes, tokenizer lists and tensors (still packed) of a GGUF file; ValueError says what is wrong with it."""
-    import gguf
-
+def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
+    """Read sizes, tokenizer lists and tensors (still packed) of a model; ValueError says what is wrong with it."""
     try:
-        reader = gguf.GGUFReader(path)
-        fields = {key: field.contents() for key, field in reader.fields.items()}
-    except Exception as problem:  # the reader trusts the file, so a damaged one can raise any error
-        raise ValueError(
-            f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be incomplete, "
-            "damaged or of another format. Download it again. (" + SUPPORTED + ".)"
-        ) from problem
+        fields, tensors = model_files.read(path)
+    except ValueError as problem:
+        raise ValueError(f"{problem} ({SUPPORTED}.)") from problem
 
     def needed(key: str, default: float | None = None) -> Any:
         value = fields.get(key, default)
@@ -520,21 +538,26 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
         key = f"{architecture}.{key}"
         value = needed(key, default)
-        if not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
+        is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not is_number or not 0 < value < math.inf:
             raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Download it again.")
         return value
 
     architecture = needed("general.architecture")
     if not isinstance(architecture, str) or architecture not in FAMILIES:
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
-    tensors = {tensor.name: tensor for tensor in reader.tensors}
-    tokens = needed("tokenizer.ggml.tokens")
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
+    if path.is_dir():
+        vocabulary = _vocabulary_of_folder(path, tensors["token_embd.weight"].shape[0])
+    else:
+        tokens, token_types = needed("tokenizer.ggml.tokens"), needed("tokenizer.ggml.token_type")
+        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+            raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
+        if not isinstance(token_types, list) or len(token_types) != len(tokens):
+            raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
+        vocabulary = _vocabulary(fields, tokens, token_types)
     n_heads, d_model = size("attention.head_count"), size("embedding_length")
     d_head = size("attention.key_length", max(1, d_model // n_heads))
     n_kv_heads = size("attention.head_count_kv", n_heads)
-    tensors = _separate(tensors, n_heads * d_head, n_kv_heads * d_head)
     if d_head > 1 << 16:  # a damaged number must not make us fill the memory
         raise ValueError(f"{path} is damaged: its heads would be {d_head:,} numbers long. Download it again.")
     if size("attention.value_length", d_head) != d_head:
@@ -562,6 +585,9 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     if f"{architecture}.attention.sliding_window" in fields:
         window, every = size("attention.sliding_window"), WHOLE_TEXT_EVERY.get(architecture)
         within = [every is None or layer % every != 0 for layer in layers]
+        within = fields.get(f"{architecture}.attention.sliding_window_pattern", within)
+        if not isinstance(within, list) or len(within) != n_layers:
+            raise ValueError(f"{path} is damaged: it does not say for each layer whether it has a window.")
         family["windows"] = tuple(window if local else 0 for local in within)
         if architecture == "gemma3":
             near = float(size("rope.freq_base_swa", 10_000.0, whole=False))
@@ -573,6 +599,8 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         family["embedding_scale"] = d_model**0.5
     if (architecture, n_layers) in OF_27_BILLION:
         family["score_divisor"] = (d_model / n_heads) ** 0.5
+    elif f"{architecture}.attention.scale" in fields:
+        family["score_divisor"] = 1 / size("attention.scale", whole=False)
     kind_of_norm = "" if "attention_norm_bias" in family["arrays"] else "rms_"
     config = Config(
         n_layers=n_layers,
@@ -581,28 +609,17 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         d_model=d_model,
         d_head=d_head,
         d_ff=size("feed_forward_length"),
-        n_vocab=len(tokens),
+        n_vocab=len(vocabulary["tokens"]),
         n_ctx=size("context_length"),
         rope_base=base,
         norm_eps=size(f"attention.layer_norm_{kind_of_norm}epsilon", whole=False),
         architecture=architecture,
         **family,
     )
-    vocabulary = {
-        "tokens": tokens,
-        "token_types": needed("tokenizer.ggml.token_type"),
-        "eos_token": fields.get("tokenizer.ggml.eos_token_id"),
-        "chat_template": fields.get("tokenizer.chat_template"),
-    }
-    kind = [fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre")]
-    if kind != ["gpt2", "smollm"]:
-        vocabulary["unknown_kind"] = ", ".join(str(name) for name in kind if name)
     try:
         _check_sizes(config, vocabulary)
     except ValueError as problem:
         raise ValueError(f"{path}: {problem}.") from None
-    if len(vocabulary["token_types"]) != len(tokens):
-        raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
         raise ValueError(
             f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
@@ -617,8 +634,43 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     return config, vocabulary, tensors
 
 
+def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[int]) -> dict[str, Any]:
+    """Return what `tokenization.from_gguf_metadata` takes. Where a field is missing, its usual value counts."""
+    own = {key.removeprefix("tokenizer.ggml."): value for key, value in fields.items()}
+    model, pre = str(own.get("model")), own.get("pre")
+    vocabulary = {
+        "tokens": tokens,
+        "token_types": token_types,
+        "eos_token": own.get("eos_token_id"),
+        "chat_template": own.get("tokenizer.chat_template"),
+    }
+    if (model, pre) != ("gpt2", "smollm"):
+        vocabulary |= {"model": model, "pre": pre, "eot_token": own.get("eot_token_id")}
+    if own.get("add_bos_token", model == "llama" or pre == "llama-bpe"):
+        vocabulary["begin_token"] = own.get("bos_token_id")
+    if model == "llama":
+        if own.get("add_space_prefix", True):
+            vocabulary["space_prefix"] = "always"
+        # The ids say what is merged first, so we don't keep the scores, which say the same.
+        scores = own.get("scores")
+        known = scores if isinstance(scores, list) else []
+        ordinary = [score for score, kind in zip(known, token_types) if kind == 1]
+        if any(score < later for score, later in pairwise(ordinary)):
+            vocabulary["model"] = "llama, with ids in another order than its scores"
+    return vocabulary
+
+
+def _vocabulary_of_folder(folder: Path, n_vocab: int) -> dict[str, Any]:
+    """Return the same for a folder of Hugging Face. Gemma's tokenizer has one token more than its table has rows."""
+    try:
+        vocabulary = tokenizer_json.read(folder)
+    except FileNotFoundError as problem:
+        raise ValueError(str(problem)) from problem
+    return vocabulary | {name: vocabulary[name][:n_vocab] for name in ("tokens", "token_types")}
+
+
 def _rope_factors(
-    path: Path, scaling: object, size: Callable[..., Any], tensors: dict[str, Any], d_head: int
+    path: Path, scaling: object, size: Callable[..., Any], tensors: dict[str, Tensor], d_head: int
 ) -> tuple[float, ...]:
     """Return by how much each clock hand is slowed down: none, all by one number, or each by its own, as in Llama 3."""
     factors = np.ones(0)
@@ -633,28 +685,6 @@ def _rope_factors(
     if not (factors > 0).all():
         raise ValueError(f"{path} is damaged: {factors.min()} as a factor of RoPE. Download it again.")
     return tuple(factors.tolist())
-
-
-def _separate(tensors: Mapping[str, Any], width: int, kv_width: int) -> dict[str, Any]:
-    """Cut the tensors in which a file has the rows of Q, K and V one after another, as GPT-2's files do."""
-    separate = {}
-    for name, tensor in tensors.items():
-        if "attn_qkv" not in name or len(tensor.data) != width + 2 * kv_width:
-            separate[name] = tensor
-            continue
-        ends = (0, width, width + kv_width, width + 2 * kv_width)
-        for letter, (start, end) in zip("qkv", pairwise(ends)):
-            rows, own = tensor.data[start:end], name.replace("qkv", letter)
-            shape = (*tensor.shape[:-1], end - start)
-            separate[own] = SimpleNamespace(
-                name=own,
-                data=rows,
-                shape=shape,
-                tensor_type=tensor.tensor_type,
-                n_elements=math.prod(map(int, shape)),
-                data_offset=tensor.data_offset + tensor.data[:start].nbytes,
-            )
-    return separate
 
 
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
@@ -688,21 +718,13 @@ def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
     return shapes if tied else shapes | {"output.weight": (c.n_vocab, c.d_model)}
 
 
-def _dequantize(path: Path, tensor, shape: tuple[int, ...]) -> np.ndarray:
+def _dequantize(path: Path, tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
     """Unpack one tensor's numbers as float32, in the shape as stored."""
-    import gguf
-
-    stored = tuple(int(n) for n in reversed(tensor.shape))  # GGUF lists dimensions in reverse
-    if stored != shape:
-        raise ValueError(f"{path}: {tensor.name} has the shape {stored} where the sizes ask for {shape}.")
-    try:
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-    except NotImplementedError as problem:
+    if tensor.shape != shape:
         raise ValueError(
-            f"{path}: {tensor.name} is packed as {tensor.tensor_type.name}, which the gguf package cannot unpack. "
-            "Files in F32, F16, BF16, Q4_0 to Q8_0 and the K-quants work."
-        ) from problem
-    values = np.ascontiguousarray(values, np.float32).reshape(shape)
+            f"{path}: {tensor.name} has the shape {tensor.shape} where the sizes ask for {shape}."
+        )
+    values = np.ascontiguousarray(tensor.read(), np.float32)
     if not np.isfinite(values).all():
         raise ValueError(
             f"{path} is damaged: {tensor.name} has numbers that are not finite. Download it again."
@@ -719,7 +741,8 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
     written.
     """
     config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
-    if config.architecture != "llama" or "unknown_kind" in vocabulary:
+    kind = vocabulary.get("model", "gpt2"), vocabulary.get("pre", "smollm")
+    if config.architecture != "llama" or kind != ("gpt2", "smollm"):
         raise ValueError(
             "Only models of the architecture 'llama' with a SmolLM tokenizer can be saved so far."
         )

@@ -117,7 +117,7 @@ def test_what_llmviz_does_not_know_goes_to_jupyterlab(lab):
     assert options["--ServerApp.open_browser"] == "False"
 
 
-@pytest.mark.parametrize("command", ["page", "class", "cache"])
+@pytest.mark.parametrize("command", ["page", "class", "cache", "models"])
 def test_a_command_refuses_what_it_does_not_know(lab, capsys, command):
     assert "--allow-root" in refused(capsys, command, "--allow-root")
     assert "x" in refused(capsys, command, "--", "x")
@@ -274,6 +274,68 @@ def test_the_command_imports_no_jupyterlab_before_it_needs_it():
     program = "import sys, llmviz.cli; print(*[name for name in sys.modules if 'jupyter' in name])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+# ---- another model -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch) -> Path:
+    """A small model in the folder in which the reader stands."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tiny_gguf.write(tmp_path / "tiny.gguf", tiny_gguf.VARIANTS["full"])
+
+
+def test_a_chosen_model_is_loaded_and_named_for_the_notebooks(lab, tiny):
+    assert cli.main(["--model", "tiny.gguf"]) == 0
+    assert len(lab) == 1
+    assert os.environ["LLMVIZ_MODEL"] == str(tiny)
+    assert list(tiny.parent.glob("home/weights/*/index.json"))
+
+
+@pytest.mark.parametrize("argv", [["--model", "tiny.gguf", "page"], ["page", "--model", "tiny.gguf"]])
+def test_pages_are_computed_with_a_chosen_model(tiny, monkeypatch, argv):
+    built = []
+    monkeypatch.setattr(cli, "_write_pages", lambda *_: built.append(os.environ["LLMVIZ_MODEL"]))
+    assert cli.main(argv) == 0
+    assert built == [str(tiny)]
+
+
+def test_a_class_is_served_with_a_chosen_model(tiny, monkeypatch):
+    from llmviz import classroom
+
+    served = []
+    monkeypatch.setattr(classroom, "serve", lambda *_, **__: served.append(os.environ["LLMVIZ_MODEL"]))
+    assert cli.main(["class", "--model", "tiny.gguf", "--local"]) == 0
+    assert served == [str(tiny)]
+
+
+@pytest.mark.parametrize("command", [[], ["page"], ["class", "--local"]])
+def test_a_chosen_model_that_cannot_be_loaded(lab, tiny, capsys, command):
+    assert re.search(holding("missing.gguf"), refused(capsys, *command, "--model", "missing.gguf"))
+    Path("broken.gguf").write_bytes(tiny.read_bytes()[:5000])
+    assert cli.main([*command, "--model", "broken.gguf"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]  # after the bar that shows while the file is read
+    assert re.search(holding("llmviz", "broken.gguf"), last)
+    assert lab == []
+    assert "LLMVIZ_MODEL" not in os.environ
+
+
+def test_the_list_of_models_says_what_can_be_opened_and_why_the_rest_cannot(tiny, capsys, monkeypatch):
+    from llmviz import local_models
+
+    llmviz.load(tiny, progress=False)
+    broken = local_models.Found("half:latest", tiny, problem="it is incomplete")
+    monkeypatch.setattr(local_models, "_of_ollama", lambda: [broken])
+    monkeypatch.setattr(local_models, "_of_huggingface", list)
+    assert cli.main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [str(tiny), "llama", "0", "MB"] in [line.split() for line in lines]
+    assert any(line.split()[0] == "gemma" and "download" in line for line in lines)
+    assert "half:latest  it is incomplete" in lines
 
 
 # ---- the cache ---------------------------------------------------------------------------------------------

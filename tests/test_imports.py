@@ -37,11 +37,19 @@ CLAIMS_MAY_KNOW = {
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
 MAY_KNOW = {
     "ops": set(),
-    "weights": set(),
-    "download": set(),
+    "weights": {
+        "machine",
+        "model_files",
+        "tokenization",
+        "tokenizer_json",
+    },  # a file without a vocabulary is refused
+    "model_files": set(),
+    "download": {"machine"},
     "checks": set(),
     "glossary": set(),
-    "tokenization": set(),
+    "tokenization": {"chat_template", "tokenizer_json"},
+    "chat_template": set(),
+    "tokenizer_json": set(),
     "embeddings": {"ops"},
     "position": {"ops"},
     "attention": {"ops"},
@@ -52,7 +60,18 @@ MAY_KNOW = {
     "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
-    "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
+    "local_models": {"download", "machine", "model_files", "weights"},
+    "model": {
+        "ops",
+        "weights",
+        "download",
+        "local_models",
+        "model_files",
+        "threads",
+        "edits",
+        "reuse",
+        *STAGES,
+    },
     # They run the model and measure; what each is about is its name.
     "experiments": {
         "experiments.ablation",
@@ -159,7 +178,7 @@ MAY_KNOW = {
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*CLAIMS_OF_PAGES, "claim")},
-    "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
+    "claims.__main__": {"", "local_models", "weights", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model", "reuse"},
     "claims.stored": {"download", "claims.claim"},
@@ -185,7 +204,15 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "machine", "page", "classroom", "download", "weights"},  # the version; cores; the cache
+    "cli": {
+        "",
+        "machine",
+        "page",
+        "classroom",
+        "download",
+        "local_models",
+        "weights",
+    },  # the version; cores; the cache
     "classroom": {"classroom.network", "classroom.session_pool", "classroom.server", "machine"},
     "classroom.server": {
         *("classroom.fairness", "classroom.lessons", "classroom.network", "classroom.pages"),

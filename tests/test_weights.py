@@ -22,7 +22,7 @@ from messages import holding
 from tiny_gguf import VARIANTS, Tiny, variant
 
 import llmviz
-from llmviz import download, tokenization, weights
+from llmviz import download, model_files, tokenization, weights
 
 
 def load(path: Path, cache: Path) -> weights.Weights:
@@ -234,6 +234,44 @@ def test_the_other_k_quants_load(tiny_path, cache, name):
 # The cache
 
 
+# What the gguf package can unpack, of which newer versions may know more.
+UNPACKED = (
+    *("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"),
+    *(
+        "IQ1_S",
+        "IQ1_M",
+        "IQ2_XXS",
+        "IQ2_XS",
+        "IQ2_S",
+        "IQ3_XXS",
+        "IQ3_S",
+        "IQ4_NL",
+        "IQ4_XS",
+        "TQ1_0",
+        "TQ2_0",
+    ),
+)
+
+
+@pytest.mark.parametrize("quant", gguf.GGMLQuantizationType, ids=lambda quant: quant.name)
+def test_a_file_of_each_type_opens_or_says_that_it_cannot(tmp_path, cache, quant):
+    tiny = Tiny(d_ff=256, ffn_down=quant)
+    path, name = tiny_gguf.write(tmp_path / "x.gguf", tiny), "blk.1.ffn_down.weight"
+    number = [*tiny_gguf.tensors(tiny)].index(name)
+    packed, _ = tiny_gguf.quantized(tiny_gguf.tensors(tiny)[name], quant, 1000 * tiny.seed + number)
+    try:
+        expected = gguf.quants.dequantize(packed, quant)
+    except NotImplementedError:
+        assert quant.name not in UNPACKED
+        assert re.search(holding(name.replace("1", "0"), quant.name, "K-quants"), refusal(path, cache))
+    else:
+        w = load(path, cache)
+        np.testing.assert_array_equal(w.layers[1].W_down.T, expected)
+        assert expected.std() > 0.01
+        for layer in w.layers:
+            assert np.isfinite(layer.W_down).all()
+
+
 def test_the_numbers_are_mapped_and_read_only(path, cache):
     w = load(path, cache)
     for name, array in named(w).items():
@@ -275,7 +313,7 @@ def same(a: weights.Weights, b: weights.Weights) -> bool:
 
 def test_a_second_load_converts_nothing_and_reads_no_gguf(path, cache, conversions, monkeypatch):
     first = load(path, cache)
-    monkeypatch.setattr(gguf, "GGUFReader", None)
+    monkeypatch.setattr(model_files, "read", None)
     assert same(load(path, cache), first)
     assert conversions == [path]
 
@@ -460,8 +498,7 @@ def test_breaking_off_leaves_nothing_half_written(path, cache, monkeypatch, prob
         assert "LLMVIZ_HOME" in str(caught.value)
         assert str(cache) in str(caught.value)
         assert os.strerror(errno.ENOSPC) in str(caught.value)
-    (folder,) = (cache / "weights").iterdir()
-    assert {file.name for file in folder.iterdir()} <= {".lock"}
+    assert list((cache / "weights").iterdir()) == []
     load(path, cache)
 
 
@@ -522,13 +559,13 @@ def test_the_progress_bar_counts_the_bytes_and_can_be_off(path, cache, capsys):
 
 def test_the_bar_is_there_while_the_file_is_read(path, cache, capsys, monkeypatch):
     """Its lists of tokens take seconds."""
-    read, shown = gguf.GGUFReader, []
+    read, shown = model_files.read, []
 
     def reading(file):
         shown.append(capsys.readouterr().err)
         return read(file)
 
-    monkeypatch.setattr(gguf, "GGUFReader", reading)
+    monkeypatch.setattr(model_files, "read", reading)
     weights.load_weights(path, cache, progress=True)
     assert "B/s" in shown[0]
 
@@ -692,6 +729,14 @@ def test_numbers_that_are_not_finite(path, cache):
     assert data.count(numbers) == 1
     path.write_bytes(data.replace(numbers, struct.pack("<f", np.nan)))
     assert "blk.1.ffn_up.weight" in refusal(path, cache)
+
+
+def test_a_model_that_is_larger_than_the_memory(path, cache, monkeypatch):
+    n_bytes = sum(4 * array.size for array in tiny_gguf.tensors(VARIANTS["full"]).values())
+    monkeypatch.setattr("llmviz.machine.memory", lambda: n_bytes)
+    load(path, cache.with_name("enough"))
+    monkeypatch.setattr("llmviz.machine.memory", lambda: n_bytes - 1)
+    assert re.search(holding(f"{n_bytes // 4:,}", "memory"), refusal(path, cache))
 
 
 def test_a_type_that_cannot_be_unpacked(path, cache, monkeypatch):

@@ -129,20 +129,38 @@ def tensors(tiny: Tiny) -> dict[str, np.ndarray]:
 def quantized(matrix: np.ndarray, quant: Quant, seed: int) -> tuple[np.ndarray, Quant]:
     """The matrix as GGUF stores it in `quant`, or in F32 where its rows don't divide into that type's blocks.
 
-    The `gguf` package reads K-quants but cannot write them: those blocks are random bytes with sane scales,
+    The `gguf` package reads some types but cannot write them: those blocks are random bytes with sane scales,
     so the weights are random all the same, only not `matrix`.
     """
     block, size = gguf.GGML_QUANT_SIZES[quant]
     if matrix.ndim == 1 or matrix.shape[1] % block:
         return matrix, Quant.F32
-    if not quant.name.endswith("_K"):
-        return gguf.quants.quantize(matrix, quant), quant
     shape = (matrix.shape[0], matrix.shape[1] // block, size)
+    if quant not in K_QUANT_SCALES:
+        try:
+            return gguf.quants.quantize(matrix, quant), quant
+        except NotImplementedError:
+            return sane_blocks(shape, quant, seed).reshape(shape[0], -1), quant
     raw = np.random.PCG64(seed).random_raw(int(np.prod(shape))).astype(np.uint8).reshape(shape)
     starts, scale = K_QUANT_SCALES[quant]
     for start in starts:
         raw[..., start : start + 2] = np.frombuffer(np.float16(scale), np.uint8)
     return raw.reshape(shape[0], -1), quant
+
+
+def sane_blocks(shape: tuple[int, int, int], quant: Quant, seed: int) -> np.ndarray:
+    """Random blocks of a type, drawn again until their numbers are finite and not above 4."""
+    stream, blocks = np.random.PCG64(seed), np.zeros((shape[0] * shape[1], shape[2]), np.uint8)
+    left = np.arange(len(blocks))
+    while len(left):
+        blocks[left] = stream.random_raw(len(left) * shape[2]).astype(np.uint8).reshape(len(left), -1)
+        try:
+            with np.errstate(all="ignore"):
+                numbers = gguf.quants.dequantize(blocks[left], quant)
+        except NotImplementedError:  # nobody can say what is in them
+            break
+        left = left[~(np.abs(numbers).max(axis=1) <= 4)]
+    return blocks.reshape(shape)
 
 
 def write(path: Path, tiny: Tiny, *, leave_out: tuple[str, ...] = ()) -> Path:

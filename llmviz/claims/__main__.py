@@ -1,7 +1,6 @@
 """Measure claims and print how they come out: `python -m llmviz.claims [PAGE …] [--cases FILE] [--write] [--stale]`."""
 
 import argparse
-import hashlib
 import json
 import sys
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import llmviz
-from llmviz import download
+from llmviz import local_models, weights
 from llmviz.claims import CLAIMS, Claim, Outcome, stored
 
 
@@ -115,9 +114,8 @@ def measure(options: argparse.Namespace) -> int:
         print(
             f"{sum(map(len, pages.values()))} of {n_chosen} claims have such cases; the others are skipped."
         )
-    path = download.default_model_path()
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    path = local_models.find().path
+    sha256 = weights.sha256_of(path)
     results = stored.results_path(path.name, sha256)
     stored_pages = stored.load(results) if results.exists() else {}
     model, broken = llmviz.load(), 0

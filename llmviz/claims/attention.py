@@ -42,7 +42,7 @@ OTHER_PATHS = (("q", WRITER), *(("k", head) for head in PREVIOUS + BREAKERS))  #
 
 @remembered
 def n_on_first(model: Model, text: str) -> np.ndarray:
-    tokens = model.tokenizer.encode(text[:6000])[:512]
+    tokens = model.tokenizer.encode_prompt(text[:6000])[:512]
     return experiments.heads_on_first(experiments.first_token_weights(model.trace(tokens)))
 
 

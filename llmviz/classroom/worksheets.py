@@ -51,7 +51,8 @@ def write_all(model: Model, folder: Path) -> list[Path]:
         for number, (title, steps) in enumerate(lessons_in(with_headings(GUIDE.read_text("utf-8"))), start=1)
     }
     for name, sheet in SHEETS.items():
-        texts[f"worksheet_{name}"] = worksheet(LESSONS[name], sheet(model, False), sheet(model, True))
+        pages = sheet(model, False), sheet(model, True)
+        texts[f"worksheet_{name}"] = worksheet(LESSONS[name], *pages, model.name)
     files = [folder / f"{name}.html" for name in texts]
     for file, text in zip(files, texts.values()):
         file.write_text(text, "utf-8")
@@ -70,14 +71,14 @@ def steps_page(title: str, steps: str) -> str:
     return document(title, f'<main class="steps"><header><h1>{title}</h1></header>{body}</main>')
 
 
-def worksheet(lesson: Lesson, questions: str, answers: str) -> str:
+def worksheet(lesson: Lesson, questions: str, answers: str, model: str) -> str:
     """Return both pages of a worksheet as one document."""
     title = html.escape(lesson.title)
     return document(
         title,
         f'<main>\n<article><header><h1>{title}</h1><p>Name <span class="line"></span></p></header>{questions}</article>'
         f"\n<article><header><h1>Answers: {title}</h1></header>{answers}</article>\n</main>\n"
-        "<footer>All numbers: SmolLM2-135M-Instruct, computed by llmviz.</footer>",
+        f"<footer>All numbers: {html.escape(model)}, computed by llmviz.</footer>",
     )
 
 

@@ -46,7 +46,7 @@ def answer_probs(
 
 def logits_after_sums(model: Model, before: str = "") -> Float[np.ndarray, "n_sums n_vocab"]:
     """Return the logits after each of `SUMS`, with this text in front."""
-    return logits_after_each(model, [model.tokenizer.encode(before + text) for text in SUMS])
+    return logits_after_each(model, [model.tokenizer.encode_prompt(before + text) for text in SUMS])
 
 
 def is_right(model: Model, text: str, right: str) -> bool:

@@ -199,8 +199,8 @@ def knows(
     """
     said = said.replace("…", country)
     question = f"What is the capital of {country}?"
-    tokens = asked(model, question) + model.tokenizer.encode(said) if chat else model.tokenizer.encode(said)
-    return ops.softmax(model.trace(tokens).logits)
+    run = asked(model, question) + model.tokenizer.encode(said) if chat else said
+    return ops.softmax(model.trace(run).logits)
 
 
 def teach(

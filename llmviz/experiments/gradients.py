@@ -37,7 +37,7 @@ class Numbers:
     """
 
     def __init__(self, model: Model, text: str):
-        self.model, self.tokens = model, model.tokenizer.encode(text)[: model.config.n_ctx]
+        self.model, self.tokens = model, model.tokenizer.encode_prompt(text)[: model.config.n_ctx]
         arrays = stored(model.weights)
         self.flat = np.concatenate([array.ravel() for array in arrays.values()])
         self.names = list(arrays)

@@ -60,7 +60,7 @@ def half_over_chance(
 
     Of several layers, their median, or another quantile q.
     """
-    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    trace = model.trace(model.tokenizer.encode_prompt(text)[:n_tokens])
     return float(np.quantile(np.divide(*neurons_for_half(trace))[layers], q))
 
 
@@ -169,7 +169,7 @@ def best_detectors(trace: Trace, words: Collection[str], n: int) -> list[Detecto
 
 def article_detectors(model: Model, story: str, n: int) -> list[Detector]:
     """Return the n neurons that best distinguish *a* and *an* from the rest of a story's beginning."""
-    return best_detectors(model.trace(model.tokenizer.encode(story)[:N_READ]), ARTICLES, n)
+    return best_detectors(model.trace(model.tokenizer.encode_prompt(story)[:N_READ]), ARTICLES, n)
 
 
 @kept_with()
@@ -248,7 +248,7 @@ def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:
 
 def most_agreeing(model: Model, text: str, *, n_tokens: int) -> float:
     """Measure how many neurons are `better_than_chance` on the first tokens of a text, in %: the layer with most."""
-    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    trace = model.trace(model.tokenizer.encode_prompt(text)[:n_tokens])
     agreements = (agreement(trace, layer) for layer in range(model.config.n_layers))
     return 100 * max(float(better_than_chance(correlations)[1].mean()) for correlations in agreements)
 
@@ -259,7 +259,7 @@ def both_kinds(model: Model, text: str, *, n_tokens: int) -> tuple[float, float,
     Returns, in %: how many of the detectors push (NaN without any), how many of the pushers detect, and how many of all
     neurons push.
     """
-    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    trace = model.trace(model.tokenizer.encode_prompt(text)[:n_tokens])
     layers = range(model.config.n_layers)
     detect = np.array([detects_a_token(trace, layer) for layer in layers])
     push = np.array([better_than_chance(agreement(trace, layer))[1] for layer in layers])

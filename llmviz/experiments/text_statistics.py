@@ -97,8 +97,7 @@ def split_by_repeats(model: Model, learned: str, held_out: str) -> tuple[float, 
     tokens = model.tokenizer.encode(text)
     # in bytes, since a token may be a part of a character
     marked = np.repeat(copied_characters(text, learned), [len(character.encode()) for character in text])
-    n_bytes = {token: len(piece) for piece, token in model.tokenizer.ranks.items()}
-    ends = np.cumsum([n_bytes[token] for token in tokens])
+    ends = np.cumsum(model.tokenizer.sizes(tokens))
     inside = np.logical_and.reduceat(marked, [0, *ends[:-1]])
     at = np.arange(1, len(tokens))
     predicted = at[at % length > 0]  # nothing precedes the first token of what the model reads at once

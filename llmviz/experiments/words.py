@@ -43,8 +43,8 @@ def words_of(text: str) -> list[str]:
 
 
 def text_of(trace: TokenizedText | Trace) -> str:
-    """Return the text of a run's tokens."""
-    return trace.model.tokenizer.decode(trace.tokens)
+    """Return the text that a run has read."""
+    return trace.model.tokenizer.decode_prompt(trace.tokens)
 
 
 def longest_word(trace: TokenizedText | Trace) -> str:
@@ -65,19 +65,23 @@ def in_one_token(model: Model, text: str) -> float:
 
 def tokens_that_are_words(model: Model, text: str) -> float:
     """Measure how many of a text's tokens with letters in them are a whole word, in %; NaN without any."""
-    sizes = {token: len(piece) for piece, token in model.tokenizer.ranks.items()}
-    ends = [*accumulate(sizes[token] for token in model.tokenizer.encode(text))]
-    tokens = {*pairwise([0, *ends])}
+    tokens = {*pairwise([0, *token_ends(model.tokenizer, text)])}
     words = [tuple(len(text[:end].encode()) for end in match.span()) for match in regex.finditer(WORD, text)]
     whole = sum(not tokens.isdisjoint({(start, end), (start - 1, end)}) for start, end in words)
     lettered = sum(any(start < last and first < end for first, last in words) for start, end in tokens)
     return 100 * whole / lettered if lettered else math.nan
 
 
+def token_ends(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return after which of the text's bytes each token ends."""
+    ends = [*accumulate(tokenizer.sizes(tokenizer.encode(text)))]
+    in_front = sum(ends[-1:]) - len(text.encode())  # a space that some vocabularies put before a text
+    return [end - in_front for end in ends]
+
+
 def spaces_before(tokenizer: Tokenizer, text: str, pattern: str) -> tuple[int, int]:
     """Count the spaces that a pattern finds, and those of them that are in one token with the character after them."""
-    size = {token: len(piece) for piece, token in tokenizer.ranks.items()}
-    borders = {*accumulate(size[token] for token in tokenizer.encode(text))}
+    borders = {*token_ends(tokenizer, text)}
     ends = [len(text[: match.end()].encode()) for match in regex.finditer(pattern, text)]
     return len(ends), sum(end not in borders for end in ends)
 

@@ -156,7 +156,7 @@ def after_the_end(trace: Trace) -> int:
     Empty messages are passed over. ValueError if the answer does not end in time.
     """
     tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
-    question = asked(trace.model, tokenizer.decode(trace.tokens))
+    question = asked(trace.model, tokenizer.decode_prompt(trace.tokens))
     steps = write_on(trace.model, question, N_ANSWER, greedy, past_end=True)
     _, end, rest = tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
     if not end:

@@ -4,6 +4,7 @@
 imported here, on purpose.
 """
 
+import json
 import math
 import warnings
 from pathlib import Path
@@ -165,6 +166,20 @@ def write(path: Path, name: str, model) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def save(folder: Path, model) -> Path:
+    """Write the model to a folder as Hugging Face has it, with the tokenizer of the tiny GGUF files."""
+    model.save_pretrained(folder, max_shard_size="40KB")  # several files and an index
+    tokens, special = tiny_gguf.vocabulary(), tiny_gguf.SPECIAL
+    of = {
+        "type": "BPE",
+        "vocab": {token: n for n, token in enumerate(tokens)},
+        "merges": list(tiny_gguf.MERGES),
+    }
+    added = [{"id": tokens.index(token), "content": token, "special": True} for token in special]
+    (folder / "tokenizer.json").write_text(json.dumps({"model": of, "added_tokens": added}), "utf-8")
+    return folder
 
 
 def add_sizes(writer: gguf.GGUFWriter, architecture: str, config) -> None:

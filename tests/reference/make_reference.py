@@ -7,6 +7,7 @@
   token's logits, some attention patterns whole, the last token's residual stream after some layers, and
   20 greedy tokens, or as many as come before the end token.
 * `tokenizer.npz`: ids by `tokenizers` of mixed texts and random strings.
+* `pieces.json`: a vocabulary for `kinds.py`; `kinds.npz`: ids by `tokenizers` for each kind of tokenizer there.
 * `chat.json`: conversations through the file's own chat template (jinja2) and `tokenizers`.
 * `tiny_models.npz`: `transformers` on the tiny random models of `tests/tiny_gguf.py`.
 """
@@ -25,7 +26,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import tiny_gguf  # noqa: E402  (tests/ has to be on the path first)
-from reference import peer  # noqa: E402
+from reference import kinds, peer  # noqa: E402
 
 N_TOP, N_SAMPLED, N_GREEDY = 64, 1_000, 20
 RESID_LAYERS = (0, 7, 14, 21, 29)
@@ -159,6 +160,36 @@ POOLS = (
 )
 
 
+# Where kinds differ: spaces in front, ▁, tabs, added tokens, accents on their own, bytes that are no characters.
+SPECIAL_CASES = (
+    *(
+        " Hello",
+        "Hello",
+        "  Hello",
+        "▁",
+        "▁▁",
+        "a▁b",
+        "▁ ▁",
+        "a    b",
+        " " * 40,
+        "\t\t\t",
+        "\n\n\n\n",
+        "a\t\n b",
+    ),
+    *(
+        "<think>x</think>",
+        " <think> ",
+        "x<tool_call>",
+        "<table>\n</table>",
+        "[multimodal]x",
+        "<s>x</s>",
+        "<unk>",
+        "<0x41>",
+    ),
+    *("e\u0301", "\u1112\u1161\u11ab", "ﬁ ①", "aaaaaaa" * 5, "¹²³", "\x1c a", "\x85x", "🫠🫠", "a🫠b"),
+)
+
+
 def random_strings(n: int, seed: int) -> list[str]:
     """Strings of 1 to 24 parts, each mostly from two or three pools, so that words form and borders meet."""
     source = random.Random(seed)
@@ -169,11 +200,11 @@ def random_strings(n: int, seed: int) -> list[str]:
     return made
 
 
-def packed(name: str, items: list) -> dict[str, np.ndarray]:
+def packed(name: str, items: list, ids: type = np.uint16) -> dict[str, np.ndarray]:
     """Lists of ints, or texts as UTF-8 bytes, end to end in one array, with where each ends in another."""
     lists = [list(item.encode()) if isinstance(item, str) else item for item in items]
     values = np.array([value for item in lists for value in item])
-    dtype = np.uint8 if isinstance(items[0], str) else np.uint16
+    dtype = np.uint8 if isinstance(items[0], str) else ids
     return {name: values.astype(dtype), f"{name}_end": np.cumsum([len(x) for x in lists]).astype(np.int32)}
 
 
@@ -187,6 +218,23 @@ def write_tokenizer(tokenizer) -> None:
         raise ValueError(f"cannot be written in this vocabulary: {lost[:5]!r}")
     np.savez_compressed(HERE / "tokenizer.npz", **packed("text", texts), **packed("ids", ids))
     print(f"tokenizer: {len(texts)} texts, {sum(map(len, ids))} tokens")
+
+
+def some_texts(n_random: int, n_characters: int, seed: int) -> list[str]:
+    """Mixed texts, special cases of all kinds of tokenizers, random strings, and the beginnings of longer texts."""
+    folder = HERE.parent.parent / "llmviz" / "texts"
+    long = [path.read_text(encoding="utf-8")[:n_characters] for path in sorted(folder.glob("*.txt"))]
+    return [*TEXTS, *PROMPTS.values(), *SPECIAL_CASES, *random_strings(n_random, seed), *long]
+
+
+def write_kinds() -> None:
+    kinds.learn(some_texts(500, 60_000, seed=7))
+    texts = some_texts(200, 1_000, seed=8)
+    arrays = packed("text", texts)
+    for kind in kinds.KINDS:
+        theirs = kinds.peer(kind)
+        arrays |= packed(kind, [theirs.encode(text).ids for text in texts], np.uint32)
+    np.savez_compressed(HERE / "kinds.npz", **arrays)
 
 
 def render_chat(path: Path, messages: list[dict]) -> str:
@@ -260,6 +308,7 @@ def write_tiny_models() -> None:
 def main(path: Path) -> None:
     tokenizer = peer.load_tokenizer(path)
     write_tokenizer(tokenizer)
+    write_kinds()
 
     chats = {name: (render_chat(path, messages), messages) for name, messages in CONVERSATIONS.items()}
     chat_ids = {name: encode_with_special(tokenizer, text) for name, (text, _) in chats.items()}

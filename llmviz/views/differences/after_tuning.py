@@ -78,7 +78,7 @@ class BeforeAfter(AfterTuning):
     @job("question")
     def own(self, scene: Scene) -> Iterator[tuple[float, dict]]:
         if tokens := scene.reading.tokens:
-            text = scene.run.model.tokenizer.decode(tokens)
+            text = scene.run.model.tokenizer.decode_prompt(tokens)
             yield 1.0, {text if len(text) <= 80 else f"{text[:80]} …": scene.tuned.ask(text)[text]}
 
     def hand_on(self, scene: Scene) -> None:
@@ -230,7 +230,7 @@ class Amount(AfterTuning):
             return
         model = quiet_model(training.updated(scene.run.model, update, scene.amount))
         prompts = {
-            "With the chat template": asked(model, model.tokenizer.decode(tokens)),
+            "With the chat template": asked(model, model.tokenizer.decode_prompt(tokens)),
             "Without the chat template": tokens,
         }
         texts = {}

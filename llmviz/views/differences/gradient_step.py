@@ -137,7 +137,7 @@ class GradientStep(GuessFirst):
     def question(self, scene: Scene) -> str:
         if scene.run is None:
             return ""
-        text = clean(scene.run.model.tokenizer.decode(scene.run.tokens))
+        text = clean(scene.run.model.tokenizer.decode_prompt(scene.run.tokens))
         return (
             "All parameters change at once, each against its gradient, in a step of length 1. By how much does the "
             f"surprise at “{text[:50]}{'…' if len(text) > 50 else ''}” fall?"

@@ -24,7 +24,7 @@ LONGEST = 60  # characters of the text in a question
 
 def quoted_text(trace: Trace) -> str:
     """Return a text as a question quotes it; of a long text, its end."""
-    text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
+    text = trace.model.tokenizer.decode_prompt(trace.tokens).replace("\n", "⏎")
     return isolate(f"“{text if len(text) <= LONGEST else f'…{text[-LONGEST:]}'}”")
 
 

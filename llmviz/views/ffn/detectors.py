@@ -159,7 +159,8 @@ class WordNeurons(Neuron, GuessFirst):
     def searched(self, scene: Scene) -> Iterator[tuple[float, neurons.Found | None]]:
         """Search sentences of ours that contain the words. The result: the neurons, and the control."""
         model = scene.run.model
-        trace = model.trace(model.tokenizer.encode(neurons.sentences_with(scene.typed))[: most_tokens(model)])
+        tokens = model.tokenizer.encode_prompt(neurons.sentences_with(scene.typed))
+        trace = model.trace(tokens[: most_tokens(model)])
         for step in neurons.search(trace, neurons.spelling(trace, scene.typed[:1]), least=LEAST):
             yield step.share_done, step if step.share_done == 1 else None
 

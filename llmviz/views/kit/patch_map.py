@@ -213,7 +213,7 @@ class PatchMap(OfFact, GuessFirst):
         (source, values), pair, what = scene.so_far, scene.pair, COMPONENTS[scene.what]
         is_heads = scene.what == "single heads"
         answer = named(pair, pair.answers)[1]
-        control = pair.trace.model.tokenizer.decode(source)
+        control = pair.trace.model.tokenizer.decode_prompt(source)
         giver = f"the run of “{control}”" if scene.control else "the twin's run"
         return {
             "values": values,

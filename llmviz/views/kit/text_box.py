@@ -38,7 +38,7 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
         problems.append(
             f"{as_sentence(describe_unwritable(dropped))} The model reads your text without that."
         )
-    tokens = tokenizer.encode(writable)
+    tokens = tokenizer.encode_prompt(writable)
     if not tokens:
         problems.append("Type something. The model needs at least one token to start from.")
     if len(tokens) > limit:

@@ -113,7 +113,7 @@ class ChatEnd(SideBySide):
     def chat(self, scene: Scene) -> tuple[list[int], list[int], str]:
         """Return the question in the template, the positions of what the template adds, and why there is none."""
         model = scene.run.model
-        text = model.tokenizer.decode(scene.run.tokens)
+        text = model.tokenizer.decode_prompt(scene.run.tokens)
         try:
             tokens, added = experiments.asked(model, text), experiments.added_by_template(model, text)
         except ValueError as error:  # a model of another kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import traitlets
 
@@ -72,7 +72,8 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
     drawn, left_out = drawable(text, tokenizer)
     steps = tokenizer.merges(drawn)
     bytes_ = list(steps[0].parts)
-    parts = [(index, index + 1, 0) for index in range(len(bytes_))]  # those of the current step
+    ends = accumulate(map(len, bytes_))  # some vocabularies begin with characters, which may be several bytes
+    parts = [(end - len(part), end, 0) for part, end in zip(bytes_, ends)]  # those of the current step
     spans, known = list(parts), []
     for step in steps:
         if step.at is not None:
@@ -81,10 +82,10 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
             spans.append(parts[step.at])
         known.append([[end, rank] for (_, end, _), rank in zip(parts, step.known)])
     return {
-        "characters": [[marked(character), len(character.encode())] for character in drawn],
+        "characters": [[marked(each), len(each.encode())] for each in b"".join(bytes_).decode()],
         "spans": [list(span) for span in spans],
         "labels": [readable(piece) for piece in [*bytes_, *(b"".join(step.pair) for step in steps[1:])]],
-        "ids": [*(tokenizer.ranks[byte] for byte in bytes_), *(step.token for step in steps[1:])],
+        "ids": [*(tokenizer.ids[byte] for byte in bytes_), *(step.token for step in steps[1:])],
         "known": known,
         "sentences": [_sentence(number, len(steps) - 1, step) for number, step in enumerate(steps)],
         "caption": left_out,
@@ -94,7 +95,7 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
 def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
     """Say what has happened in a step, and what comes next."""
     if step.pair is None:
-        before = f"Start: {amount(len(step.parts), 'bytes')}."
+        before = f"Start: {amount(len(step.parts), 'parts' if any(p[1:] for p in step.parts) else 'bytes')}."
     else:
         left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
         before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."

@@ -13,7 +13,7 @@ from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import as_sentence, isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, part
@@ -93,8 +93,11 @@ class ChatExplorer(View):
             writable(text, tokenizer) for text in (scene.system, scene.user)
         )
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        tokens, special = tokenizer.encode_chat(messages), {*tokenizer.special_tokens.values()}
-        highlight = [position for position, token in enumerate(tokens) if token in special]
+        try:
+            tokens = tokenizer.encode_chat(messages[not (system or tokenizer.system_prompt) :])
+        except ValueError as error:  # a model that was not taught to chat
+            return {**chips([], tokenizer, as_sentence(str(error))), "highlight": []}
+        highlight = [i for i, token in enumerate(tokens) if token in tokenizer.special_tokens.values()]
         size = f"{amount(len(tokens), 'tokens')}; {len(highlight)} are special tokens."
         return {**chips(tokens, tokenizer, size, without or left_out), "highlight": highlight}
 
@@ -111,14 +114,10 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         table = Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens")
         key, line = Operand("name", special[token]), "special_tokens[name]"
     else:
-        written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
-        order = (
-            "in the order of learning"
-            if len(written) > 1
-            else "before all that was learned, as a single byte"
-        )
-        origin = f"id = the token's place in the vocabulary, {order}"
-        table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
-        line = "ranks[piece]"
+        written = next(piece for piece, number in tokenizer.ids.items() if number == token)
+        origin = f"id = the token's place in the vocabulary, {tokenizer.place_of(written)}"
+        name = "ranks" if written in tokenizer.ranks else "ids"  # which has the added tokens as well
+        table = Operand(name, getattr(tokenizer, name), f"model.tokenizer.{name}")
+        key, line = Operand("piece", written), f"{name}[piece]"
     (piece,) = tokenizer.pieces([token])
     return Explanation(f"The id of {isolated(piece)}", origin, [table, key], line, token)

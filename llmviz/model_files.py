@@ -1,0 +1,444 @@
+"""Read a model's files: a GGUF file, or a folder of Hugging Face with config.json and *.safetensors.
+
+Both give the same: what the files say of the model, by the names of fields in GGUF files, and its arrays, by their
+names there. A folder is translated as llama.cpp's converter does it, so that everything after this knows one kind of
+file. The files come from anywhere, so nothing in them is trusted: each error names the file and what is wrong with it.
+"""
+
+import json
+import math
+import mmap
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CONFIG, SHARDS = "config.json", "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array in a file: its shape as stored, [out, in], and what reads its numbers as float32."""
+
+    name: str
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+    offset: int | None = None  # where its numbers begin in the file, if they are just float32
+
+    @property
+    def size(self) -> int:
+        """Return how many numbers it has."""
+        return math.prod(self.shape)
+
+    def rows(self, name: str, start: int, end: int) -> "Tensor":
+        """Return some of its rows as a tensor of their own."""
+        before = 4 * start * math.prod(self.shape[1:])
+        offset = None if self.offset is None else self.offset + before
+        return Tensor(name, (end - start, *self.shape[1:]), lambda: self.read()[start:end], offset)
+
+
+Read = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+def read(path: Path) -> Read:
+    """Return the fields and the tensors of a model's file or folder; ValueError says what is wrong with it."""
+    fields, tensors = _read_folder(path) if path.is_dir() else _read_gguf(path)
+    return fields, _separate(tensors)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a model at `path` is read from: itself, or those of a folder."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.suffix in (".json", ".jinja", ".safetensors"))
+
+
+def architecture(path: Path) -> str:
+    """Return the name of the model's family without reading more than that; ValueError as in `read`."""
+    if path.is_dir():
+        return _architecture(_json(path / CONFIG))
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            fields = _fields(_Values(data))
+            return next(str(value) for key, value in fields if key == "general.architecture")
+    except Exception as problem:
+        raise _unreadable(path, problem) from problem
+
+
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Cut the tensors in which a file has the rows of Q, K and V one after another, as GPT-2's files do."""
+    separate = {}
+    for name, tensor in tensors.items():
+        if "attn_qkv" not in name or not tensor.shape or tensor.shape[0] % 3:
+            separate[name] = tensor
+            continue
+        third = tensor.shape[0] // 3
+        for letter, (start, end) in zip("qkv", pairwise((0, third, 2 * third, 3 * third))):
+            own = name.replace("qkv", letter)
+            separate[own] = tensor.rows(own, start, end)
+    return separate
+
+
+def _unreadable(path: Path, problem: Exception) -> ValueError:
+    return ValueError(
+        f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be incomplete, "
+        "damaged or of another format. Download it again."
+    )
+
+
+# --- GGUF --------------------------------------------------------------------------------------------------------
+
+NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+TEXT, LIST = 8, 9
+MAX_DIMENSIONS = 4
+
+
+@dataclass
+class _Values:
+    """The values of a file, one after another; ValueError where it ends too early."""
+
+    data: mmap.mmap
+    place: int = 0
+
+    def take(self, n_bytes: int) -> bytes:
+        if n_bytes > len(self.data) - self.place:
+            raise ValueError("it ends too early")
+        self.place += n_bytes
+        return self.data[self.place - n_bytes : self.place]
+
+    def number(self, code: str) -> Any:
+        return struct.unpack(f"<{code}", self.take(struct.calcsize(code)))[0]
+
+    def text(self) -> str:
+        return self.take(self.number("Q")).decode()
+
+    def value(self, kind: int) -> Any:
+        if kind == TEXT:
+            return self.text()
+        if kind == LIST:
+            kind, length = self.number("I"), self.number("Q")
+            if code := NUMBERS.get(kind):
+                return np.frombuffer(self.take(length * struct.calcsize(code)), f"<{code}").tolist()
+            if length > len(self.data) - self.place:  # each takes a byte at least
+                raise ValueError("it ends too early")
+            return [self.value(kind) for _ in range(length)]
+        if kind not in NUMBERS:
+            raise ValueError(f"a field is of the unknown type {kind}")
+        return self.number(NUMBERS[kind])
+
+
+def _fields(values: _Values) -> Iterator[tuple[str, Any]]:
+    """Yield the names and values of a GGUF file's fields; two counts come first."""
+    if values.take(4) != b"GGUF" or values.number("I") not in (2, 3):
+        raise ValueError("it does not begin as such a file")
+    yield "tensors", values.number("Q")
+    for _ in range(values.number("Q")):
+        yield values.text(), values.value(values.number("I"))
+
+
+def _read_gguf(path: Path) -> Read:
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        values = _Values(data)
+        fields = dict(_fields(values))
+        return fields, _gguf_tensors(values, fields, path)
+    except Exception as problem:  # whatever a damaged file leads to
+        raise _unreadable(path, problem) from problem
+
+
+def _gguf_tensors(values: _Values, fields: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    import gguf
+
+    infos = []
+    for _ in range(fields["tensors"]):
+        name, n_dimensions = values.text(), values.number("I")
+        if n_dimensions > MAX_DIMENSIONS:
+            raise ValueError(f"{name} has {n_dimensions} dimensions")
+        shape = tuple(values.number("Q") for _ in range(n_dimensions))[::-1]  # they are listed in reverse
+        infos.append((name, shape, gguf.GGMLQuantizationType(values.number("I")), values.number("Q")))
+    align = int(fields.get("general.alignment", gguf.GGUF_DEFAULT_ALIGNMENT))
+    begin = -(-values.place // align) * align
+    tensors = {}
+    for name, shape, kind, offset in infos:
+        block, n_bytes = gguf.GGML_QUANT_SIZES[kind]
+        rows, in_row = math.prod(shape[:-1]), math.prod(shape[-1:])
+        if in_row % block or begin + offset + rows * in_row // block * n_bytes > len(values.data):
+            raise ValueError(f"it ends within {name}")
+        packed = np.frombuffer(values.data, np.uint8, rows * in_row // block * n_bytes, begin + offset)
+        is_plain = kind == gguf.GGMLQuantizationType.F32
+        unpack = partial(_dequantized, path, name, kind, packed.reshape(rows, -1), shape)
+        tensors[name] = Tensor(name, shape, unpack, begin + offset if is_plain else None)
+    if len(tensors) < len(infos):
+        raise ValueError("two of its tensors have the same name")
+    return tensors
+
+
+def _dequantized(path: Path, name: str, kind: Any, packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    import gguf
+
+    try:
+        return gguf.quants.dequantize(packed, kind).reshape(shape)
+    except NotImplementedError as problem:
+        raise ValueError(
+            f"{path}: {name} is packed as {kind.name}, which the gguf package cannot unpack. Files in F32, F16, BF16, "
+            "Q4_0 to Q8_0, the K-quants, the IQ types, TQ1_0, TQ2_0 and MXFP4 work."
+        ) from problem
+
+
+# --- a folder of Hugging Face ------------------------------------------------------------------------------------
+
+# The families by their names there, and in GGUF files.
+FAMILIES = {
+    "llama": "llama",
+    "mistral": "llama",
+    "smollm3": "smollm3",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma2": "gemma2",
+    "gemma3_text": "gemma3",
+    "gpt2": "gpt2",
+}
+SILU, GELU_TANH = ("silu", "swish"), ("gelu_pytorch_tanh", "gelu_new")
+MASKS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # they are no parameters
+# The fields by their names in GGUF files, without the family's; each has one of several names here.
+FIELDS = {
+    "block_count": ("num_hidden_layers", "n_layer"),
+    "context_length": ("max_position_embeddings", "n_positions"),
+    "embedding_length": ("hidden_size", "n_embd"),
+    "feed_forward_length": ("intermediate_size", "n_inner"),
+    "attention.head_count": ("num_attention_heads", "n_head"),
+    "attention.head_count_kv": ("num_key_value_heads",),
+    "attention.key_length": ("head_dim",),
+    "attention.value_length": ("head_dim",),
+    "attention.layer_norm_rms_epsilon": ("rms_norm_eps",),
+    "attention.layer_norm_epsilon": ("layer_norm_epsilon",),
+    "attn_logit_softcapping": ("attn_logit_softcapping",),
+    "final_logit_softcapping": ("final_logit_softcapping",),
+}
+
+
+def _read_folder(folder: Path) -> Read:
+    try:
+        config = _json(folder / CONFIG)
+        family = _architecture(config)
+        if family not in FAMILIES.values():
+            return {"general.architecture": family}, {}
+        if differs := _differences(config, family):
+            raise ValueError(f"its {CONFIG} has {differs}, which llmviz does not support")
+        fields = _fields_of(config, family)
+        tensors = _named(folder, config, family)
+        if factors := _llama_3_factors(config):
+            tensors[factors.name] = factors
+        n_vocab = tensors["token_embd.weight"].shape[0]
+        if config.get("vocab_size", n_vocab) != n_vocab:
+            raise ValueError(f"its table has {n_vocab} tokens, not {config['vocab_size']!r}")
+        return fields, tensors
+    except OSError:
+        raise
+    except Exception as problem:  # whatever a damaged file leads to
+        reason = f"a value in {CONFIG} is of another kind than it should be"
+        if isinstance(problem, KeyError | ValueError):
+            reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
+        raise ValueError(f"{folder} cannot be read as a model of Hugging Face: {reason}.") from problem
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """Return what a JSON file holds; ValueError unless that is an object."""
+    if not file.is_file():
+        raise ValueError(f"{file} is missing")
+    try:
+        content = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"{file} is damaged: {problem}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no object")
+    return content
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    if not isinstance(kind := config.get("model_type"), str):
+        raise ValueError(f"its {CONFIG} has no model_type")
+    return FAMILIES.get(kind, f"{kind} (of Hugging Face)")
+
+
+def _fields_of(config: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Translate the sizes, and what the family leaves open."""
+    known = {
+        field: value
+        for field, names in FIELDS.items()
+        if (value := next((config[name] for name in names if config.get(name) is not None), None)) is not None
+    }
+    if family == "gpt2":
+        known.setdefault("feed_forward_length", 4 * known["embedding_length"])
+    whole, near = _rope(config)
+    base = config.get("rope_theta", 1e6 if family == "gemma3" else 1e4)
+    known["rope.freq_base"] = whole.get("rope_theta", base)
+    if family == "gemma3":
+        known["rope.freq_base_swa"] = near.get("rope_theta", config.get("rope_local_base_freq", 1e4))
+    scaling = whole.get("rope_type", whole.get("type", "default"))
+    if near.get("rope_type", "default") != "default":
+        scaling = f"{near['rope_type']} of some layers"
+    if scaling not in ("default", "llama3"):
+        known["rope.scaling.type"] = scaling
+        known["rope.scaling.factor"] = whole.get("factor")
+    part = whole.get("partial_rotary_factor", config.get("partial_rotary_factor", 1))
+    if part != 1:
+        known["rope.dimension_count"] = int(part * config["hidden_size"] / config["num_attention_heads"])
+    window = config.get("sliding_window")
+    if window is not None and config.get("use_sliding_window", not family.startswith(("qwen", "smol"))):
+        known["attention.sliding_window"] = window
+        if layers := config.get("layer_types"):
+            known["attention.sliding_window_pattern"] = [layer == "sliding_attention" for layer in layers]
+    # GGUF keeps these as 32-bit numbers.
+    known = {name: float(np.float32(x)) if isinstance(x, float) else x for name, x in known.items()}
+    divisor = config.get("query_pre_attn_scalar")
+    if divisor is not None and divisor != config.get("head_dim"):
+        known["attention.scale"] = divisor**-0.5
+    return {f"{family}.{name}": value for name, value in known.items()} | {"general.architecture": family}
+
+
+def _rope(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is said of RoPE: for layers that meet the whole text, and for those with a window."""
+    rope = (config.get("rope_parameters") or {}) | (config.get("rope_scaling") or {})
+    return rope.get("full_attention", rope), rope.get("sliding_attention", {})
+
+
+def _llama_3_factors(config: Mapping[str, Any]) -> Tensor | None:
+    """Return by how much each clock hand is slowed down in Llama 3, as GGUF files have it."""
+    rope, _ = _rope(config)
+    if rope.get("rope_type", rope.get("type")) != "llama3":
+        return None
+    d_head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+
+    def factors() -> np.ndarray:
+        turns = rope.get("rope_theta", config.get("rope_theta")) ** (-np.arange(0, d_head, 2) / d_head)
+        within = rope["original_max_position_embeddings"] * turns / (2 * math.pi)
+        full = ((within - low) / (high - low)).clip(
+            0, 1
+        )  # what stays of a hand's speed; the rest is slowed down
+        return (1 / ((1 - full) / rope["factor"] + full)).astype(np.float32)
+
+    return Tensor("rope_freqs.weight", (d_head // 2,), factors)
+
+
+def _differences(config: Mapping[str, Any], family: str) -> str:
+    """Return what a configuration asks for that its family doesn't do; "" if nothing."""
+    activations = GELU_TANH if family.startswith(("gemma", "gpt")) else SILU
+    names = ("hidden_activation", "hidden_act", "activation_function")
+    activation = next((config[name] for name in names if config.get(name)), activations[0])
+    every_fourth = [int(layer % 4 != 0) for layer in range(1, 1 + len(config.get("no_rope_layers") or ()))]
+    usual = {
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+        "use_bidirectional_attention": False,
+        "add_cross_attention": False,
+        "quantization_config": None,
+        "no_rope_layers": every_fourth,
+        "sliding_window_pattern": 6,
+        # Without a list of the layers, it is only some of them.
+        "use_sliding_window": bool(config.get("layer_types")) and config.get("use_sliding_window"),
+    }
+    other = {name: config[name] for name in usual if config.get(name) not in (None, usual[name])}
+    other |= {} if activation in activations else {"an activation": activation}
+    return ", ".join(f"{name} {str(value)[:60]}" for name, value in other.items())
+
+
+def _named(folder: Path, config: Mapping[str, Any], family: str) -> dict[str, Tensor]:
+    """Return the tensors by their names in GGUF files, turned into what they are there."""
+    import gguf
+
+    known = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
+    stored = {name: tensor for name, tensor in _safetensors(folder).items() if not name.endswith(MASKS)}
+    # Each layer has more than one tensor, unless the number is damaged.
+    n_layers = min(config.get("num_hidden_layers", config.get("n_layer", 0)), len(stored))
+    names = gguf.get_tensor_name_map(known[family], n_layers)
+    tensors = {}
+    for name, tensor in stored.items():
+        own = names.get_name(name, try_suffixes=(".weight", ".bias")) or name
+        tensors[own] = _as_in_gguf(replace(tensor, name=own), config, family)
+    is_tied = config.get("tie_word_embeddings", family.startswith(("gemma", "gpt")))
+    if is_tied:
+        tensors.pop("output.weight", None)
+    elif "tie_word_embeddings" in config and "output.weight" not in tensors:
+        raise KeyError("lm_head.weight")
+    return tensors
+
+
+def _as_in_gguf(tensor: Tensor, config: Mapping[str, Any], family: str) -> Tensor:
+    """Return a tensor as llama.cpp's converter writes it."""
+    name, read = tensor.name, tensor.read
+    if family in ("llama", "smollm3") and (".attn_q." in name or ".attn_k." in name):
+        heads = config["num_attention_heads"]
+        heads = heads if ".attn_q." in name else config.get("num_key_value_heads") or heads
+
+        def neighbours() -> np.ndarray:
+            """RoPE's pairs are neighbours there, and here a number of each half of a head."""
+            array = read()
+            return array.reshape(heads, 2, -1, *array.shape[1:]).swapaxes(1, 2).reshape(array.shape)
+
+        return replace(tensor, read=neighbours)
+    if family.startswith("gemma") and name.endswith("norm.weight"):  # Gemma multiplies by one more
+        return replace(tensor, read=lambda: read() + 1)
+    if family == "gpt2" and name.startswith("blk.") and len(tensor.shape) == 2:
+        return replace(tensor, shape=tensor.shape[::-1], read=lambda: read().T)
+    return tensor
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files with the weights: those of the index, the one with the usual name, or all that there are.
+
+    A GGUF file is its own. ValueError if the index is damaged.
+    """
+    if not folder.is_dir():
+        return [folder]
+    if (folder / SHARDS).is_file():
+        by_name = _json(folder / SHARDS).get("weight_map")
+        names = {str(name) for name in by_name.values()} if isinstance(by_name, dict) else {"/"}
+        if strange := [name for name in names if Path(name).name != name]:
+            raise ValueError(f"{SHARDS} names {strange[0]!r}, which is no file of this folder")
+        return [folder / name for name in sorted(names)]
+    usual = folder / "model.safetensors"
+    return [usual] if usual.is_file() else sorted(folder.glob("*.safetensors"))
+
+
+def _safetensors(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of all files, under the names there."""
+    from safetensors import SafetensorError, safe_open
+
+    tensors: dict[str, Tensor] = {}
+    if not (files := weight_files(folder)):
+        raise ValueError("it has no *.safetensors")
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f"{file.name} is missing")
+        try:
+            with safe_open(file, "numpy"):  # which checks all names, shapes and places
+                pass
+        except SafetensorError as problem:
+            raise ValueError(f"{file.name} is damaged or incomplete ({problem}). Download it again") from None
+        with file.open("rb") as opened:
+            length = struct.unpack("<Q", opened.read(8))[0]
+            header = json.loads(opened.read(length))
+        for name, about in header.items():
+            if name != "__metadata__":
+                kind, shape = about["dtype"], tuple(about["shape"])
+                begin = 8 + length + about["data_offsets"][0]
+                tensors[name] = Tensor(name, shape, partial(_numbers, file, name, kind, shape, begin))
+    return tensors
+
+
+def _numbers(file: Path, name: str, kind: str, shape: tuple[int, ...], begin: int) -> np.ndarray:
+    kinds = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+    if kind not in kinds:
+        raise ValueError(f"{file}: {name} is of the type {kind}. Files in F32, F16 and BF16 work.")
+    array = np.fromfile(file, kinds[kind], math.prod(shape), offset=begin).reshape(shape)
+    if kind == "BF16":  # the first half of a float32
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32, copy=False)
