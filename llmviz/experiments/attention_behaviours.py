@@ -15,6 +15,7 @@ from llmviz.reuse import kept_with
 
 HABITS = ("itself", "previous token", "two back", "first token", "duplicate", "induction")
 INDUCTION = HABITS.index("induction")
+NOUNS = "cat", "dog", "man", "car", "book", "house"
 
 
 def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -47,6 +48,18 @@ def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> 
         return math.nan
     mean = 100 * weights.mean(axis=(0, 1))
     return float(mean[1] - mean[2:6].max())
+
+
+@kept_with()
+def noun_head(model: Model) -> tuple[int, int]:
+    """Find the head (layer, head) that attends most clearly to a sentence's noun from its verb."""
+    leads = []
+    for noun in NOUNS:
+        trace = model.trace(f"The {noun} that I saw yesterday was")
+        at = next((i for i, piece in enumerate(trace.pieces) if noun in piece), 1)
+        weights = attention_from(trace, -1)
+        leads.append(weights[:, :, at] - weights[:, :, at + 1 : -1].max(axis=2))
+    return strongest_heads(np.mean(leads, axis=0), 1)[0]
 
 
 def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
