@@ -150,7 +150,7 @@ def switched(trace: Trace, layer: int, *, score_scale: bool, causal_mask: bool) 
 
 
 class QueryRow(NamedTuple):
-    """What one query does in one head, a number for each key."""
+    """What one query does in one head, a number for each key. A key later or too far back is masked."""
 
     raw: Float[np.ndarray, " kv_seq"]  # q · k, neither divided nor masked
     scores: Float[np.ndarray, " kv_seq"]  # −∞ where masked
@@ -166,7 +166,8 @@ def query_row(trace: Trace, layer: int, head: int, query: int) -> QueryRow:
     attended = block.attention_at(query)
     unseen = (0, len(trace.tokens) - attended.scores.shape[2])
     scores = np.pad(attended.scores[head, 0], unseen, constant_values=-np.inf)
-    return QueryRow(raw, scores, np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan))
+    weights = np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan)
+    return QueryRow(raw, scores, np.where(np.isneginf(scores), np.float32(np.nan), weights))
 
 
 def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:

@@ -138,8 +138,8 @@ def turn(
     token = sampling.draw(probs, sampling.generator(seed, written))
     random = sampling.generator(seed, written).random()  # the number that `draw` used
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
-    angles = 2 * np.pi * places[:, None] / periods(config) * (trace.edits.rope and has_rope(config))
-    pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
+    angles = 2 * np.pi * places[:, None] / periods(config) * trace.edits.rope
+    pairs = [pair for pair in PAIRS if pair < angles.shape[1] and has_rope(config)]
     sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
     return Turn(
         tokens=list(trace.tokens),

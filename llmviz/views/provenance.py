@@ -78,8 +78,21 @@ def value_of(trace: Trace, source: str) -> Any:
 def read_by(trace: Trace, layer: int, position: int, part: Literal["attention", "ffn"]) -> str:
     """Return the expression for the vector [d_model] that a layer's heads, or its FFN, read at a position."""
     stream = f"trace.blocks[{layer}].{'resid_pre' if part == 'attention' else 'resid_mid'}[{position}]"
-    norm = f"model.weights.layers[{layer}].{part}_norm"
-    return f"llmviz.ops.rms_norm({stream}, {norm}, eps=model.config.norm_eps)" if trace.edits.norm else stream
+    return normed(trace, stream, f"model.weights.layers[{layer}].{part}_norm") if trace.edits.norm else stream
+
+
+def normed(trace: Trace, vector: str, weight: str) -> str:
+    """Return the expression for a vector after a norm: RMSNorm, or LayerNorm in a family with biases."""
+    if "attention_norm_bias" in trace.model.config.arrays:
+        return f"llmviz.ops.layer_norm({vector}, {weight}, {weight}_bias, eps=model.config.norm_eps)"
+    return f"llmviz.ops.rms_norm({vector}, {weight}, eps=model.config.norm_eps)"
+
+
+def capped(formula: str, line: str, cap: float | None) -> tuple[str, str]:
+    """Return a formula and its line for a number that some families then keep below a cap."""
+    if cap is None:
+        return formula, line
+    return f"{formula}, kept within ±{cap:g}", f"{cap:g} * np.tanh(({line}) / {cap:g})"
 
 
 def short(value: Any) -> str:
@@ -116,18 +129,28 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     block = f"trace.blocks[{layer}]"
     result = value_of(trace, f"{block}.attention.scores[{head}, {row}, {col}]")
+    config, window = trace.model.config, trace.model.config.window_of(layer)
     if trace.edits.causal_mask and col > row:
         formula = "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0"
         line = "np.where(col > row, -np.inf, 0)"
         return explained(trace, f"{title}: masked", formula, line, result, row=int(row), col=int(col))
+    if trace.edits.causal_mask and window and row - col >= window:
+        formula = f"in this layer, a token attends only to the last {window}: the score is −∞, the weight 0"
+        places = {"row": int(row), "col": int(col), "window": window}
+        line = "np.where(row - col >= window, -np.inf, 0)"
+        return explained(trace, f"{title}: masked", formula, line, result, **places)
     operands = {
         "q": f"{block}.q[{head}, {row}]",
-        "k": f"{block}.k[{trace.model.config.kv_head_of(head)}, {col}]",
+        "k": f"{block}.k[{config.kv_head_of(head)}, {col}]",
     }
     formula, line = "score = q · k (the division by √d_head is off)", "q @ k"
-    if trace.edits.score_scale:
+    if trace.edits.score_scale and config.score_divisor:
+        formula, line = "score = q · k / divisor", "q @ k / divisor"
+        operands["divisor"] = "model.config.score_divisor"
+    elif trace.edits.score_scale:
         formula, line = "score = q · k / √d_head", "q @ k / np.sqrt(d_head)"
         operands["d_head"] = "model.config.d_head"
+    formula, line = capped(formula, line, config.score_cap)
     return explained(trace, title, formula, line, result, **operands)
 
 
@@ -150,12 +173,13 @@ def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: s
 
 def logit(trace: Trace, token: int) -> Explanation:
     """Explain the logit of a token: how well the last token's final vector matches it."""
-    x = "llmviz.ops.rms_norm(trace.blocks[-1].resid_post[-1], model.weights.final_norm, eps=model.config.norm_eps)"
+    x = normed(trace, "trace.blocks[-1].resid_post[-1]", "model.weights.final_norm")
     name = _named(token, trace.model.tokenizer.pieces([int(token)])[0])
     title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
     formula = "logit = the last token's final vector · the token's column of W_U"
     w = f"model.weights.W_U[:, {token}]"
-    return explained(trace, title, formula, "x @ w", trace.logits[token], x=x, w=w)
+    formula, line = capped(formula, "x @ w", trace.model.config.logit_cap)
+    return explained(trace, title, formula, line, trace.logits[token], x=x, w=w)
 
 
 def prob(

@@ -90,7 +90,7 @@ class HeadByHand(View):
     class State:
         layer: int = layer(13)
         head: int = head(8)
-        no_scale: bool = tick(lambda view: f"without ÷ √{view.run.model.config.d_head}")
+        no_scale: bool = tick(lambda view: f"without ÷ √{divisor_squared(view.run)}")
         no_mask: bool = tick("without the mask")
         query: int = position(-1, set_by=("strip", "selected"))
         key: int | None = selection("steps")  # None: the one with the largest weight
@@ -129,17 +129,20 @@ class HeadByHand(View):
 
     @sentences
     def score(self, scene: Scene) -> list[str]:
-        row, d_head = scene.row, scene.run.model.config.d_head
+        row, under_root, cap = scene.row, divisor_squared(scene.run), scene.run.model.config.score_cap
         raw, weight = row.raw[row.key], row.weights[row.key]
-        if np.isnan(weight):
-            later = isolated(scene.run.pieces[row.key])
-            return [f"q · k = {raw:.2f}, but {later} comes later: the mask makes it −∞, and its weight 0."]
-        root = f"√{d_head} = {np.sqrt(d_head):.3g}"
+        if not np.isfinite(row.scores[row.key]):
+            there = isolated(scene.run.pieces[row.key])
+            why = "comes later" if row.key > scene.query else "is too far back"
+            return [f"q · k = {raw:.2f}, but {there} {why}: the mask makes it −∞, and its weight 0."]
+        root = f"√{under_root} = {np.sqrt(under_root):.3g}"
         scaled = row.trace.edits.score_scale
-        divided = f"divided by {root}: {row.scores[row.key]:.2f}" if scaled else "not divided"
+        divided = f"divided by {root}" if scaled else "not divided"
+        divided += f", kept within ±{cap:g}" if cap else ""
+        divided += f": {row.scores[row.key]:.2f}" if scaled or cap else ""
         return [f"q · k = {raw:.2f}; {divided}; after softmax {percent(weight)} of this query's attention."]
 
-    @part(lambda view: ScoreSteps(d_head=view.run.model.config.d_head, stage="attention"))
+    @part(lambda view: ScoreSteps(d_head=divisor_squared(view.run), stage="attention"))
     def steps(self, scene: Scene) -> dict:
         row, pieces = scene.row, scene.run.pieces
         return {
@@ -218,6 +221,12 @@ class HeadByHand(View):
         return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
 
 
+def divisor_squared(trace: Trace) -> int:
+    """Return the number whose root divides the scores: d_head, or in a few models another."""
+    config = trace.model.config
+    return config.d_head if config.score_divisor is None else round(config.score_divisor**2)
+
+
 def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
     """Return the expressions that give the query and a key."""
     block = f"trace.blocks[{scene.layer}]"
@@ -225,15 +234,38 @@ def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
 
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
-    """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle."""
-    name, first = {"q": "query", "k": "key"}[letter], i - i % 2
-    turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
-    title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
-    formula = f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE"
+    """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle.
+
+    What other families than Llama's do besides is in the line as well: biases, a norm of the head's own, no RoPE.
+    """
+    name, config, L = {"q": "query", "k": "key"}[letter], trace.model.config, letter.upper()
+    half, weights = config.d_head // 2, f"model.weights.layers[{layer}]"
+    pair, first = (i % half, i % half) if config.split_halves else (i // 2, i - i % 2)
+    second = first + (half if config.split_halves else 1)
+    has_rope, has_norm = config.rope_base_of(layer) != 0, f"{letter}_norm" in config.arrays
+    columns = f"[[{first}, {second}]]" if config.split_halves else f"[{first}:{second + 1}]"
+    columns = columns if has_rope else f"[{i}]"
+    picked = "" if has_norm else f"[:, {columns[1:]}"
     sources = {
         "x": provenance.read_by(trace, layer, at, "attention"),
-        "W": f"model.weights.layers[{layer}].W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
-        "angle": f"{at} * model.config.rope_base ** (-{first} / model.config.d_head)",
+        "W": f"{weights}.W_{L}[{head}]{picked}",
     }
+    formula, line = f"{letter} = norm(stream) · W_{L}", "x @ W"
+    if f"b_{L}" in config.arrays:
+        sources["b"] = f"{weights}.b_{L}[{head}]{'' if has_norm else columns}"
+        formula, line = f"{formula} + b_{L}", "(x @ W + b)"
+    if has_norm:
+        sources["w"] = f"{weights}.{letter}_norm"
+        formula = f"{formula}, scaled to a standard length"
+        line = f"llmviz.ops.rms_norm({line}, w, eps={config.norm_eps}){columns}"
+    if has_rope:
+        formula = f"{formula}, each pair of numbers then turned by RoPE"
+        line += " @ " + (
+            "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
+        )
+        sources["angle"] = f"{at} * model.config.rope_base ** (-{2 * pair} / model.config.d_head)"
+        if config.rope_bases or config.rope_factors:
+            sources["angle"] = f"llmviz.model.angles_at(model.config, np.array([{at}]), {layer})[0, {pair}]"
+    title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
     result = getattr(trace.blocks[layer], letter)[head, at, i]
-    return explained(trace, title, formula, f"x @ W @ {turned}", result, **sources)
+    return explained(trace, title, formula, line, result, **sources)

@@ -4,8 +4,10 @@
 from llmviz.experiments.order import n_layers_that_notice, shuffled_change, which_vectors_change
 from llmviz.experiments.without_rope import (
     change_if_both_move,
+    head_with_clocks,
     periods,
     previous_token_weights,
+    said_without_rope,
     strongest_head,
 )
 from llmviz.views.position.one_back import OneBack, how_common

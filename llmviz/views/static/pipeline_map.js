@@ -45,7 +45,7 @@ export function render({ model, el }) {
     boxes = KIT.stages.map(makeBox);
     const back = "the token joins the text, and the loop starts again";
     const loop = model.get("links") && model.get("here") ? model.get("notebooks").loop : null;
-    inside = aside("inside attention");
+    inside = aside(model.get("position"));
     bracket = aside(model.get("bracket"));
     way = aside(loop ? notebookLink(model, {}, loop, back) : back);
   };

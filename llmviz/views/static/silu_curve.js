@@ -53,7 +53,9 @@ export function render({ model, el }) {
 function tell(view, neurons, i) {
   if (i === null) return view.note("");
   const [gate, passed, up, hidden] = ["gate", "passed", "up", "hidden"].map((name) => number(neurons[name][i]));
-  view.note(`neuron ${i} · gate ${gate} → silu ${passed} · × up ${up} = ${hidden}`);
+  const [into, through] = ["into", "through"].map((name) => view.model.get(name));
+  const times = Number.isNaN(neurons.up[i]) ? "" : ` · × up ${up} = ${hidden}`;
+  view.note(`neuron ${i} · ${into} ${gate} → ${through} ${passed}${times}`);
 }
 
 function draw(view, plot, values, silu) {
@@ -68,8 +70,8 @@ function draw(view, plot, values, silu) {
   const marks = (lo, hi, most, at) => ticks(lo, hi, most).map((v) => [at(v), minus(String(v)), v]);
   plot.size(width, HEIGHT);
   plot.ground.replaceChildren(
-    ...axisAtLeft(area, marks(low, high, 4, py), "silu(gate)"),
-    ...axisBelow(area, marks(left, right, 9, px), "gate", { lines: true }),
+    ...axisAtLeft(area, marks(low, high, 4, py), `${view.model.get("through")}(${view.model.get("into")})`),
+    ...axisBelow(area, marks(left, right, 9, px), view.model.get("into"), { lines: true }),
     curve(
       [...xs].map((v, i) => [px(v), py(ys[i])]),
       { class: "lv-curve" },
@@ -82,6 +84,6 @@ function draw(view, plot, values, silu) {
     [...gate].map((v, i) => [px(v), py(passed[i])]),
   );
   const closed = gate.reduce((k, v) => k + (v < 0), 0);
-  view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`);
+  view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} ${view.model.get("into")}s are below zero`);
   return { gate, up, passed, hidden, px, py, order: [...gate.keys()].toSorted((a, b) => gate[a] - gate[b]) };
 }

@@ -11,8 +11,9 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import embeddings, experiments, ops, position
-from llmviz.model import Model, Trace
+from llmviz import embeddings, experiments, ops
+from llmviz.experiments.without_rope import has_rope
+from llmviz.model import Model, Trace, turned
 from llmviz.views import provenance
 from llmviz.views.kit import state_fields
 from llmviz.views.kit.arcs import Arcs
@@ -80,7 +81,8 @@ class StageTour(View):
         if scene.stage is None:
             raise NothingToShow
         style = "font-size:16px;line-height:1.5;max-width:62em"
-        story = html.escape(TEXTS["stages"][scene.stage])
+        learned = scene.stage == "position" and not has_rope(scene.run.model.config)
+        story = html.escape(TEXTS["stages"]["learned_positions" if learned else scene.stage])
         return {"value": f'<p style="{style}"><b>{NAMES[scene.stage]}.</b> {story}</p>'}
 
     @of_stage("tokenization", TokenStrip, [])
@@ -104,17 +106,28 @@ class StageTour(View):
 
     @of_stage("position", lambda _: VectorPicture([], index_name="dimension", stage="position"))
     def position(self, scene: Scene) -> dict:
-        """Draw the last token's query, in the head that "attention" shows, as it would be at every position."""
+        """Draw the last token's query, in the head that "attention" shows, as it would be at every position.
+
+        In a model without RoPE, draw the vectors that it adds at these positions.
+        """
         run, (layer, head) = scene.run, scene.sharpest
-        query, base = run.blocks[layer].q[head, -1:], run.model.config.rope_base
-        turns = position.rotation_angles(
-            np.arange(len(run.tokens)) - len(run.tokens) + 1, query.size, base=base
-        )
+        config, places = run.model.config, np.arange(len(run.tokens))
+        labels = [f"position {at}" for at in places][-MAX_VECTORS:]
+        if run.model.weights.W_pos is not None:
+            values = run.model.weights.W_pos[places[-MAX_VECTORS:]]
+            return {
+                "values": values,
+                "labels": labels,
+                "caption": "The vectors that are added, one row per position",
+            }
+        query = run.blocks[layer].q[head, -1:].repeat(len(places), axis=0)
+        fastest = "In each half, pairs on the left" if config.split_halves else "Pairs on the left"
+        how = f"{fastest} rotate fastest" if config.rope_base_of(layer) else "This layer has no RoPE"
         return {
-            "values": position.rotate(query.repeat(len(turns), axis=0), turns)[-MAX_VECTORS:],
-            "labels": [f"position {at}" for at in range(len(run.tokens))][-MAX_VECTORS:],
+            "values": turned(config, layer, query, places - places[-1])[-MAX_VECTORS:],
+            "labels": labels,
             "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each "
-            "position, one row per position. Pairs on the left rotate fastest",
+            f"position, one row per position. {how}",
         }
 
     @of_stage("attention", Arcs, [], np.zeros((0, 0)))
