@@ -198,6 +198,24 @@ def _from_the_loss(weights, x, tokens, counted):
     return float(surprises.mean(dtype=np.float64)), d_x, d_final_norm, d_logits, normed
 
 
+def why_untrainable(config: Config) -> str:
+    """Say why llmviz cannot compute a model's gradients; nothing if it can."""
+    if config == replace(
+        config,
+        arrays=LLAMA,
+        activation="silu",
+        score_divisor=None,
+        score_cap=None,
+        logit_cap=None,
+        embedding_scale=1.0,
+    ):
+        return ""
+    return (
+        f"gradients of models of the architecture {config.architecture!r} are not supported yet: llmviz trains "
+        "models that are built like Llama"
+    )
+
+
 def _forward(
     weights: Weights,
     tokens: Int[np.ndarray, "texts seq"],
@@ -208,19 +226,8 @@ def _forward(
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
     """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
-    if config != replace(
-        config,
-        arrays=LLAMA,
-        activation="silu",
-        score_divisor=None,
-        score_cap=None,
-        logit_cap=None,
-        embedding_scale=1.0,
-    ):
-        raise ValueError(
-            f"gradients of models of the architecture {config.architecture!r} are not supported yet: llmviz trains "
-            "models that are built like Llama"
-        )
+    if why := why_untrainable(config):
+        raise ValueError(why)
     texts, seq = tokens.shape
     places = np.tile(np.arange(seq), texts)
     x = embedded(weights, tokens.ravel(), places) if x is None else x

@@ -1,5 +1,6 @@
 """Measure how much each block, head and token of the text adds to an answer."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -257,7 +258,8 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     measures = np.full((3, len(trace.tokens)), np.nan, np.float32)
     measures[0] = attention_from(trace, -1).mean(axis=(0, 1))
     yield measures
-    measures[2] = saliency(trace) * sampling.BITS_PER_NAT
+    with contextlib.suppress(ValueError):  # where llmviz cannot compute a model's gradients
+        measures[2] = saliency(trace) * sampling.BITS_PER_NAT
     for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures

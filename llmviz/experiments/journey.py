@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from llmviz import ops, sampling
 from llmviz.experiments.neurons import lengths_written
-from llmviz.experiments.without_rope import has_rope, periods
+from llmviz.experiments.without_rope import periods
 from llmviz.model import Trace
 from llmviz.reuse import kept_with
 
@@ -139,7 +139,7 @@ def turn(
     random = sampling.generator(seed, written).random()  # the number that `draw` used
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = 2 * np.pi * places[:, None] / periods(config) * trace.edits.rope
-    pairs = [pair for pair in PAIRS if pair < angles.shape[1] and has_rope(config)]
+    pairs = [pair for pair in PAIRS if pair < angles.shape[1] and config.has_rope]
     sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
     return Turn(
         tokens=list(trace.tokens),

@@ -18,14 +18,9 @@ from llmviz.position import as_pairs, pair_scores, rotate
 N_ORDERS = 5  # in which positions are shuffled
 
 
-def has_rope(config: Config) -> bool:
-    """Say whether any layer turns its queries and keys."""
-    return any(map(config.rope_base_of, range(config.n_layers)))
-
-
 def said_without_rope(config: Config) -> str:
     """Say what a model does instead of RoPE; nothing of one with RoPE."""
-    if has_rope(config):
+    if config.has_rope:
         return ""
     return "This model has no RoPE: it adds a learned vector for each position to the token’s embedding."
 

@@ -8,6 +8,7 @@ import ipywidgets
 
 from llmviz.model import Model
 from llmviz.views import provenance
+from llmviz.views.about import about
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
@@ -42,6 +43,7 @@ __all__ = [
     "Switchboard",
     "TokenStrip",
     "VectorPicture",
+    "about",
     "claims_of_the_series",
     "live",
     "print_style",

@@ -4,7 +4,7 @@
 from llmviz.experiments.facts import city_ranks
 from llmviz.experiments.neurons import UNSEEN, contrast_of_articles
 from llmviz.views.ffn.at_the_subject import FFNsAtTheSubject
-from llmviz.views.ffn.by_hand import FFNByHand, asked_at, written_below_zero
+from llmviz.views.ffn.by_hand import FFNByHand, asked_at, entry, written_below_zero
 from llmviz.views.ffn.detectors import ArticleNeuron, WordNeurons, asked_of_articles
 from llmviz.views.ffn.taken_apart import LogitTakenApart, ffns_directly, ffns_explained, logit_asked
 from llmviz.views.ffn.ten_countries import TenCountries

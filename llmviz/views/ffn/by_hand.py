@@ -38,16 +38,16 @@ def written_below_zero(trace: Trace, layer: int) -> str:
     below_zero, written = gates_below_zero(trace)
     of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
     last = trace.model.config.n_layers - 1
-    into, name, curve = curve_of(trace.model.config)
+    (into, name, curve), with_entry = curve_of(trace.model.config), entry(trace.model.config)
     x = into_the_curve(trace.blocks[layer].ffn_at(slice(-1, None)))[0]
     below, above = (float(np.median(np.abs(curve(x[side])))) for side in (x < 0, x >= 0))
     are = "aren't" if of_another[layer] > 50 else "are largely"
     only = "only " if of_another[last] < 50 else ""
     return (
         f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
-        f"writes {of_another[layer]:.0f}% as much as one with {article(into)} above zero. Most {into}s are small: the "
+        f"writes {of_another[layer]:.0f}% as much as one with {with_entry} above zero. Most {into}s are small: the "
         f"median size of {name}({into}) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
-        f"neuron with {article(into)} below zero writes {only}{of_another[last]:.0f}% as much as another."
+        f"neuron with {with_entry} below zero writes {only}{of_another[last]:.0f}% as much as another."
     )
 
 
@@ -57,9 +57,9 @@ def curve_of(config: Config) -> tuple[str, str, Callable[[np.ndarray], np.ndarra
     return into, config.activation.removesuffix("_tanh"), ops.ACTIVATIONS[config.activation]
 
 
-def article(noun: str) -> str:
-    """Return "a gate" or "an input"."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+def entry(config: Config) -> str:
+    """Return "a gate", or "an input" where there is no gate."""
+    return "a gate" if "W_gate" in config.arrays else "an input"
 
 
 class SiluCurve(Picture):

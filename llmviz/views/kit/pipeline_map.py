@@ -6,7 +6,6 @@ from pathlib import Path
 
 import traitlets
 
-from llmviz.experiments.without_rope import has_rope
 from llmviz.model import Config, Model, Trace
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, lines
@@ -21,7 +20,7 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
     return [
         f"{n} token" if n == "1" else f"{n} tokens",
         f"{n} × {config.d_model:,}",
-        "rotate pairs" if has_rope(config) else "add a vector",
+        "rotate pairs" if config.has_rope else "add a vector",
         amount(config.n_heads, "heads"),
         f"{config.d_ff:,} neurons",
         f"{config.n_vocab:,} → 1",
@@ -63,7 +62,7 @@ class PipelineMap(Picture):
         super().__init__(
             here=here,
             bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the vectors",
-            position="inside attention" if has_rope(model.config) else "on the embeddings",
+            position="inside attention" if model.config.has_rope else "on the embeddings",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )

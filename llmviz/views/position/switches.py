@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.experiments.order import N_USED
-from llmviz.experiments.without_rope import N_ORDERS, has_rope, said_without_rope, surprise_with_each
+from llmviz.experiments.without_rope import N_ORDERS, said_without_rope, surprise_with_each
 from llmviz.model import Edits, Trace
 from llmviz.views.kit import next_token_bars
 from llmviz.views.kit.controls import toggles
@@ -80,7 +80,7 @@ class PositionSwitches(EditedRun):
     # --- the surprise at the text ---
 
     def needs(self, _state: State) -> str | None:
-        return "measure" if len(self.run.tokens) > 1 and has_rope(self.run.model.config) else None
+        return "measure" if len(self.run.tokens) > 1 and self.run.model.config.has_rope else None
 
     @job()
     def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
@@ -134,7 +134,7 @@ class PositionSwitches(EditedRun):
     @job(
         "setting",
         start=f"Write {N_WRITTEN} tokens",
-        when=lambda view, scene: has_rope(scene.run.model.config),
+        when=lambda view, scene: scene.run.model.config.has_rope,
         tooltip="Continue your text twice, always with the likeliest token",
     )
     def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, tuple]]]:

@@ -12,7 +12,6 @@ import numpy as np
 import traitlets
 
 from llmviz import embeddings, experiments, ops
-from llmviz.experiments.without_rope import has_rope
 from llmviz.model import Model, Trace, turned
 from llmviz.views import provenance
 from llmviz.views.kit import state_fields
@@ -81,7 +80,7 @@ class StageTour(View):
         if scene.stage is None:
             raise NothingToShow
         style = "font-size:16px;line-height:1.5;max-width:62em"
-        learned = scene.stage == "position" and not has_rope(scene.run.model.config)
+        learned = scene.stage == "position" and not scene.run.model.config.has_rope
         story = html.escape(TEXTS["stages"]["learned_positions" if learned else scene.stage])
         return {"value": f'<p style="{style}"><b>{NAMES[scene.stage]}.</b> {story}</p>'}
 

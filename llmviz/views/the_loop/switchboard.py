@@ -12,7 +12,6 @@ import traitlets
 
 from llmviz.experiments import probability_moved, write_edited
 from llmviz.experiments.probabilities import OUTCOMES, outcome
-from llmviz.experiments.without_rope import has_rope
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
@@ -79,7 +78,7 @@ class SwitchedOff:
 
 def parts_of(config: Config) -> dict[str, list[str]]:
     """Return those of `PARTS` that a model has: not all have RoPE."""
-    return {name: texts for name, texts in PARTS.items() if name != "rope" or has_rope(config)}
+    return {name: texts for name, texts in PARTS.items() if name != "rope" or config.has_rope}
 
 
 def ffn_layers(config: Config) -> list[int]:
