@@ -80,7 +80,7 @@ MAY_KNOW = {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
     },
     "experiments.cost": {"attention", "ops", "model"},
-    "experiments.answers": {"ops", "model", "sampling", "texts.write", "experiments.writing"},
+    "experiments.answers": {"ops", "model", "reuse", "sampling", "texts.write", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
         *("experiments.attention_behaviours", "experiments.attribution", "experiments.patching"),
@@ -91,7 +91,7 @@ MAY_KNOW = {
         *("experiments.attention_behaviours", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.families": {"weights"},
+    "experiments.families": {"model", "weights"},
     "experiments.journey": {
         *("ops", "model", "reuse", "sampling", "experiments.neurons", "experiments.without_rope"),
     },
@@ -116,7 +116,7 @@ MAY_KNOW = {
         "experiments.probabilities",
     },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
-    "experiments.neurons": {"ops", "ffn", "model", "reuse", "texts", "weights"},
+    "experiments.neurons": {"ops", "ffn", "model", "reuse", "texts", "weights", "experiments.families"},
     "experiments.order": {
         *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },

@@ -105,6 +105,17 @@ def lead(trace: Trace) -> float:
     return float(logits.max()) - float(logits.mean(dtype=np.float64))
 
 
+def ffns_directly(trace: Trace) -> float:
+    """Return what all FFNs together add directly to the lead."""
+    parts = direct_logit_attribution(trace, int(trace.logits.argmax()), against="mean")
+    return float(parts.ffn.sum())
+
+
+def ffns_share(trace: Trace) -> float:
+    """Return how much of the lead all FFNs together add directly, in %."""
+    return 100 * ffns_directly(trace) / lead(trace)
+
+
 def logit_terms(trace: Trace) -> list[tuple[tuple[str, ...], float]]:
     """Return the terms that add up to the highest logit after a text: the names of the parts each is in, and its value.
 

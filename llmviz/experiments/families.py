@@ -1,7 +1,9 @@
 """Say in words what a model does in another way than SmolLM2, the default model, on which the pages' results rest."""
 
+import html
 from dataclasses import replace
 
+from llmviz.model import Model
 from llmviz.weights import Config
 
 # SmolLM2-135M. One that was trained further has the same sizes.
@@ -38,3 +40,49 @@ def differences(config: Config) -> list[str]:
         "its logits have a cap": c.logit_cap is not None,
     }
     return [clause for clause, holds in found.items() if holds]
+
+
+class Note(str):
+    """A sentence that a notebook shows as text of the page."""
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self)}</p>"
+
+
+def about(model: Model) -> Note | None:
+    """Say what of a page is true of a model, and what its family does in another way; None for SmolLM2."""
+    config = model.config
+    if is_smollm2(config):
+        return None
+    note = (
+        f"This page shows another model than SmolLM2: one of the architecture {config.architecture}, with "
+        f"{config.n_layers} layers and {config.n_heads} heads in each. Pictures, questions and answers are its own. "
+        "Numbers and heads that the text itself names were measured on SmolLM2."
+    )
+    clauses = "; ".join(differences(config))
+    if clauses:
+        note += (
+            f" Compared with SmolLM2: {clauses}. So what is computed by hand on this page, with SmolLM2’s formulas, "
+            "can differ from the model’s own numbers."
+        )
+    return Note(note)
+
+
+def divisor_squared(config: Config) -> int:
+    """Return the number whose root divides the scores: d_head, or in a few models another."""
+    return config.d_head if config.score_divisor is None else round(config.score_divisor**2)
+
+
+def entry(config: Config) -> str:
+    """Return what goes through the curve of an FFN: its "gate", or its "input" in a family without gates."""
+    return "gate" if "W_gate" in config.arrays else "input"
+
+
+def with_article(config: Config) -> str:
+    """Return "a gate" or "an input"."""
+    return f"{'a' if entry(config) == 'gate' else 'an'} {entry(config)}"
+
+
+def curve(config: Config) -> str:
+    """Return the name of the curve in the FFNs, "silu" or "gelu"."""
+    return config.activation.removesuffix("_tanh")

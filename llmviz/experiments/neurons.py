@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from llmviz import ffn, ops
+from llmviz.experiments.families import curve, entry, with_article
 from llmviz.model import FFNTrace, Model, Trace, norm
 from llmviz.reuse import kept_with
 from llmviz.texts import STORY
@@ -60,6 +61,25 @@ def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
     """Measure how much a neuron with a gate below zero writes, in % of another neuron: the median of some layers."""
     below_zero, written = gates_below_zero(model.trace(text))[:, layers]
     return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
+
+
+def about_gates(trace: Trace, layer: int) -> str:
+    """Say how much a neuron with a gate below zero writes compared with others, in this layer and in the last."""
+    below_zero, written = gates_below_zero(trace)
+    of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
+    last = trace.model.config.n_layers - 1
+    config = trace.model.config
+    into, name, passes = entry(config), curve(config), ops.ACTIVATIONS[config.activation]
+    x = into_the_curve(trace.blocks[layer].ffn_at(slice(-1, None)))[0]
+    below, above = (float(np.median(np.abs(passes(x[side])))) for side in (x < 0, x >= 0))
+    are = "aren't" if of_another[layer] > 50 else "are largely"
+    only = "only " if of_another[last] < 50 else ""
+    return (
+        f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
+        f"writes {of_another[layer]:.0f}% as much as one with {with_article(config)} above zero. Most {into}s are "
+        f"small: the median size of {name}({into}) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
+        f"neuron with {with_article(config)} below zero writes {only}{of_another[last]:.0f}% as much as another."
+    )
 
 
 def neurons_for_half(trace: Trace) -> np.ndarray:

@@ -141,6 +141,11 @@ def shuffled_positions(model: Model, seq: int, seed: int) -> Edits:
     return turned_on(model, further, slice(None))
 
 
+def without_rope(trace: Trace) -> Trace:
+    """Run the same tokens with RoPE switched off in every layer."""
+    return trace.model.trace(trace.tokens, Edits(rope=False))
+
+
 def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np.ndarray, " n"]:
     """Measure how much more surprising each token but the first is, in bits, if no head turns these pairs."""
     edits = unturned_pairs(model, len(tokens), pairs)

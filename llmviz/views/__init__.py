@@ -6,9 +6,9 @@ What every notebook uses is here. The pictures of a stage are in the package wit
 
 import ipywidgets
 
+from llmviz.experiments.families import about
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.about import about
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot

@@ -8,6 +8,7 @@ says the same in plain NumPy with the operands' names; a reader can paste it, an
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -67,6 +68,18 @@ def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **
         for name, value in operands.items()
     ]
     return Explanation(title, formula, rows, line, result)
+
+
+def product(
+    trace: Trace, title: str, formula: str, layer: int, name: str, i: int, result: Any, **vector: str
+) -> Explanation:
+    """Explain number i of a vector times a matrix of a layer's FFN, plus the bias that some families add."""
+    [what], column = vector, f"model.weights.layers[{layer}].W_{name}[:, {i}]"
+    if f"b_{name}" not in trace.model.config.arrays:
+        return explained(trace, title, formula, f"{what} @ column", result, **vector, column=column)
+    b = f"model.weights.layers[{layer}].b_{name}[{i}]"
+    line = f"{what} @ column + b"
+    return explained(trace, title, f"{formula}, plus a bias", line, result, **vector, column=column, b=b)
 
 
 def value_of(trace: Trace, source: str) -> Any:
@@ -129,16 +142,14 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     block = f"trace.blocks[{layer}]"
     result = value_of(trace, f"{block}.attention.scores[{head}, {row}, {col}]")
-    config, window = trace.model.config, trace.model.config.window_of(layer)
-    if trace.edits.causal_mask and col > row:
-        formula = "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0"
-        line = "np.where(col > row, -np.inf, 0)"
+    config, window = trace.model.config, trace.model.config.window_of(layer) or math.inf
+    if trace.edits.causal_mask and (col > row or row - col >= window):
+        what = "later tokens" if col > row else f"tokens {window} or more places before it"
+        formula = f"a token cannot attend to {what}: the score is −∞, so the attention weight is 0"
+        line = (
+            "np.where(col > row, -np.inf, 0)" if col > row else f"np.where(row - col >= {window}, -np.inf, 0)"
+        )
         return explained(trace, f"{title}: masked", formula, line, result, row=int(row), col=int(col))
-    if trace.edits.causal_mask and window and row - col >= window:
-        formula = f"in this layer, a token attends only to the last {window}: the score is −∞, the weight 0"
-        places = {"row": int(row), "col": int(col), "window": window}
-        line = "np.where(row - col >= window, -np.inf, 0)"
-        return explained(trace, f"{title}: masked", formula, line, result, **places)
     operands = {
         "q": f"{block}.q[{head}, {row}]",
         "k": f"{block}.k[{config.kv_head_of(head)}, {col}]",

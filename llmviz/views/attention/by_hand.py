@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
+from llmviz.experiments.families import divisor_squared
 from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import head_name
@@ -21,6 +22,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
 from llmviz.views.provenance import Explanation, explained
+from llmviz.weights import LLAMA
 
 N_VALUES = 4  # keys whose values have a row of their own
 
@@ -90,7 +92,7 @@ class HeadByHand(View):
     class State:
         layer: int = layer(13)
         head: int = head(8)
-        no_scale: bool = tick(lambda view: f"without ÷ √{divisor_squared(view.run)}")
+        no_scale: bool = tick(lambda view: f"without ÷ √{divisor_squared(view.run.model.config)}")
         no_mask: bool = tick("without the mask")
         query: int = position(-1, set_by=("strip", "selected"))
         key: int | None = selection("steps")  # None: the one with the largest weight
@@ -129,7 +131,11 @@ class HeadByHand(View):
 
     @sentences
     def score(self, scene: Scene) -> list[str]:
-        row, under_root, cap = scene.row, divisor_squared(scene.run), scene.run.model.config.score_cap
+        row, under_root, cap = (
+            scene.row,
+            divisor_squared(scene.run.model.config),
+            scene.run.model.config.score_cap,
+        )
         raw, weight = row.raw[row.key], row.weights[row.key]
         if not np.isfinite(row.scores[row.key]):
             there = isolated(scene.run.pieces[row.key])
@@ -142,7 +148,7 @@ class HeadByHand(View):
         divided += f": {row.scores[row.key]:.2f}" if scaled or cap else ""
         return [f"q · k = {raw:.2f}; {divided}; after softmax {percent(weight)} of this query's attention."]
 
-    @part(lambda view: ScoreSteps(d_head=divisor_squared(view.run), stage="attention"))
+    @part(lambda view: ScoreSteps(d_head=divisor_squared(view.run.model.config), stage="attention"))
     def steps(self, scene: Scene) -> dict:
         row, pieces = scene.row, scene.run.pieces
         return {
@@ -221,12 +227,6 @@ class HeadByHand(View):
         return explained(run, f"Number {i} of z", formula, "pattern @ v[:, i]", result, **operands)
 
 
-def divisor_squared(trace: Trace) -> int:
-    """Return the number whose root divides the scores: d_head, or in a few models another."""
-    config = trace.model.config
-    return config.d_head if config.score_divisor is None else round(config.score_divisor**2)
-
-
 def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
     """Return the expressions that give the query and a key."""
     block = f"trace.blocks[{scene.layer}]"
@@ -234,38 +234,24 @@ def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
 
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
-    """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle.
-
-    What other families than Llama's do besides is in the line as well: biases, a norm of the head's own, no RoPE.
-    """
-    name, config, L = {"q": "query", "k": "key"}[letter], trace.model.config, letter.upper()
-    half, weights = config.d_head // 2, f"model.weights.layers[{layer}]"
-    pair, first = (i % half, i % half) if config.split_halves else (i // 2, i - i % 2)
-    second = first + (half if config.split_halves else 1)
-    has_rope, has_norm = config.rope_base_of(layer) != 0, f"{letter}_norm" in config.arrays
-    columns = f"[[{first}, {second}]]" if config.split_halves else f"[{first}:{second + 1}]"
-    columns = columns if has_rope else f"[{i}]"
-    picked = "" if has_norm else f"[:, {columns[1:]}"
-    sources = {
-        "x": provenance.read_by(trace, layer, at, "attention"),
-        "W": f"{weights}.W_{L}[{head}]{picked}",
-    }
-    formula, line = f"{letter} = norm(stream) · W_{L}", "x @ W"
-    if f"b_{L}" in config.arrays:
-        sources["b"] = f"{weights}.b_{L}[{head}]{'' if has_norm else columns}"
-        formula, line = f"{formula} + b_{L}", "(x @ W + b)"
-    if has_norm:
-        sources["w"] = f"{weights}.{letter}_norm"
-        formula = f"{formula}, scaled to a standard length"
-        line = f"llmviz.ops.rms_norm({line}, w, eps={config.norm_eps}){columns}"
-    if has_rope:
-        formula = f"{formula}, each pair of numbers then turned by RoPE"
-        line += " @ " + (
-            "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
-        )
-        sources["angle"] = f"{at} * model.config.rope_base ** (-{2 * pair} / model.config.d_head)"
-        if config.rope_bases or config.rope_factors:
-            sources["angle"] = f"llmviz.model.angles_at(model.config, np.array([{at}]), {layer})[0, {pair}]"
+    """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle."""
+    name, first, config = {"q": "query", "k": "key"}[letter], i - i % 2, trace.model.config
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
     result = getattr(trace.blocks[layer], letter)[head, at, i]
-    return explained(trace, title, formula, line, result, **sources)
+    sources = {"x": provenance.read_by(trace, layer, at, "attention")}
+    if config.arrays != LLAMA or config.split_halves or config.rope_bases or config.rope_factors:
+        formula = f"{letter} = norm(stream) · W_{letter.upper()}, with what this family adds, such as biases or RoPE"
+        sources["w"] = f"model.weights.layers[{layer}]"
+        sources["rotations"] = (
+            f"llmviz.model.rotations_at(model.config, np.array([{at}]), np.float32)[{layer}]"
+        )
+        line = "llmviz.model.queries_keys_values(w, model.config, x[None], rotations, llmviz.Edits())"
+        line += f"[{'qk'.index(letter)}][{head}, 0, {i}]"
+        return explained(trace, title, formula, line, result, **sources)
+    turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
+    formula = f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE"
+    sources |= {
+        "W": f"model.weights.layers[{layer}].W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
+        "angle": f"{at} * model.config.rope_base ** (-{first} / model.config.d_head)",
+    }
+    return explained(trace, title, formula, f"x @ W @ {turned}", result, **sources)

@@ -6,7 +6,6 @@ from llmviz.experiments.lens import cosines_by_layer
 from llmviz.views.embeddings.analogy import AnalogyExplorer
 from llmviz.views.embeddings.analogy_count import AnalogyCount
 from llmviz.views.embeddings.cosine import CosineExplorer
-from llmviz.views.embeddings.nearest_tokens import with_answer
 from llmviz.views.embeddings.neighbours import NeighbourExplorer
 from llmviz.views.embeddings.one_row import RowExplorer
 from llmviz.views.embeddings.senses import SenseExplorer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,8 +87,3 @@ class NearWords(OfWords):
     @explains("nearest")
     def explain(self, scene: Scene, row: int) -> Explanation:
         return scene.rows.cosine(*self.vector(scene), scene.shown["ids"][row])
-
-
-def with_answer(options: Sequence[str], answer: str) -> Sequence[str]:
-    """Return the options of a question, with a model's own answer if it is none of them."""
-    return options if answer in options else sorted([*options, answer])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments.neurons import gates_below_zero, into_the_curve
-from llmviz.model import Config, FFNTrace, Trace
+from llmviz.experiments.families import curve, entry
+from llmviz.experiments.neurons import into_the_curve
+from llmviz.model import FFNTrace, Trace
 from llmviz.views.kit.picture import ROWS_ON_PAGE, Floats, Picture, Text, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
-from llmviz.views.provenance import Explanation, explained, normed, read_by, value_of
+from llmviz.views.provenance import Explanation, explained, normed, product, read_by, value_of
 
 LONGEST = 60  # characters of the text in a question
 
@@ -31,35 +32,6 @@ def quoted_text(trace: Trace) -> str:
 def asked_at(trace: Trace) -> str:
     """Return the beginning of a question about a text and its last token."""
     return f"In {quoted_text(trace)}, at {isolated(trace.pieces[-1])}"
-
-
-def written_below_zero(trace: Trace, layer: int) -> str:
-    """Say how much a neuron with a gate below zero writes compared with others, in this layer and in the last."""
-    below_zero, written = gates_below_zero(trace)
-    of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
-    last = trace.model.config.n_layers - 1
-    (into, name, curve), with_entry = curve_of(trace.model.config), entry(trace.model.config)
-    x = into_the_curve(trace.blocks[layer].ffn_at(slice(-1, None)))[0]
-    below, above = (float(np.median(np.abs(curve(x[side])))) for side in (x < 0, x >= 0))
-    are = "aren't" if of_another[layer] > 50 else "are largely"
-    only = "only " if of_another[last] < 50 else ""
-    return (
-        f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
-        f"writes {of_another[layer]:.0f}% as much as one with {with_entry} above zero. Most {into}s are small: the "
-        f"median size of {name}({into}) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
-        f"neuron with {with_entry} below zero writes {only}{of_another[last]:.0f}% as much as another."
-    )
-
-
-def curve_of(config: Config) -> tuple[str, str, Callable[[np.ndarray], np.ndarray]]:
-    """Return what goes into an FFN's curve ("gate", or "input" if there is no gate), the curve's name, and itself."""
-    into = "gate" if "W_gate" in config.arrays else "input"
-    return into, config.activation.removesuffix("_tanh"), ops.ACTIVATIONS[config.activation]
-
-
-def entry(config: Config) -> str:
-    """Return "a gate", or "an input" where there is no gate."""
-    return "a gate" if "W_gate" in config.arrays else "an input"
 
 
 class SiluCurve(Picture):
@@ -137,13 +109,14 @@ class FFNByHand(View):
 
     @part(SiluCurve)
     def curve(self, scene: Scene) -> dict:
-        (into, name, curve), ffn = curve_of(scene.run.model.config), scene.ffn
-        entry, up = into_the_curve(ffn), np.full_like(ffn.up, np.nan) if ffn.gate is None else ffn.up
-        reach = 1.05 * max(2.0, float(np.abs(entry).max()))
+        config, ffn = scene.run.model.config, scene.ffn
+        into, name, passes = entry(config), curve(config), ops.ACTIVATIONS[config.activation]
+        inputs, up = into_the_curve(ffn), np.full_like(ffn.up, np.nan) if ffn.gate is None else ffn.up
+        reach = 1.05 * max(2.0, float(np.abs(inputs).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
         return {
-            "values": np.concatenate([entry, up, curve(entry), ffn.hidden]),
-            "curve": np.stack([x, curve(x)]),
+            "values": np.concatenate([inputs, up, passes(inputs), ffn.hidden]),
+            "curve": np.stack([x, passes(x)]),
             "into": into,
             "through": name,
             "selected": scene.neuron,
@@ -152,7 +125,7 @@ class FFNByHand(View):
 
     @part(VectorPicture, np.zeros((3, 1)), index_name="neuron")
     def inner(self, scene: Scene) -> dict:
-        ffn, (_, name, _) = scene.ffn, curve_of(scene.run.model.config)
+        ffn, name = scene.ffn, curve(scene.run.model.config)
         values, formula = [ffn.gate, ffn.up, ffn.hidden], f"{name}(gate) × up"
         labels = ["gate = x W_gate", "up = x W_up", formula]
         caption = f"Each neuron's gate and up, and its activation: {formula}"
@@ -173,13 +146,13 @@ class FFNByHand(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        *entry, hidden = self.inner(scene)["values"]
+        *before_it, hidden = self.inner(scene)["values"]
         before, added, after = np.linalg.norm(self.written(scene)["values"], axis=1)
-        i, (_, curve, _) = int(np.abs(hidden).argmax()), curve_of(scene.run.model.config)
-        times = "".join(f" × {up[i]:.2f}" for up in entry[1:])
+        i, name = int(np.abs(hidden).argmax()), curve(scene.run.model.config)
+        times = "".join(f" × {up[i]:.2f}" for up in before_it[1:])
         return [
             f"{quote(scene.run.pieces[scene.token])} in layer {scene.layer}: neuron {i} has the largest activation, "
-            f"{curve}({entry[0][i]:.2f}){times} = {hidden[i]:.2f}.",
+            f"{name}({before_it[0][i]:.2f}){times} = {hidden[i]:.2f}.",
             f"The stream's length was {before:.1f}. The FFN added a vector of length {added:.1f}, and now it's "
             f"{after:.1f}.",
         ]
@@ -189,24 +162,15 @@ class FFNByHand(View):
     @explains("inner")
     def explain_neuron(self, scene: Scene, line: int, i: int) -> Explanation:
         layer, at, run, result = scene.layer, scene.token, scene.run, scene.shown["values"][line, i]
-        w, ffn, arrays = f"model.weights.layers[{layer}]", scene.ffn, run.model.config.arrays
-        names = ["up"] if ffn.gate is None else ["gate", "up"]
+        names = ["up"] if scene.ffn.gate is None else ["gate", "up"]
         if line < len(names):
-            name, sources = names[line], {"x": read_by(run, layer, at, "ffn")}
-            sources["column"], formula, code = (
-                f"{w}.W_{name}[:, {i}]",
-                f"x · column {i} of W_{name}",
-                "x @ column",
-            )
-            if f"b_{name}" in arrays:
-                sources["b"], formula, code = f"{w}.b_{name}[{i}]", f"{formula} + b_{name}", f"{code} + b"
-            return explained(run, f"{name} of neuron {i}", formula, code, result, **sources)
-        _, curve, _ = curve_of(run.model.config)
+            name, x = names[line], read_by(run, layer, at, "ffn")
+            formula = f"x · column {i} of W_{name}"
+            return product(run, f"{name} of neuron {i}", formula, layer, name, i, result, x=x)
+        formula = f"{curve(run.model.config)}({names[0]})"
         code = f"llmviz.ops.{run.model.config.activation}(np.array([{names[0]}]))[0]"
-        code = "gate / (1 + np.exp(-gate))" if (curve, len(names)) == ("silu", 2) else code
-        formula, code = f"{curve}({names[0]})", code
-        if len(names) == 2:
-            formula, code = f"{formula} × up", f"{code} * up"
+        code = "gate / (1 + np.exp(-gate))" if formula == "silu(gate)" else code
+        formula, code = " × ".join([formula, *names[1:]]), " * ".join([code, *names[1:]])
         sources = {name: f"trace.blocks[{layer}].ffn.{name}[{at}, {i}]" for name in names}
         return explained(run, f"Neuron {i} of layer {layer}", formula, code, result, **sources)
 
@@ -220,18 +184,10 @@ class FFNByHand(View):
             return explained(run, title, "as attention left it", "before", result, before=before)
         if line == 1:
             title, formula = f"Number {i} of what the FFN adds", "each neuron times its weight, added up"
-            column = f"model.weights.layers[{layer}].W_down[:, {i}]"
-            sources, code = (
-                {"hidden": f"trace.blocks[{layer}].ffn.hidden[{at}]", "column": column},
-                "hidden @ column",
-            )
-            arrays, w = run.model.config.arrays, f"model.weights.layers[{layer}]"
-            if "b_down" in arrays:
-                sources["b"], formula, code = f"{w}.b_down[{i}]", f"{formula}, plus a bias", f"{code} + b"
-            if "ffn_post_norm" in arrays:
-                vector = f"{sources['hidden']} @ {w}.W_down"
-                sources = {"after_norm": normed(run, vector, f"{w}.ffn_post_norm"), "i": i}
-                formula, code = f"{formula}, then a norm", "after_norm[i]"
-            return explained(run, title, formula, code, result, **sources)
+            hidden, w = f"trace.blocks[{layer}].ffn.hidden[{at}]", f"model.weights.layers[{layer}]"
+            if "ffn_post_norm" not in run.model.config.arrays:
+                return product(run, title, formula, layer, "down", i, result, hidden=hidden)
+            x = normed(run, f"{hidden} @ {w}.W_down", f"{w}.ffn_post_norm")
+            return explained(run, title, f"{formula}, then a norm", "x[i]", result, x=x, i=i)
         title, line = f"Number {i} of the stream afterwards", "before + added"
         return explained(run, title, line, line, result, before=before, added=added)

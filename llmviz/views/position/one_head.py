@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmviz import experiments
-from llmviz.experiments.without_rope import (
-    hands,
-    head_with_clocks,
-    last_two,
-    periods,
-    said_without_rope,
-    score_of_pairs,
-)
+from llmviz.experiments import without_rope
+from llmviz.experiments.without_rope import hands, last_two, periods, turned_to
 from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.state_fields import number
@@ -34,9 +27,9 @@ def _turning(view: View, n_pairs: int | None = None) -> RopeDial:
 
 def with_clocks(trace: Trace) -> tuple[int, int]:
     """Return the head whose clocks are shown. `NothingToShow` where the model has none."""
-    if why := said_without_rope(trace.model.config):
+    if why := without_rope.said_without_rope(trace.model.config):
         raise NothingToShow(why)
-    return head_with_clocks(trace)
+    return without_rope.head_with_clocks(trace)
 
 
 class Clocks(View):
@@ -45,7 +38,7 @@ class Clocks(View):
     @part(_turning)
     def dial(self, scene: Scene) -> dict:
         at = with_clocks(scene.run)
-        q = hands(scene.run, experiments.before_rope(scene.run, *at)[0][-1])
+        q = hands(scene.run, without_rope.before_rope(scene.run, *at)[0][-1])
         caption = (
             "Your last token's query in layer {}, head {} (L{}·H{}), as {} hands. Filled clocks have gone "
             "all the way round."
@@ -73,10 +66,10 @@ class TwoHands(View):
     def turned(self, scene: Scene) -> np.ndarray:
         """Return query and key [2, d_head], each turned for its position."""
         q, k = tokens = last_two(scene.run)
-        return experiments.turned_to(scene.run, *with_clocks(scene.run), tokens, (q + scene.by, k))
+        return turned_to(scene.run, *with_clocks(scene.run), tokens, (q + scene.by, k))
 
     def pair_scores(self, scene: Scene, turned: np.ndarray) -> np.ndarray:
-        return score_of_pairs(scene.run, with_clocks(scene.run)[0], *turned)
+        return without_rope.score_of_pairs(scene.run, with_clocks(scene.run)[0], *turned)
 
     @part(lambda view: _turning(view, view.n_pairs))
     def dial(self, scene: Scene) -> dict:
@@ -104,7 +97,7 @@ class TwoHands(View):
     @sentences
     def message(self, scene: Scene) -> list[str]:
         q, k = tokens = last_two(scene.run)
-        unmoved = experiments.turned_to(scene.run, *with_clocks(scene.run), tokens, (q, k))
+        unmoved = turned_to(scene.run, *with_clocks(scene.run), tokens, (q, k))
         scores = self.pair_scores(scene, scene.turned)
         own, now = (minus(f"{each.sum():.2f}") for each in (self.pair_scores(scene, unmoved), scores))
         drawn, rest = (minus(f"{part.sum():+.2f}") for part in np.split(scores, [self.n_pairs]))

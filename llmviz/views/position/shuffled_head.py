@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from llmviz import experiments
 from llmviz.experiments.attention_behaviours import weights_of_last
 from llmviz.experiments.order import N_USED
-from llmviz.experiments.without_rope import said_without_rope
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import head, number, replace, tick
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import NothingToShow, Scene, View, part, press, sentences, shared
+from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 
 
 def cut(trace: Trace) -> str:
@@ -44,8 +43,6 @@ class ShuffledHead(View):
     @shared
     def runs(self, scene: Scene) -> tuple[Trace, Trace]:
         """Return the run over the text, and the run over its tokens in the chosen order."""
-        if why := said_without_rope(scene.run.model.config):
-            raise NothingToShow(why)
         tokens = scene.run.tokens[:N_USED]
         order = experiments.shuffle_tokens(tokens, scene.order) if scene.order else tokens
         own, other = (scene.run.model.trace(ids, Edits(rope=scene.rope)) for ids in (tokens, order))
@@ -65,12 +62,11 @@ class ShuffledHead(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        runs = scene.runs
         if len(scene.run.tokens) < 3:
             return ["There is nothing to shuffle: that takes two tokens before the last."]
         if not scene.order:
             return ["The tokens are in their original order.", cut(scene.run)]
-        change = experiments.head_change(*runs, 0)[scene.head]
+        change = experiments.head_change(*scene.runs, 0)[scene.head]
         rounding = ", which is rounding" if 0 < change < 1e-5 else ""
         rope = "with RoPE" if scene.rope else "without RoPE"
         return [

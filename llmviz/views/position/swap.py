@@ -10,7 +10,6 @@ import numpy as np
 from llmviz import experiments, ops
 from llmviz.experiments import total_variation
 from llmviz.experiments.order import N_USED, NOTICED, beginning, positions_to_swap
-from llmviz.experiments.without_rope import said_without_rope
 from llmviz.model import Edits, Trace
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -128,8 +127,6 @@ class SwapWords(Swap):
     def changes(self, scene: Scene) -> np.ndarray:
         """Return the change of the last token's attention output with each of `SETTINGS`: [settings, n_layers]."""
         run, pair = beginning(scene.run), scene.pair
-        if why := said_without_rope(run.model.config):
-            raise NothingToShow(why)
         try:
             return np.stack(
                 [

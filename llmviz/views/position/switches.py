@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.experiments.order import N_USED
-from llmviz.experiments.without_rope import N_ORDERS, said_without_rope, surprise_with_each
+from llmviz.experiments.without_rope import N_ORDERS, surprise_with_each
 from llmviz.model import Edits, Trace
 from llmviz.views.kit import next_token_bars
 from llmviz.views.kit.controls import toggles
@@ -19,7 +19,7 @@ from llmviz.views.kit.next_token_bars import chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.state_fields import choice
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import NothingToShow, Scene, job, part, parts, sentences, shared
+from llmviz.views.kit.view import Scene, job, part, parts, sentences, shared
 
 SETTINGS = {
     "RoPE off": Edits(rope=False),
@@ -32,11 +32,6 @@ N_WRITTEN = 30
 def likeliest(trace: Trace) -> str:
     """Return the likeliest next token, such as "“·dog” (28.3%)"."""
     return "{} ({})".format(*next_token_bars.likeliest(trace))
-
-
-def without_rope(trace: Trace) -> Trace:
-    """Run the same tokens with RoPE switched off in every layer."""
-    return trace.model.trace(trace.tokens, SETTINGS["RoPE off"])
 
 
 def in_percent(probability: float) -> float:
@@ -68,8 +63,6 @@ class PositionSwitches(EditedRun):
 
     @shared
     def edits(self, scene: Scene) -> tuple[str, Edits]:
-        if why := said_without_rope(scene.run.model.config):
-            raise NothingToShow(why)
         return scene.setting, SETTINGS[scene.setting]
 
     @sentences
@@ -80,7 +73,7 @@ class PositionSwitches(EditedRun):
     # --- the surprise at the text ---
 
     def needs(self, _state: State) -> str | None:
-        return "measure" if len(self.run.tokens) > 1 and self.run.model.config.has_rope else None
+        return "measure" if len(self.run.tokens) > 1 else None
 
     @job()
     def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
@@ -134,7 +127,6 @@ class PositionSwitches(EditedRun):
     @job(
         "setting",
         start=f"Write {N_WRITTEN} tokens",
-        when=lambda view, scene: scene.run.model.config.has_rope,
         tooltip="Continue your text twice, always with the likeliest token",
     )
     def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, tuple]]]:

@@ -107,8 +107,7 @@ class StageTour(View):
     def position(self, scene: Scene) -> dict:
         """Draw the last token's query, in the head that "attention" shows, as it would be at every position.
 
-        In a model without RoPE, draw the vectors that it adds at these positions.
-        """
+        Without RoPE, draw the vectors that the model adds there."""
         run, (layer, head) = scene.run, scene.sharpest
         config, places = run.model.config, np.arange(len(run.tokens))
         labels = [f"position {at}" for at in places][-MAX_VECTORS:]
@@ -120,8 +119,8 @@ class StageTour(View):
                 "caption": "The vectors that are added, one row per position",
             }
         query = run.blocks[layer].q[head, -1:].repeat(len(places), axis=0)
-        fastest = "In each half, pairs on the left" if config.split_halves else "Pairs on the left"
-        how = f"{fastest} rotate fastest" if config.rope_base_of(layer) else "This layer has no RoPE"
+        neighbours = config.rope_base_of(layer) and not config.split_halves
+        how = "Pairs on the left rotate fastest" if neighbours else ""
         return {
             "values": turned(config, layer, query, places - places[-1])[-MAX_VECTORS:],
             "labels": labels,
