@@ -54,7 +54,7 @@ def logits_after_sums(model: Model, before: str = "") -> Float[np.ndarray, "n_su
 def after_sums(
     model: Model, before: str = ""
 ) -> tuple[Int[np.ndarray, "first second"], Float[np.ndarray, "first second"]]:
-    """Return the likeliest token after each of `SUMS`, and the right one's probability: −1 and NaN where is no sum.
+    """Return the likeliest token after each of `SUMS`, and the right one's probability: −1 and NaN where there is none.
 
     The axes are the two numbers, from 1 to 8. before: in front of each sum.
     """

@@ -4,7 +4,7 @@ import html
 from dataclasses import replace
 
 from llmviz.model import Model
-from llmviz.weights import Config
+from llmviz.weights import LLAMA, Config
 
 # SmolLM2-135M. One that was trained further has the same sizes.
 SMOLLM2 = Config(30, 9, 3, 576, 64, 1_536, 49_152, 8_192, 100_000.0, 1e-5)
@@ -20,7 +20,7 @@ def differences(config: Config) -> list[str]:
     c, layers = config, range(config.n_layers)
     windows = [window for layer in layers if (window := c.window_of(layer)) is not None]
     bases = {c.rope_base_of(layer) for layer in layers}
-    found = {
+    holds = {
         "it adds a learned vector for each position instead of using RoPE": c.position_table,
         "some layers have no RoPE": 0.0 in bases and not c.position_table,
         "RoPE turns some layers’ clock hands faster than others’": len(bases - {0.0}) > 1,
@@ -39,7 +39,7 @@ def differences(config: Config) -> list[str]:
         f"a row of the embedding table is multiplied by {c.embedding_scale:.3g}": c.embedding_scale != 1,
         "its logits have a cap": c.logit_cap is not None,
     }
-    return [clause for clause, holds in found.items() if holds]
+    return [clause for clause, it_does in holds.items() if it_does]
 
 
 class Note(str):
@@ -66,6 +66,11 @@ def about(model: Model) -> Note | None:
             "can differ from the model’s own numbers."
         )
     return Note(note)
+
+
+def asks_as_llama(config: Config) -> bool:
+    """Say whether queries and keys come from the stream exactly as in Llama: no biases, own norms or other RoPE."""
+    return config.arrays == LLAMA and not (config.split_halves or config.rope_bases or config.rope_factors)
 
 
 def divisor_squared(config: Config) -> int:

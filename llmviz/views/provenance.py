@@ -56,13 +56,18 @@ class Explanation:
         return "\n".join([shown["title"], shown["formula"], *rows, f"{shown['line']} = {shown['result']}"])
 
 
-def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
+def explained(
+    trace: Trace, title: str, formula: str, line: str, result: Any, cap: float | None = None, **operands: Any
+) -> Explanation:
     """Explain a number of a run. A text as an operand is the expression that gives it (see `value_of`).
 
-    ValueError for a run with edits, except those that leave out the mask or the division by √d_head.
+    cap: below which some families then keep the number. ValueError for a run with edits, except those that leave out
+    the mask or the division by √d_head.
     """
     if replace(trace.edits, causal_mask=True, score_scale=True) != Edits():
         raise ValueError("the numbers of a run with edits are not explained")
+    if cap:
+        formula, line = f"{formula}, kept within ±{cap:g}", f"{cap:g} * np.tanh(({line}) / {cap:g})"
     rows = [
         Operand(name, value_of(trace, value), value) if isinstance(value, str) else Operand(name, value)
         for name, value in operands.items()
@@ -99,13 +104,6 @@ def normed(trace: Trace, vector: str, weight: str) -> str:
     if "attention_norm_bias" in trace.model.config.arrays:
         return f"llmviz.ops.layer_norm({vector}, {weight}, {weight}_bias, eps=model.config.norm_eps)"
     return f"llmviz.ops.rms_norm({vector}, {weight}, eps=model.config.norm_eps)"
-
-
-def capped(formula: str, line: str, cap: float | None) -> tuple[str, str]:
-    """Return a formula and its line for a number that some families then keep below a cap."""
-    if cap is None:
-        return formula, line
-    return f"{formula}, kept within ±{cap:g}", f"{cap:g} * np.tanh(({line}) / {cap:g})"
 
 
 def short(value: Any) -> str:
@@ -150,10 +148,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
             "np.where(col > row, -np.inf, 0)" if col > row else f"np.where(row - col >= {window}, -np.inf, 0)"
         )
         return explained(trace, f"{title}: masked", formula, line, result, row=int(row), col=int(col))
-    operands = {
-        "q": f"{block}.q[{head}, {row}]",
-        "k": f"{block}.k[{config.kv_head_of(head)}, {col}]",
-    }
+    operands = {"q": f"{block}.q[{head}, {row}]", "k": f"{block}.k[{config.kv_head_of(head)}, {col}]"}
     formula, line = "score = q · k (the division by √d_head is off)", "q @ k"
     if trace.edits.score_scale and config.score_divisor:
         formula, line = "score = q · k / divisor", "q @ k / divisor"
@@ -161,8 +156,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
     elif trace.edits.score_scale:
         formula, line = "score = q · k / √d_head", "q @ k / np.sqrt(d_head)"
         operands["d_head"] = "model.config.d_head"
-    formula, line = capped(formula, line, config.score_cap)
-    return explained(trace, title, formula, line, result, **operands)
+    return explained(trace, title, formula, line, result, config.score_cap, **operands)
 
 
 def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: str = "") -> Explanation:
@@ -189,8 +183,8 @@ def logit(trace: Trace, token: int) -> Explanation:
     title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
     formula = "logit = the last token's final vector · the token's column of W_U"
     w = f"model.weights.W_U[:, {token}]"
-    formula, line = capped(formula, "x @ w", trace.model.config.logit_cap)
-    return explained(trace, title, formula, line, trace.logits[token], x=x, w=w)
+    cap = trace.model.config.logit_cap
+    return explained(trace, title, formula, "x @ w", trace.logits[token], cap, x=x, w=w)
 
 
 def prob(
@@ -217,6 +211,11 @@ def prob(
     formula = f"softmax of the logits, then in this order: {order}"
     line = f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]"
     return Explanation(title, formula, operands, line, result)
+
+
+def prob_in(shown: Mapping[str, Any], row: int, logits: np.ndarray, **how: Any) -> Explanation:
+    """Explain the probability in a row of bars; shown: what they hold. See `prob`."""
+    return prob(logits, shown["ids"][row], piece=shown["pieces"][row], **how)
 
 
 def _named(token: int, piece: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.experiments.families import divisor_squared
+from llmviz.experiments.families import asks_as_llama, divisor_squared
 from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import head_name
@@ -22,7 +22,6 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
 from llmviz.views.provenance import Explanation, explained
-from llmviz.weights import LLAMA
 
 N_VALUES = 4  # keys whose values have a row of their own
 
@@ -131,11 +130,8 @@ class HeadByHand(View):
 
     @sentences
     def score(self, scene: Scene) -> list[str]:
-        row, under_root, cap = (
-            scene.row,
-            divisor_squared(scene.run.model.config),
-            scene.run.model.config.score_cap,
-        )
+        row, config = scene.row, scene.run.model.config
+        under_root, cap = divisor_squared(config), config.score_cap
         raw, weight = row.raw[row.key], row.weights[row.key]
         if not np.isfinite(row.scores[row.key]):
             there = isolated(scene.run.pieces[row.key])
@@ -239,13 +235,11 @@ def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: 
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
     result = getattr(trace.blocks[layer], letter)[head, at, i]
     sources = {"x": provenance.read_by(trace, layer, at, "attention")}
-    if config.arrays != LLAMA or config.split_halves or config.rope_bases or config.rope_factors:
+    if not asks_as_llama(config):
         formula = f"{letter} = norm(stream) · W_{letter.upper()}, with what this family adds, such as biases or RoPE"
         sources["w"] = f"model.weights.layers[{layer}]"
-        sources["rotations"] = (
-            f"llmviz.model.rotations_at(model.config, np.array([{at}]), np.float32)[{layer}]"
-        )
-        line = "llmviz.model.queries_keys_values(w, model.config, x[None], rotations, llmviz.Edits())"
+        sources["turns"] = f"llmviz.model.rotations_at(model.config, np.array([{at}]), np.single)[{layer}]"
+        line = "llmviz.model.queries_keys_values(w, model.config, x[None], turns, llmviz.Edits())"
         line += f"[{'qk'.index(letter)}][{head}, 0, {i}]"
         return explained(trace, title, formula, line, result, **sources)
     turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"

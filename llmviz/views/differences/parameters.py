@@ -95,12 +95,16 @@ class Parameters(View):
     @sentences
     def message(self, scene: Scene) -> Iterator[str]:
         c, known = scene.config, self.known.get(scene.name)
-        tables = "2 tables × " if scene.own_W_U else "1 table × "
-        yield (
-            f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
-            f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
-            f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {n_parameters(c, tied=not scene.own_W_U):,}"
+        tables, total = (
+            "2 tables × " if scene.own_W_U else "1 table × ",
+            n_parameters(c, tied=not scene.own_W_U),
         )
+        if scene.name != THIS or total == n_parameters(scene.run):  # Not all families have these parts.
+            yield (
+                f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
+                f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
+                f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {total:,}"
+            )
         if c.n_heads % c.n_kv_heads:
             yield f"But {c.n_heads} query heads cannot share {c.n_kv_heads} key and value heads evenly."
         if known is None:

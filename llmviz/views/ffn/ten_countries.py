@@ -94,9 +94,9 @@ class TenCountries(GuessFirst):
         layer, head = heads[0]
         n, (patched, random) = len(heads), brought_out(scene.values).sum(axis=0)
         last = scene.run.config.n_layers - 2
-        among = f"Of all heads in layers 1 to {last}" if last > 0 else "Of all heads"
         return [
-            f"{among}, layer {layer}, head {head} adds most to the answer in {heads.count(heads[0])} of {n} texts.",
+            f"Of all heads{f' in layers 1 to {last}' if last > 0 else ''}, layer {layer}, head {head} adds most to the "
+            f"answer in {heads.count(heads[0])} of {n} texts.",
             f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
             f"random heads, in {random}.",
         ]

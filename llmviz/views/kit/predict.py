@@ -280,12 +280,6 @@ def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < np.inf
 
 
-def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
-    """Return the indices of the values that are at most `distance` below the highest, the highest first."""
-    order = np.argsort(-np.asarray(values), kind="stable")
-    return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
-
-
 def how_far(guess: float, answer: float, unit: str = "") -> str:
     """Say how far a guess was off: "You guessed 20%. It's 67.5%, so you were 47.5 percentage points too low." """
     if (shown := amount(guess, unit)) == amount(answer, unit):

@@ -98,7 +98,5 @@ class OneBack(View):
     def message(self, scene: Scene) -> list[str]:
         name, patterns = scene.head
         own, *unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
-        without = (
-            f"Without RoPE in this head, it gives {unturned[0]}." if unturned else "Its layer has no RoPE."
-        )
-        return [f"{name} gives the previous token {own} of its attention. {without}", cut(scene.run)]
+        how = f"Without RoPE in this head, it gives {unturned[0]}." if unturned else "Its layer has no RoPE."
+        return [f"{name} gives the previous token {own} of its attention. {how}", cut(scene.run)]

@@ -109,23 +109,18 @@ class StageTour(View):
 
         Without RoPE, draw the vectors that the model adds there."""
         run, (layer, head) = scene.run, scene.sharpest
-        config, places = run.model.config, np.arange(len(run.tokens))
-        labels = [f"position {at}" for at in places][-MAX_VECTORS:]
-        if run.model.weights.W_pos is not None:
-            values = run.model.weights.W_pos[places[-MAX_VECTORS:]]
-            return {
-                "values": values,
-                "labels": labels,
-                "caption": "The vectors that are added, one row per position",
-            }
+        config, places, learned = run.model.config, np.arange(len(run.tokens)), run.model.weights.W_pos
         query = run.blocks[layer].q[head, -1:].repeat(len(places), axis=0)
         neighbours = config.rope_base_of(layer) and not config.split_halves
-        how = "Pairs on the left rotate fastest" if neighbours else ""
+        caption = (
+            f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each position, one row "
+            f"per position{'. Pairs on the left rotate fastest' if neighbours else ''}"
+        )
+        rows = turned(config, layer, query, places - places[-1]) if learned is None else learned[places]
         return {
-            "values": turned(config, layer, query, places - places[-1])[-MAX_VECTORS:],
-            "labels": labels,
-            "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each "
-            f"position, one row per position. {how}",
+            "values": rows[-MAX_VECTORS:],
+            "labels": [f"position {at}" for at in places][-MAX_VECTORS:],
+            "caption": caption if learned is None else "The vectors that are added, one row per position",
         }
 
     @of_stage("attention", Arcs, [], np.zeros((0, 0)))
@@ -166,4 +161,4 @@ class StageTour(View):
 
     @explains("sampling")
     def explain_probability(self, scene: Scene, row: int) -> Explanation:
-        return provenance.prob(scene.run.logits, scene.shown["ids"][row], piece=scene.shown["pieces"][row])
+        return provenance.prob_in(scene.shown, row, scene.run.logits)

@@ -78,7 +78,7 @@ class SwitchedOff:
 
 def parts_of(config: Config) -> dict[str, list[str]]:
     """Return those of `PARTS` that a model has: not all have RoPE."""
-    return {name: texts for name, texts in PARTS.items() if name != "rope" or config.has_rope}
+    return {name: [*texts] for name, texts in PARTS.items() if name != "rope" or config.has_rope}
 
 
 def ffn_layers(config: Config) -> list[int]:
@@ -130,7 +130,7 @@ class Switches(Picture):
     def __init__(self, model: Model, **traits):
         self._config = model.config
         super().__init__(
-            parts={name: [*texts] for name, texts in parts_of(model.config).items()},
+            parts=parts_of(model.config),
             n_layers=model.config.n_layers,
             n_heads=model.config.n_heads,
             stage="attention",
@@ -268,10 +268,9 @@ class Switchboard(EditedRun, GuessFirst):
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
         edited = f"model.trace({scene.run.tokens}, llmviz.{scene.edits[1]!r}).logits"
         source = "trace.logits" if scene.edits[1] == Edits() else edited
-        return provenance.prob(scene.edited, token, piece=piece, source=source)
+        return provenance.prob_in(scene.shown, row, scene.edited, source=source)
 
     # --- what is written, token by token ---
 
