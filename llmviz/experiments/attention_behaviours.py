@@ -44,10 +44,11 @@ def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> 
     """Measure the mean attention weight of some heads on a noun, less the largest on a word between, in points."""
     trace = model.trace(f"The {noun} that I saw yesterday was")
     weights = attention_from(trace, -1)[heads]
-    if len(trace.tokens) != 7 or not weights.size:
+    at = next((i for i, piece in enumerate(trace.pieces) if piece.strip() == noun), None)
+    if at is None or not weights.size:  # a noun of several tokens, or a model without these heads
         return math.nan
     mean = 100 * weights.mean(axis=(0, 1))
-    return float(mean[1] - mean[2:6].max())
+    return float(mean[at] - mean[at + 1 : -1].max())
 
 
 @kept_with()
