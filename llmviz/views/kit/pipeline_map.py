@@ -62,7 +62,7 @@ class PipelineMap(Picture):
         super().__init__(
             here=here,
             bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the vectors",
-            position="inside attention" if model.config.has_rope else "on the embeddings",
+            position="inside attention" if model.config.has_rope else "before attention",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
