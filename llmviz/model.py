@@ -182,6 +182,15 @@ def angles_at(
     return position.rotation_angles(places, config.d_head, base=base, factors=factors)
 
 
+def turned(
+    config: Config, layer: int, x: Float[np.ndarray, "*heads rows d_head"], places: Real[np.ndarray, " rows"]
+) -> Float[np.ndarray, "*heads rows d_head"]:
+    """Return a layer's queries or keys, turned on by RoPE to these positions; unchanged in a layer without RoPE."""
+    if not config.rope_base_of(layer):
+        return x
+    return position.rotate(x, angles_at(config, places, layer), split_halves=config.split_halves)
+
+
 def rotations_at(
     config: Config, places: Real[np.ndarray, " rows"], dtype: np.dtype
 ) -> list[Complex[np.ndarray, "rows n_pairs"] | None]:
@@ -700,9 +709,15 @@ class Model:
         """Return the logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
         with np.errstate(over="ignore", invalid="ignore"):
-            w = self.weights
-            normed = norm(x, w.final_norm, self.config, edits or NO_EDITS, w.final_norm_bias)
+            normed = self.final_normed(x, edits or NO_EDITS)
             return embeddings.unembed(normed, self.weights.W_U, cap=self.config.logit_cap)
+
+    def final_normed(
+        self, x: Float[np.ndarray, "seq d_model"], edits: Edits
+    ) -> Float[np.ndarray, "seq d_model"]:
+        """Return residual-stream vectors after the final norm."""
+        w = self.weights
+        return norm(x, w.final_norm, self.config, edits, w.final_norm_bias)
 
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int

@@ -121,8 +121,18 @@ def learned_encoding(
     return W_pos[places]
 
 
+def as_pairs(
+    x: Float[np.ndarray, "*heads d_head"], *, split_halves: bool = False
+) -> Float[np.ndarray, "*heads n_pairs 2"]:
+    """Return the pairs of numbers that RoPE turns, the clock hands."""
+    if split_halves:
+        return np.stack(np.split(x, 2, axis=-1), axis=-1)
+    return x.reshape(*x.shape[:-1], -1, 2)
+
+
 def pair_scores(
-    q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
+    q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"], *, split_halves: bool = False
 ) -> Float[np.ndarray, " n_pairs"]:
     """Return what each pair of numbers (each clock hand) adds to the score q · k / √d_head."""
-    return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)
+    products = as_pairs(q * k, split_halves=split_halves)
+    return products.sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)

@@ -82,6 +82,11 @@ class Config:
         """Return the base of a layer's angles."""
         return self.rope_bases[layer] if self.rope_bases else self.rope_base
 
+    @property
+    def has_rope(self) -> bool:
+        """Say whether any layer turns its queries and keys."""
+        return any(map(self.rope_base_of, range(self.n_layers)))
+
     def window_of(self, layer: int) -> int | None:
         """Return how many tokens a layer's query meets at most, itself included; None for all."""
         return (self.windows[layer] or None) if self.windows else None

@@ -585,17 +585,15 @@ def test_all_heads_before_rope_are_each_head_before_rope(tiny_model, edits):
 def test_a_score_at_other_positions_turns_by_the_distance(tiny_model):
     config = tiny_model.config
     q, k = (x[..., 3, :] for x in without_rope.all_before_rope(tiny_model.trace(TEXT)))
-    scores = experiments.score_at(q, k, (12, 5), base=config.rope_base)
+    scores = experiments.score_at(config, q, k, (12, 5))
     for layer, head in np.ndindex(scores.shape):
         pairs = [x[layer, head].astype(float).reshape(-1, 2) @ [1, 1j] for x in (q, k)]
         turns = np.exp(7j * config.rope_base ** (-np.arange(0, config.d_head, 2) / config.d_head))
         expected = (pairs[0] * turns * pairs[1].conj()).real.sum() / math.sqrt(config.d_head)
         assert scores[layer, head] == pytest.approx(expected, abs=1e-4)
-    np.testing.assert_allclose(
-        scores, experiments.score_at(q, k, (1_012, 1_005), base=config.rope_base), atol=1e-3
-    )
-    alone = experiments.score_at(q[1, 4], k[1, 4], (12, 5), base=config.rope_base)  # of a single head
-    assert alone == pytest.approx(scores[1, 4], abs=1e-5)
+    np.testing.assert_allclose(scores, experiments.score_at(config, q, k, (1_012, 1_005)), atol=1e-3)
+    alone = experiments.score_at(config, q[:, 4], k[:, 4], (12, 5))  # of a single head in each layer
+    np.testing.assert_allclose(alone, scores[:, 4], atol=1e-5)
 
 
 def test_scores_change_if_query_or_key_is_shifted(tiny_model):

@@ -99,18 +99,21 @@ MAY_KNOW = {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
     },
     "experiments.cost": {"attention", "ops", "model"},
-    "experiments.answers": {"ops", "model", "sampling", "texts.write", "experiments.writing"},
+    "experiments.answers": {"ops", "model", "reuse", "sampling", "texts.write", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
         *("experiments.attention_behaviours", "experiments.attribution", "experiments.patching"),
         "experiments.probabilities",
     },
     "experiments.induction": {
-        *("attention", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
-        *("experiments.patching", "experiments.probabilities"),
+        *("attention", "edits", "model", "reuse", "experiments.ablation"),
+        *("experiments.attention_behaviours", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.journey": {"ops", "model", "position", "reuse", "sampling", "experiments.without_rope"},
+    "experiments.families": {"model", "weights"},
+    "experiments.journey": {
+        *("ops", "model", "reuse", "sampling", "experiments.neurons", "experiments.without_rope"),
+    },
     "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
@@ -132,7 +135,7 @@ MAY_KNOW = {
         "experiments.probabilities",
     },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
-    "experiments.neurons": {"ops", "ffn", "model", "reuse", "texts"},
+    "experiments.neurons": {"ops", "ffn", "model", "reuse", "texts", "weights", "experiments.families"},
     "experiments.order": {
         *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
@@ -142,9 +145,9 @@ MAY_KNOW = {
     },
     "experiments.score_parts": {
         "ops",
+        "attention",
         "edits",
         "model",
-        "position",
         "reuse",
         "experiments.attention_behaviours",
     },
@@ -337,14 +340,12 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Sheets of paper and a journey show a run in the stages' own terms; they make none. Many
-    texts side by side begin and attend in their own way, around the model's blocks.
+    """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
+    side begin and attend in their own way, around the model's blocks.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
     claims = {name for name in composing if name.startswith("claims.")}  # they read runs, too
-    assert composing - claims == {
-        *("model", "training", "texts.write", "classroom.worksheets", "experiments.journey")
-    }
+    assert composing - claims == {"model", "training", "texts.write", "classroom.worksheets"}
 
 
 def test_the_checks_know_numpy_only():

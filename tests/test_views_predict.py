@@ -9,8 +9,9 @@ import traitlets
 from messages import holding, numbers
 
 from llmviz import views
+from llmviz.experiments.small_models import within
 from llmviz.views import Predict
-from llmviz.views.kit.predict import how_far, within
+from llmviz.views.kit.predict import how_far
 from llmviz.views.kit.view import Refused
 
 

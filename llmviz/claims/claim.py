@@ -288,7 +288,7 @@ def verdict(claim: Claim, outcome: Outcome) -> tuple[str, str]:
     """
     n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
     if not n:
-        return UNTRIED, "this model has no token for what would be asked"
+        return UNTRIED, "this model cannot be asked this"
     verdict = HOLDS if n_support >= 0.9 * n else FAILS if n_support <= 0.1 * n else IN_PART
     counted = f"{n_support} of {n:,} {claim.over}"
     if claim.bounds.control and claim.bounds.control.supports and outcome.controls:

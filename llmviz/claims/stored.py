@@ -11,7 +11,8 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,17 @@ def save(pages: Mapping[str, Mapping[str, dict]], path: Path) -> None:
 def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
     """Return a stored row as what the claim came out as, checked by today's bounds."""
     return claim.outcome(row["values"], row.get("controls", {}))
+
+
+def sections(claims: Sequence[Claim], rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str, str]]]:
+    """Return statement, method and result of each claim that was measured, by the heading of its section."""
+    measured = (claim for claim in claims if claim.name in rows)
+    return {
+        section: [
+            (claim.sentence, claim.method, claim.result(outcome(claim, rows[claim.name]))) for claim in in_it
+        ]
+        for section, in_it in groupby(measured, lambda claim: claim.section)
+    }
 
 
 def key(claim: Claim, sha256: str) -> str:

@@ -16,6 +16,7 @@
     writing, places, answers   what the model writes, place by place, and which answers are right
     letters, words, table  what the embedding table has of words and their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
+    families               in words, what a model does in another way than the default model
     learning, small_models, gradients, fine_tuning, fine_tuned   what training changes
 
 Nothing here computes a stage: it runs the model with `Edits`, or reads a trace or the weights. What takes many runs is
@@ -30,6 +31,7 @@ from .attention_behaviours import (
     even_previous_token_score,
     head_behaviours,
     head_pattern,
+    noun_head,
     overview,
     previous_token_scores,
     query_row,
@@ -61,6 +63,7 @@ from .induction import (
     induction_scores,
     measure_composition,
     random_tokens,
+    reader_and_writer,
     readers_left,
     weaken,
     without_heads,

@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from llmviz import ops, sampling
 from llmviz.experiments.writing import asked
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.texts.write import logits_after_each
 
 CAPITAL_OF = {
@@ -47,6 +48,41 @@ def answer_probs(
 def logits_after_sums(model: Model, before: str = "") -> Float[np.ndarray, "n_sums n_vocab"]:
     """Return the logits after each of `SUMS`, with this text in front."""
     return logits_after_each(model, [model.tokenizer.encode_prompt(before + text) for text in SUMS])
+
+
+@kept_with()
+def after_sums(
+    model: Model, before: str = ""
+) -> tuple[Int[np.ndarray, "first second"], Float[np.ndarray, "first second"]]:
+    """Return the likeliest token after each of `SUMS`, and the right one's probability: −1 and NaN where there is none.
+
+    The axes are the two numbers, from 1 to 8. before: in front of each sum.
+    """
+    likeliest, right = np.full((8, 8), -1), np.full((8, 8), np.nan)
+    for (text, digit), logits in zip(SUMS.items(), logits_after_sums(model, before)):
+        at = int(text[0]) - 1, int(text[4]) - 1
+        likeliest[at] = logits.argmax()
+        right[at] = ops.softmax(logits)[right_digit(model, digit)]
+    return likeliest, right
+
+
+def right_digit(model: Model, digit: str) -> int:
+    """Return the token of a digit."""
+    return model.tokenizer.encode(digit)[-1]
+
+
+def n_right_sums(model: Model, before: str = "") -> int:
+    """Count the sums after which the right digit is the likeliest token."""
+    digits = [right_digit(model, digit) for digit in SUMS.values()]
+    likeliest, _ = after_sums(model, before)
+    return int(np.sum(likeliest[likeliest >= 0] == digits))  # both in the order of the sums
+
+
+def columns_alike(model: Model) -> tuple[int, int]:
+    """Count the second numbers with two sums or more after all of which the same token is the likeliest, and all."""
+    columns = [column[column >= 0] for column in after_sums(model)[0].T]
+    columns = [column for column in columns if len(column) > 1]
+    return sum(len({*column.tolist()}) == 1 for column in columns), len(columns)
 
 
 def is_right(model: Model, text: str, right: str) -> bool:

@@ -15,6 +15,7 @@ from llmviz.reuse import kept_with
 
 HABITS = ("itself", "previous token", "two back", "first token", "duplicate", "induction")
 INDUCTION = HABITS.index("induction")
+NOUNS = "cat", "dog", "man", "car", "book", "house"
 
 
 def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -43,10 +44,23 @@ def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> 
     """Measure the mean attention weight of some heads on a noun, less the largest on a word between, in points."""
     trace = model.trace(f"The {noun} that I saw yesterday was")
     weights = attention_from(trace, -1)[heads]
-    if len(trace.tokens) != 7 or not weights.size:
+    at = next((i for i, piece in enumerate(trace.pieces) if piece.strip() == noun), None)
+    if at is None or not weights.size:  # a noun of several tokens, or a model without these heads
         return math.nan
     mean = 100 * weights.mean(axis=(0, 1))
-    return float(mean[1] - mean[2:6].max())
+    return float(mean[at] - mean[at + 1 : -1].max())
+
+
+@kept_with()
+def noun_head(model: Model) -> tuple[int, int]:
+    """Find the head (layer, head) that attends most clearly to a sentence's noun from its verb."""
+    leads = []
+    for noun in NOUNS:
+        trace = model.trace(f"The {noun} that I saw yesterday was")
+        at = next((i for i, piece in enumerate(trace.pieces) if noun in piece), 1)
+        weights = attention_from(trace, -1)
+        leads.append(weights[:, :, at] - weights[:, :, at + 1 : -1].max(axis=2))
+    return strongest_heads(np.mean(leads, axis=0), 1)[0]
 
 
 def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
@@ -137,7 +151,7 @@ def switched(trace: Trace, layer: int, *, score_scale: bool, causal_mask: bool) 
 
 
 class QueryRow(NamedTuple):
-    """What one query does in one head, a number for each key."""
+    """What one query does in one head, a number for each key. A key later or too far back is masked."""
 
     raw: Float[np.ndarray, " kv_seq"]  # q · k, neither divided nor masked
     scores: Float[np.ndarray, " kv_seq"]  # −∞ where masked
@@ -153,7 +167,8 @@ def query_row(trace: Trace, layer: int, head: int, query: int) -> QueryRow:
     attended = block.attention_at(query)
     unseen = (0, len(trace.tokens) - attended.scores.shape[2])
     scores = np.pad(attended.scores[head, 0], unseen, constant_values=-np.inf)
-    return QueryRow(raw, scores, np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan))
+    weights = np.pad(attended.pattern[head, 0], unseen, constant_values=np.nan)
+    return QueryRow(raw, scores, np.where(np.isneginf(scores), np.float32(np.nan), weights))
 
 
 def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:

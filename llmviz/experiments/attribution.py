@@ -1,5 +1,6 @@
 """Measure how much each block, head and token of the text adds to an answer."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,7 @@ class LogitParts:
     embedding: float
     attention: Float[np.ndarray, " n_layers"]
     ffn: Float[np.ndarray, " n_layers"]
+    bias: float  # of the final norm; 0 where it has none
     total: float  # the sum of them all
 
 
@@ -29,9 +31,16 @@ def logit_direction(
     """Return the direction [d_model] in the residual stream that a token's logit after `position` measures.
 
     logit = x · direction, for the last residual stream x. The direction includes the final norm's weight and its
-    divisor *in this run*, which is kept fixed. against: the lead over that token, or over the mean of all
-    logits ("mean"). ValueError for a token or position that does not exist.
+    divisor *in this run*, which is kept fixed. A bias of that norm comes on top, and a cap after it. against: the lead
+    over that token, or over the mean of all logits ("mean"). ValueError for a token or position that does not exist.
     """
+    return _centred(trace, _output_direction(trace, token, against) * _held_norm(trace, position))
+
+
+def _output_direction(
+    trace: Trace, token: int, against: int | Literal["mean"] | None
+) -> Float[np.ndarray, " d_model"]:
+    """Return the direction in the normed stream that a token's logit measures, or its lead."""
     W_U = trace.model.weights.W_U
 
     def column(token: int) -> Float[np.ndarray, " d_model"]:
@@ -40,16 +49,22 @@ def logit_direction(
     direction = column(token).astype(np.float64)
     if against is not None:
         direction = direction - (W_U.mean(axis=1) if against == "mean" else column(against))
-    return direction * _held_norm(trace, position)
+    return direction
 
 
 def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | float:
-    """Return what the final norm multiplies the residual stream by, after `position` in this run."""
+    """Return what the final norm multiplies the (centred) residual stream by, after `position` in this run."""
     model, position = trace.model, index_of("position", position, len(trace.tokens))
     if not trace.edits.norm:
         return 1.0
-    x = trace.blocks[-1].resid_post[position].astype(np.float64)
+    x = _centred(trace, trace.blocks[-1].resid_post[position].astype(np.float64))
     return ops.rms_scale(x, model.weights.final_norm, eps=model.config.norm_eps)
+
+
+def _centred(trace: Trace, x: Float[np.ndarray, " d_model"]) -> Float[np.ndarray, " d_model"]:
+    """Return x without its mean where the final norm is a LayerNorm, and x itself where it is an RMSNorm."""
+    is_layer_norm = trace.edits.norm and trace.model.weights.final_norm_bias is not None
+    return x - x.mean() if is_layer_norm else x
 
 
 def direct_logit_attribution(
@@ -69,29 +84,60 @@ def direct_logit_attribution(
         np.stack([getattr(block, name)[position] for block in trace.blocks]).astype(np.float64)
         for name in ("resid_pre", "resid_mid", "resid_post")
     )
-    attention, ffn = (mid - pre) @ direction, (post - mid) @ direction
-    embedding = float(pre[0] @ direction)
-    return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
+    of_attention, ffn = (mid - pre) @ direction, (post - mid) @ direction
+    embedding, bias = float(pre[0] @ direction), trace.model.weights.final_norm_bias
+    of_bias = 0.0
+    if bias is not None and trace.edits.norm:
+        of_bias = float(bias @ _output_direction(trace, token, against))
+    total = embedding + float(of_attention.sum() + ffn.sum()) + of_bias
+    return LogitParts(embedding, of_attention, ffn, of_bias, total)
+
+
+def uncapped_logits(trace: Trace) -> Float[np.ndarray, " n_vocab"]:
+    """Return the logits after a text as they were before the cap, in a model that has one (Gemma 2)."""
+    cap = trace.model.config.logit_cap
+    return trace.logits if cap is None else cap * np.arctanh(trace.logits / cap)
 
 
 def lead(trace: Trace) -> float:
-    """Measure how far the highest logit after a text is above the mean of all."""
-    return float(trace.logits.max()) - float(trace.logits.mean(dtype=np.float64))
+    """Measure how far the highest logit after a text, before any cap, is above the mean of all."""
+    logits = uncapped_logits(trace)
+    return float(logits.max()) - float(logits.mean(dtype=np.float64))
+
+
+def ffns_directly(trace: Trace) -> float:
+    """Return what all FFNs together add directly to the lead."""
+    parts = direct_logit_attribution(trace, int(trace.logits.argmax()), against="mean")
+    return float(parts.ffn.sum())
+
+
+def ffns_share(trace: Trace) -> float:
+    """Return how much of the lead all FFNs together add directly, in %."""
+    return 100 * ffns_directly(trace) / lead(trace)
 
 
 def logit_terms(trace: Trace) -> list[tuple[tuple[str, ...], float]]:
     """Return the terms that add up to the highest logit after a text: the names of the parts each is in, and its value.
 
-    What a part adds to all tokens on average is a term of its own. ValueError as for `direct_logit_attribution`.
+    What a part adds to all tokens on average is a term of its own. A cap comes after the sum. ValueError as for
+    `direct_logit_attribution`.
     """
     answer = int(trace.logits.argmax())
     whole = direct_logit_attribution(trace, answer, against="mean")
-    heads = np.ndenumerate(head_attribution(trace, answer, against="mean"))
+    heads = head_attribution(trace, answer, against="mean")
+    weights = trace.model.weights
+    of_attention = []
+    for i, values in enumerate(heads):
+        in_block = ("attention", f"attention {i}")
+        of_attention += [((*in_block, f"layer {i}, head {j}"), float(v)) for j, v in enumerate(values)]
+        if weights.layers[i].b_O is not None:
+            of_attention.append(((*in_block, f"layer {i}, bias"), float(whole.attention[i] - values.sum())))
     return [
-        (("average of all tokens",), float(trace.logits.mean(dtype=np.float64))),
+        (("average of all tokens",), float(uncapped_logits(trace).mean(dtype=np.float64))),
         (("embedding",), whole.embedding),
-        *((("attention", f"attention {i}", f"layer {i}, head {j}"), float(v)) for (i, j), v in heads),
+        *of_attention,
         *((("FFNs", f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
+        *([] if weights.final_norm_bias is None else [(("bias of the last norm",), whole.bias)]),
     ]
 
 
@@ -100,8 +146,9 @@ def head_contribution(
 ) -> Float[np.ndarray, " d_model"]:
     """Return what one head adds to the residual stream at `position`; with `source`, only what comes from that token.
 
-    The parts from all tokens, weight * v @ W_O, sum to the whole. ValueError where `Edits.at` changes that sum itself,
-    and for a layer, head or token that is not there.
+    The parts from all tokens, weight * v @ W_O, sum to the whole. If a norm follows, as in Gemma, it scales each of
+    them as in this run. ValueError where `Edits.at` changes that sum itself, and for a layer, head or token that is
+    not there.
     """
     W_O = _output_of(trace, layer, head, "attention_out")
     position = index_of("position", position, len(trace.tokens))
@@ -109,15 +156,35 @@ def head_contribution(
     if source is not None:
         source = index_of("source", source, len(trace.tokens))
         weight = run.pattern[head, 0, source] if source < run.pattern.shape[-1] else 0  # else masked
-        return weight * _at_full_weight(trace, layer, head, source)
-    return trace.edits.attention.get(layer, 1) * (run.z[head, 0] @ W_O)
+        return weight * _at_full_weight(trace, layer, head, source, position)
+    written = run.z[head] @ W_O * scale_after_attention(trace, layer, run.z)
+    return trace.edits.attention.get(layer, 1) * written[0]
 
 
-def _at_full_weight(trace: Trace, layer: int, head: int, source: int) -> Float[np.ndarray, " d_model"]:
-    """Return what one head would add to the residual stream if all its attention went to `source`."""
+def _at_full_weight(
+    trace: Trace, layer: int, head: int, source: int, position: int
+) -> Float[np.ndarray, " d_model"]:
+    """Return what one head would add to the stream at `position` if all its attention went to `source`."""
     W_O = _output_of(trace, layer, head, "attention_out", "z")
     value = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
-    return trace.edits.head.get((layer, head), 1) * trace.edits.attention.get(layer, 1) * (value @ W_O)
+    written = trace.edits.head.get((layer, head), 1) * trace.edits.attention.get(layer, 1) * (value @ W_O)
+    if trace.model.weights.layers[layer].attention_post_norm is None:
+        return written
+    return (written * scale_after_attention(trace, layer, trace.blocks[layer].attention_at(position).z))[0]
+
+
+def scale_after_attention(
+    trace: Trace, layer: int, z: Float[np.ndarray, "n_heads seq d_head"]
+) -> Float[np.ndarray, "seq d_model"] | float:
+    """Return what the norm after attention multiplies the heads' sum by in this run; 1 in families without it.
+
+    z: that of all heads, at some tokens.
+    """
+    w, config = trace.model.weights.layers[layer], trace.model.config
+    if w.attention_post_norm is None or not trace.edits.norm:
+        return 1.0
+    out = np.einsum("hsd,hdm->sm", z, w.W_O, optimize=True) + (0 if w.b_O is None else w.b_O)
+    return ops.rms_scale(out, w.attention_post_norm, eps=config.norm_eps)
 
 
 def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndarray, "d_head d_model"]:
@@ -134,7 +201,10 @@ def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndar
 def head_attribution(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Measure how much each head adds, directly, to a token's logit. A layer's heads sum to its attention's part."""
+    """Measure how much each head adds, directly, to a token's logit.
+
+    A layer's heads sum to its attention's part, without the bias that some families add.
+    """
     direction = logit_direction(trace, token, against=against, position=position)
     layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
     return np.array(
@@ -156,7 +226,8 @@ def ov_logits(
     `head_contribution`.
     """
     source = index_of("source", source, len(trace.tokens))
-    written = _at_full_weight(trace, layer, head, source) * _held_norm(trace, position)
+    written = _centred(trace, _at_full_weight(trace, layer, head, source, position))
+    written = written * _held_norm(trace, position)
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
@@ -198,7 +269,8 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     measures = np.full((3, len(trace.tokens)), np.nan, np.float32)
     measures[0] = attention_from(trace, -1).mean(axis=(0, 1))
     yield measures
-    measures[2] = saliency(trace) * sampling.BITS_PER_NAT
+    with contextlib.suppress(ValueError):  # where llmviz cannot compute a model's gradients
+        measures[2] = saliency(trace) * sampling.BITS_PER_NAT
     for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures

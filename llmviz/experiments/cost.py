@@ -1,14 +1,16 @@
 """Measure what one more token costs in time, with the KV cache and without, and in memory."""
 
 import timeit
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from llmviz import attention
-from llmviz.model import Model
+from llmviz.model import Model, rules_of
 
 REPEATS = 3  # the fastest of them counts, because other programs can only make it slower
 
@@ -62,7 +64,10 @@ def _cost_of(model: Model, ids: list[int]) -> tuple[float, float, float]:
     without = _fastest(from_nothing)
     block = model.trace(ids).blocks[0]
     q, k, v = block.q, block.k, block.v
-    quadratic = len(model.weights.layers) * _fastest(lambda: attention.weigh(q, k, v))
+    kinds = Counter(rules_of(model.config, layer) for layer in range(model.config.n_layers))
+    quadratic = sum(
+        n * _fastest(partial(attention.weigh, q, k, v, rules=rules)) for rules, n in kinds.items()
+    )
     steps = model.generate(ids, max_new_tokens=1 + REPEATS)
     next(steps)  # its logits are those of the trace
     return _fastest(lambda: next(steps, None)), without, quadratic

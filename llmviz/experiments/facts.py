@@ -296,3 +296,11 @@ def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:
     _, _, (patched,), random = head_tests(pair, head)
     strongest = max(float(twins) for _, twins in pair.answer_probs_each(random))
     return [float(pair.usual_probs()[0]), *map(float, pair.answer_probs(patched)), strongest], head
+
+
+def brought_out(values: Float[np.ndarray, "countries 4"]) -> np.ndarray:
+    """Return [countries, 2]: whether the head, and a random one, brings out more than half of the twin's capital.
+
+    values: rows of `mover_patched`, in which each country is the twin of the one before.
+    """
+    return values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)

@@ -82,6 +82,15 @@ def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
     ]
 
 
+def why_not(model: Model) -> str:
+    """Say why a model cannot be fine-tuned by conversations; nothing if it can."""
+    try:
+        model.tokenizer.encode_chat([{"role": "user", "content": "Hi"}])
+    except ValueError as problem:
+        return f"This model cannot be taught by conversations: {problem}."
+    return ""
+
+
 def writing(model: Model, tokens: Sequence[int], n: int = ANSWER) -> Iterator[str]:
     """Let the model write at most n tokens after these, always the likeliest; yield the text so far after each."""
     said = []

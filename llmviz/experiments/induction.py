@@ -13,10 +13,11 @@ from jaxtyping import Float
 from llmviz import attention
 from llmviz.edits import Edits, put
 from llmviz.experiments.ablation import ablate_each_head
-from llmviz.experiments.attention_behaviours import random_heads, strongest_heads
+from llmviz.experiments.attention_behaviours import previous_token_scores, random_heads, strongest_heads
 from llmviz.experiments.patching import cut_paths, patch_path
 from llmviz.experiments.probabilities import token_probs
 from llmviz.model import Model, Trace
+from llmviz.reuse import kept_with
 
 Head = tuple[int, int]  # layer, head
 
@@ -24,6 +25,18 @@ Head = tuple[int, int]  # layer, head
 def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
     """Return `attention.induction_score` of all heads; NaN where no token of the text comes twice."""
     return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
+
+
+@kept_with()
+def reader_and_writer(model: Model) -> tuple[Head, Head]:
+    """Find the strongest induction head after the first layer, and the earlier head that attends most to the token
+    before, in a row of random tokens that comes twice."""
+    row = model.trace(random_tokens(model, 25, seed=0) * 2)
+    scores, previous = induction_scores(row), previous_token_scores(row)
+    scores[: len(scores) > 1] = np.nan
+    reader = strongest_heads(scores, 1)[0]
+    previous[max(1, reader[0]) :] = np.nan
+    return reader, strongest_heads(previous, 1)[0]
 
 
 def induction_score_of(trace: Trace, head: tuple[int, int]) -> float:

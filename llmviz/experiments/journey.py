@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz import ops, position, sampling
+from llmviz import ops, sampling
+from llmviz.experiments.neurons import lengths_written
 from llmviz.experiments.without_rope import periods
-from llmviz.model import Trace, norm
+from llmviz.model import Trace
 from llmviz.reuse import kept_with
 
 MOST_TURNS = 50  # of a journey
@@ -117,7 +118,7 @@ def turn(
         strongest.append(_strongest(pattern[:, -1], rest, trace.pieces))
 
         ffn = block.ffn_at(keep)
-        push = np.abs(ffn.hidden) * np.linalg.norm(model.weights.layers[layer].W_down, axis=1)
+        push = lengths_written(config, model.weights.layers[layer], ffn.hidden)
         first = np.argsort(-push, axis=1, kind="stable")[:, :N_NEURONS]
         added = block.resid_post[keep] - block.resid_mid[keep]
         neurons.append(first)
@@ -137,8 +138,8 @@ def turn(
     token = sampling.draw(probs, sampling.generator(seed, written))
     random = sampling.generator(seed, written).random()  # the number that `draw` used
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
-    angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
-    pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
+    angles = 2 * np.pi * places[:, None] / periods(config) * trace.edits.rope
+    pairs = [pair for pair in PAIRS if pair < angles.shape[1] and config.has_rope]
     sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
     return Turn(
         tokens=list(trace.tokens),
@@ -162,11 +163,11 @@ def turn(
         depths=[
             (piece, float(p)) for piece, p in zip(model.tokenizer.pieces(best.tolist()), by_depth.max(axis=1))
         ],
-        final=norm(states[-1][-1:], model.weights.final_norm, config, trace.edits)[0, drawn],
+        final=model.final_normed(states[-1][-1:], trace.edits)[0, drawn],
         bands=bands,
         table=W_E[np.ix_(bands, drawn[:N_TABLE])],
         matches=np.maximum.reduceat(trace.logits, bands),
-        angles=(angles if trace.edits.rope else 0 * angles)[:, pairs].T,
+        angles=angles[:, pairs].T,
         turns=periods(config)[pairs].tolist(),
         likeliest=[_prediction(trace, probs, ends, int(token)) for token in likeliest],
         others=sampling.mass_outside(probs, len(likeliest)),

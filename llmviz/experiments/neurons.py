@@ -11,22 +11,48 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from llmviz import ffn, ops
-from llmviz.model import Model, Trace
+from llmviz.experiments.families import curve, entry, with_article
+from llmviz.model import FFNTrace, Model, Trace, norm
 from llmviz.reuse import kept_with
 from llmviz.texts import STORY
+from llmviz.weights import Config, LayerWeights
 
 SHUFFLES = 5
 DEALS = 5  # random assignments of output rows to neurons, as a control
 BY_CHANCE = 0.01  # the share of the control above the threshold that counts as more than chance
 
 
+def into_the_curve(run: FFNTrace) -> Float[np.ndarray, "seq d_ff"]:
+    """Return what goes through the curve of an FFN: the gates, or where there are none (GPT-2), what is read (up)."""
+    return run.up if run.gate is None else run.gate
+
+
+def rows_written(w: LayerWeights) -> Float[np.ndarray, "d_ff d_model"]:
+    """Return what each neuron writes into the stream if it fires at 1, up to the scale of a norm that may follow."""
+    return w.W_down if w.ffn_post_norm is None else w.W_down * w.ffn_post_norm
+
+
+def lengths_written(
+    config: Config, w: LayerWeights, hidden: Float[np.ndarray, "seq d_ff"]
+) -> Float[np.ndarray, "seq d_ff"]:
+    """Return the length of what each neuron adds to each token's stream, given how strongly it fires there."""
+    lengths = np.abs(hidden) * np.linalg.norm(rows_written(w), axis=1)
+    if w.ffn_post_norm is None:
+        return lengths
+    out = hidden @ w.W_down + (0 if w.b_down is None else w.b_down)
+    return lengths * ops.rms_scale(out, np.ones(1, out.dtype), eps=config.norm_eps)
+
+
 def gates_below_zero(trace: Trace) -> np.ndarray:
-    """Return [2, n_layers]: the fraction of neurons with a gate below zero, and of the output that they write."""
+    """Return [2, n_layers]: the fraction of neurons with a gate below zero, and of the output that they write.
+
+    Without gates, the neurons count for which the curve's input is below zero.
+    """
     fractions = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
-        assert run.gate is not None, "this model's FFNs have no gates"
-        below, written = run.gate[0] < 0, ffn.output_lengths(run.hidden[0], w.W_down)
+        below = into_the_curve(run)[0] < 0
+        written = ffn.output_lengths(run.hidden[0], rows_written(w))
         fractions.append([below.mean(), written[below].sum() / written.sum()])
     return np.array(fractions, np.float32).T
 
@@ -37,19 +63,40 @@ def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
     return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
 
 
+def about_gates(trace: Trace, layer: int) -> str:
+    """Say how much a neuron with a gate below zero writes compared with others, in this layer and in the last."""
+    below_zero, written = gates_below_zero(trace)
+    of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
+    last = trace.model.config.n_layers - 1
+    config = trace.model.config
+    into, name, passes = entry(config), curve(config), ops.ACTIVATIONS[config.activation]
+    x = into_the_curve(trace.blocks[layer].ffn_at(slice(-1, None)))[0]
+    below, above = (float(np.median(np.abs(passes(x[side])))) for side in (x < 0, x >= 0))
+    are = "aren't" if of_another[layer] > 50 else "are largely"
+    only = "only " if of_another[last] < 50 else ""
+    return (
+        f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
+        f"writes {of_another[layer]:.0f}% as much as one with {with_article(config)} above zero. Most {into}s are "
+        f"small: the median size of {name}({into}) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
+        f"neuron with {with_article(config)} below zero writes {only}{of_another[last]:.0f}% as much as another."
+    )
+
+
 def neurons_for_half(trace: Trace) -> np.ndarray:
     """Return [2, n_layers]: how many neurons write half of the output, and how many would with shuffled gates, ups and
     rows."""
     rng, counts = np.random.default_rng(0), []
+    curve = ops.ACTIVATIONS[trace.model.config.activation]
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
-        assert run.gate is not None, "this model's FFNs have no gates"
-        factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
+        ups = [] if run.gate is None else [run.up[0]]
+        factors = [curve(into_the_curve(run)[0]), *ups, np.linalg.norm(rows_written(w), axis=1)]
         shuffled = [
             ffn.neurons_needed(np.abs(np.prod([rng.permutation(factor) for factor in factors], axis=0)))
             for _ in range(SHUFFLES)
         ]
-        counts.append([ffn.neurons_needed(ffn.output_lengths(run.hidden[0], w.W_down)), np.mean(shuffled)])
+        written = ffn.output_lengths(run.hidden[0], rows_written(w))
+        counts.append([ffn.neurons_needed(written), np.mean(shuffled)])
     return np.array(counts, np.float32).T
 
 
@@ -66,13 +113,17 @@ def half_over_chance(
 
 def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
     """Return [3, n_layers]: how many times as long the output for twice the input is: unchanged, without the curve
-    (gate × up), and with the curve but without a gate (silu(up))."""
-    growth, eps = [], trace.model.config.norm_eps
+    (gate × up), and with the curve but without a gate (silu(up)). ValueError for a model without gates.
+    """
+    growth, config = [], trace.model.config
+    curve = ops.ACTIVATIONS[config.activation]
     for block, w in zip(trace.blocks, trace.model.weights.layers):
-        x = ops.rms_norm(block.resid_mid[-1], w.ffn_norm, eps=eps)
+        if w.W_gate is None:
+            raise ValueError("this model's FFNs have no gates")
+        x = norm(block.resid_mid[-1], w.ffn_norm, config, trace.edits, w.ffn_norm_bias)
         hidden = []
         for gate, up in ((k * x @ w.W_gate, k * x @ w.W_up) for k in (1, 2)):
-            hidden.append([ops.silu(gate) * up, gate * up, ops.silu(up)])
+            hidden.append([curve(gate) * up, gate * up, curve(up)])
         lengths = np.linalg.norm(np.array(hidden) @ w.W_down, axis=-1)
         growth.append(lengths[1] / lengths[0])
     return np.array(growth, np.float32).T
@@ -229,7 +280,7 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
     if len(fires) < 2:
         return np.zeros((1 + DEALS, w.layers[layer].W_down.shape[0]))
     came = np.array(trace.tokens[2:])
-    pushes = (w.layers[layer].W_down @ w.W_U[:, came]).T  # [seq, d_ff]
+    pushes = (rows_written(w.layers[layer]) @ w.W_U[:, came]).T  # [seq, d_ff]
     fires, pushes = (_standardised(values) for values in (fires, pushes))
     rng = np.random.default_rng(0)
     n = fires.shape[1]

@@ -46,7 +46,12 @@ def shuffle_tokens(tokens: Sequence[int], seed: int) -> list[int]:
 
 
 def moved_by_shuffling(model: Model, text: str, *, causal_mask: bool) -> float:
-    """Shuffle up to 20 tokens, all but the last, without RoPE, and measure how much probability moves, in %."""
+    """Shuffle up to 20 tokens, all but the last, without RoPE, and measure how much probability moves, in %.
+
+    ValueError for a model without RoPE.
+    """
+    if not model.config.has_rope:
+        raise ValueError("this model has no RoPE that could be switched off")
     tokens, edits = model.tokenizer.encode(text)[:20], Edits(rope=False, causal_mask=causal_mask)
     runs = (model.trace(order, edits) for order in (tokens, shuffle_tokens(tokens, 0)))
     return 100 * total_variation(*(ops.softmax(run.logits) for run in runs))

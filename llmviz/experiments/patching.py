@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Change, Edits, index_of, put
-from llmviz.experiments.attribution import head_contribution, logit_direction
+from llmviz.experiments.attribution import head_contribution, logit_direction, scale_after_attention
 from llmviz.model import Model, Trace
 
 
@@ -99,13 +99,15 @@ def patch_residual(pair: Pair, layer: int, position: int | Iterable[int]) -> Edi
 def fact_mover_head(pair: Pair) -> tuple[int, int]:
     """Find the head (layer, head) that adds most, directly, to the answer's logit from what it reads at the subject.
 
-    The first layer, which has nothing before it to read, and the last, which has no layer after it, are left out.
+    The first layer, which has nothing before it to read, and the last, which has no layer after it, are left out if
+    there are others.
     """
     trace, config = pair.trace, pair.trace.model.config
+    layers = range(1, config.n_layers - 1) or range(config.n_layers)
     direction = logit_direction(trace, pair.answers[0], against="mean")
     adds = {
         (layer, head): head_contribution(trace, layer, head, source=pair.subject) @ direction
-        for layer in range(1, config.n_layers - 1)
+        for layer in layers
         for head in range(config.n_heads)
     }
     return max(adds, key=lambda head: adds[head])
@@ -162,8 +164,9 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
     for number in (from_head, head):
         index_of("head", number, trace.model.config.n_heads, negative=False)
     block, factor = trace.blocks[layer], trace.edits.attention.get(earlier, 1)
-    z = trace.blocks[earlier].attention.z[from_head]
-    written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
+    z = trace.blocks[earlier].attention.z
+    written = z[from_head] @ trace.model.weights.layers[earlier].W_O[from_head]
+    written = written * factor * scale_after_attention(trace, earlier, z)
     without = _and_then(trace.edits, "resid_pre", layer, lambda x: x - written)
     for name in {"q", "k", "v"} - {into}:
         without = _and_then(without, name, layer, partial(np.full_like, fill_value=getattr(block, name)))

@@ -10,7 +10,8 @@ from llmviz.model import Model
 from llmviz.weights import LayerWeights, as_stored, as_used
 
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
-ATTENTION, FFN = ("W_Q", "W_K", "W_V", "W_O"), ("W_gate", "W_up", "W_down")  # the matrices of a layer
+# The matrices of a layer; some families have no W_gate.
+ATTENTION, FFN = ("W_Q", "W_K", "W_V", "W_O"), ("W_gate", "W_up", "W_down")
 
 
 def quantise_matrix(
@@ -55,12 +56,13 @@ def quantised(
     saves no memory.
     """
     weights = model.weights
+    there = [name for name in matrices if name in model.config.arrays]
 
     def rounded(stored: np.ndarray) -> np.ndarray:
         return quantise_matrix(np.ascontiguousarray(stored), bits, shift)
 
     def of_layer(layer: LayerWeights) -> LayerWeights:
-        new = {name: rounded(as_stored(name, getattr(layer, name))) for name in matrices}
+        new = {name: rounded(as_stored(name, getattr(layer, name))) for name in there}
         return replace(layer, **{name: as_used(name, W, model.config.d_head) for name, W in new.items()})
 
     layers = tuple(map(of_layer, weights.layers))
@@ -79,7 +81,7 @@ def with_noise_of(model: Model, changed: Model, seed: int = 0) -> Model:
     rng, layers = np.random.default_rng(seed), []
     for old, new in zip(model.weights.layers, changed.weights.layers):
         noisy = {}
-        for name in ATTENTION + FFN:
+        for name in (name for name in ATTENTION + FFN if name in model.config.arrays):
             W = getattr(old, name)
             size = np.sqrt(np.square(getattr(new, name) - W).mean())
             noisy[name] = W + size * rng.standard_normal(W.shape, np.float32)

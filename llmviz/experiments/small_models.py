@@ -1,7 +1,9 @@
 """Small models of several sizes, and how much a text on which they are trained still surprises them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from llmviz import training
 from llmviz.experiments.probabilities import surprise_in_parts
@@ -134,3 +136,9 @@ def written(model: Model) -> str:
     tokens = model.tokenizer.encode("The ")
     new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
     return model.tokenizer.decode([*tokens, *new])
+
+
+def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
+    """Return the indices of the values that are at most `distance` below the highest, the highest first."""
+    order = np.argsort(-np.asarray(values), kind="stable")
+    return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)

@@ -1,7 +1,8 @@
 """Undo RoPE in one head, or for some pairs of numbers, and measure scores at other positions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -11,10 +12,17 @@ from llmviz.experiments.attention_behaviours import previous_token_scores, stron
 from llmviz.experiments.induction import repeat_after
 from llmviz.experiments.order import N_USED, beginning
 from llmviz.experiments.probabilities import extra_surprise, mean_surprise
-from llmviz.model import BlockTrace, Config, Model, Trace
-from llmviz.position import pair_scores, rotate, rotation_angles
+from llmviz.model import BlockTrace, Config, Model, Trace, angles_at, rules_of, turned
+from llmviz.position import as_pairs, pair_scores, rotate
 
 N_ORDERS = 5  # in which positions are shuffled
+
+
+def said_without_rope(config: Config) -> str:
+    """Say what a model does instead of RoPE; nothing of one with RoPE."""
+    if config.has_rope:
+        return ""
+    return "This model has no RoPE: it adds a learned vector for each position to the token’s embedding."
 
 
 def before_rope(
@@ -33,8 +41,8 @@ def turned_to(
 ) -> Float[np.ndarray, "2 d_head"]:
     """Return the query of one token and the key of another in a head, each rotated by RoPE for a position."""
     q, k = before_rope(trace, layer, head)
-    angles = rotation_angles(np.array(positions), q.shape[1], base=trace.model.config.rope_base)
-    return rotate(np.stack([q[tokens[0]], k[tokens[1]]]), angles)
+    both = np.stack([q[tokens[0]], k[tokens[1]]])
+    return turned(trace.model.config, layer, both, np.array(positions))
 
 
 def all_before_rope(
@@ -49,16 +57,18 @@ def all_before_rope(
 
 
 def score_at(
-    q: Float[np.ndarray, "*heads d_head"],
-    k: Float[np.ndarray, "*heads d_head"],
+    config: Config,
+    q: Float[np.ndarray, "n_layers *heads d_head"],
+    k: Float[np.ndarray, "n_layers *heads d_head"],
     positions: tuple[float, float],
-    *,
-    base: float,
-) -> Float[np.ndarray, "*heads"] | np.floating:
-    """Return the score if the query and the key, given before RoPE, were at these two positions."""
-    angles = rotation_angles(np.array(positions), q.shape[-1], base=base)
-    q, k = (rotate(x[..., None, :], turns[None])[..., 0, :] for x, turns in zip((q, k), angles))
-    return np.einsum("...d,...d->...", q, k) / np.sqrt(q.shape[-1], dtype=q.dtype)
+) -> Float[np.ndarray, "n_layers *heads"]:
+    """Return the scores if queries and keys of all layers, given before RoPE, were at these two positions."""
+    places, scores = np.array(positions), []
+    for layer, both in enumerate(np.stack([q, k], axis=-2)):
+        at_places = turned(config, layer, both, places)
+        divisor = rules_of(config, layer).divisor or np.sqrt(config.d_head)
+        scores.append(at_places.prod(axis=-2).sum(axis=-1) / q.dtype.type(divisor))
+    return np.stack(scores)
 
 
 def score_changes(trace: Trace, shifts: tuple[float, float]) -> Float[np.ndarray, "n_layers n_heads"]:
@@ -67,12 +77,12 @@ def score_changes(trace: Trace, shifts: tuple[float, float]) -> Float[np.ndarray
     shifts: of the query and of the key, in positions.
     """
     q, k = all_before_rope(trace)
-    n, base = len(trace.tokens), trace.model.config.rope_base
+    n, config = len(trace.tokens), trace.model.config
     before, after = (
-        score_at(q[..., -1, :], k[..., -2, :], (n - 1 + by[0], n - 2 + by[1]), base=base)
+        score_at(config, q[..., -1, :], k[..., -2, :], (n - 1 + by[0], n - 2 + by[1]))
         for by in ((0, 0), shifts)
     )
-    return np.asarray(after - before)
+    return after - before
 
 
 def last_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
@@ -90,13 +100,28 @@ def mean_scores_by_distance(
     """
     q, k = all_before_rope(trace)
     q, k = q[:, :, 1:].mean(axis=2), np.roll(k[:, :, keys].mean(axis=2), -layers_on, axis=0)
-    base = trace.model.config.rope_base
-    return np.stack([score_at(q, k, (distance, 0), base=base) for distance in distances])
+    return np.stack([score_at(trace.model.config, q, k, (distance, 0)) for distance in distances])
 
 
-def turned_by(model: Model, angles: Float[np.ndarray, "seq n_pairs"], layers: Iterable[int]) -> Edits:
-    """Return edits by which every query and key of these layers is turned on by these angles, in radians."""
-    return Edits(at={(name, layer): lambda x: rotate(x, angles) for name in ("q", "k") for layer in layers})
+def turned_on(
+    model: Model, further: Sequence[int] | np.ndarray, pairs: slice, layers: Iterable[int] | None = None
+) -> Edits:
+    """Return edits by which some pairs of every query and key are turned on by so many positions, one for each token.
+
+    layers: only in these.
+    """
+    config = model.config
+    functions: dict[tuple[str, int], Callable[[np.ndarray], np.ndarray]] = {}
+    for layer in range(config.n_layers) if layers is None else layers:
+        if not config.rope_base_of(layer):
+            continue
+        angles = angles_at(config, np.asarray(further), layer)
+        others = np.ones(angles.shape[1], bool)
+        others[pairs] = False
+        angles[:, others] = 0
+        turn = partial(rotate, angles=angles, split_halves=config.split_halves)
+        functions |= {("q", layer): turn, ("k", layer): turn}
+    return Edits(at=functions)
 
 
 def unturned_pairs(model: Model, seq: int, pairs: slice, layers: Iterable[int] | None = None) -> Edits:
@@ -104,10 +129,7 @@ def unturned_pairs(model: Model, seq: int, pairs: slice, layers: Iterable[int] |
 
     pairs: of d_head / 2, the fastest first. layers: only in these.
     """
-    config = model.config
-    back = np.zeros((seq, config.d_head // 2))
-    back[:, pairs] = -rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)[:, pairs]
-    return turned_by(model, back, range(config.n_layers) if layers is None else layers)
+    return turned_on(model, -np.arange(seq), pairs, layers)
 
 
 def shuffled_positions(model: Model, seq: int, seed: int) -> Edits:
@@ -115,10 +137,13 @@ def shuffled_positions(model: Model, seq: int, seed: int) -> Edits:
 
     The tokens and the causal mask stay in order.
     """
-    config, places = model.config, np.arange(seq)
-    further = np.random.default_rng(seed).permutation(seq) - places
-    angles = rotation_angles(further, config.d_head, base=config.rope_base)
-    return turned_by(model, angles, range(config.n_layers))
+    further = np.random.default_rng(seed).permutation(seq) - np.arange(seq)
+    return turned_on(model, further, slice(None))
+
+
+def without_rope(trace: Trace) -> Trace:
+    """Run the same tokens with RoPE switched off in every layer."""
+    return trace.model.trace(trace.tokens, Edits(rope=False))
 
 
 def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np.ndarray, " n"]:
@@ -151,9 +176,9 @@ def _rotated_back(trace: Trace, layer: int, head: int) -> BlockTrace:
     block, edits = trace.blocks[layer], trace.edits
     if not edits.rope:
         return block
-    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
-    back = -rotation_angles(places, block.config.d_head, base=block.config.rope_base)
-    return replace(block, q=rotate(block.q, back), k=rotate(block.k, back))
+    back = -(np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift)
+    q, k = (turned(block.config, layer, x, back) for x in (block.q, block.k))
+    return replace(block, q=q, k=k)
 
 
 # --- for the pictures of a text ---
@@ -170,19 +195,48 @@ def strongest_head(trace: Trace) -> tuple[int, int]:
     return strongest[0] if strongest else (0, 0)
 
 
+def head_with_clocks(trace: Trace) -> tuple[int, int]:
+    """Return the same of the layers whose hands turn as `periods` says; in some models, not all do."""
+    config, weights = trace.model.config, previous_token_weights(trace).copy()
+    weights[[layer for layer in range(config.n_layers) if layer not in with_main_base(config)]] = np.nan
+    strongest = strongest_heads(weights, 1)
+    return strongest[0] if strongest else (with_main_base(config)[0], 0)
+
+
+def with_main_base(config: Config) -> list[int]:
+    """Return the layers whose hands turn as the model's base says; all layers of a model without RoPE."""
+    layers = range(config.n_layers)
+    return [i for i in layers if config.rope_base_of(i) == config.rope_base] or [*layers]
+
+
 def periods(config: Config) -> Float[np.ndarray, " n_pairs"]:
     """Return how many tokens a full turn of each clock hand takes."""
-    return 2 * np.pi / rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
+    return 2 * np.pi / angles_at(replace(config, rope_bases=()), np.array([1.0]), 0)[0]
+
+
+def score_of_pairs(
+    trace: Trace, layer: int, q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
+) -> Float[np.ndarray, " n_pairs"]:
+    """Return what each pair of numbers adds to a score in a layer, before any cap."""
+    config = trace.model.config
+    scores = pair_scores(q, k, split_halves=config.split_halves)
+    divisor = rules_of(config, layer).divisor
+    return scores if divisor is None else scores * q.dtype.type(np.sqrt(config.d_head) / divisor)
+
+
+def hands(trace: Trace, x: Float[np.ndarray, "*heads d_head"]) -> Float[np.ndarray, "*heads n_pairs 2"]:
+    """Return the clock hands of a query or key."""
+    return as_pairs(x, split_halves=trace.model.config.split_halves)
 
 
 def change_if_both_move(trace: Trace, by: int) -> float:
     """Return how much the score of the `last_two` tokens changes when both move on by a number of positions.
 
-    That is the last token's query and the key before it, in the `strongest_head`.
+    That is the last token's query and the key before it, in `head_with_clocks`.
     """
-    at, tokens = strongest_head(trace), last_two(trace)
+    at, tokens = head_with_clocks(trace), last_two(trace)
     scores = [
-        pair_scores(*turned_to(trace, *at, tokens, (tokens[0] + shift, tokens[1] + shift)))
+        score_of_pairs(trace, at[0], *turned_to(trace, *at, tokens, (tokens[0] + shift, tokens[1] + shift)))
         for shift in (0, by)
     ]
     return float(scores[1].sum() - scores[0].sum())

@@ -1,7 +1,9 @@
 """Let the model write, also in its chat template, and measure the text: first choices, repetition, earlier copies."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -158,14 +160,20 @@ def after_the_end(trace: Trace) -> int:
     tokenizer, greedy = trace.model.tokenizer, Sampler(temperature=0)
     question = asked(trace.model, tokenizer.decode_prompt(trace.tokens))
     steps = write_on(trace.model, question, N_ANSWER, greedy, past_end=True)
-    _, end, rest = tokenizer.decode([step.token for step in steps]).partition("<|im_end|>")
+    if tokenizer.eos_token is None:
+        raise ValueError("this model has no token that ends a message")
+    # The template begins each message with a token of its own, as it does the reply.
+    template = partial(tokenizer.encode_chat, [{"role": "user", "content": ""}])
+    opens, ends = tokenizer.pieces([template()[len(template(add_reply=False))], tokenizer.eos_token])
+    _, end, rest = tokenizer.decode([step.token for step in steps]).partition(ends)
     if not end:
         raise ValueError(f"the answer doesn't end within {N_ANSWER} tokens")
-    messages = [message.partition("\n") for message in rest.split("<|im_start|>")[1:]]
-    spoken = [role for role, _, words in messages if words.partition("<|im_end|>")[0].strip()]
+    messages = [message.partition("\n") for message in rest.split(opens)[1:]]
+    roles = [re.split(r"\W", role)[0] for role, _, _ in messages]
+    spoken = [role for role, (_, _, words) in zip(roles, messages) if words.partition(ends)[0].strip()]
     # The last message may be cut off before its first word.
-    speaker = spoken[0] if spoken else messages[-1][0] if messages else ""
-    return {"assistant": 0, "user": 1}.get(speaker, 2)
+    speaker = spoken[0] if spoken else roles[-1] if roles else ""
+    return {"assistant": 0, "model": 0, "user": 1}.get(speaker, 2)
 
 
 def starts_the_same(model: Model, question: str, *, other: str) -> bool:

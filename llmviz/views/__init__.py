@@ -6,6 +6,7 @@ What every notebook uses is here. The pictures of a stage are in the package wit
 
 import ipywidgets
 
+from llmviz.experiments.families import about
 from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.kit.arcs import Arcs
@@ -42,6 +43,7 @@ __all__ = [
     "Switchboard",
     "TokenStrip",
     "VectorPicture",
+    "about",
     "claims_of_the_series",
     "live",
     "print_style",

@@ -8,6 +8,7 @@ says the same in plain NumPy with the operands' names; a reader can paste it, an
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -55,18 +56,35 @@ class Explanation:
         return "\n".join([shown["title"], shown["formula"], *rows, f"{shown['line']} = {shown['result']}"])
 
 
-def explained(trace: Trace, title: str, formula: str, line: str, result: Any, **operands: Any) -> Explanation:
+def explained(
+    trace: Trace, title: str, formula: str, line: str, result: Any, cap: float | None = None, **operands: Any
+) -> Explanation:
     """Explain a number of a run. A text as an operand is the expression that gives it (see `value_of`).
 
-    ValueError for a run with edits, except those that leave out the mask or the division by √d_head.
+    cap: below which some families then keep the number. ValueError for a run with edits, except those that leave out
+    the mask or the division by √d_head.
     """
     if replace(trace.edits, causal_mask=True, score_scale=True) != Edits():
         raise ValueError("the numbers of a run with edits are not explained")
+    if cap:
+        formula, line = f"{formula}, kept within ±{cap:g}", f"{cap:g} * np.tanh(({line}) / {cap:g})"
     rows = [
         Operand(name, value_of(trace, value), value) if isinstance(value, str) else Operand(name, value)
         for name, value in operands.items()
     ]
     return Explanation(title, formula, rows, line, result)
+
+
+def product(
+    trace: Trace, title: str, formula: str, layer: int, name: str, i: int, result: Any, **vector: str
+) -> Explanation:
+    """Explain number i of a vector times a matrix of a layer's FFN, plus the bias that some families add."""
+    [what], column = vector, f"model.weights.layers[{layer}].W_{name}[:, {i}]"
+    if f"b_{name}" not in trace.model.config.arrays:
+        return explained(trace, title, formula, f"{what} @ column", result, **vector, column=column)
+    b = f"model.weights.layers[{layer}].b_{name}[{i}]"
+    line = f"{what} @ column + b"
+    return explained(trace, title, f"{formula}, plus a bias", line, result, **vector, column=column, b=b)
 
 
 def value_of(trace: Trace, source: str) -> Any:
@@ -78,8 +96,14 @@ def value_of(trace: Trace, source: str) -> Any:
 def read_by(trace: Trace, layer: int, position: int, part: Literal["attention", "ffn"]) -> str:
     """Return the expression for the vector [d_model] that a layer's heads, or its FFN, read at a position."""
     stream = f"trace.blocks[{layer}].{'resid_pre' if part == 'attention' else 'resid_mid'}[{position}]"
-    norm = f"model.weights.layers[{layer}].{part}_norm"
-    return f"llmviz.ops.rms_norm({stream}, {norm}, eps=model.config.norm_eps)" if trace.edits.norm else stream
+    return normed(trace, stream, f"model.weights.layers[{layer}].{part}_norm") if trace.edits.norm else stream
+
+
+def normed(trace: Trace, vector: str, weight: str) -> str:
+    """Return the expression for a vector after a norm: RMSNorm, or LayerNorm in a family with biases."""
+    if "attention_norm_bias" in trace.model.config.arrays:
+        return f"llmviz.ops.layer_norm({vector}, {weight}, {weight}_bias, eps=model.config.norm_eps)"
+    return f"llmviz.ops.rms_norm({vector}, {weight}, eps=model.config.norm_eps)"
 
 
 def short(value: Any) -> str:
@@ -116,19 +140,23 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
     title = f"Attention score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     block = f"trace.blocks[{layer}]"
     result = value_of(trace, f"{block}.attention.scores[{head}, {row}, {col}]")
-    if trace.edits.causal_mask and col > row:
-        formula = "a token cannot attend to later tokens: the score is −∞, so the attention weight is 0"
-        line = "np.where(col > row, -np.inf, 0)"
+    config, window = trace.model.config, trace.model.config.window_of(layer) or math.inf
+    if trace.edits.causal_mask and (col > row or row - col >= window):
+        what = "later tokens" if col > row else f"tokens {window} or more places before it"
+        formula = f"a token cannot attend to {what}: the score is −∞, so the attention weight is 0"
+        line = (
+            "np.where(col > row, -np.inf, 0)" if col > row else f"np.where(row - col >= {window}, -np.inf, 0)"
+        )
         return explained(trace, f"{title}: masked", formula, line, result, row=int(row), col=int(col))
-    operands = {
-        "q": f"{block}.q[{head}, {row}]",
-        "k": f"{block}.k[{trace.model.config.kv_head_of(head)}, {col}]",
-    }
+    operands = {"q": f"{block}.q[{head}, {row}]", "k": f"{block}.k[{config.kv_head_of(head)}, {col}]"}
     formula, line = "score = q · k (the division by √d_head is off)", "q @ k"
-    if trace.edits.score_scale:
+    if trace.edits.score_scale and config.score_divisor:
+        formula, line = "score = q · k / divisor", "q @ k / divisor"
+        operands["divisor"] = "model.config.score_divisor"
+    elif trace.edits.score_scale:
         formula, line = "score = q · k / √d_head", "q @ k / np.sqrt(d_head)"
         operands["d_head"] = "model.config.d_head"
-    return explained(trace, title, formula, line, result, **operands)
+    return explained(trace, title, formula, line, result, config.score_cap, **operands)
 
 
 def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: str = "") -> Explanation:
@@ -150,12 +178,13 @@ def pattern(trace: Trace, layer: int, head: int, row: int, col: int, *, block: s
 
 def logit(trace: Trace, token: int) -> Explanation:
     """Explain the logit of a token: how well the last token's final vector matches it."""
-    x = "llmviz.ops.rms_norm(trace.blocks[-1].resid_post[-1], model.weights.final_norm, eps=model.config.norm_eps)"
+    x = normed(trace, "trace.blocks[-1].resid_post[-1]", "model.weights.final_norm")
     name = _named(token, trace.model.tokenizer.pieces([int(token)])[0])
     title = f"Logit of {name} after {_place(trace, len(trace.tokens) - 1)}"
     formula = "logit = the last token's final vector · the token's column of W_U"
     w = f"model.weights.W_U[:, {token}]"
-    return explained(trace, title, formula, "x @ w", trace.logits[token], x=x, w=w)
+    cap = trace.model.config.logit_cap
+    return explained(trace, title, formula, "x @ w", trace.logits[token], cap, x=x, w=w)
 
 
 def prob(
@@ -182,6 +211,11 @@ def prob(
     formula = f"softmax of the logits, then in this order: {order}"
     line = f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]"
     return Explanation(title, formula, operands, line, result)
+
+
+def prob_in(shown: Mapping[str, Any], row: int, logits: np.ndarray, **how: Any) -> Explanation:
+    """Explain the probability in a row of bars; shown: what they hold. See `prob`."""
+    return prob(logits, shown["ids"][row], piece=shown["pieces"][row], **how)
 
 
 def _named(token: int, piece: str) -> str:

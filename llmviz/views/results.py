@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from llmviz.claims import CLAIMS, stored
 from llmviz.views.kit.html_table import table
 
@@ -14,17 +12,9 @@ class Results:
     """The claims of a page as a table, each with what was measured. `sections`: rows of three cells, by title."""
 
     def __init__(self, page: str):
-        rows = stored.load()[page]
         model, _, sha256 = stored.DEFAULT.stem.rpartition("-")
         self.caption = f"The chat model: {model} (SHA-256 {sha256}…)"
-        claims = groupby((claim for claim in CLAIMS[page] if claim.name in rows), lambda claim: claim.section)
-        self.sections = {
-            section: [
-                (claim.sentence, claim.method, claim.result(stored.outcome(claim, rows[claim.name])))
-                for claim in in_it
-            ]
-            for section, in_it in claims
-        }
+        self.sections = stored.sections(CLAIMS[page], stored.load()[page])
 
     def _repr_html_(self) -> str:
         return table(HEADS, self.sections, caption=self.caption)

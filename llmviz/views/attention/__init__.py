@@ -5,6 +5,7 @@ from llmviz.views.attention.by_hand import HeadByHand
 from llmviz.views.attention.cost import Cost
 from llmviz.views.attention.does_it_matter import DoesItMatter, NounPair, NumberMap
 from llmviz.views.attention.head_explorer import HeadExplorer
+from llmviz.views.attention.head_grid import head_name
 from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads

@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
+from llmviz.experiments.families import asks_as_llama, divisor_squared
 from llmviz.model import AttentionTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import head_name
@@ -90,7 +91,7 @@ class HeadByHand(View):
     class State:
         layer: int = layer(13)
         head: int = head(8)
-        no_scale: bool = tick(lambda view: f"without ÷ √{view.run.model.config.d_head}")
+        no_scale: bool = tick(lambda view: f"without ÷ √{divisor_squared(view.run.model.config)}")
         no_mask: bool = tick("without the mask")
         query: int = position(-1, set_by=("strip", "selected"))
         key: int | None = selection("steps")  # None: the one with the largest weight
@@ -129,17 +130,21 @@ class HeadByHand(View):
 
     @sentences
     def score(self, scene: Scene) -> list[str]:
-        row, d_head = scene.row, scene.run.model.config.d_head
+        row, config = scene.row, scene.run.model.config
+        under_root, cap = divisor_squared(config), config.score_cap
         raw, weight = row.raw[row.key], row.weights[row.key]
-        if np.isnan(weight):
-            later = isolated(scene.run.pieces[row.key])
-            return [f"q · k = {raw:.2f}, but {later} comes later: the mask makes it −∞, and its weight 0."]
-        root = f"√{d_head} = {np.sqrt(d_head):.3g}"
+        if not np.isfinite(row.scores[row.key]):
+            there = isolated(scene.run.pieces[row.key])
+            why = "comes later" if row.key > scene.query else "is too far back"
+            return [f"q · k = {raw:.2f}, but {there} {why}: the mask makes it −∞, and its weight 0."]
+        root = f"√{under_root} = {np.sqrt(under_root):.3g}"
         scaled = row.trace.edits.score_scale
-        divided = f"divided by {root}: {row.scores[row.key]:.2f}" if scaled else "not divided"
+        divided = f"divided by {root}" if scaled else "not divided"
+        divided += f", kept within ±{cap:g}" if cap else ""
+        divided += f": {row.scores[row.key]:.2f}" if scaled or cap else ""
         return [f"q · k = {raw:.2f}; {divided}; after softmax {percent(weight)} of this query's attention."]
 
-    @part(lambda view: ScoreSteps(d_head=view.run.model.config.d_head, stage="attention"))
+    @part(lambda view: ScoreSteps(d_head=divisor_squared(view.run.model.config), stage="attention"))
     def steps(self, scene: Scene) -> dict:
         row, pieces = scene.row, scene.run.pieces
         return {
@@ -226,14 +231,21 @@ def _q_and_k(scene: Scene, key: int) -> dict[str, str]:
 
 def turned_number(trace: Trace, layer: int, head: int, at: int, letter: str, i: int) -> Explanation:
     """Explain a number of a query (letter "q") or key ("k") by the stream, two columns of weights, and RoPE's angle."""
-    name, first = {"q": "query", "k": "key"}[letter], i - i % 2
-    turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
+    name, first, config = {"q": "query", "k": "key"}[letter], i - i % 2, trace.model.config
     title = f"Number {i} of the {name} of {isolated(trace.pieces[at])} (position {at})"
+    result = getattr(trace.blocks[layer], letter)[head, at, i]
+    sources = {"x": provenance.read_by(trace, layer, at, "attention")}
+    if not asks_as_llama(config):
+        formula = f"{letter} = norm(stream) · W_{letter.upper()}, with what this family adds, such as biases or RoPE"
+        sources["w"] = f"model.weights.layers[{layer}]"
+        sources["turns"] = f"llmviz.model.rotations_at(model.config, np.array([{at}]), np.single)[{layer}]"
+        line = "llmviz.model.queries_keys_values(w, model.config, x[None], turns, llmviz.Edits())"
+        line += f"[{'qk'.index(letter)}][{head}, 0, {i}]"
+        return explained(trace, title, formula, line, result, **sources)
+    turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
     formula = f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE"
-    sources = {
-        "x": provenance.read_by(trace, layer, at, "attention"),
+    sources |= {
         "W": f"model.weights.layers[{layer}].W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
         "angle": f"{at} * model.config.rope_base ** (-{first} / model.config.d_head)",
     }
-    result = getattr(trace.blocks[layer], letter)[head, at, i]
     return explained(trace, title, formula, f"x @ W @ {turned}", result, **sources)

@@ -14,14 +14,7 @@ from llmviz.views.attention.head_grid import empty_grid, head_name, picked_head
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import (
-    clip_position,
-    fixed,
-    is_index,
-    picked,
-    seed,
-    selection,
-)
+from llmviz.views.kit.state_fields import clip_position, fixed, is_index, picked, seed, selection
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import NothingToShow, Scene, View, job, part, sentences, shared
 

@@ -98,7 +98,7 @@ class WhyThere(View):
     def message(self, scene: Scene) -> list[str]:
         names, beyond = scene.parts.names, scene.parts.beyond(scene.chosen)
         asks, offers = np.unravel_index(beyond.argmax(), beyond.shape)
-        largest = int(beyond.sum(axis=0).argmax())
+        largest = scene.parts.largest(scene.chosen)
         left = weights_at_mean(scene.run, scene.layer, scene.head, scene.chosen)
         run = scene.run.model.trace(scene.run.tokens, at_mean(scene.run, names[largest], scene.chosen))
         in_a_run = weights_of_last(run, scene.layer, scene.head)[scene.chosen]

@@ -1,7 +1,7 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
-from llmviz.experiments.fine_tuning import n_trained
+from llmviz.experiments.fine_tuning import n_trained, why_not
 from llmviz.experiments.gradients import Numbers
 from llmviz.experiments.published import PUBLISHED, parts
 from llmviz.experiments.small_models import KNOBS, SIZES

@@ -41,7 +41,7 @@ class AfterTuning(View):
     @shared
     def tuned(self, scene: Scene) -> FineTuned:
         if scene.run.tuned is None:
-            raise NothingToShow(FIRST)
+            raise NothingToShow(fine_tuning.why_not(scene.run.model) or FIRST)
         return scene.run.tuned
 
     @shared
@@ -156,7 +156,7 @@ class Cost(AfterTuning, GuessFirst):
         return int(scene.outcome.right[1, 0])
 
     def problem(self, scene: Scene) -> str:
-        return "" if scene.run.tuned else FIRST
+        return "" if scene.run.tuned else fine_tuning.why_not(scene.run.model) or FIRST
 
     begin = starts("Measure before and after")
 

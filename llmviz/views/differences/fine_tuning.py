@@ -59,8 +59,9 @@ class FineTuning(OneTraining, GuessFirst):
 
     def before_a_page(self) -> None:
         """Do the training, so that views which follow it have something to show."""
-        self.do_job("train", self.state, TRAINED_WITHIN)
-        self.catch_up()
+        if not fine_tuning.why_not(self.run):
+            self.do_job("train", self.state, TRAINED_WITHIN)
+            self.catch_up()
 
     @shared
     def lesson(self, scene: Scene) -> Lesson:
@@ -78,7 +79,7 @@ class FineTuning(OneTraining, GuessFirst):
 
     def problem(self, scene: Scene) -> str:
         problem = scene.lesson.problem
-        return as_sentence(problem) if problem else ""
+        return as_sentence(problem) if problem else fine_tuning.why_not(scene.run)
 
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None

@@ -72,7 +72,7 @@ class OneFact(OneTraining, GuessFirst):
     def problem(self, scene: Scene) -> str:
         if scene.owner == scene.country:
             return f"{scene.city} is the capital of {scene.country} already: choose another city."
-        return ""
+        return fine_tuning.why_not(scene.run)
 
     begin = starts("Teach it")
 

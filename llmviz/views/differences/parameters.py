@@ -17,7 +17,7 @@ from llmviz.model import Model
 from llmviz.views.kit.controls import number_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Labels, Picture, Text, lines
+from llmviz.views.kit.picture import Labels, OfRows, Text, lines
 from llmviz.views.kit.state_fields import choice, number, picked, replace, selected, selection, tick
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
 from llmviz.weights import Config
@@ -95,12 +95,16 @@ class Parameters(View):
     @sentences
     def message(self, scene: Scene) -> Iterator[str]:
         c, known = scene.config, self.known.get(scene.name)
-        tables = "2 tables × " if scene.own_W_U else "1 table × "
-        yield (
-            f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
-            f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
-            f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {n_parameters(c, tied=not scene.own_W_U):,}"
+        tables, total = (
+            "2 tables × " if scene.own_W_U else "1 table × ",
+            n_parameters(c, tied=not scene.own_W_U),
         )
+        if scene.name != THIS or total == n_parameters(scene.run):  # Not all families have these parts.
+            yield (
+                f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
+                f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
+                f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {total:,}"
+            )
         if c.n_heads % c.n_kv_heads:
             yield f"But {c.n_heads} query heads cannot share {c.n_kv_heads} key and value heads evenly."
         if known is None:
@@ -128,23 +132,19 @@ def sizes_of(model: Published) -> dict[str, int]:
 # --- memory ---
 
 
-class ModelSizes(Picture):
+class ModelSizes(OfRows):
     """The memory that models take, on a logarithmic axis: a row for each model, a mark for each number of `bits`.
 
     `machine` is the memory with which they are compared, in GB (0: none). The arrow keys or a click select a row.
     """
 
-    _static = "model_sizes"
+    _static, _rows = "model_sizes", ("names",)
 
     names = Labels()
     counts = traitlets.List(traitlets.Float()).tag(sync=True)
     bits = traitlets.List(traitlets.Float(), list(BITS)).tag(sync=True)
     machine = traitlets.Float(0.0).tag(sync=True)
     machine_name = Text("this machine")
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
-
-    def page_values(self) -> dict:
-        return {"selected": [None, *range(len(self.names))]}
 
     def text(self) -> str:
         rows = [["model", "parameters", *(f"{bits:g} bits" for bits in self.bits)]]

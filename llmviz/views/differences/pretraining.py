@@ -131,10 +131,7 @@ class Pretraining(OneTraining):
         number = state.lesson[-1] + 1 if state.lesson else 1
         own = source.text if state.text == OWN else ""
         return replace(
-            state,
-            lesson=(state.text, own, self.steps, state.seed, number),
-            message=source.message,
-            step=None,
+            state, lesson=(state.text, own, self.steps, state.seed, number), message=source.message, step=None
         )
 
     def before_a_page(self) -> None:

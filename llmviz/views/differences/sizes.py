@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from llmviz.experiments.small_models import Race, Results, operations
+from llmviz.experiments.small_models import Race, Results, operations, within
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.differences.table import Table
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.predict import within
 from llmviz.views.kit.state_fields import seed
 from llmviz.views.kit.view import Scene, job, looks, part, sentences, shared
 from llmviz.weights import Config

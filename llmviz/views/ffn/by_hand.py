@@ -9,15 +9,16 @@ import numpy as np
 import traitlets
 
 from llmviz import ops
-from llmviz.experiments.neurons import gates_below_zero
+from llmviz.experiments.families import curve, entry
+from llmviz.experiments.neurons import into_the_curve
 from llmviz.model import FFNTrace, Trace
-from llmviz.views.kit.picture import ROWS_ON_PAGE, Floats, Picture, lines
+from llmviz.views.kit.picture import ROWS_ON_PAGE, Floats, Picture, Text, lines
 from llmviz.views.kit.pieces import isolate, isolated, quote
 from llmviz.views.kit.state_fields import layer, picked, position, replace
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.kit.view import Scene, View, explains, on, part, sentences, shared
-from llmviz.views.provenance import Explanation, explained, read_by, value_of
+from llmviz.views.provenance import Explanation, explained, normed, product, read_by, value_of
 
 LONGEST = 60  # characters of the text in a question
 
@@ -33,25 +34,10 @@ def asked_at(trace: Trace) -> str:
     return f"In {quoted_text(trace)}, at {isolated(trace.pieces[-1])}"
 
 
-def written_below_zero(trace: Trace, layer: int) -> str:
-    """Say how much a neuron with a gate below zero writes compared with others, in this layer and in the last."""
-    below_zero, written = gates_below_zero(trace)
-    of_another = 100 * written / below_zero * (1 - below_zero) / (1 - written)
-    last = trace.model.config.n_layers - 1
-    gate = trace.blocks[layer].ffn_at(slice(-1, None)).gate[0]
-    below, above = (float(np.median(np.abs(ops.silu(gate[side])))) for side in (gate < 0, gate >= 0))
-    are = "aren't" if of_another[layer] > 50 else "are largely"
-    return (
-        f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
-        f"writes {of_another[layer]:.0f}% as much as one with a gate above zero. Most gates are small: the "
-        f"median size of silu(gate) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
-        f"neuron with a gate below zero writes only {of_another[last]:.0f}% as much as another."
-    )
-
-
 class SiluCurve(Picture):
     """The curve of silu, with one token's neurons on it: `values` [4, d_ff] are gate, up, silu(gate) and hidden.
 
+    `into` and `through` name what goes into the curve and the curve itself; up is NaN in a family without gates.
     `curve` [2, n]: points of the curve, x and silu(x). A click selects a neuron (`selected`); the arrow keys go to the
     neuron with the next gate value.
     """
@@ -60,13 +46,15 @@ class SiluCurve(Picture):
 
     values = Floats(ndim=(2,))
     curve = Floats(ndim=(2,))
+    into = Text("gate")
+    through = Text("silu")
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def page_values(self) -> dict:
         return {"selected": [None, *range(min(self.values.shape[-1], ROWS_ON_PAGE))]}
 
     def text(self) -> str:
-        head = ["neuron", "gate", "up", "silu(gate)", "hidden"]
+        head = ["neuron", self.into, "up", f"{self.through}({self.into})", "hidden"]
         return lines(
             [head, *([str(i), *(f"{v:.3g}" for v in column)] for i, column in enumerate(self.values.T))]
         )
@@ -75,7 +63,7 @@ class SiluCurve(Picture):
         gate, hidden = self.values[0], self.values[3]
         i = int(np.abs(hidden).argmax())
         return (
-            f"{gate.size} neurons on the curve of silu; {(gate < 0).sum()} gates are below zero; "
+            f"{gate.size} neurons on the curve of {self.through}; {(gate < 0).sum()} {self.into}s are below zero; "
             f"the strongest is neuron {i} with {hidden[i]:.3g}"
         )
 
@@ -119,23 +107,33 @@ class FFNByHand(View):
     def read(self, scene: Scene) -> dict:
         return {"values": value_of(scene.run, read_by(scene.run, scene.layer, scene.token, "ffn"))}
 
-    @part(SiluCurve, caption="Every gate of this token on the curve of silu")
+    @part(SiluCurve)
     def curve(self, scene: Scene) -> dict:
-        gate, up, hidden = self.inner(scene)["values"]
-        reach = 1.05 * max(2.0, float(np.abs(gate).max()))
+        config, ffn = scene.run.model.config, scene.ffn
+        into, name, passes = entry(config), curve(config), ops.ACTIVATIONS[config.activation]
+        inputs, up = into_the_curve(ffn), np.full_like(ffn.up, np.nan) if ffn.gate is None else ffn.up
+        reach = 1.05 * max(2.0, float(np.abs(inputs).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
-        values, curve = np.stack([gate, up, ops.silu(gate), hidden]), np.stack([x, ops.silu(x)])
-        return {"values": values, "curve": curve, "selected": scene.neuron}
+        return {
+            "values": np.concatenate([inputs, up, passes(inputs), ffn.hidden]),
+            "curve": np.stack([x, passes(x)]),
+            "into": into,
+            "through": name,
+            "selected": scene.neuron,
+            "caption": f"Every {into} of this token on the curve of {name}",
+        }
 
-    @part(
-        *(VectorPicture, np.zeros((3, 1))),
-        index_name="neuron",
-        labels=["gate = x W_gate", "up = x W_up", "silu(gate) × up"],
-        caption="Each neuron's gate and up, and its activation: silu(gate) × up",
-    )
+    @part(VectorPicture, np.zeros((3, 1)), index_name="neuron")
     def inner(self, scene: Scene) -> dict:
-        ffn = scene.ffn
-        return {"values": np.concatenate([ffn.gate, ffn.up, ffn.hidden]), "selected": scene.neuron}
+        ffn, name = scene.ffn, curve(scene.run.model.config)
+        values, formula = [ffn.gate, ffn.up, ffn.hidden], f"{name}(gate) × up"
+        labels = ["gate = x W_gate", "up = x W_up", formula]
+        caption = f"Each neuron's gate and up, and its activation: {formula}"
+        if ffn.gate is None:
+            values, labels = [ffn.up, ffn.hidden], ["input = x W_up", f"{name}(input)"]
+            caption = f"Each neuron's input and its activation: {name}(input). This model's FFNs have no gate"
+        values = np.concatenate(values)
+        return {"values": values, "labels": labels, "caption": caption, "selected": scene.neuron}
 
     @part(
         *(VectorPicture, np.zeros((3, 1))),
@@ -148,12 +146,13 @@ class FFNByHand(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        gate, up, hidden = self.inner(scene)["values"]
+        *before_it, hidden = self.inner(scene)["values"]
         before, added, after = np.linalg.norm(self.written(scene)["values"], axis=1)
-        i = int(np.abs(hidden).argmax())
+        i, name = int(np.abs(hidden).argmax()), curve(scene.run.model.config)
+        times = "".join(f" × {up[i]:.2f}" for up in before_it[1:])
         return [
             f"{quote(scene.run.pieces[scene.token])} in layer {scene.layer}: neuron {i} has the largest activation, "
-            f"silu({gate[i]:.2f}) × {up[i]:.2f} = {hidden[i]:.2f}.",
+            f"{name}({before_it[0][i]:.2f}){times} = {hidden[i]:.2f}.",
             f"The stream's length was {before:.1f}. The FFN added a vector of length {added:.1f}, and now it's "
             f"{after:.1f}.",
         ]
@@ -163,17 +162,17 @@ class FFNByHand(View):
     @explains("inner")
     def explain_neuron(self, scene: Scene, line: int, i: int) -> Explanation:
         layer, at, run, result = scene.layer, scene.token, scene.run, scene.shown["values"][line, i]
-        ffn = f"trace.blocks[{layer}].ffn"
-        if line < 2:
-            name = ("gate", "up")[line]
-            column = f"model.weights.layers[{layer}].W_{name}[:, {i}]"
-            sources = {"x": read_by(run, layer, at, "ffn"), "column": column}
-            return explained(
-                run, f"{name} of neuron {i}", f"x · column {i} of W_{name}", "x @ column", result, **sources
-            )
-        title, silu = f"Neuron {i} of layer {layer}", "gate / (1 + np.exp(-gate)) * up"
-        sources = {name: f"{ffn}.{name}[{at}, {i}]" for name in ("gate", "up")}
-        return explained(run, title, "silu(gate) × up", silu, result, **sources)
+        names = ["up"] if scene.ffn.gate is None else ["gate", "up"]
+        if line < len(names):
+            name, x = names[line], read_by(run, layer, at, "ffn")
+            formula = f"x · column {i} of W_{name}"
+            return product(run, f"{name} of neuron {i}", formula, layer, name, i, result, x=x)
+        formula = f"{curve(run.model.config)}({names[0]})"
+        code = f"llmviz.ops.{run.model.config.activation}(np.array([{names[0]}]))[0]"
+        code = "gate / (1 + np.exp(-gate))" if formula == "silu(gate)" else code
+        formula, code = " × ".join([formula, *names[1:]]), " * ".join([code, *names[1:]])
+        sources = {name: f"trace.blocks[{layer}].ffn.{name}[{at}, {i}]" for name in names}
+        return explained(run, f"Neuron {i} of layer {layer}", formula, code, result, **sources)
 
     @explains("written")
     def explain_written(self, scene: Scene, line: int, i: int) -> Explanation:
@@ -185,8 +184,10 @@ class FFNByHand(View):
             return explained(run, title, "as attention left it", "before", result, before=before)
         if line == 1:
             title, formula = f"Number {i} of what the FFN adds", "each neuron times its weight, added up"
-            column = f"model.weights.layers[{layer}].W_down[:, {i}]"
-            sources = {"hidden": f"trace.blocks[{layer}].ffn.hidden[{at}]", "column": column}
-            return explained(run, title, formula, "hidden @ column", result, **sources)
+            hidden, w = f"trace.blocks[{layer}].ffn.hidden[{at}]", f"model.weights.layers[{layer}]"
+            if "ffn_post_norm" not in run.model.config.arrays:
+                return product(run, title, formula, layer, "down", i, result, hidden=hidden)
+            x = normed(run, f"{hidden} @ {w}.W_down", f"{w}.ffn_post_norm")
+            return explained(run, title, f"{formula}, then a norm", "x[i]", result, x=x, i=i)
         title, line = f"Number {i} of the stream afterwards", "before + added"
         return explained(run, title, line, line, result, before=before, added=added)

@@ -54,7 +54,7 @@ class Neuron(View):
         """Say which tokens the neuron pushes up."""
         layer, neuron, _, usual = scene.detector
         w = scene.run.model.weights
-        pushes = np.sign(usual) * (w.layers[layer].W_down[neuron] @ w.W_U)
+        pushes = np.sign(usual) * (neurons.rows_written(w.layers[layer])[neuron] @ w.W_U)
         pieces = scene.run.model.tokenizer.pieces(np.argsort(-pushes)[:N_PUSHED].tolist())
         return f"What it writes at {scene.where} pushes up {', '.join(map(quote, pieces))}."
 

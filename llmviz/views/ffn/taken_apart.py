@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import traitlets
 
-from llmviz import experiments
-from llmviz.experiments.attribution import lead, logit_terms
+from llmviz.experiments.attribution import ffns_share, lead, logit_terms
 from llmviz.model import Trace
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Labels, OfRows, lines
@@ -127,17 +126,6 @@ def logit_asked(trace: Trace) -> str:
         f"The logit of {isolated(piece)} is {lead(trace):.2f} above that of the average token. How much of this lead "
         "do all FFNs together add, directly?"
     )
-
-
-def ffns_share(trace: Trace) -> float:
-    """Return how much of the lead all FFNs together add directly, in %."""
-    return 100 * ffns_directly(trace) / lead(trace)
-
-
-def ffns_directly(trace: Trace) -> float:
-    """Return what all FFNs together add directly to the lead."""
-    parts = experiments.direct_logit_attribution(trace, int(trace.logits.argmax()), against="mean")
-    return float(parts.ffn.sum())
 
 
 def ffns_explained(trace: Trace) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from llmviz.experiments.facts import CAPITALS, HALF, N_RANDOM, capital_pairs, mover_patched
+from llmviz.experiments.facts import CAPITALS, N_RANDOM, brought_out, capital_pairs, mover_patched
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
@@ -93,14 +93,10 @@ class TenCountries(GuessFirst):
         heads = [head for _, head in scene.outcome]
         layer, head = heads[0]
         n, (patched, random) = len(heads), brought_out(scene.values).sum(axis=0)
+        last = scene.run.config.n_layers - 2
         return [
-            f"Of all heads in layers 1 to {scene.run.config.n_layers - 2}, layer {layer}, head {head} adds most to the "
+            f"Of all heads{f' in layers 1 to {last}' if last > 0 else ''}, layer {layer}, head {head} adds most to the "
             f"answer in {heads.count(heads[0])} of {n} texts.",
             f"Patching the head that adds most brings out the twin's capital in {patched}; the strongest of {N_RANDOM} "
             f"random heads, in {random}.",
         ]
-
-
-def brought_out(values: np.ndarray) -> np.ndarray:
-    """Return [countries, 2]: whether the head, and a random one, brings out more than half of the twin's capital."""
-    return values[:, 2:] > HALF * np.roll(values[:, :1], -1, axis=0)

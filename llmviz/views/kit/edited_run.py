@@ -40,9 +40,7 @@ class EditedRun(View):
         )
 
     @bars_part(
-        "Next-token probabilities (outlines: the unchanged model)",
-        n=10,
-        before_label="the unchanged model",
+        "Next-token probabilities (outlines: the unchanged model)", n=10, before_label="the unchanged model"
     )
     def bars(self, scene: Scene) -> dict:
         before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)

@@ -20,7 +20,7 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
     return [
         f"{n} token" if n == "1" else f"{n} tokens",
         f"{n} × {config.d_model:,}",
-        "rotate pairs",
+        "rotate pairs" if config.has_rope else "add a vector",
         amount(config.n_heads, "heads"),
         f"{config.d_ff:,} neurons",
         f"{config.n_vocab:,} → 1",
@@ -43,6 +43,7 @@ class PipelineMap(Picture):
     names = traitlets.List(traitlets.Unicode(), list(NAMES.values())).tag(sync=True)
     shapes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bracket = traitlets.Unicode().tag(sync=True)
+    position = traitlets.Unicode().tag(sync=True)  # where the third stage works
     # The files in this notebook's folder, by stage; "loop" is the front page.
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
@@ -61,6 +62,7 @@ class PipelineMap(Picture):
         super().__init__(
             here=here,
             bracket=f"× {'1 layer; it' if n == 1 else f'{n} layers; each'} adds to the vectors",
+            position="inside attention" if model.config.has_rope else "before attention",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
@@ -75,8 +77,8 @@ class PipelineMap(Picture):
         rows = [(mark + name, shape) for mark, name, shape in zip(marks, NAMES.values(), self.shapes)]
         where = f": you are at {NAMES[self.here]}" if self.here else ""
         return (
-            f"Map of the pipeline{where}\n{lines(rows)}\nAttention and FFN: {self.bracket}. Position works inside "
-            "attention. At the end the token joins the text, and the loop starts again."
+            f"Map of the pipeline{where}\n{lines(rows)}\nAttention and FFN: {self.bracket}. Position works "
+            f"{self.position}. At the end the token joins the text, and the loop starts again."
         )
 
 

@@ -21,7 +21,7 @@ from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.kit.state_fields import picked, replace
-from llmviz.views.kit.view import Scene, View, on, part, shared
+from llmviz.views.kit.view import Scene, View, on, part, sentences, shared
 
 # A number; of options, the text or the index of one, or the indices of all that are tied, the best first.
 Answer = float | np.number | np.bool_ | str | tuple[float, ...]
@@ -160,6 +160,7 @@ class Predict(View):
     its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
     From then on the card keeps the question that was answered, also when the text changes.
     explain: said after the reveal, whatever the guess was. No score is kept.
+    instead: a sentence that takes the place of card and picture, for a model to which the question does not apply.
     """
 
     copies_as_code = False
@@ -189,17 +190,19 @@ class Predict(View):
         high: float | None = None,
         whole: bool = False,
         stage: str | None = None,
+        instead: str = "",
     ):
+        self.instead = instead
         self._question, self._options, self._answer, self._explain = question, options, answer, explain
         self._number = {"unit": unit, "low": low, "high": high, "whole": whole}
         self._stage, self.then = stage, then
         super().__init__(about)
-        if about is None:
+        if about is None and not instead:
             self.scene(self.state).answer  # noqa: B018  It is computed now.
 
     def arrange(self) -> list[ipywidgets.Widget]:
         self.card = self.parts["card"]
-        return [self.card, self.parts["reveal"]]
+        return [self.card, self.parts["no_question"], self.parts["reveal"]]
 
     def follow(self, source: Any, show: Callable) -> None:
         """Follow a text whose box `then` shows already; only the card is dimmed with it."""
@@ -246,6 +249,8 @@ class Predict(View):
     @part(lambda view: GuessCard(stage=view._stage))
     def card(self, scene: Scene) -> dict:
         answered = scene.answered
+        if self.instead:
+            return {"hidden": True}
         if answered is None:
             return scene.asked.card(scene.guess, False, None)
         if answered.problem:
@@ -256,6 +261,10 @@ class Predict(View):
         if answered.about != _identity(self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
         return answered.asked.card(answered.guess, True, answered.answer, explain)
+
+    @sentences
+    def no_question(self, _scene: Scene) -> list[str]:
+        return [self.instead]
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:
@@ -269,12 +278,6 @@ def _identity(run: object) -> object:
 
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < np.inf
-
-
-def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
-    """Return the indices of the values that are at most `distance` below the highest, the highest first."""
-    order = np.argsort(-np.asarray(values), kind="stable")
-    return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
 
 
 def how_far(guess: float, answer: float, unit: str = "") -> str:

@@ -65,8 +65,10 @@ class OneBack(View):
         """Return the name of the chosen head, and its pattern with RoPE and without."""
         head, layer = scene.chosen
         own = scene.used.blocks[layer].patterns(slice(head, head + 1))[0]
-        unturned = experiments.pattern_without_rope(scene.used, layer, head)
-        return f"L{layer}·H{head}", {"own": own, "unturned": unturned}
+        patterns = {"own": own}
+        if scene.run.model.config.rope_base_of(layer):
+            patterns["unturned"] = experiments.pattern_without_rope(scene.used, layer, head)
+        return f"L{layer}·H{head}", patterns
 
     @part(
         HeatMap,
@@ -87,14 +89,14 @@ class OneBack(View):
     @parts(ARCS, Arcs, [], np.zeros((0, 0)), threshold=0.1)
     def arcs(self, scene: Scene, which: str) -> dict:
         name, patterns = scene.head
+        if which not in patterns:
+            raise NothingToShow
         caption = f"Attention weights in {name}, {ARCS[which]}. Thicker arcs are larger."
         return {"pieces": scene.used.pieces, "weights": patterns[which], "caption": caption}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         name, patterns = scene.head
-        own, unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
-        return [
-            f"{name} gives the previous token {own} of its attention. Without RoPE in this head, it gives {unturned}.",
-            cut(scene.run),
-        ]
+        own, *unturned = (percent(np.diagonal(pattern, -1).mean()) for pattern in patterns.values())
+        how = f"Without RoPE in this head, it gives {unturned[0]}." if unturned else "Its layer has no RoPE."
+        return [f"{name} gives the previous token {own} of its attention. {how}", cut(scene.run)]

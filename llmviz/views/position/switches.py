@@ -34,11 +34,6 @@ def likeliest(trace: Trace) -> str:
     return "{} ({})".format(*next_token_bars.likeliest(trace))
 
 
-def without_rope(trace: Trace) -> Trace:
-    """Run the same tokens with RoPE switched off in every layer."""
-    return trace.model.trace(trace.tokens, SETTINGS["RoPE off"])
-
-
 def in_percent(probability: float) -> float:
     """Return a probability as a percentage, with the digits that the bars of `PositionSwitches` show."""
     return float(percent(probability).strip("<% "))

@@ -176,6 +176,5 @@ class SamplerChain(View):
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
         steps = scene.steps or [("temperature", 1.0)]
-        return provenance.prob(scene.run.logits, token, piece=piece, steps=steps)
+        return provenance.prob_in(scene.shown, row, scene.run.logits, steps=steps)

@@ -9,12 +9,12 @@ from llmviz import ops
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Floats, Picture, Pieces, cells, lines
+from llmviz.views.kit.picture import OfCells, Pieces, lines
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.provenance import Explanation
 
 
-class SoftmaxSteps(Picture):
+class SoftmaxSteps(OfCells):
     """Logit, power of e and probability of some tokens: `values` [n, 3], likeliest first.
 
     `ranks`: the rank of each among all tokens, from 1. `power_sum`: the sum of the powers of the whole vocabulary.
@@ -25,13 +25,8 @@ class SoftmaxSteps(Picture):
 
     pieces = Pieces()
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)
-    values = Floats(ndim=(2,))
     power_sum = traitlets.Float(1.0).tag(sync=True)
     n_vocab = traitlets.Int(1).tag(sync=True)
-    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
-
-    def page_values(self) -> dict:
-        return {"selected": [None, *cells(self.values)]}
 
     def text(self) -> str:
         if self.values is None:

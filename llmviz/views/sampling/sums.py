@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from llmviz import ops
-from llmviz.experiments.answers import SUMS, logits_after_sums
+from llmviz.experiments.answers import after_sums, right_digit
 from llmviz.model import Model
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import visible
@@ -19,12 +18,11 @@ def sums(model: Model) -> HeatMap:
     """
     values, written = np.full((8, 17), np.nan), [[""] * 17 for _ in ONE_DIGIT]
     for left, before in ((0, ""), (RIGHT, " ")):
-        for (text, right), logits in zip(SUMS.items(), logits_after_sums(model, before)):
-            row, col = int(text[0]) - 1, left + int(text[4]) - 1
-            likeliest, (token,) = int(logits.argmax()), model.tokenizer.encode(right)
-            values[row, col] = ops.softmax(logits)[token]
-            piece = visible(model.tokenizer.pieces([likeliest])[0])
-            written[row][col] = f"{piece} ✓" if likeliest == token else piece
+        likeliest, values[:, left : left + 8] = after_sums(model, before)
+        for row, col in np.argwhere(likeliest >= 0):
+            piece = visible(model.tokenizer.pieces([likeliest[row, col]])[0])
+            is_right = likeliest[row, col] == right_digit(model, f"{row + col + 2}")
+            written[row][left + col] = f"{piece} ✓" if is_right else piece
     return HeatMap(
         values,
         ONE_DIGIT,
@@ -40,20 +38,3 @@ def sums(model: Model) -> HeatMap:
         caption="Digit: the likeliest token (✓: correct). Shade: the probability of the right digit. "
         "Right: with a space in front",
     )
-
-
-def n_right(grid: HeatMap) -> tuple[int, int]:
-    """Count the sums whose likeliest token is right, without and with a space in front."""
-    plain, spaced = (
-        sum(text.endswith("✓") for row in grid.cell_text for text in row[left : left + 8])
-        for left in (0, RIGHT)
-    )
-    return plain, spaced
-
-
-def columns_alike(grid: HeatMap) -> tuple[int, int]:
-    """Count the columns of two sums or more on the left, and those among them with the same token in each."""
-    columns = [
-        [row[col].removesuffix(" ✓") for row in grid.cell_text if row[col]] for col in range(RIGHT - 2)
-    ]
-    return sum(len(set(column)) == 1 for column in columns), len(columns)

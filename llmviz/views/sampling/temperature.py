@@ -57,7 +57,5 @@ class TemperatureExplorer(View):
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        return provenance.prob(
-            scene.run.logits, token, piece=piece, steps=[("temperature", scene.temperature)]
-        )
+        steps = [("temperature", scene.temperature)]
+        return provenance.prob_in(scene.shown, row, scene.run.logits, steps=steps)

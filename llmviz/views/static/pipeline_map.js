@@ -38,7 +38,7 @@ export function render({ model, el }) {
   onKeys(map.node, { ...keys, Enter: null }); // a link and a button know what to do
 
   return view.start(() => {
-    if (view.changed("here", "links", "names", "notebooks", "bracket")) {
+    if (view.changed("here", "links", "names", "notebooks", "position", "bracket")) {
       boxes = KIT.stages.map((stage, i) => stageBox(view, stage, model.get("names")[i]));
       const width = view.width() + 8; // nothing is beside it
       map.node.classList.toggle("lv-column", width < 820);
@@ -72,7 +72,7 @@ function wordsAround(model) {
   const back = "the token joins the text, and the loop starts again";
   const loop = model.get("links") && model.get("here") && model.get("notebooks").loop;
   return {
-    inside: aside("inside attention"),
+    inside: aside(model.get("position")),
     bracket: aside(model.get("bracket")),
     way: aside(loop ? notebookLink(model, {}, loop, back) : back),
   };

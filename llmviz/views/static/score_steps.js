@@ -23,7 +23,7 @@ export function render({ model, el }) {
     if (label === undefined) return view.note("");
     const [raw, scores, weights] = numbers();
     const shares = [`score ${number(scores[row])}`, `attention weight ${percent(weights[row])}`];
-    const rest = Number.isNaN(weights[row]) ? ["a later token: masked"] : shares;
+    const rest = Number.isNaN(weights[row]) ? ["masked"] : shares;
     view.note(`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`, ...rest);
   };
   const steps = barTable(view, "keys: up and down move, left and right change the step", { select, tell, here });

@@ -16,19 +16,22 @@ export function render({ model, el }) {
   const under = ({ n, at }, x, y) => nearest(n, (i) => Math.hypot(at(i)[0] - x, at(i)[1] - y), 30);
   const mark = (_, { plan: { at } }, i) =>
     plot.picks.replaceChildren(...(i === null ? [] : [dot(...at(i), 8, { class: "lv-ring" })]));
-  const traits = ["values", "curve"];
+  const traits = ["values", "curve", "into", "through"];
   return startChart(view, plot, { traits, empty: "no neurons yet", draw, mark, tell, under, page: 50 });
 }
 
 function tell(view, { plan: { neurons } }, i) {
   if (i === null) return view.note("");
   const [gate, up, passed, hidden] = neurons.map((values) => number(values[i]));
-  view.note(`neuron ${i} · gate ${gate} → silu ${passed} · × up ${up} = ${hidden}`);
+  const [into, through] = ["into", "through"].map((name) => view.model.get(name));
+  const times = Number.isNaN(neurons[1][i]) ? "" : ` · × up ${up} = ${hidden}`;
+  view.note(`neuron ${i} · ${into} ${gate} → ${through} ${passed}${times}`);
 }
 
 function draw(view, plot) {
   const [values, silu] = ["values", "curve"].map((name) => floats(view.model.get(name)));
   if (!values || !silu) return null;
+  const [into, through] = ["into", "through"].map((name) => view.model.get(name));
   const [n, m] = [values.shape[1], silu.shape[1]];
   const neurons = [0, 1, 2, 3].map((k) => values.data.slice(k * n, (k + 1) * n)); // gate, up, passed, hidden
   const [gate, , passed] = neurons;
@@ -43,8 +46,8 @@ function draw(view, plot) {
   const points = [...xs].map((v, i) => [px(v), py(ys[i])]);
   plot.size(width, HEIGHT);
   plot.ground.replaceChildren(
-    ...axisAtLeft(area, marks(upwards, 4, py), "silu(gate)"),
-    ...axisBelow(area, marks(across, 9, px), "gate", { lines: true }),
+    ...axisAtLeft(area, marks(upwards, 4, py), `${through}(${into})`),
+    ...axisBelow(area, marks(across, 9, px), into, { lines: true }),
     curve(points, { class: "lv-curve" }),
   );
   const ctx = plot.pen({ right: width, bottom: HEIGHT });
@@ -56,6 +59,6 @@ function draw(view, plot) {
     ctx.fill();
   }
   const closed = gate.filter((v) => v < 0).length;
-  view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`);
+  view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} ${into}s are below zero`);
   return { n, neurons, at, order: [...gate.keys()].toSorted((a, b) => gate[a] - gate[b]) };
 }

@@ -10,15 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import traitlets
 
-from llmviz.experiments.journey import (
-    MOST_TURNS,
-    Look,
-    Prediction,
-    Turn,
-    full_colour,
-    later,
-    telling_layer,
-)
+from llmviz.experiments.journey import MOST_TURNS, Look, Prediction, Turn, full_colour, later, telling_layer
 from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.pieces import marked, quote, visible
@@ -151,11 +143,7 @@ class Journey(View):
         first, following = (
             later(scene.run, scene.seed, written, most_tokens(scene.run.model)) for written in (0, scene.turn)
         )
-        return {
-            "numbers": first,
-            "next_numbers": following if scene.turn else None,
-            "turn": scene.turn,
-        }
+        return {"numbers": first, "next_numbers": following if scene.turn else None, "turn": scene.turn}
 
 
 def _in_words(look: Look | None) -> str:

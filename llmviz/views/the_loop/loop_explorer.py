@@ -82,11 +82,6 @@ class LoopExplorer(Turns):
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> provenance.Explanation:
-        run, token = scene.whole_run, scene.shown["ids"][row]
-        return provenance.prob(
-            run.logits,
-            token,
-            steps=[("temperature", scene.temperature)],
-            piece=scene.shown["pieces"][row],
-            source=f"model.trace({run.tokens}).logits" if scene.written else "trace.logits",
-        )
+        run, steps = scene.whole_run, [("temperature", scene.temperature)]
+        source = f"model.trace({run.tokens}).logits" if scene.written else "trace.logits"
+        return provenance.prob_in(scene.shown, row, run.logits, steps=steps, source=source)

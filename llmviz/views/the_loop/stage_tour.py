@@ -11,8 +11,8 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import embeddings, experiments, ops, position
-from llmviz.model import Model, Trace
+from llmviz import embeddings, experiments, ops
+from llmviz.model import Model, Trace, turned
 from llmviz.views import provenance
 from llmviz.views.kit import state_fields
 from llmviz.views.kit.arcs import Arcs
@@ -80,7 +80,8 @@ class StageTour(View):
         if scene.stage is None:
             raise NothingToShow
         style = "font-size:16px;line-height:1.5;max-width:62em"
-        story = html.escape(TEXTS["stages"][scene.stage])
+        learned = scene.stage == "position" and not scene.run.model.config.has_rope
+        story = html.escape(TEXTS["stages"]["learned_positions" if learned else scene.stage])
         return {"value": f'<p style="{style}"><b>{NAMES[scene.stage]}.</b> {story}</p>'}
 
     @of_stage("tokenization", TokenStrip, [])
@@ -104,17 +105,22 @@ class StageTour(View):
 
     @of_stage("position", lambda _: VectorPicture([], index_name="dimension", stage="position"))
     def position(self, scene: Scene) -> dict:
-        """Draw the last token's query, in the head that "attention" shows, as it would be at every position."""
+        """Draw the last token's query, in the head that "attention" shows, as it would be at every position.
+
+        Without RoPE, draw the vectors that the model adds there."""
         run, (layer, head) = scene.run, scene.sharpest
-        query, base = run.blocks[layer].q[head, -1:], run.model.config.rope_base
-        turns = position.rotation_angles(
-            np.arange(len(run.tokens)) - len(run.tokens) + 1, query.size, base=base
+        config, places, learned = run.model.config, np.arange(len(run.tokens)), run.model.weights.W_pos
+        query = run.blocks[layer].q[head, -1:].repeat(len(places), axis=0)
+        neighbours = config.rope_base_of(layer) and not config.split_halves
+        caption = (
+            f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each position, one row "
+            f"per position{'. Pairs on the left rotate fastest' if neighbours else ''}"
         )
+        rows = turned(config, layer, query, places - places[-1]) if learned is None else learned[places]
         return {
-            "values": position.rotate(query.repeat(len(turns), axis=0), turns)[-MAX_VECTORS:],
-            "labels": [f"position {at}" for at in range(len(run.tokens))][-MAX_VECTORS:],
-            "caption": f"Query of {quote(run.pieces[-1])} (layer {layer}, head {head}) as it would be at each "
-            "position, one row per position. Pairs on the left rotate fastest",
+            "values": rows[-MAX_VECTORS:],
+            "labels": [f"position {at}" for at in places][-MAX_VECTORS:],
+            "caption": caption if learned is None else "The vectors that are added, one row per position",
         }
 
     @of_stage("attention", Arcs, [], np.zeros((0, 0)))
@@ -155,4 +161,4 @@ class StageTour(View):
 
     @explains("sampling")
     def explain_probability(self, scene: Scene, row: int) -> Explanation:
-        return provenance.prob(scene.run.logits, scene.shown["ids"][row], piece=scene.shown["pieces"][row])
+        return provenance.prob_in(scene.shown, row, scene.run.logits)

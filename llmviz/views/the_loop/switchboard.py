@@ -76,6 +76,11 @@ class SwitchedOff:
         return {n: "attention", n + 1: "FFN"}.get(row, f"head {row}")
 
 
+def parts_of(config: Config) -> dict[str, list[str]]:
+    """Return those of `PARTS` that a model has: not all have RoPE."""
+    return {name: [*texts] for name, texts in PARTS.items() if name != "rope" or config.has_rope}
+
+
 def ffn_layers(config: Config) -> list[int]:
     """Return the layers whose FFNs are compared: the first, one in the middle, the last."""
     return sorted({0, config.n_layers // 2, config.n_layers - 1})
@@ -87,7 +92,7 @@ def experiments(config: Config) -> dict[str, SwitchedOff]:
     return {
         **{
             f"Switch off {label} in every layer": SwitchedOff(config, (name,))
-            for name, (label, _) in PARTS.items()
+            for name, (label, _) in parts_of(config).items()
         },
         **{
             f"Switch off the FFN in layer {layer}": SwitchedOff(config, cells=((ffn, layer),))
@@ -125,7 +130,7 @@ class Switches(Picture):
     def __init__(self, model: Model, **traits):
         self._config = model.config
         super().__init__(
-            parts={name: [*texts] for name, texts in PARTS.items()},
+            parts=parts_of(model.config),
             n_layers=model.config.n_layers,
             n_heads=model.config.n_heads,
             stage="attention",
@@ -135,7 +140,7 @@ class Switches(Picture):
     def page_values(self) -> dict:
         """Return any parts, and no cell or a single one, because all pairs would be too many."""
         cells = product(range(self.n_heads + 2), range(self.n_layers))
-        parts = [[*names] for k in range(len(PARTS) + 1) for names in combinations(PARTS, k)]
+        parts = [[*names] for k in range(len(self.parts) + 1) for names in combinations(self.parts, k)]
         return {"off_parts": parts, "off_cells": [[], *([[*cell]] for cell in cells)]}
 
     def text(self) -> str:
@@ -154,7 +159,9 @@ class Switchboard(EditedRun, GuessFirst):
 
     @dataclass(frozen=True)
     class State(GuessFirst.State):
-        off_parts: tuple[str, ...] = several((), lambda _: PARTS, set_by=("switches", "off_parts"))
+        off_parts: tuple[str, ...] = several(
+            (), lambda view: view.switchable, set_by=("switches", "off_parts")
+        )
         off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, set_by=("switches", "off_cells"))
         experiment: str = choice(
             NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(500px, 98%)"
@@ -162,7 +169,7 @@ class Switchboard(EditedRun, GuessFirst):
         chosen: int | None = chosen_token("bars")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
-        self.experiments = experiments(model.config)
+        self.experiments, self.switchable = experiments(model.config), [*parts_of(model.config)]
         self.cells = [*product(range(model.config.n_heads + 2), range(model.config.n_layers))]
         super().__init__(as_prompt(model, text), **state)
 
@@ -183,7 +190,7 @@ class Switchboard(EditedRun, GuessFirst):
         """Yield everything on, and each switch off on its own."""
         on = self.everything_on(self.state)
         yield on
-        yield from (replace(on, off_parts=(name,)) for name in PARTS)
+        yield from (replace(on, off_parts=(name,)) for name in self.switchable)
         yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
 
     @shared
@@ -261,10 +268,9 @@ class Switchboard(EditedRun, GuessFirst):
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
         edited = f"model.trace({scene.run.tokens}, llmviz.{scene.edits[1]!r}).logits"
         source = "trace.logits" if scene.edits[1] == Edits() else edited
-        return provenance.prob(scene.edited, token, piece=piece, source=source)
+        return provenance.prob_in(scene.shown, row, scene.edited, source=source)
 
     # --- what is written, token by token ---
 

@@ -37,6 +37,8 @@ export function captionAt(data, moment) {
   if (scene === 0) return "The model cuts your text into *tokens*. It knows each one only by a number.";
   if (scene === 1) return `Each number picks *one row* from a table of ${count(data.sizes.n_vocab)}.`;
   if (scene === 2) return `Each row, ${count(data.sizes.d_model)} numbers, stands up as the token’s own *column*.`;
+  if (scene === 3 && !data.turns.length)
+    return "Each column gets a *vector of its position* added, which the model has learned.";
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? "*Clock hands* would show how far numbers rotate at each position, but RoPE is switched off."
