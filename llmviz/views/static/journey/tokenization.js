@@ -8,7 +8,7 @@ import { between, during, move } from "./time.js";
 
 /** Ids to write beside the line or the table, evenly spaced on its scale; the last id included. */
 export const ticksOf = ({ sizes: { n_vocab: n } }) =>
-  [0, 0.2, 0.4, 0.6, 0.8].map((v) => Number((v * v * n).toPrecision(2))).concat(n - 1);
+  [0, 0.2, 0.4, 0.6, 0.8].map((v) => Number((v * v * n).toPrecision(1))).concat(n - 1);
 
 /** All ids on a line, and where this text's are. */
 export function drawNumberLine(at) {
