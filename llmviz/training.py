@@ -26,7 +26,6 @@ from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
-from llmviz.edits import Edits
 from llmviz.model import (
     NO_EDITS,
     Attended,
@@ -600,14 +599,14 @@ def _low_rank_ffn(
     w: LayerWeights,
     config: Config,
     x: Float[np.ndarray, "rows d_model"],
-    edits: Edits,
+    _edits: object,
     _edit: Edit,
 ) -> ffn.FFNTrace:
     """Run `model.feed_forward` with W + down @ up for each W, without forming the sum. Training has no edits."""
     gate = None if w.W_gate is None else _product("W_gate", w, low, x)
     up, curve = _product("W_up", w, low, x), config.activation
     hidden = ops.ACTIVATIONS[curve](up) if gate is None else ops.gated(gate, up, curve)
-    out, after = _product("W_down", w, low, hidden), post_norm(w.ffn_post_norm, config, edits)
+    out, after = _product("W_down", w, low, hidden), post_norm(w.ffn_post_norm, config, NO_EDITS)
     return ffn.FFNTrace(gate, up, hidden, out if after is None else after(out))
 
 
