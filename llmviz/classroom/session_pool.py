@@ -38,6 +38,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     VARIABLE: "class",  # no text box opens a file
+    # Ipywidgets tells all pages of a kernel what one of them has set. In a class, a kernel has one page.
+    "JUPYTER_WIDGETS_ECHO": "0",
 }
 
 log = logging.getLogger(__name__)
