@@ -27,13 +27,13 @@ LONGEST = ("notebooks", "views_contract", "page_table")
 def pytest_xdist_auto_num_workers(config) -> int:
     """`-n auto`: a process for each core; none besides for one file, whose tests stay together anyway.
 
-    Two more for tests/browser alone: a browser and its kernel wait for each other almost half of their time.
+    One more for tests/browser alone: a browser and its kernel wait for each other a third of their time.
     """
     paths = {Path(argument.partition("::")[0]) for argument in config.args}
     if len(paths) == 1 and next(iter(paths)).is_file():
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 2 * all(path.name == "browser" for path in paths)
+    return cores + all(path.name == "browser" for path in paths)
 
 
 def pytest_collection_modifyitems(items):
