@@ -14,14 +14,21 @@ SERIES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 MOST_BYTES = 3_500_000
 N_MOVED = {"08_size": 3}  # More controls than these can be moved; on all other pages, more than 10.
 
-# Trainings of few steps show as much of a page, and so do fewer countries, questions and words.
+# Short trainings and short texts show as much of a page, and so do fewer countries, questions and words.
 FEW = """
+from functools import partial
 from llmviz.experiments import fine_tuned, fine_tuning
+from llmviz.views import attention, sampling
 from llmviz.views.differences import FineTuning, Pretraining
+from llmviz.views.the_loop import switchboard
 from llmviz.views.tokenization import letters
-fine_tuned.N_ASKED, letters.WORDS = 3, letters.WORDS[:8]
+fine_tuned.N_ASKED, letters.WORDS, switchboard.N_WRITTEN = 3, letters.WORDS[:8], 5
 fine_tuning.CAPITALS = dict([*fine_tuning.CAPITALS.items()][:5])
 FineTuning.__init__.__kwdefaults__["steps"], Pretraining.__init__.__kwdefaults__["steps"] = 4, 60
+for write in (fine_tuning.writing, fine_tuning.answer_text, fine_tuning.answer_texts):
+    write.__defaults__ = (6,)
+sampling.Writing, sampling.ChatEnd = partial(sampling.Writing, n=10), partial(sampling.ChatEnd, n=10)
+attention.TwoHeads = partial(attention.TwoHeads, n=8)
 """
 
 
