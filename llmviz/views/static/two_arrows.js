@@ -65,7 +65,7 @@ function dragIn(view, plot, plane) {
   });
   node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && follow(event));
   const step = (right, down) => () => {
-    const [x, y] = plane().toPixels(plane().tip ?? plane().b);
+    const [x, y] = plane().toPixels(view.model.get("tip") ?? plane().b); // keys may come faster than it is painted
     moveTip(view, plane(), [x + right * 2 * SNAP, y + down * 2 * SNAP]);
   };
   onKeys(node, {

@@ -16,7 +16,17 @@ export function keepPainting(view, draw, events) {
     dress(view);
     draw();
   };
-  const soon = () => (later ??= setTimeout(paint, near ? 0 : 80)); // one message may change several traits: paint once
+  let pending = false; // one message may change several traits: paint once
+  const soon = () => {
+    if (!near) later ??= setTimeout(paint, 80);
+    else if (!pending) {
+      pending = true;
+      queueMicrotask(() => {
+        pending = false;
+        paint();
+      });
+    }
+  };
   const seen = new IntersectionObserver(
     (changes) => {
       near = changes.at(-1).isIntersecting;
