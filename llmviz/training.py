@@ -203,7 +203,7 @@ def _logits(weights: Weights, x: Float[np.ndarray, "rows d_model"]) -> tuple[np.
 
 def _logits_backward(
     weights: Weights, x: np.ndarray, logits: np.ndarray, d_logits: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Mapping[str, np.ndarray]]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Return d_x, d_logits before they are capped, and the gradients of the last norm."""
     if (cap := weights.config.logit_cap) is not None:
         d_logits = ops.soft_cap_backward(d_logits, logits, cap)
@@ -214,7 +214,7 @@ def _logits_backward(
 
 def _norm_backward(
     d_out: np.ndarray, x: np.ndarray, w: Weights | LayerWeights, name: str, config: Config
-) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return d_x, and by their names the gradients of the norm's parameters: a LayerNorm also has a bias."""
     weight, eps = getattr(w, name), config.norm_eps
     if getattr(w, f"{name}_bias", None) is None:
@@ -261,28 +261,26 @@ def _attend(texts: int, rules: attention.Rules, q: np.ndarray, k: np.ndarray, v:
 
 def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
     share_cores()
-    w, f = layer.w, layer.forward
-    norms: dict[str, np.ndarray] = {}  # the gradients of their parameters
-
-    def through_norm(d_out: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
-        d_x, gradients = _norm_backward(d_out, x, w, name, config)
-        norms.update(gradients)
-        return d_x
-
-    d_ffn_out = d_x
+    w, f, d_ffn_out = layer.w, layer.forward, d_x
+    norms: dict[str, np.ndarray] = {}
     if w.ffn_post_norm is not None:  # What it norms is not kept, since few families have it.
-        d_ffn_out = through_norm(d_x, _product("W_down", w, layer.update, f.hidden), "ffn_post_norm")
+        out = _product("W_down", w, layer.update, f.hidden)
+        d_ffn_out, norms["ffn_post_norm"] = ops.rms_norm_backward(
+            d_x, out, w.ffn_post_norm, eps=config.norm_eps
+        )
     if layer.update:
         back = _low_rank_ffn_backward(d_ffn_out, layer, config)
     else:
         matrices = w.W_gate, w.W_up, w.W_down
         back = ffn.swiglu_backward(d_ffn_out, f.gate, f.up, *matrices, activation=config.activation)
-    d_mid = through_norm(back.x, f.resid_mid, "ffn_norm")
+    d_mid, of_ffn_norm = _norm_backward(back.x, f.resid_mid, w, "ffn_norm", config)
     d_mid += d_x
     d_attention_out = d_mid
     if w.attention_post_norm is not None:
         out = attention.output(f.z, w.W_O, w.b_O)
-        d_attention_out = through_norm(d_mid, out, "attention_post_norm")
+        d_attention_out, norms["attention_post_norm"] = ops.rms_norm_backward(
+            d_mid, out, w.attention_post_norm, eps=config.norm_eps
+        )
     assert f.pattern is not None  # `_attend` keeps it
     texts = len(f.q) // config.n_heads
     d_z = _own_heads(attention.output_backward(d_attention_out, w.W_O), texts)
@@ -294,12 +292,14 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
         d_k = position.rotate_backward(d_k, layer.angles, split_halves=config.split_halves)
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     if w.q_norm is not None and w.k_norm is not None:
-        d_q = through_norm(d_q, attention.project(f.normed, w.W_Q, w.b_Q), "q_norm")
-        d_k = through_norm(d_k, attention.project(f.normed, w.W_K, w.b_K), "k_norm")
+        q, k = attention.project(f.normed, w.W_Q, w.b_Q), attention.project(f.normed, w.W_K, w.b_K)
+        d_q, norms["q_norm"] = ops.rms_norm_backward(d_q, q, w.q_norm, eps=config.norm_eps)
+        d_k, norms["k_norm"] = ops.rms_norm_backward(d_k, k, w.k_norm, eps=config.norm_eps)
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
-    d_before = through_norm(d_normed, f.resid_pre, "attention_norm")
+    d_before, of_attention_norm = _norm_backward(d_normed, f.resid_pre, w, "attention_norm", config)
     d_before += d_mid
+    norms |= of_ffn_norm | of_attention_norm
     return _LayerBackward(d_before, d_q, d_k, d_v, d_attention_out, back.gate, back.up, d_ffn_out, norms)
 
 
