@@ -62,17 +62,20 @@ def tokenizer() -> dict:
     }
 
 
-def tensors(tiny: Tiny) -> dict[str, np.ndarray]:
-    """The weights by their names there. In rows of Q and K, RoPE's pairs are apart, not neighbours."""
-    arrays = {}
-    for name, array in tiny_gguf.tensors(tiny).items():
+def in_huggingface(arrays: dict[str, np.ndarray], n_heads: int, n_kv_heads: int) -> dict[str, np.ndarray]:
+    """The arrays of a Llama's GGUF file by their names there. In rows of Q and K, RoPE's pairs are then apart."""
+    renamed = {}
+    for name, array in arrays.items():
         *layer, part, kind = name.split(".")
-        heads = {"attn_q": tiny.n_heads, "attn_k": tiny.n_kv_heads}.get(part)
-        if heads:
+        if heads := {"attn_q": n_heads, "attn_k": n_kv_heads}.get(part):
             array = array.reshape(heads, -1, 2, array.shape[1]).swapaxes(1, 2).reshape(array.shape)
         within = ["model", *(["layers", layer[1]] if layer else [])] if part != "output" else []
-        arrays[".".join([*within, NAMES[part], kind])] = np.ascontiguousarray(array)
-    return arrays
+        renamed[".".join([*within, NAMES[part], kind])] = np.ascontiguousarray(array)
+    return renamed
+
+
+def tensors(tiny: Tiny) -> dict[str, np.ndarray]:
+    return in_huggingface(tiny_gguf.tensors(tiny), tiny.n_heads, tiny.n_kv_heads)
 
 
 def write(folder: Path, tiny: Tiny) -> Path:

@@ -9,18 +9,13 @@ from pathlib import Path
 import numpy as np
 from gguf import GGUFReader
 from gguf.quants import dequantize
+from tiny_folder import in_huggingface
 
 with warnings.catch_warnings():  # what these libraries warn about in themselves is not ours to mend
     warnings.simplefilter("ignore")
     import tokenizers
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
-
-
-def unpermute(weight: np.ndarray, n_heads: int) -> np.ndarray:
-    """Rows of Q or K from GGUF's order (adjacent pairs rotate together) to transformers' (split halves)."""
-    out, d_in = weight.shape
-    return weight.reshape(n_heads, out // n_heads // 2, 2, d_in).swapaxes(1, 2).reshape(out, d_in)
 
 
 def load_llama(path: Path | str) -> LlamaForCausalLM:
@@ -55,31 +50,7 @@ def load_llama(path: Path | str) -> LlamaForCausalLM:
         attn_implementation="eager",
         dtype=torch.float32,
     )
-    names = {
-        "attn_norm": "input_layernorm",
-        "attn_q": "self_attn.q_proj",
-        "attn_k": "self_attn.k_proj",
-        "attn_v": "self_attn.v_proj",
-        "attn_output": "self_attn.o_proj",
-        "ffn_norm": "post_attention_layernorm",
-        "ffn_gate": "mlp.gate_proj",
-        "ffn_up": "mlp.up_proj",
-        "ffn_down": "mlp.down_proj",
-    }
-    top = {
-        "token_embd.weight": "model.embed_tokens.weight",
-        "output_norm.weight": "model.norm.weight",
-        "output.weight": "lm_head.weight",
-    }
-    state = {}
-    for name, array in arrays.items():
-        if name in top:
-            state[top[name]] = array
-            continue
-        _, layer, part, _ = name.split(".")
-        if part in ("attn_q", "attn_k"):
-            array = unpermute(array, n_heads if part == "attn_q" else n_kv_heads)
-        state[f"model.layers.{layer}.{names[part]}.weight"] = array
+    state = in_huggingface(arrays, n_heads, n_kv_heads)
     state.setdefault("lm_head.weight", state["model.embed_tokens.weight"])
 
     model = LlamaForCausalLM(config).eval()
