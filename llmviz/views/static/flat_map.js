@@ -113,23 +113,39 @@ function draw(view, plot) {
   return { n: pieces.length, at, labels };
 }
 
+const overlaps = (a) => (b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+
+/** Small boxes along a line, without its ends. */
+const along = ([x1, y1], [x2, y2]) =>
+  Array.from({ length: 17 }, (_, i) => {
+    const [x, y] = [x1 + (0.15 + 0.05 * i) * (x2 - x1), y1 + (0.15 + 0.05 * i) * (y2 - y1)];
+    return [x - 2, y - 2, x + 2, y + 2];
+  });
+
 /**
- * Where each name can stand without covering a point or another name: beside its point, else a little off with a line to
- * it; null: nowhere. Those that are named first choose first.
+ * Where each name can stand without covering a point, another name, or a line between points: beside its point, else a
+ * little off with a line to it, which crosses no name if that can be; null: nowhere. Those that are named first choose
+ * first.
  */
 function placeNames({ at, area }, first, wide, high) {
   const taken = at.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]);
-  const isFree = ({ box: [left, top, right, bottom] }) =>
-    left > area.left &&
-    right < area.right &&
-    top > area.top &&
-    bottom < area.bottom &&
-    !taken.some((other) => left < other[2] && other[0] < right && top < other[3] && other[1] < bottom);
+  for (const i of first.slice(1)) taken.push(...along(at[first[0]], at[i]));
+  const [names, ways] = [[], []];
+  const isFree = ({ box }) =>
+    box[0] > area.left &&
+    box[2] < area.right &&
+    box[1] > area.top &&
+    box[3] < area.bottom &&
+    ![...taken, ...names].some(overlaps(box));
+  const isClear = ({ box, way }) => !ways.some(overlaps(box)) && !names.some((name) => way.some(overlaps(name)));
   const spots = at.map(() => null);
   for (const i of new Set([...first, ...at.keys()])) {
     const all = OFF.flatMap((off) => BESIDE.map((side) => spotBeside(...at[i], wide[i], high, off, side)));
-    spots[i] = all.find(isFree) ?? null;
-    if (spots[i]) taken.push(spots[i].box);
+    const free = all.filter(isFree);
+    spots[i] = free.find(isClear) ?? free[0] ?? null;
+    if (!spots[i]) continue;
+    names.push(spots[i].box);
+    ways.push(...spots[i].way);
   }
   return spots;
 }
@@ -139,7 +155,7 @@ function spotBeside(x, y, wide, high, off, [dx, dy]) {
   const middle = [x + dx * (off + wide / 2) * (dx && dy ? 0.8 : 1), y + dy * (off + high / 2 - 2)];
   const box = [middle[0] - wide / 2, middle[1] - high / 2, middle[0] + wide / 2, middle[1] + high / 2];
   const leader = off > OFF[0] ? [clamp(x, box[0], box[2]), clamp(y, box[1] + 4, box[3] - 4)] : null;
-  return { middle, box, leader };
+  return { middle, box, leader, way: leader ? along([x, y], leader) : [] };
 }
 
 /** The chosen point has a ring, and lines lead to others; their names are there in any case. */
