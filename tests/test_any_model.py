@@ -192,7 +192,7 @@ def test_a_model_is_rounded_and_timed(other):
 
 def test_the_heads_of_the_pages_are_measured(model):
     assert experiments.noun_head(model) == (13, 8)
-    assert experiments.reader_and_writer(model) == ((18, 6), (16, 0))
+    assert experiments.reader_and_writers(model) == ((18, 6), [(16, 0), (11, 1)])
 
 
 @each_family

@@ -63,7 +63,7 @@ from .induction import (
     induction_scores,
     measure_composition,
     random_tokens,
-    reader_and_writer,
+    reader_and_writers,
     readers_left,
     weaken,
     without_heads,

@@ -28,15 +28,15 @@ def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
 
 
 @kept_with()
-def reader_and_writer(model: Model) -> tuple[Head, Head]:
-    """Find the strongest induction head after the first layer, and the earlier head that attends most to the token
-    before, in a row of random tokens that comes twice."""
+def reader_and_writers(model: Model) -> tuple[Head, list[Head]]:
+    """Find the strongest induction head after the first layer, and the two heads of earlier layers that attend most to
+    the previous token, in a row of random tokens that comes twice."""
     row = model.trace(random_tokens(model, 25, seed=0) * 2)
     scores, previous = induction_scores(row), previous_token_scores(row)
     scores[: len(scores) > 1] = np.nan
     reader = strongest_heads(scores, 1)[0]
     previous[max(1, reader[0]) :] = np.nan
-    return reader, strongest_heads(previous, 1)[0]
+    return reader, strongest_heads(previous, 2)
 
 
 def induction_score_of(trace: Trace, head: tuple[int, int]) -> float:
