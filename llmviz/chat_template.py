@@ -13,6 +13,10 @@ from functools import lru_cache
 PRIVATE = 0xF0000  # from here on, Unicode has characters for private use only
 
 
+class Refused(Exception):
+    """What a template raises by itself, for example where the roles do not alternate."""
+
+
 def hide(
     messages: Sequence[Mapping[str, str]], names: Iterable[str]
 ) -> tuple[list[dict[str, str]], dict[int, str]]:
@@ -32,24 +36,27 @@ def hide(
 
 def written(template: str, messages: Sequence[Mapping[str, str]], **names: object) -> str:
     """Return what the template writes. ValueError if it refuses the messages or is broken."""
-    import jinja2
-
     try:
         return _compiled(template).render(messages=messages, **names)
-    except jinja2.TemplateError as problem:
-        raise ValueError(f"this model's chat template refuses the conversation: {problem}") from problem
+    except Refused as problem:
+        raise ValueError(
+            f"this model's chat template refuses the conversation: {str(problem).rstrip('.')}. Change the messages, "
+            "or their order"
+        ) from problem
     except Exception as problem:  # it is a program of others, which can fail in any way
-        raise ValueError(f"this model's chat template fails: {problem!r}") from problem
+        raise ValueError(
+            f"this model's chat template fails ({type(problem).__name__}: {problem}). Download the model again, or "
+            "write the prompt without a template"
+        ) from problem
 
 
 @lru_cache(8)
 def _compiled(template: str):
     """Compile a template, with what `transformers` offers to templates, in a sandbox where it can change nothing."""
-    import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def refuse(message: str) -> None:
-        raise jinja2.TemplateError(message)
+        raise Refused(message)
 
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]

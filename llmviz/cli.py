@@ -29,8 +29,8 @@ examples:
   llmviz --folder my-copy       copy the notebooks into the folder my-copy, and open them there
   llmviz --no-browser           print the address, so that you can open it yourself
   llmviz --browser firefox      open Firefox instead of your usual browser
-  llmviz --model gemma          open them with another model: a file, a folder, or a name of this list:
-  llmviz models                 list the models on this computer, also those of Ollama and of Hugging Face
+  llmviz --model gemma          open them with another model: a file, a folder, or a name from this list:
+  llmviz models                 list the models on this computer, including those of Ollama and Hugging Face
   llmviz --port 9000            use this port instead of the first free one from 8888
   llmviz page                   save all notebooks as pages that work without Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html

@@ -148,6 +148,8 @@ def _read_gguf(path: Path) -> Read:
         values = _Values(data)
         fields = dict(_fields(values))
         return fields, _gguf_tensors(values, fields, path)
+    except OSError:  # such as a file that may not be read
+        raise
     except Exception as problem:  # whatever a damaged file leads to
         raise _unreadable(path, problem) from problem
 
@@ -242,10 +244,13 @@ def _read_folder(folder: Path) -> Read:
     except OSError:
         raise
     except Exception as problem:  # whatever a damaged file leads to
-        reason = f"a value in {CONFIG} is of another kind than it should be"
+        reason = f"a value in {CONFIG} has the wrong type"
         if isinstance(problem, KeyError | ValueError):
             reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
-        raise ValueError(f"{folder} cannot be read as a model of Hugging Face: {reason}.") from problem
+        raise ValueError(
+            f"{folder} cannot be read as a model of Hugging Face: {reason}. It may be "
+            "incomplete or damaged. Download it again."
+        ) from problem
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -257,7 +262,7 @@ def _json(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as problem:
         raise ValueError(f"{file} is damaged: {problem}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no object")
+        raise ValueError(f"{file} does not contain a JSON object")
     return content
 
 
@@ -402,7 +407,7 @@ def weight_files(folder: Path) -> list[Path]:
         by_name = _json(folder / SHARDS).get("weight_map")
         names = {str(name) for name in by_name.values()} if isinstance(by_name, dict) else {"/"}
         if strange := [name for name in names if Path(name).name != name]:
-            raise ValueError(f"{SHARDS} names {strange[0]!r}, which is no file of this folder")
+            raise ValueError(f"{SHARDS} names {strange[0]!r}, which is not a file in this folder")
         return [folder / name for name in sorted(names)]
     usual = folder / "model.safetensors"
     return [usual] if usual.is_file() else sorted(folder.glob("*.safetensors"))

@@ -20,13 +20,16 @@ def read(folder: Path) -> dict[str, Any]:
     """Return a folder's tokenizer. FileNotFoundError without tokenizer.json; ValueError if a file is damaged."""
     folder = Path(folder)
     if not (folder / "tokenizer.json").is_file():
-        raise FileNotFoundError(f"{folder} has no tokenizer.json, which turns text into the model's tokens.")
+        raise FileNotFoundError(
+            f"{folder} has no tokenizer.json, which turns text into the model's tokens. Download it, too."
+        )
     try:
         return _vocabulary(folder)
     except Exception as problem:  # a damaged file can be wrong in any way
+        reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
         raise ValueError(
-            f"{folder / 'tokenizer.json'} cannot be read: {problem!r}. The file, or another of its folder, is "
-            "incomplete or damaged. Download the folder again."
+            f"{folder / 'tokenizer.json'} cannot be read: {reason or type(problem).__name__}. The file, or another "
+            "file in its folder, is incomplete or damaged. Download the folder again."
         ) from problem
 
 

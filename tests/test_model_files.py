@@ -121,7 +121,7 @@ def test_several_files_with_an_index(folder, cache):
         ({"num_hidden_layers": 2}, ["model.layers.2"]),
         ({"num_hidden_layers": 10**9}, ["1000000000"]),
         ({"num_attention_heads": "six"}, ["six"]),
-        ({"rope_scaling": ["yarn"]}, ["another kind"]),
+        ({"rope_scaling": ["yarn"]}, ["config.json", "wrong type"]),
         ({"num_attention_heads": 0}, ["head_count"]),
         ({"vocab_size": 10**12}, [277, 10**12]),
         ({"rms_norm_eps": None}, ["layer_norm_rms_epsilon"]),

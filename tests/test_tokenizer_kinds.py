@@ -201,11 +201,11 @@ def test_the_template_may_read_a_message():
     ("template", "wanted"),
     [
         ("{{ raise_exception('No system here') }}", ["refuses", "No system here"]),
-        ("{% for %}", ["refuses"]),
-        ("{{ messages[7].content }}", ["refuses"]),
+        ("{% for %}", ["fails"]),
+        ("{{ messages[7].content }}", ["fails"]),
         ("{{ 1 / 0 }}", ["fails", "ZeroDivisionError"]),
-        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", ["refuses"]),
-        ("{{ messages.append(1) }}", ["refuses"]),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", ["fails"]),
+        ("{{ messages.append(1) }}", ["fails"]),
     ],
 )
 def test_a_template_that_fails(template, wanted):

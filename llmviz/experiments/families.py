@@ -24,19 +24,20 @@ def differences(config: Config) -> list[str]:
         "it adds a learned vector for each position instead of using RoPE": c.position_table,
         "some layers have no RoPE": 0.0 in bases and not c.position_table,
         "RoPE turns some layers’ clock hands faster than others’": len(bases - {0.0}) > 1,
-        "RoPE pairs the numbers of a vector’s two halves, not neighbours": c.split_halves,
+        "RoPE pairs each number of a vector’s first half with one of the second, instead of with its "
+        "neighbour": c.split_halves,
         "RoPE’s clock hands are slowed down for longer texts": bool(c.rope_factors),
         f"in {len(windows)} of {c.n_layers} layers, a token attends only to the last "
         f"{min(windows, default=0):,} tokens": bool(windows),
         "attention scores have a cap": c.score_cap is not None,
-        "attention scores are divided by another number than √d_head": c.score_divisor is not None,
-        "queries and keys pass a norm of their own": "q_norm" in c.arrays,
-        "a second norm follows each block": "attention_post_norm" in c.arrays,
+        "attention scores are divided by a number other than √d_head": c.score_divisor is not None,
+        "queries and keys each go through their own norm": "q_norm" in c.arrays,
+        "attention and FFN are each followed by a second norm": "attention_post_norm" in c.arrays,
         "its norms also subtract the mean and add a bias": "attention_norm_bias" in c.arrays,
         "it adds biases to what comes out of its matrices": any(name.startswith("b_") for name in c.arrays),
         "its FFNs have no gate": "W_gate" not in c.arrays,
         "its FFNs use the curve GELU, not SiLU": c.activation != "silu",
-        f"a row of the embedding table is multiplied by {c.embedding_scale:.3g}": c.embedding_scale != 1,
+        f"each embedding is multiplied by {c.embedding_scale:.3g}": c.embedding_scale != 1,
         "its logits have a cap": c.logit_cap is not None,
     }
     return [clause for clause, it_does in holds.items() if it_does]
@@ -55,15 +56,15 @@ def about(model: Model) -> Note | None:
     if is_smollm2(config):
         return None
     note = (
-        f"This page shows another model than SmolLM2: one of the architecture {config.architecture}, with "
-        f"{config.n_layers} layers and {config.n_heads} heads in each. Pictures, questions and answers are its own. "
-        "Numbers and heads that the text itself names were measured on SmolLM2."
+        f"This page is running another model than SmolLM2-135M: one of the architecture {config.architecture}, with "
+        f"{config.n_layers} layers and {config.n_heads} heads in each. The pictures, questions and answers come from "
+        "it. Where the text itself names numbers or heads, they were measured on SmolLM2-135M."
     )
     clauses = "; ".join(differences(config))
     if clauses:
         note += (
-            f" Compared with SmolLM2: {clauses}. So what is computed by hand on this page, with SmolLM2’s formulas, "
-            "can differ from the model’s own numbers."
+            f" Compared with SmolLM2-135M: {clauses}. So what is computed by hand on this page, with SmolLM2’s "
+            "formulas, can differ from the model’s own numbers."
         )
     return Note(note)
 

@@ -77,8 +77,9 @@ def about_gates(trace: Trace, layer: int) -> str:
     return (
         f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
         f"writes {of_another[layer]:.0f}% as much as one with {with_article(config)} above zero. Most {into}s are "
-        f"small: the median size of {name}({into}) is {below:.2f} below zero and {above:.2f} above. In layer {last}, a "
-        f"neuron with {with_article(config)} below zero writes {only}{of_another[last]:.0f}% as much as another."
+        f"small: the median size of {name}({into}) is {below:.2f} where the {into} is below zero, and {above:.2f} "
+        f"where it is above. In layer {last}, a neuron with {with_article(config)} below zero writes "
+        f"{only}{of_another[last]:.0f}% as much as one above."
     )
 
 

@@ -160,6 +160,6 @@ class SwapWords(Swap):
         )
         return [
             f"{isolated(pieces[0])} and {isolated(pieces[1])} swapped, RoPE off: layer 0 changes by {first}, and the "
-            f"layer that changes most by {most}.",
+            f"layer that changes most changes by {most}.",
             cut(scene.run),
         ]

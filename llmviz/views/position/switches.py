@@ -117,7 +117,7 @@ class PositionSwitches(EditedRun):
         ]  # a difference that shows
         return [
             f"Switching RoPE off {change}; shuffled positions take it to {shuffled}.",
-            f"{' and '.join(lower)} lower it. The results say on how many texts that happens."
+            f"The surprise is lower with {' and '.join(lower)}. The results say on how many texts that happens."
             if lower
             else "",
         ]
