@@ -22,8 +22,10 @@ export const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256]
 export const zoomOf = (element) => element.currentCSSZoom ?? 1;
 /** A picture that is saved gets finer cells than the screen; 0: as on the screen. */
 export const saving = { ratio: 0 };
+/** The zoom that we have set: asking for `currentCSSZoom` would lay out the page, once for each picture that changes. */
+const zoomSet = (element) => Number(element?.style.zoom || 1);
 export const pixelRatio = () =>
-  (saving.ratio || window.devicePixelRatio || 1) * zoomOf(document.fullscreenElement ?? document.body);
+  (saving.ratio || window.devicePixelRatio || 1) * zoomSet(document.body) * zoomSet(document.fullscreenElement);
 
 /** Where the pointer is in an element, in the element's own pixels. */
 export function pointIn(element, event) {
