@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from llmviz.download import default_model_path
+import llmviz
+from llmviz import download
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,22 @@ def peer_model():
     pytest.importorskip("transformers", reason="the peers extra is not installed")
     from reference import peer
 
-    return peer.load_llama(default_model_path())
+    return peer.load_llama(download.default_model_path())
+
+
+@pytest.fixture(scope="session")
+def gemma():
+    """Gemma 3 270M; the first time, it is fetched."""
+    return llmviz.load("gemma", progress=False)
+
+
+@pytest.fixture(scope="session")
+def peer_gemma():
+    """The same file in transformers."""
+    pytest.importorskip("transformers", reason="the peers extra is not installed")
+    from reference import peer
+
+    return peer.load_file(download.model_path("gemma", progress=False))
 
 
 @pytest.fixture(scope="session")

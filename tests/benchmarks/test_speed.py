@@ -17,6 +17,7 @@ GREEDY = llmviz.Sampler(temperature=0)
 
 # The side varies fastest, so that both meet the machine in the same state.
 both_sides = pytest.mark.parametrize("side", ["llmviz", "transformers"])
+both_models = pytest.mark.parametrize("name", ["model", "gemma"])
 
 
 def rounds(n: int) -> int:
@@ -25,19 +26,22 @@ def rounds(n: int) -> int:
 
 @both_sides
 @pytest.mark.parametrize("n", LENGTHS)
-def test_trace(measure, model, request, fresh_ids, n, side):
+@both_models
+def test_trace(measure, request, fresh_ids, name, n, side):
     """On both sides all patterns (or what gives them) and hidden states come out, and the last token's logits."""
+    what = f"{name}: trace of {n} tokens"
     if side == "llmviz":
-        measure(f"trace of {n} tokens", side, model.trace, lambda: (fresh_ids(n),), rounds(n))
+        model = request.getfixturevalue(name)
+        measure(what, side, model.trace, lambda: (fresh_ids(n),), rounds(n))
         return
-    peer = request.getfixturevalue("peer_model")
+    peer = request.getfixturevalue(f"peer_{name}")
     import torch
 
     @torch.inference_mode()
     def run(ids):
         return peer(ids, use_cache=False, output_attentions=True, output_hidden_states=True, logits_to_keep=1)
 
-    measure(f"trace of {n} tokens", side, run, lambda: (torch.tensor([fresh_ids(n)]),), rounds(n))
+    measure(what, side, run, lambda: (torch.tensor([fresh_ids(n)]),), rounds(n))
 
 
 @pytest.mark.parametrize("n", LENGTHS)
@@ -56,11 +60,12 @@ def test_all_patterns(measure, model, fresh_ids, n):
 @pytest.mark.filterwarnings("ignore:`past_key_values`")
 @both_sides
 @pytest.mark.parametrize("n", [16, 256])
-def test_generated_token(measure, model, request, fresh_ids, n, side):
+@both_models
+def test_generated_token(measure, request, fresh_ids, name, n, side):
     """The prompt and the first token are the set-up; what is timed are the tokens after."""
-    what = f"a generated token after {n}"
+    what = f"{name}: a generated token after {n}"
     if side == "llmviz":
-        ids = fresh_ids(n)
+        model, ids = request.getfixturevalue(name), fresh_ids(n)
         while len(list(model.generate(ids, N_NEW + 1, GREEDY))) <= N_NEW:  # a text that isn't ended at once
             ids = fresh_ids(n)
 
@@ -75,7 +80,7 @@ def test_generated_token(measure, model, request, fresh_ids, n, side):
 
         measure(what, side, run, setup, rounds=6, per=N_NEW)
         return
-    peer = request.getfixturevalue("peer_model")
+    peer = request.getfixturevalue(f"peer_{name}")
     import torch
 
     @torch.inference_mode()

@@ -15,7 +15,7 @@ with warnings.catch_warnings():  # what these libraries warn about in themselves
     warnings.simplefilter("ignore")
     import tokenizers
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 
 def load_llama(path: Path | str) -> LlamaForCausalLM:
@@ -62,6 +62,13 @@ def load_llama(path: Path | str) -> LlamaForCausalLM:
     if not np.allclose(model.model.rotary_emb.inv_freq.numpy(), expected, rtol=1e-5):
         raise ValueError("this version of transformers did not take the file's RoPE base")
     return model.requires_grad_(False)
+
+
+def load_file(path: Path):
+    """The model in a GGUF file as transformers itself reads it, which takes a minute: float32, eager attention."""
+    return AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, attn_implementation="eager", dtype=torch.float32
+    ).eval()
 
 
 @torch.inference_mode()
