@@ -20,6 +20,8 @@ const BESIDE = {
 };
 const HEIGHT = 300;
 const MOST_APART = 12; // points that get a dot each
+const CROWDED = 200; // of more points than these, the line is a smear
+const NEIGHBOURS = 8; // pixels over which it is averaged then
 const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "waiting", "stage"];
 const TRAITS = [...DATA, "x_axis", "y_axis", "x_ticks", "log_x", "y_min", "y_max"];
 
@@ -98,7 +100,8 @@ function draw(view, plot) {
   plot.marks.replaceChildren(...(bars ? columns(view, chart) : points.flatMap((line, k) => lineOf(model, k, line))));
   const signOf = (k) =>
     bars ? column([8, 0, 22, 12], barLook(model, k)) : s("path", { d: "M1 6H33", ...dashed(model, k) });
-  view.setLegend(...names.map((name, k) => signKey(signOf(k), ...pieceNodes(name))));
+  const mean = n > CROWDED && !bars && "thick: the mean of neighbouring points";
+  view.setLegend(...names.map((name, k) => signKey(signOf(k), ...pieceNodes(name))), mean);
   return chart;
 }
 
@@ -126,10 +129,19 @@ function ticksBelow(model, x, at) {
 
 const dotAt = (model, k, [x, y], r) => dot(x, y, r, { ...look(model, k), class: "lv-dot" });
 
-/** A line, interrupted where there is no number, thin if it has many; with a dot for each of a few, and for one alone. */
+/** The mean of the points that are neighbours. */
+function meansOf(points) {
+  const near = Map.groupBy(points.filter(Boolean), ([x]) => Math.floor(x / NEIGHBOURS));
+  return [...near.values()].map((some) =>
+    [0, 1].map((axis) => some.reduce((sum, at) => sum + at[axis], 0) / some.length),
+  );
+}
+
+/** A line, interrupted where there is no number; with a dot for each of a few, and for one alone; of many, the mean. */
 function lineOf(model, k, points) {
+  if (points.length > CROWDED) return [curve(points, dashed(model, k, true)), curve(meansOf(points), dashed(model, k))];
   const dotted = points.filter((at, i) => at && (points.length <= MOST_APART || !(points[i - 1] || points[i + 1])));
-  return [curve(points, dashed(model, k, points.length > 200)), ...dotted.map((at) => dotAt(model, k, at, 4))];
+  return [curve(points, dashed(model, k)), ...dotted.map((at) => dotAt(model, k, at, 4))];
 }
 
 /** Bars next to each other; where only one has a number, it gets all the room, and its number over it. */
