@@ -82,7 +82,7 @@ function makeCard(name, { flip, set }) {
   const [min, max, step] = range;
   const span = (kind) => h("span", { class: kind });
   const [setting, shape, kept] = ["lv-strong lv-setting", "lv-shape", "lv-kept"].map(span);
-  const heading = h("b", { class: "lv-title" });
+  const number = h("b", {});
   const [says, cuts] = ["lv-says", "lv-cuts"].map(span);
   const knob = h(
     "button",
@@ -96,7 +96,7 @@ function makeCard(name, { flip, set }) {
   const node = h(
     "div",
     { class: "lv-box lv-step", tabindex: "0", role: "listitem", "data-name": name },
-    h("div", { class: "lv-across" }, grip, heading, knob),
+    h("div", { class: "lv-across" }, grip, number, h("b", { class: "lv-title" }, title), knob),
     h("div", {}, h("div", { class: "lv-hint lv-aside" }, hint), h("div", { class: "lv-across" }, slider, setting)),
     shape,
     h("div", {}, h("div", { class: "lv-mass lv-cut", "aria-hidden": "true" }, kept), says, cuts),
@@ -105,7 +105,7 @@ function makeCard(name, { flip, set }) {
     const most = Math.max(...probs, 1e-9);
     const told = left ? wordsOf(name, value, left) : ["off", ""];
     node.classList.toggle("lv-off", !left);
-    heading.textContent = `${i + 1} ${title}`;
+    number.textContent = i + 1;
     knob.setAttribute("aria-pressed", String(!!left));
     slider.disabled = !left;
     if (Number(slider.value) !== value) slider.value = value;
