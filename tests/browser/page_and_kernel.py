@@ -23,12 +23,13 @@ from llmviz.views.kit.view import View as _View, frozen as _frozen
 for _of_view in page.tables:
     type(_of_view.view).by_itself = _View.by_itself
 
-async def _show(states):
+async def _show(numbers, states):
+    tables = [page.tables[number] for number in numbers]
     done = [
         {*of_view.begun} & {name for name, is_hidden in zip(of_view.widgets, hidden) if is_hidden}
-        for of_view, (*_, hidden) in zip(page.tables, states)
+        for of_view, (*_, hidden) in zip(tables, states)
     ]  # A page hides the button of a job that is done there.
-    for of_view, (values, guess, _) in zip(page.tables, states):
+    for of_view, (values, guess, _) in zip(tables, states):
         view = of_view.view
         view.layout.display = ""  # What is behind an open card would not follow.
         values = {name: _frozen(value) for name, value in values.items()}
@@ -37,18 +38,18 @@ async def _show(states):
         elif "answered" in vars(view.state):
             values["answered"] = None
         view.become(view.State(**{**vars(view.state), **values}))
-    for of_view, jobs in zip(page.tables, done):
+    for of_view, jobs in zip(tables, done):
         for job in jobs:
             if of_view.view._measured(job, of_view.view.state).status != "done":
                 of_view.view.parts[job].click()
-    while any(of_view.view.busy for of_view in page.tables):
+    while any(of_view.view.busy for of_view in tables):
         await asyncio.sleep(0.05)
     shown = [
         {
             name: widget.get_state() | {"hidden": widget.layout.display == "none" or name in jobs}
             for name, widget in of_view.widgets.items()
         }
-        for of_view, jobs in zip(page.tables, done)
+        for of_view, jobs in zip(tables, done)
     ]
     print(table.encoded(shown))
 """
@@ -64,8 +65,8 @@ window.plain = (value) => {
         return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
     return value;
 };
-window.seen = () => {
-    const shown = replay.table.views.map((view) => Object.keys(view.widgets).map((id) => {
+window.seen = (numbers) => {
+    const shown = numbers.map((number) => Object.keys(replay.table.views[number].widgets).map((id) => {
         const model = replay.model(id);
         // None that the picture has set for itself.
         const traits = Object.keys(replay.drawn(id)).filter((trait) => trait in model.numbers);
@@ -87,6 +88,54 @@ window.sendOne = (id, trait, values) => {
     return held !== undefined && !model.get("hidden") && !model.get("disabled") && send(id, trait, held);
 };
 """
+# The states in which, together, a view shows all that the page holds of it, with each run that it can follow.
+ALL = """
+window.lookedAt = new Map(); // by view, its states
+window.chain = (number) => {
+    const sources = replay.table.views[number].follows.map((field) => parseInt(field));
+    return [...new Set([...sources.flatMap(chain), number])];
+};
+window.rowOf = (rules, state, sent) => {
+    for (const [fields, leaves] of rules) {
+        const key = fields.map((field) => (field === "in" ? sent : state[field])).join(",");
+        if (leaves[key] !== undefined) return `${fields}:${key}`;
+    }
+};
+window.takesInput = (id) => {
+    const [drawn, { values }] = [replay.drawn(id), replay.table];
+    const has = (trait) => trait in drawn && JSON.parse(values[drawn[trait]]);
+    return !has("hidden") && !has("disabled") && !replay.full.has(id);
+};
+window.allStates = (number) => {
+    const { table } = replay, view = table.views[number], ids = Object.keys(view.widgets);
+    const events = ids.flatMap((id) => [...replay.events].filter(([key]) => key.startsWith(`${id} `)));
+    const begins = view.follows.flatMap((field) => {
+        const states = lookedAt.get(parseInt(field)).map((state) => [state[field], state]);
+        return [...new Map(states.toReversed()).values()]; // one for each run
+    });
+    const [states, rows, found] = [[table.state, ...begins], new Set(), []];
+    const isNew = (row) => !rows.has(row) && Boolean(rows.add(row));
+    for (const state of states) { // It grows meanwhile.
+        replay.state = state;
+        const drawn = ids.map((id) => `${id} ${replay.drawers.get(id).map((rules) => rowOf(rules, state))}`);
+        if (drawn.filter(isNew).length) found.push(state);
+        const writes = isNew(`by itself ${rowOf(view.by_itself, state)}`) ? [find(view.by_itself, state)?.[0]] : [];
+        for (const [key, event] of events)
+            if (takesInput(key.split(" ")[0]))
+                for (const sent of replay.sent(event).values())
+                    if (isNew(`${key} ${rowOf(event.rules, state, sent)}`)) writes.push(find(event.rules, state, sent));
+        const outcomes = writes.map((write) => replay.after(table.writes[write]));
+        for (const outcome of outcomes) if (outcome?.changed.size) states.push(outcome.state);
+    }
+    replay.state = table.state;
+    lookedAt.set(number, states);
+    return found;
+};
+window.become = (state) => {
+    replay.become({ state, changed: new Set(Object.keys(state)), touched: new Set(replay.drawers.keys()) });
+    for (const timer of replay.timers.values()) clearTimeout(timer);
+};
+"""
 # What a widget would send of itself; false where the page refuses it.
 SEND = """
 window.send = (id, trait, value) => {
@@ -101,10 +150,10 @@ FORGET = 'for (const el of document.querySelectorAll(".told")) el.replaceChildre
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
 
-def states_of(table: dict, state: dict, shown: list) -> list:
-    """Return for each view its fields' values, the guess in a list if its card is answered, and what is hidden."""
+def states_of(table: dict, numbers: list[int], state: dict, shown: list) -> list:
+    """Return for these views their fields' values, the guess in a list if a card is answered, and what is hidden."""
     states = []
-    for number in range(len(table["views"])):
+    for of_view, number in zip(shown, numbers, strict=True):
         fields = {
             field.partition(".")[2]: table["values"][value]
             for field, value in state.items()
@@ -112,8 +161,8 @@ def states_of(table: dict, state: dict, shown: list) -> list:
         }
         answered = fields.pop("answered", "null").startswith('{"$python"')
         values = {name: json.loads(text) for name, text in fields.items()}
-        hidden = [bool(traits["hidden"]) for traits in shown[number]]
-        states.append((values, [shown[number][0]["guess"]] if answered else None, hidden))
+        hidden = [bool(traits["hidden"]) for traits in of_view]
+        states.append((values, [of_view[0]["guess"]] if answered else None, hidden))
     return states
 
 
@@ -195,15 +244,35 @@ def compare(one, built: page.Built, client: BlockingKernelClient, n: int, seed: 
     rng, states = random.Random(seed), set()
     one.evaluate(f"() => {{ {PAGE} }}")
     page.ask(client, KERNEL)
+    views = [*range(len(built.table["views"]))]
     for _ in range(n):
-        seen, printed = one.evaluate("seen()"), []
-        wanted = json.dumps(states_of(built.table, seen["state"], seen["shown"]))
-        page.ask(client, f"await _show(json.loads({wanted!r}))", printed.append)
-        found = differences(seen["shown"], json.loads("".join(printed)))
-        assert found == [], (seen["state"], found)
-        states.add(json.dumps(seen["state"]))
+        states.add(json.dumps(compare_now(one, built, client, views)))
         go_on(one, rng)
     return len(states)
+
+
+def compare_now(one, built: page.Built, client: BlockingKernelClient, views: list[int]) -> dict:
+    """Hold what these views show on a page to what they show in the kernel; return the page's state."""
+    seen, printed = one.evaluate("(views) => seen(views)", views), []
+    wanted = json.dumps(states_of(built.table, views, seen["state"], seen["shown"]))
+    page.ask(client, f"await _show({views}, json.loads({wanted!r}))", printed.append)
+    found = differences(seen["shown"], json.loads("".join(printed)))
+    assert found == [], (seen["state"], found)
+    return seen["state"]
+
+
+def compare_all(one, built: page.Built, client: BlockingKernelClient) -> int:
+    """Hold all that each view can show on a page to the kernel of `page`; return how many states that took."""
+    one.evaluate(f"() => {{ {PAGE} {ALL} }}")
+    page.ask(client, KERNEL)
+    n = 0
+    for number in range(len(built.table["views"])):
+        views = one.evaluate("(number) => chain(number)", number)
+        for state in one.evaluate("(number) => allStates(number)", number):
+            one.evaluate("(state) => become(state)", state)
+            compare_now(one, built, client, views)
+            n += 1
+    return n
 
 
 def go_on(one, rng: random.Random, most: int = 4) -> None:
