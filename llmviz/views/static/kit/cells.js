@@ -162,8 +162,8 @@ export function startCells(view, plot, { draw, mark = () => [], tell, upwards, o
       ...labelsOfColumns(grid, where?.[1]),
     );
     plot.picks.replaceChildren(
-      ...(where ? [outline("lv-pick", grid.rect(where, Math.max(1, grid.gap / 2)))] : []),
       ...mark(view, plot, grid, where),
+      ...(where ? [outline("lv-pick", grid.rect(where, Math.max(1, grid.gap / 2)))] : []),
     );
     show(null);
   };
