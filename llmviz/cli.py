@@ -15,7 +15,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from llmviz import __version__
+from llmviz import __version__, machine
 
 PACKAGE = Path(__file__).parent
 FRONT_PAGE = "00_the_loop.ipynb"
@@ -300,7 +300,6 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
     from tqdm import tqdm
 
     from llmviz import page
-    from llmviz.machine import cores
 
     links = {notebook.stem: file.name for notebook, file in files.items()}
     built = {}
@@ -312,7 +311,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
 
         try:
             for (_, file), made in zip(
-                files.items(), page.build_all([*files], seconds, min(2, cores()), progress)
+                files.items(), page.build_all([*files], seconds, min(2, machine.cores()), progress)
             ):
                 size = page.write_page(made, file, links, "index.html" if folder else None)
                 built[file.name] = made
@@ -500,11 +499,7 @@ def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
             if target.read_bytes() != content:
                 unchanged.append(target.name)
             continue
-        part = target.with_name(f".{target.name}.part")  # the notebook appears only when it is complete
-        try:
+        with machine.replacing(target) as part:
             part.write_bytes(content)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
         copied.append(target.name)
     return copied, unchanged

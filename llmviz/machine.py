@@ -1,8 +1,9 @@
-"""How many cores and how much memory this process may use."""
+"""How many cores and how much memory this process may use, and its files."""
 
 import contextlib
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -80,3 +81,14 @@ def file_text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeError):
         return ""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write a file to, which takes its place at `path` when it is complete, and is deleted otherwise."""
+    part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ names there. A folder is translated as llama.cpp's converter does it, so that ev
 file. The files come from anywhere, so nothing in them is trusted: each error names the file and what is wrong with it.
 """
 
+import contextlib
 import json
 import math
 import mmap
@@ -12,13 +13,25 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 CONFIG, SHARDS = "config.json", "model.safetensors.index.json"
+
+# The families by their names in folders of Hugging Face, and in GGUF files.
+FAMILIES = {
+    "llama": "llama",
+    "mistral": "llama",
+    "smollm3": "smollm3",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma2": "gemma2",
+    "gemma3_text": "gemma3",
+    "gpt2": "gpt2",
+}
+SUPPORTED = f"llmviz runs models of the architectures {', '.join(dict.fromkeys(FAMILIES.values()))}"
 
 
 @dataclass(frozen=True)
@@ -28,27 +41,53 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]
-    offset: int | None = None  # where its numbers begin in the file, if they are just float32
+    offset: int | None = None  # where its numbers begin in a GGUF file, if they are just float32
 
     @property
     def size(self) -> int:
         """Return how many numbers it has."""
         return math.prod(self.shape)
 
-    def rows(self, name: str, start: int, end: int) -> "Tensor":
-        """Return some of its rows as a tensor of their own."""
-        before = 4 * start * math.prod(self.shape[1:])
-        offset = None if self.offset is None else self.offset + before
-        return Tensor(name, (end - start, *self.shape[1:]), lambda: self.read()[start:end], offset)
-
 
 Read = tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def read(path: Path) -> Read:
-    """Return the fields and the tensors of a model's file or folder; ValueError says what is wrong with it."""
+    """Return the fields and the tensors of a model's file or folder, to be read `refusing` it."""
     fields, tensors = _read_folder(path) if path.is_dir() else _read_gguf(path)
-    return fields, _separate(tensors)
+    # GPT-2's files have the rows of Q, K and V one after another in a tensor.
+    for name in [name for name in tensors if "attn_qkv" in name]:
+        whole = tensors.pop(name)
+        for n, letter in enumerate("qkv"):
+            own, shape = name.replace("qkv", letter), (whole.shape[0] // 3, *whole.shape[1:])
+            tensors[own] = Tensor(own, shape, partial(_third, whole, n))
+    return fields, tensors
+
+
+def _third(whole: Tensor, n: int) -> np.ndarray:
+    return np.split(whole.read(), 3)[n]
+
+
+@contextlib.contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turn whatever the content of a model's file leads to into a ValueError that names the file.
+
+    NotImplementedError is for what may be right in it, but llmviz can't run. OSErrors stay as they are.
+    """
+    try:
+        yield
+    except OSError:  # such as of a file that may not be read
+        raise
+    except NotImplementedError as problem:
+        raise ValueError(f"{path} cannot be run: {problem}. {SUPPORTED}.") from problem
+    except Exception as problem:  # a damaged file can be wrong in any way
+        reason = f"a value in {CONFIG if path.is_dir() else 'its header'} has the wrong type"
+        if isinstance(problem, KeyError | ValueError):
+            reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
+        raise ValueError(
+            f"{path} cannot be read: {reason}. It may be incomplete, damaged or of another format. "
+            f"Download it again. ({SUPPORTED}.)"
+        ) from problem
 
 
 def files_of(path: Path) -> list[Path]:
@@ -59,43 +98,17 @@ def files_of(path: Path) -> list[Path]:
 
 
 def architecture(path: Path) -> str:
-    """Return the name of the model's family without reading more than that; ValueError as in `read`."""
-    if path.is_dir():
-        return _architecture(_json(path / CONFIG))
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            fields = _fields(_Values(data))
-            return next(str(value) for key, value in fields if key == "general.architecture")
-    except Exception as problem:
-        raise _unreadable(path, problem) from problem
-
-
-def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Cut the tensors in which a file has the rows of Q, K and V one after another, as GPT-2's files do."""
-    separate = {}
-    for name, tensor in tensors.items():
-        if "attn_qkv" not in name or not tensor.shape or tensor.shape[0] % 3:
-            separate[name] = tensor
-            continue
-        third = tensor.shape[0] // 3
-        for letter, (start, end) in zip("qkv", pairwise((0, third, 2 * third, 3 * third))):
-            own = name.replace("qkv", letter)
-            separate[own] = tensor.rows(own, start, end)
-    return separate
-
-
-def _unreadable(path: Path, problem: Exception) -> ValueError:
-    return ValueError(
-        f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be incomplete, "
-        "damaged or of another format. Download it again."
-    )
+    """Return the name of the model's family without reading more than that. ValueError if it cannot be read."""
+    with refusing(path):
+        if path.is_dir():
+            return _architecture(_json(path / CONFIG))
+        return next(str(value) for key, value in _header(path) if key == "general.architecture")
 
 
 # --- GGUF --------------------------------------------------------------------------------------------------------
 
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 TEXT, LIST = 8, 9
-MAX_DIMENSIONS = 4
 
 
 @dataclass
@@ -124,89 +137,70 @@ class _Values:
             kind, length = self.number("I"), self.number("Q")
             if code := NUMBERS.get(kind):
                 return np.frombuffer(self.take(length * struct.calcsize(code)), f"<{code}").tolist()
-            if length > len(self.data) - self.place:  # each takes a byte at least
-                raise ValueError("it ends too early")
             return [self.value(kind) for _ in range(length)]
         if kind not in NUMBERS:
             raise ValueError(f"a field is of the unknown type {kind}")
         return self.number(NUMBERS[kind])
 
+    def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
+        """Return a tensor's name, shape, type and place."""
+        name, n_dimensions = self.text(), self.number("I")
+        if n_dimensions > 4:
+            raise ValueError(f"{name} has {n_dimensions} dimensions")
+        shape = tuple(self.number("Q") for _ in range(n_dimensions))[::-1]  # they are listed in reverse
+        return name, shape, self.number("I"), self.number("Q")
 
-def _fields(values: _Values) -> Iterator[tuple[str, Any]]:
-    """Yield the names and values of a GGUF file's fields; two counts come first."""
-    if values.take(4) != b"GGUF" or values.number("I") not in (2, 3):
-        raise ValueError("it does not begin as such a file")
-    yield "tensors", values.number("Q")
-    for _ in range(values.number("Q")):
-        yield values.text(), values.value(values.number("I"))
+
+def _header(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the names and values of a GGUF file's fields, then its tensors, and where all of these end."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        values = _Values(data)
+        if values.take(4) != b"GGUF" or values.number("I") not in (2, 3):
+            raise ValueError("it does not begin as a GGUF file")
+        n_tensors, n_fields = values.number("Q"), values.number("Q")
+        for _ in range(n_fields):
+            yield values.text(), values.value(values.number("I"))
+        yield "tensors", [values.tensor() for _ in range(n_tensors)]
+        yield "end", values.place
 
 
 def _read_gguf(path: Path) -> Read:
-    try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        values = _Values(data)
-        fields = dict(_fields(values))
-        return fields, _gguf_tensors(values, fields, path)
-    except OSError:  # such as a file that may not be read
-        raise
-    except Exception as problem:  # whatever a damaged file leads to
-        raise _unreadable(path, problem) from problem
-
-
-def _gguf_tensors(values: _Values, fields: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     import gguf
 
-    infos = []
-    for _ in range(fields["tensors"]):
-        name, n_dimensions = values.text(), values.number("I")
-        if n_dimensions > MAX_DIMENSIONS:
-            raise ValueError(f"{name} has {n_dimensions} dimensions")
-        shape = tuple(values.number("Q") for _ in range(n_dimensions))[::-1]  # they are listed in reverse
-        infos.append((name, shape, gguf.GGMLQuantizationType(values.number("I")), values.number("Q")))
+    fields, tensors = dict(_header(path)), {}
     align = int(fields.get("general.alignment", gguf.GGUF_DEFAULT_ALIGNMENT))
-    begin = -(-values.place // align) * align
-    tensors = {}
-    for name, shape, kind, offset in infos:
-        block, n_bytes = gguf.GGML_QUANT_SIZES[kind]
-        rows, in_row = math.prod(shape[:-1]), math.prod(shape[-1:])
-        if in_row % block or begin + offset + rows * in_row // block * n_bytes > len(values.data):
+    for name, shape, kind, offset in fields["tensors"]:
+        quant, begin = gguf.GGMLQuantizationType(kind), -(-fields["end"] // align) * align + offset
+        block, block_bytes = gguf.GGML_QUANT_SIZES[quant]
+        blocks, left = divmod(math.prod(shape[-1:]), block)
+        n_bytes = math.prod(shape[:-1]) * blocks * block_bytes
+        if left or begin + n_bytes > path.stat().st_size:
             raise ValueError(f"it ends within {name}")
-        packed = np.frombuffer(values.data, np.uint8, rows * in_row // block * n_bytes, begin + offset)
-        is_plain = kind == gguf.GGMLQuantizationType.F32
-        unpack = partial(_dequantized, path, name, kind, packed.reshape(rows, -1), shape)
-        tensors[name] = Tensor(name, shape, unpack, begin + offset if is_plain else None)
-    if len(tensors) < len(infos):
+        unpack = partial(_numbers, path, name, quant.name, shape, begin, n_bytes)
+        tensors[name] = Tensor(name, shape, unpack, begin if quant.name == "F32" else None)
+    if len(tensors) < len(fields["tensors"]):
         raise ValueError("two of its tensors have the same name")
-    return tensors
+    return fields, tensors
 
 
-def _dequantized(path: Path, name: str, kind: Any, packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _numbers(
+    file: Path, name: str, kind: str, shape: tuple[int, ...], begin: int, n_bytes: int
+) -> np.ndarray:
+    """Read a tensor's numbers as float32. kind: how they are packed, by its name in the gguf package."""
     import gguf
 
+    packed = np.fromfile(file, np.uint8, n_bytes, offset=begin).reshape(math.prod(shape[:-1]), -1)
     try:
-        return gguf.quants.dequantize(packed, kind).reshape(shape)
-    except NotImplementedError as problem:
-        raise ValueError(
-            f"{path}: {name} is packed as {kind.name}, which the gguf package cannot unpack. Files in F32, F16, BF16, "
-            "Q4_0 to Q8_0, the K-quants, the IQ types, TQ1_0, TQ2_0 and MXFP4 work."
+        return gguf.quants.dequantize(packed, gguf.GGMLQuantizationType[kind]).reshape(shape)
+    except (KeyError, NotImplementedError) as problem:
+        raise NotImplementedError(
+            f"{name} is packed as {kind}, which the gguf package cannot unpack. Files in F32, F16, BF16, Q4_0 to "
+            "Q8_0, the K-quants, the IQ types, TQ1_0, TQ2_0 and MXFP4 work"
         ) from problem
 
 
 # --- a folder of Hugging Face ------------------------------------------------------------------------------------
 
-# The families by their names there, and in GGUF files.
-FAMILIES = {
-    "llama": "llama",
-    "mistral": "llama",
-    "smollm3": "smollm3",
-    "qwen2": "qwen2",
-    "qwen3": "qwen3",
-    "gemma2": "gemma2",
-    "gemma3_text": "gemma3",
-    "gpt2": "gpt2",
-}
-SILU, GELU_TANH = ("silu", "swish"), ("gelu_pytorch_tanh", "gelu_new")
 MASKS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")  # they are no parameters
 # The fields by their names in GGUF files, without the family's; each has one of several names here.
 FIELDS = {
@@ -217,7 +211,6 @@ FIELDS = {
     "attention.head_count": ("num_attention_heads", "n_head"),
     "attention.head_count_kv": ("num_key_value_heads",),
     "attention.key_length": ("head_dim",),
-    "attention.value_length": ("head_dim",),
     "attention.layer_norm_rms_epsilon": ("rms_norm_eps",),
     "attention.layer_norm_epsilon": ("layer_norm_epsilon",),
     "attn_logit_softcapping": ("attn_logit_softcapping",),
@@ -226,37 +219,23 @@ FIELDS = {
 
 
 def _read_folder(folder: Path) -> Read:
-    try:
-        config = _json(folder / CONFIG)
-        family = _architecture(config)
-        if family not in FAMILIES.values():
-            return {"general.architecture": family}, {}
-        if differs := _differences(config, family):
-            raise ValueError(f"its {CONFIG} has {differs}, which llmviz does not support")
-        fields = _fields_of(config, family)
-        tensors = _named(folder, config, family)
-        if factors := _llama_3_factors(config):
-            tensors[factors.name] = factors
-        n_vocab = tensors["token_embd.weight"].shape[0]
-        if config.get("vocab_size", n_vocab) != n_vocab:
-            raise ValueError(f"its table has {n_vocab} tokens, not {config['vocab_size']!r}")
-        return fields, tensors
-    except OSError:
-        raise
-    except Exception as problem:  # whatever a damaged file leads to
-        reason = f"a value in {CONFIG} has the wrong type"
-        if isinstance(problem, KeyError | ValueError):
-            reason = f"{problem} is missing" if isinstance(problem, KeyError) else str(problem)
-        raise ValueError(
-            f"{folder} cannot be read as a model of Hugging Face: {reason}. It may be "
-            "incomplete or damaged. Download it again."
-        ) from problem
+    config = _json(folder / CONFIG)
+    family = _architecture(config)
+    if family not in FAMILIES.values():
+        raise NotImplementedError(f"its architecture is {family!r}")
+    if differs := _differences(config, family):
+        raise NotImplementedError(f"its {CONFIG} has {differs}, which llmviz does not support")
+    fields, tensors = _fields_of(config, family), _named(folder, config, family)
+    if factors := _llama_3_factors(config):
+        tensors[factors.name] = factors
+    n_vocab = tensors["token_embd.weight"].shape[0]
+    if config.get("vocab_size", n_vocab) != n_vocab:
+        raise ValueError(f"its table has {n_vocab} tokens, not {config['vocab_size']!r}")
+    return fields, tensors
 
 
 def _json(file: Path) -> dict[str, Any]:
     """Return what a JSON file holds; ValueError unless that is an object."""
-    if not file.is_file():
-        raise ValueError(f"{file} is missing")
     try:
         content = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as problem:
@@ -325,9 +304,8 @@ def _llama_3_factors(config: Mapping[str, Any]) -> Tensor | None:
     def factors() -> np.ndarray:
         turns = rope.get("rope_theta", config.get("rope_theta")) ** (-np.arange(0, d_head, 2) / d_head)
         within = rope["original_max_position_embeddings"] * turns / (2 * math.pi)
-        full = ((within - low) / (high - low)).clip(
-            0, 1
-        )  # what stays of a hand's speed; the rest is slowed down
+        # What stays of a hand's speed; the rest is slowed down.
+        full = ((within - low) / (high - low)).clip(0, 1)
         return (1 / ((1 - full) / rope["factor"] + full)).astype(np.float32)
 
     return Tensor("rope_freqs.weight", (d_head // 2,), factors)
@@ -335,7 +313,8 @@ def _llama_3_factors(config: Mapping[str, Any]) -> Tensor | None:
 
 def _differences(config: Mapping[str, Any], family: str) -> str:
     """Return what a configuration asks for that its family doesn't do; "" if nothing."""
-    activations = GELU_TANH if family.startswith(("gemma", "gpt")) else SILU
+    is_gelu = family.startswith(("gemma", "gpt"))
+    activations = ("gelu_pytorch_tanh", "gelu_new") if is_gelu else ("silu", "swish")
     names = ("hidden_activation", "hidden_act", "activation_function")
     activation = next((config[name] for name in names if config.get(name)), activations[0])
     every_fourth = [int(layer % 4 != 0) for layer in range(1, 1 + len(config.get("no_rope_layers") or ()))]
@@ -427,23 +406,13 @@ def _safetensors(folder: Path) -> dict[str, Tensor]:
             with safe_open(file, "numpy"):  # which checks all names, shapes and places
                 pass
         except SafetensorError as problem:
-            raise ValueError(f"{file.name} is damaged or incomplete ({problem}). Download it again") from None
+            raise ValueError(f"{file.name} is damaged or incomplete ({problem})") from None
         with file.open("rb") as opened:
             length = struct.unpack("<Q", opened.read(8))[0]
             header = json.loads(opened.read(length))
+        header.pop("__metadata__", None)
         for name, about in header.items():
-            if name != "__metadata__":
-                kind, shape = about["dtype"], tuple(about["shape"])
-                begin = 8 + length + about["data_offsets"][0]
-                tensors[name] = Tensor(name, shape, partial(_numbers, file, name, kind, shape, begin))
+            shape, (begin, end) = tuple(about["shape"]), about["data_offsets"]
+            place = 8 + length + begin, end - begin
+            tensors[name] = Tensor(name, shape, partial(_numbers, file, name, about["dtype"], shape, *place))
     return tensors
-
-
-def _numbers(file: Path, name: str, kind: str, shape: tuple[int, ...], begin: int) -> np.ndarray:
-    kinds = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
-    if kind not in kinds:
-        raise ValueError(f"{file}: {name} is of the type {kind}. Files in F32, F16 and BF16 work.")
-    array = np.fromfile(file, kinds[kind], math.prod(shape), offset=begin).reshape(shape)
-    if kind == "BF16":  # the first half of a float32
-        return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(np.float32, copy=False)

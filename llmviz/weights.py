@@ -20,7 +20,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -223,10 +223,10 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
         from filelock import FileLock
 
         with FileLock(folder / ".lock"):  # only one of two kernels that start together unpacks it
-            cached = _open_cache(folder, path, source)
-            if cached is None:
+            if not (cached := _open_cache(folder, path, source)):
                 _convert(path, folder, source | {"sha256": own, "path": str(path)}, progress=progress)
-                cached = _open_cache(folder, path, source)
+                if not (cached := _open_cache(folder, path, source)):
+                    raise OSError("what was written reads back differently")
         for other, made_from in cached_files(cache).items():
             if made_from == str(path) and other != folder:  # of a file that was there before
                 shutil.rmtree(other, ignore_errors=True)
@@ -236,10 +236,10 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
             "choose another folder with the environment variable LLMVIZ_HOME."
         ) from problem
     finally:
-        if cached is None:
-            _remove_empty(folder)
-    if cached is None:
-        raise OSError(f"The weights just written to {folder} read back differently. Check the disk.")
+        if not cached:
+            with contextlib.suppress(OSError):  # unless there is more in it
+                (folder / ".lock").unlink()
+                folder.rmdir()
     return cached
 
 
@@ -345,13 +345,6 @@ def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
 # --- the cache ---------------------------------------------------------------------------------------------------
 
 
-def _remove_empty(folder: Path) -> None:
-    """Remove a folder of the cache in which there are no weights."""
-    with contextlib.suppress(OSError):
-        (folder / ".lock").unlink()
-        folder.rmdir()
-
-
 def cached_files(cache: Path) -> dict[Path, str]:
     """Return the folder of each file in the cache, and the path that the file had; "" if that is unknown."""
     paths = {}
@@ -367,9 +360,12 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
     """Return the cached weights of the file at `path`, or None if there are none that can be trusted."""
     try:
         index = json.loads((folder / INDEX).read_bytes())
-        if index["version"] != CACHE_VERSION or not _is_same(path, source, index["source"]):
+        # An earlier llmviz wrote of an unknown kind of tokenizers that we know now.
+        if index["version"] != CACHE_VERSION or "unknown_kind" in index["vocabulary"]:
             return None
-        if "unknown_kind" in index["vocabulary"]:  # so an earlier llmviz wrote of tokenizers that we know now
+        known = index["source"]
+        is_same = source.items() <= known.items()  # a copy of the file has another time of change
+        if not is_same and known.get("sha256") != sha256_of(path):
             return None
         data = folder / index["data"] if index["data"] else path
         # Changed since it was written (a copy, a backup, a damaged disk): compare its hash.
@@ -388,14 +384,6 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         return None  # whatever is wrong with it, make it again
 
 
-def _is_same(path: Path, source: dict, known: dict) -> bool:
-    """Return whether the file at `path` is the one of an index. A copy has another time of change."""
-    if {name: known[name] for name in source} == source:
-        return True
-    copied = known["samples"] == source["samples"] and known["bytes"] == source["bytes"]
-    return copied and "sha256" in known and known["sha256"] == sha256_of(path)
-
-
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
     """Write the float32 file, unless `path` is one. Write the index last, since only it makes the cache valid."""
     from tqdm.auto import tqdm
@@ -404,10 +392,6 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         unit="B", unit_scale=True, desc="Reading the model's file (once)", disable=not progress, leave=False
     ) as bar:
         config, vocabulary, tensors = read_model(path)
-        try:
-            tokenization.from_gguf_metadata(**vocabulary)
-        except ValueError as problem:
-            raise ValueError(f"{path} has a vocabulary that cannot be used: {problem}.") from problem
         shapes = tensor_shapes(config, tied="output.weight" not in tensors)
         total = 4 * sum(tensor.size for tensor in tensors.values())
         if (memory := machine.memory()) is not None and total > memory:
@@ -419,45 +403,35 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         bar.set_description("Unpacking the weights (once)")
         bar.reset(total)
         # These files are out of date, or a killed process left them. Delete them first. We hold the lock.
-        for old in folder.glob("float32-*"):
+        for old in [*folder.glob("float32-*"), *folder.glob("*.part")]:
             with contextlib.suppress(OSError):  # Windows does not delete what another kernel has mapped
                 old.unlink()
-        new = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}"
-        data, new_index = new.with_suffix(".bin"), new.with_suffix(".json")
-        index = {
-            "version": CACHE_VERSION,
-            "source": source,
-            "config": asdict(config),
-            "vocabulary": vocabulary,
-        }
-        arrays = (_dequantize(path, tensors[name], shape) for name, shape in shapes.items())
+        data = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}.bin"
+        index: dict[str, Any] = {"version": CACHE_VERSION, "source": source}
+        index |= {"config": asdict(config), "vocabulary": vocabulary}
+        offset = _flat_from([tensors[name] for name in shapes])
+        if offset is None and shutil.disk_usage(folder).free < total:
+            raise OSError(errno.ENOSPC, f"the disk is full; this takes {total / 1e6:,.1f} MB")
         try:
-            if (offset := _flat_from([tensors[name] for name in shapes])) is None:
-                if shutil.disk_usage(folder).free < total:
-                    raise OSError(errno.ENOSPC, f"the disk is full; this takes {total / 1e6:,.1f} MB")
-                digest = hashlib.sha256()
-                with data.open("wb") as file:
-                    for values in arrays:
-                        file.write(values.data)
-                        digest.update(values.data)
+            with model_files.refusing(path):
+                arrays = (_dequantize(tensors[name], shape) for name, shape in shapes.items())
+                if offset is None:
+                    with data.open("wb") as file:
+                        for values in arrays:
+                            file.write(values.data)
+                            bar.update(values.nbytes)
+                        file.flush()
+                        os.fsync(file.fileno())  # a power cut must not leave an index without its numbers
+                    index |= {"data": data.name, "data_identity": _identity(data)}
+                    index["data_sha256"] = sha256_of(data)
+                else:
+                    for values in arrays:  # which refuses numbers that are not finite
                         bar.update(values.nbytes)
-                    file.flush()
-                    # A power cut must not leave an index without its numbers.
-                    os.fsync(file.fileno())
-                index |= {
-                    "data": data.name,
-                    "data_identity": _identity(data),
-                    "data_sha256": digest.hexdigest(),
-                }
-            else:
-                for values in arrays:  # which refuses numbers that are not finite
-                    bar.update(values.nbytes)
-                index |= {"data": None, "offset": offset, "shape": total // 4}
-            new_index.write_text(json.dumps(index), encoding="utf-8")
-            new_index.replace(folder / INDEX)
+                    index |= {"data": None, "offset": offset, "shape": total // 4}
+            with machine.replacing(folder / INDEX) as new_index:
+                new_index.write_text(json.dumps(index), encoding="utf-8")
         except BaseException:
             data.unlink(missing_ok=True)
-            new_index.unlink(missing_ok=True)
             raise
 
 
@@ -492,8 +466,7 @@ def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     for name in model_files.files_of(path):
         with name.open("rb") as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
+            hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
 
 
@@ -521,57 +494,62 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 # Of so many layers, one meets the whole text; the others meet a window.
 WHOLE_TEXT_EVERY = {"gemma2": 2, "gemma3": 6}
-NO_ROPE_EVERY = {"smollm3": 4}  # and of so many, one has no RoPE
 # By their layers: they divide scores by another number than √d_head, and no field of the file says so.
 OF_27_BILLION = {("gemma2", 46), ("gemma3", 62)}
-SUPPORTED = f"llmviz runs models of the architectures {', '.join(FAMILIES)}"
 
 
 def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     """Read sizes, tokenizer lists and tensors (still packed) of a model; ValueError says what is wrong with it."""
-    try:
+    with model_files.refusing(path):
         fields, tensors = model_files.read(path)
-    except ValueError as problem:
-        raise ValueError(f"{problem} ({SUPPORTED}.)") from problem
+        if fields["general.architecture"] not in FAMILIES:
+            raise NotImplementedError(f"its architecture is {fields['general.architecture']!r}")
+        vocabulary = {} if path.is_dir() else _vocabulary(fields)
+        n_vocab = len(vocabulary["tokens"]) if vocabulary else tensors["token_embd.weight"].shape[0]
+        config = _config(fields, tensors, n_vocab)
+    if path.is_dir():
+        try:
+            vocabulary = tokenizer_json.read(path)
+        except FileNotFoundError as problem:
+            raise ValueError(str(problem)) from problem
+        # Gemma's tokenizer has one token more than its table has rows.
+        vocabulary |= {name: vocabulary[name][:n_vocab] for name in ("tokens", "token_types")}
+    with model_files.refusing(path):
+        _check_sizes(config, vocabulary)
+        tokenization.from_gguf_metadata(**vocabulary)
+        shapes = tensor_shapes(config, tied="output.weight" not in tensors)
+        if missing := [name for name in shapes if name not in tensors]:
+            raise ValueError(f"it lacks {_some(missing)}")
+        if extra := [name for name in tensors if name not in shapes]:
+            raise NotImplementedError(f"it also holds {_some(extra)}, which llmviz would not use")
+    return config, vocabulary, tensors
 
-    def needed(key: str, default: float | None = None) -> Any:
-        value = fields.get(key, default)
+
+def _config(fields: Mapping[str, Any], tensors: dict[str, Tensor], n_vocab: int) -> Config:
+    """Return a model's sizes, and what it does in another way than Llama. Take RoPE's factors out of its tensors."""
+    architecture = fields["general.architecture"]
+    own = {name.removeprefix(f"{architecture}."): value for name, value in fields.items()}
+
+    def number(name: str, default: float | None = None, *, whole: bool = True) -> Any:
+        value = own.get(name, default)
         if value is None:
-            raise ValueError(f"{path} has no field {key}, so it cannot be run. {SUPPORTED}.")
-        return value
-
-    def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
-        key = f"{architecture}.{key}"
-        value = needed(key, default)
+            raise KeyError(f"{architecture}.{name}")
         is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not is_number or not 0 < value < math.inf:
-            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Download it again.")
+            raise ValueError(f"its field {architecture}.{name} is {value!r}")
         return value
 
-    architecture = needed("general.architecture")
-    if not isinstance(architecture, str) or architecture not in FAMILIES:
-        raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
-    if path.is_dir():
-        vocabulary = _vocabulary_of_folder(path, tensors["token_embd.weight"].shape[0])
-    else:
-        tokens, token_types = needed("tokenizer.ggml.tokens"), needed("tokenizer.ggml.token_type")
-        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-            raise ValueError(f"{path} is damaged: its tokens are not a list of texts.")
-        if not isinstance(token_types, list) or len(token_types) != len(tokens):
-            raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
-        vocabulary = _vocabulary(fields, tokens, token_types)
-    n_heads, d_model = size("attention.head_count"), size("embedding_length")
-    d_head = size("attention.key_length", max(1, d_model // n_heads))
-    n_kv_heads = size("attention.head_count_kv", n_heads)
-    if d_head > 1 << 16:  # a damaged number must not make us fill the memory
-        raise ValueError(f"{path} is damaged: its heads would be {d_head:,} numbers long. Download it again.")
-    if size("attention.value_length", d_head) != d_head:
-        raise ValueError(f"{path} has values of another length than its keys. {SUPPORTED}.")
-    if size("rope.dimension_count", d_head) != d_head:
-        raise ValueError(
-            f"{path} rotates only a part of each head (RoPE), which llmviz does not support. {SUPPORTED}."
-        )
-    n_layers, base = size("block_count"), float(size("rope.freq_base", 10_000.0, whole=False))
+    n_layers, n_heads, d_model = map(number, ("block_count", "attention.head_count", "embedding_length"))
+    d_head = number("attention.key_length", max(1, d_model // n_heads))
+    # Damaged numbers must not make us fill the memory.
+    if n_layers > len(tensors):
+        raise ValueError(f"it has {n_layers} layers in only {len(tensors)} tensors")
+    if d_head > 1 << 16:
+        raise ValueError(f"its heads would be {d_head:,} numbers long")
+    if number("attention.value_length", d_head) != d_head:
+        raise NotImplementedError("its values are of another length than its keys")
+    if number("rope.dimension_count", d_head) != d_head:
+        raise NotImplementedError("it rotates only a part of each head (RoPE)")
     family = {"arrays": LLAMA} | FAMILIES[architecture]
     # A file may have biases that its family can do without.
     family["arrays"] = tuple(
@@ -579,68 +557,63 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
         for name, part in IN_A_FILE.items()
         if name in family["arrays"] or (name.startswith("b_") and f"blk.0.{part}" in tensors)
     )
-    if factors := _rope_factors(path, fields.get(f"{architecture}.rope.scaling.type"), size, tensors, d_head):
-        family["rope_factors"] = factors
-    # A layer has more than one tensor, unless n_layers is damaged.
-    layers = range(1, min(n_layers, len(tensors)) + 1)
+    scaling, factors = own.get("rope.scaling.type", "none"), np.ones(0)
+    if scaling == "linear":
+        factors = np.full(d_head // 2, float(number("rope.scaling.factor", whole=False)))
+    elif scaling != "none":
+        raise NotImplementedError(f"it rescales its positions (RoPE scaling {scaling!r})")
+    if tensor := tensors.pop("rope_freqs.weight", None):  # one for each clock hand, as in Llama 3
+        factors = _dequantize(tensor, (d_head // 2,))
+    if not (factors > 0).all():
+        raise ValueError(f"it has {factors.min()} as a factor of RoPE")
+    family["rope_factors"] = tuple(factors.tolist())
+    base, layers = float(number("rope.freq_base", 10_000.0, whole=False)), range(1, n_layers + 1)
     if family.get("position_table"):  # instead of RoPE
         family["rope_bases"] = tuple(0.0 for _ in layers)
-    if every := NO_ROPE_EVERY.get(architecture):
-        family["rope_bases"] = tuple(base if layer % every else 0.0 for layer in layers)
-    if f"{architecture}.attention.sliding_window" in fields:
-        window, every = size("attention.sliding_window"), WHOLE_TEXT_EVERY.get(architecture)
-        within = [every is None or layer % every != 0 for layer in layers]
-        within = fields.get(f"{architecture}.attention.sliding_window_pattern", within)
+    if architecture == "smollm3":  # one of four layers has no RoPE
+        family["rope_bases"] = tuple(base if layer % 4 else 0.0 for layer in layers)
+    if "attention.sliding_window" in own:
+        window, every = number("attention.sliding_window"), WHOLE_TEXT_EVERY.get(architecture, math.inf)
+        within = own.get("attention.sliding_window_pattern", [layer % every != 0 for layer in layers])
         if not isinstance(within, list) or len(within) != n_layers:
-            raise ValueError(f"{path} is damaged: it does not say for each layer whether it has a window.")
+            raise ValueError("it does not say for each layer whether it has a window")
         family["windows"] = tuple(window if local else 0 for local in within)
         if architecture == "gemma3":
-            near = float(size("rope.freq_base_swa", 10_000.0, whole=False))
+            near = float(number("rope.freq_base_swa", 10_000.0, whole=False))
             family["rope_bases"] = tuple(near if local else base for local in within)
-    for name, key in (("score_cap", "attn_logit_softcapping"), ("logit_cap", "final_logit_softcapping")):
-        if f"{architecture}.{key}" in fields:
-            family[name] = float(size(key, whole=False))
+    for name, cap in (("score_cap", "attn_logit_softcapping"), ("logit_cap", "final_logit_softcapping")):
+        if cap in own:
+            family[name] = float(number(cap, whole=False))
     if architecture.startswith("gemma"):
         family["embedding_scale"] = d_model**0.5
     if (architecture, n_layers) in OF_27_BILLION:
         family["score_divisor"] = (d_model / n_heads) ** 0.5
-    elif f"{architecture}.attention.scale" in fields:
-        family["score_divisor"] = 1 / size("attention.scale", whole=False)
+    elif "attention.scale" in own:
+        family["score_divisor"] = 1 / number("attention.scale", whole=False)
     kind_of_norm = "" if "attention_norm_bias" in family["arrays"] else "rms_"
-    config = Config(
+    return Config(
         n_layers=n_layers,
         n_heads=n_heads,
-        n_kv_heads=n_kv_heads,
+        n_kv_heads=number("attention.head_count_kv", n_heads),
         d_model=d_model,
         d_head=d_head,
-        d_ff=size("feed_forward_length"),
-        n_vocab=len(vocabulary["tokens"]),
-        n_ctx=size("context_length"),
+        d_ff=number("feed_forward_length"),
+        n_vocab=n_vocab,
+        n_ctx=number("context_length"),
         rope_base=base,
-        norm_eps=size(f"attention.layer_norm_{kind_of_norm}epsilon", whole=False),
+        norm_eps=number(f"attention.layer_norm_{kind_of_norm}epsilon", whole=False),
         architecture=architecture,
         **family,
     )
-    try:
-        _check_sizes(config, vocabulary)
-    except ValueError as problem:
-        raise ValueError(f"{path}: {problem}.") from None
-    if config.n_layers > len(tensors):  # so that a damaged number does not make us list millions of names
-        raise ValueError(
-            f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
-        )
-    shapes = tensor_shapes(config, tied="output.weight" not in tensors)
-    if missing := [name for name in shapes if name not in tensors]:
-        raise ValueError(
-            f"{path} lacks {_some(missing)}: it is incomplete or not a plain model of its architecture. {SUPPORTED}."
-        )
-    if extra := [name for name in tensors if name not in shapes]:
-        raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
-    return config, vocabulary, tensors
 
 
-def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[int]) -> dict[str, Any]:
+def _vocabulary(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `tokenization.from_gguf_metadata` takes. Where a field is missing, its usual value counts."""
+    tokens, token_types = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError("its tokens are not a list of texts")
+    if len(token_types) != len(tokens):
+        raise ValueError("its lists of tokens and of their types differ in length")
     own = {key.removeprefix("tokenizer.ggml."): value for key, value in fields.items()}
     model, pre = str(own.get("model")), own.get("pre")
     vocabulary = {
@@ -657,39 +630,10 @@ def _vocabulary(fields: Mapping[str, Any], tokens: list[str], token_types: list[
         if own.get("add_space_prefix", True):
             vocabulary["space_prefix"] = "always"
         # The ids say what is merged first, so we don't keep the scores, which say the same.
-        scores = own.get("scores")
-        known = scores if isinstance(scores, list) else []
-        ordinary = [score for score, kind in zip(known, token_types) if kind == 1]
+        ordinary = [score for score, kind in zip(own.get("scores", ()), token_types) if kind == 1]
         if any(score < later for score, later in pairwise(ordinary)):
             vocabulary["model"] = "llama, with ids in another order than its scores"
     return vocabulary
-
-
-def _vocabulary_of_folder(folder: Path, n_vocab: int) -> dict[str, Any]:
-    """Return the same for a folder of Hugging Face. Gemma's tokenizer has one token more than its table has rows."""
-    try:
-        vocabulary = tokenizer_json.read(folder)
-    except FileNotFoundError as problem:
-        raise ValueError(str(problem)) from problem
-    return vocabulary | {name: vocabulary[name][:n_vocab] for name in ("tokens", "token_types")}
-
-
-def _rope_factors(
-    path: Path, scaling: object, size: Callable[..., Any], tensors: dict[str, Tensor], d_head: int
-) -> tuple[float, ...]:
-    """Return by how much each clock hand is slowed down: none, all by one number, or each by its own, as in Llama 3."""
-    factors = np.ones(0)
-    if scaling == "linear":
-        factors = np.full(d_head // 2, float(size("rope.scaling.factor", whole=False)))
-    elif scaling not in (None, "none"):
-        raise ValueError(
-            f"{path} rescales its positions (RoPE scaling {scaling!r}), which llmviz does not support. {SUPPORTED}."
-        )
-    if tensor := tensors.pop("rope_freqs.weight", None):
-        factors = _dequantize(path, tensor, (d_head // 2,))
-    if not (factors > 0).all():
-        raise ValueError(f"{path} is damaged: {factors.min()} as a factor of RoPE. Download it again.")
-    return tuple(factors.tolist())
 
 
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
@@ -723,17 +667,13 @@ def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
     return shapes if tied else shapes | {"output.weight": (c.n_vocab, c.d_model)}
 
 
-def _dequantize(path: Path, tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+def _dequantize(tensor: Tensor, shape: tuple[int, ...]) -> np.ndarray:
     """Unpack one tensor's numbers as float32, in the shape as stored."""
     if tensor.shape != shape:
-        raise ValueError(
-            f"{path}: {tensor.name} has the shape {tensor.shape} where the sizes ask for {shape}."
-        )
+        raise ValueError(f"{tensor.name} has the shape {tensor.shape} where the sizes ask for {shape}")
     values = np.ascontiguousarray(tensor.read(), np.float32)
     if not np.isfinite(values).all():
-        raise ValueError(
-            f"{path} is damaged: {tensor.name} has numbers that are not finite. Download it again."
-        )
+        raise ValueError(f"{tensor.name} has numbers that are not finite")
     return values
 
 
@@ -752,31 +692,28 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
             "Only models of the architecture 'llama' with a SmolLM tokenizer can be saved so far."
         )
     n_bytes = sum(array.size for array in arrays.values()) * 4
-    part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free < n_bytes:
             raise OSError(errno.ENOSPC, f"the disk is full; this takes {n_bytes / 1e6:,.1f} MB")
-        try:
-            with contextlib.closing(_gguf_writer(part, config, vocabulary, merges)) as writer:
-                for name, array in arrays.items():
-                    writer.add_tensor_info(name, array.shape, np.dtype(np.float32), array.size * 4)
-                writer.write_header_to_file()
-                writer.write_kv_data_to_file()
-                writer.write_ti_data_to_file()
-                for name, array in arrays.items():
-                    if not np.isfinite(array).all():
-                        raise ValueError(
-                            f"This model cannot be saved: {name} has numbers that are not finite, so it cannot "
-                            "predict. Save an earlier state of it."
-                        )
-                    writer.write_tensor_data(np.ascontiguousarray(array, np.float32))
-                writer.flush()
-                os.fsync(writer.fout[0].fileno())  # it must be on the disk before it replaces an earlier one
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        with (
+            machine.replacing(path) as part,
+            contextlib.closing(_gguf_writer(part, config, vocabulary, merges)) as writer,
+        ):
+            for name, array in arrays.items():
+                writer.add_tensor_info(name, array.shape, np.dtype(np.float32), array.size * 4)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_ti_data_to_file()
+            for name, array in arrays.items():
+                if not np.isfinite(array).all():
+                    raise ValueError(
+                        f"This model cannot be saved: {name} has numbers that are not finite, so it cannot "
+                        "predict. Save an earlier state of it."
+                    )
+                writer.write_tensor_data(np.ascontiguousarray(array, np.float32))
+            writer.flush()
+            os.fsync(writer.fout[0].fileno())  # it must be on the disk before it replaces an earlier one
     except OSError as problem:
         raise OSError(
             f"The model could not be saved as {path}: {problem}. Whatever was there before is still there. Free some "

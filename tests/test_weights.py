@@ -596,7 +596,7 @@ def test_a_file_that_is_not_there(tmp_path, cache):
 )
 def test_a_file_of_another_kind(tmp_path, cache, content):
     (tmp_path / "x.gguf").write_bytes(content)
-    assert weights.SUPPORTED in refusal(tmp_path / "x.gguf", cache)
+    assert model_files.SUPPORTED in refusal(tmp_path / "x.gguf", cache)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.3, 0.7, 0.99, 0.99999])
@@ -682,7 +682,7 @@ def test_another_architecture(tmp_path, cache, architecture):
     path = tiny_gguf.write(tmp_path / "x.gguf", variant("full", architecture=architecture))
     message = refusal(path, cache)
     assert repr(architecture) in message
-    assert weights.SUPPORTED in message
+    assert model_files.SUPPORTED in message
 
 
 def test_a_family_that_needs_what_the_file_lacks(tmp_path, cache):
@@ -720,7 +720,7 @@ def test_a_missing_field(path, cache):
     path.write_bytes(path.read_bytes().replace(b"llama.context_length", b"llama.contest_length"))
     message = refusal(path, cache)
     assert "llama.context_length" in message
-    assert weights.SUPPORTED in message
+    assert model_files.SUPPORTED in message
 
 
 def test_numbers_that_are_not_finite(path, cache):
