@@ -368,12 +368,11 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
 def _cache(args: argparse.Namespace, extra: list[str]) -> None:
     """List what is in the cache; delete it if that is asked for and confirmed."""
     _refuse("cache", extra)
-    from llmviz.download import FILE_NAME, NAMED, cache_folder
+    from llmviz.download import NAMED, cache_folder
     from llmviz.weights import cached_files
 
     folder = cache_folder()
-    names = [FILE_NAME, *(source.file_name for source in NAMED.values())]
-    files = {folder / name: "a model's file, as it was downloaded" for name in names}
+    files = {folder / of.file_name: "a model's file, as it was downloaded" for of in NAMED.values()}
     files |= {path: f"unpacked: {of or 'a model file'}" for path, of in cached_files(folder).items()}
     sizes = {path: _bytes_of(path) for path in files if path.exists()}
     if not sizes:

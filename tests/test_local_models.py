@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "llmviz"))
-    monkeypatch.setattr(download, "_installed_files", list)
+    monkeypatch.setattr(download, "_installed_files", lambda source: [])
     return tmp_path
 
 
@@ -73,7 +74,7 @@ def test_a_machine_without_models():
 
 
 def test_what_llmviz_keeps_and_has_opened(home, tiny, monkeypatch):
-    monkeypatch.setattr(download, "FILE_BYTES", len(tiny))
+    monkeypatch.setitem(download.NAMED, "smollm2", replace(download.NAMED["smollm2"], n_bytes=len(tiny)))
     put(home / "llmviz" / download.FILE_NAME, tiny)
     put(home / "llmviz" / download.NAMED["gemma"].file_name, tiny[:1000])
     mine = put(home / "mine.gguf", tiny + b"\0")
@@ -228,12 +229,13 @@ def test_a_name_whose_model_is_broken_says_why(home, tiny):
 
 
 def test_the_default_model_has_a_name(home, tiny, monkeypatch):
-    monkeypatch.setattr(download, "FILE_BYTES", len(tiny))
-    monkeypatch.setattr(download, "FILE_SHA256", hashlib.sha256(tiny).hexdigest())
+    sha256 = hashlib.sha256(tiny).hexdigest()
+    source = replace(download.NAMED["smollm2"], n_bytes=len(tiny), sha256=sha256)
+    monkeypatch.setitem(download.NAMED, "smollm2", source)
     put(home / "llmviz" / download.FILE_NAME, tiny)
     assert llmviz.load(progress=False).name == "SmolLM2-135M-Instruct"
     assert llmviz.load("smollm2", progress=False) is llmviz.load(progress=False)
     monkeypatch.setenv("LLMVIZ_MODEL", "smollm2")
-    assert local_models.find().sha256 == download.FILE_SHA256
+    assert local_models.find().sha256 == sha256
     monkeypatch.setenv("LLMVIZ_MODEL", "")
     assert local_models.find().name == "smollm2"

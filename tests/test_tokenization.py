@@ -421,7 +421,7 @@ def test_a_book_without_spaces_is_cut_to_be_learned_from():
 
 
 def test_the_merges_that_follow_from_the_ranks_are_those_in_the_file(tokenizer):
-    file = gguf.GGUFReader(download.default_model_path(progress=False))
+    file = gguf.GGUFReader(download.model_path(progress=False))
     assert tokenization.merge_list(tokenizer.ranks) == file.fields["tokenizer.ggml.merges"].contents()
 
 

@@ -764,15 +764,16 @@ def test_a_default_model_put_there_by_hand_is_checked_before_it_is_unpacked(path
     home = tmp_path / "home"
     home.mkdir()
     content = path.read_bytes()
-    monkeypatch.setattr(download, "FILE_BYTES", len(content))
-    monkeypatch.setattr(download, "FILE_SHA256", hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(download, "_installed_files", list)
+    sha256 = hashlib.sha256(content).hexdigest()
+    tiny = replace(download.NAMED["smollm2"], n_bytes=len(content), sha256=sha256)
+    monkeypatch.setitem(download.NAMED, "smollm2", tiny)
+    monkeypatch.setattr(download, "_installed_files", lambda source: [])
     monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
     monkeypatch.setenv("LLMVIZ_HOME", str(home))
     default = home / download.FILE_NAME
     default.write_bytes(content)
     flip_a_bit(default, len(content) - 100)
-    with pytest.raises(ValueError, match=holding(default, download.FILE_SHA256)):
+    with pytest.raises(ValueError, match=holding(default, sha256)):
         llmviz.load(progress=False)
     assert not list((home / "weights").glob("*/float32-*"))
     monkeypatch.setenv("LLMVIZ_MODEL", str(default))  # chosen, it may be any file

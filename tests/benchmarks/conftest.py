@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import llmviz
-from llmviz import download
+from llmviz.download import model_path
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def peer_model():
     pytest.importorskip("transformers", reason="the peers extra is not installed")
     from reference import peer
 
-    return peer.load_llama(download.default_model_path())
+    return peer.load_llama(model_path())
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +113,7 @@ def peer_gemma():
     pytest.importorskip("transformers", reason="the peers extra is not installed")
     from reference import peer
 
-    return peer.load_file(download.model_path("gemma", progress=False))
+    return peer.load_file(model_path("gemma", progress=False))
 
 
 @pytest.fixture(scope="session")

@@ -142,6 +142,6 @@ def test_cold_start(measure, model, request, tmp_path, side):
         from reference import peer
 
         peer_model.save_pretrained(tmp_path)
-        peer.load_tokenizer(llmviz.download.default_model_path()).save(str(tmp_path / "tokenizer.json"))
+        peer.load_tokenizer(llmviz.download.model_path()).save(str(tmp_path / "tokenizer.json"))
         arguments = (TRANSFORMERS_START, str(tmp_path))
     measure("fresh process to first trace", side, start, lambda: arguments, rounds=4)
