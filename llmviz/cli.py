@@ -51,9 +51,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 2 if it cannot do what was asked. It then prints why."""
     argv = sys.argv[1:] if argv is None else argv
     end = argv.index("--") if "--" in argv else len(argv)
-    args, unknown = _parser().parse_known_args(argv[:end])
+    args, extra = _parser().parse_known_args(argv[:end])
+    args.extra = extra + argv[end + 1 :]  # for JupyterLab
     try:
-        args.run(args, unknown + argv[end + 1 :])
+        if args.extra and args.command:
+            raise CannotStart(
+                f"`llmviz {args.command}` does not know {' '.join(args.extra)}. "
+                f"See `llmviz {args.command} --help`."
+            )
+        args.run(args)
     except CannotStart as reason:
         print(f"llmviz: {reason}", file=sys.stderr)
         return 2
@@ -85,14 +91,20 @@ def _parser() -> argparse.ArgumentParser:
         "--no-browser", action="store_true", help="print the address instead of opening a browser"
     )
     parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
-    parser.set_defaults(run=_run_lab)  # each command below sets another function
-    commands = parser.add_subparsers(title="commands", prog="llmviz")
-    page = commands.add_parser(
+    parser.set_defaults(run=_run_lab)
+    commands = parser.add_subparsers(title="commands", prog="llmviz", dest="command")
+
+    def command(name: str, run: Callable, in_a_line: str, description: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=in_a_line, description=description, allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    page = command(
         "page",
-        help="save a notebook as a page whose controls work without Python and without a network",
-        description="Run a notebook, compute what its controls show, and write all of it as one file for a browser. "
+        _page,
+        "save a notebook as a page whose controls work without Python and without a network",
+        "Run a notebook, compute what its controls show, and write all of it as one file for a browser. "
         "The controls then work without Python and without a network.",
-        allow_abbrev=False,
     )
     page.add_argument(
         "notebook",
@@ -110,18 +122,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     page.add_argument(
         "--seconds",
-        type=_number_of("seconds", 3600),
+        type=_up_to(3600),
         default=15,
         help="how long to compute for each page, after what it opens with and the first answer of each card. With "
         "more time, more of its controls work (default: 15)",
     )
-    page.set_defaults(run=_page)
-    class_ = commands.add_parser(
+    class_ = command(
         "class",
-        help="serve the notebooks as pages to a class that needs only browsers",
-        description="Serve the notebooks as pages from this computer to the browsers in the room. Visitors can use "
+        _class,
+        "serve the notebooks as pages to a class that needs only browsers",
+        "Serve the notebooks as pages from this computer to the browsers in the room. Visitors can use "
         "every picture but can't run code. The teacher's page shows the address, also as a QR code.",
-        allow_abbrev=False,
     )
     class_.add_argument(
         "notebook",
@@ -139,13 +150,13 @@ def _parser() -> argparse.ArgumentParser:
     class_.add_argument("--password", metavar="WORD", help="ask visitors for this password")
     class_.add_argument(
         "--visitors",
-        type=_number_of("visitors", 500),
+        type=_up_to(500),
         metavar="NUMBER",
         help="how many pages may be open at once (default: as many as fit into memory at 300 MB each, at most 60)",
     )
     class_.add_argument(
         "--each",
-        type=_number_of("pages", 500),
+        type=_up_to(500),
         default=1,
         metavar="NUMBER",
         help="how many pages one visitor may have open at once (default: 1). If all visitors share one address, "
@@ -165,23 +176,20 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the address of the teacher's page instead of opening it",
     )
-    class_.set_defaults(run=_class)
-    models = commands.add_parser(
+    command(
         "models",
-        help="list the models on this computer that llmviz can open",
-        description="List the models on this computer: those that llmviz keeps or has opened before, and those of "
+        _models,
+        "list the models on this computer that llmviz can open",
+        "List the models on this computer: those that llmviz keeps or has opened before, and those of "
         "Ollama and of Hugging Face. Open one with `llmviz --model NAME`.",
-        allow_abbrev=False,
     )
-    models.set_defaults(run=_models)
-    cache = commands.add_parser(
+    cache = command(
         "cache",
-        help="show where the model is stored and how much disk space it takes, or delete it",
-        description="Show where the model and its unpacked parameters are stored, and how much disk space each takes.",
-        allow_abbrev=False,
+        _cache,
+        "show where the model is stored and how much disk space it takes, or delete it",
+        "Show where the model and its unpacked parameters are stored, and how much disk space each takes.",
     )
     cache.add_argument("--delete", action="store_true", help="delete all of it, after asking you")
-    cache.set_defaults(run=_cache)
     return parser
 
 
@@ -195,26 +203,19 @@ def _add_model(parser: argparse.ArgumentParser, default: str | None) -> None:
     )
 
 
-def _number_of(what: str, most: int) -> Callable[[str], int]:
+def _up_to(most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if text.isdecimal() and 1 <= int(text) <= most:
             return int(text)
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a valid number of {what}. Give a number from 1 to {most}."
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most}.")
 
     return number
 
 
-def _port(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is not a valid port. Give a number from 1 to 65535, such as 8888."
-    )
+_port = _up_to(65535)
 
 
-def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
+def _run_lab(args: argparse.Namespace) -> None:
     """Check everything before anything is written, then run JupyterLab until Ctrl-C."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")
@@ -228,7 +229,7 @@ def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(PACKAGE / "jupyter"), earlier]))
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *options, *extra])
+    LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *options, *args.extra])
 
 
 def _load(model: str | None) -> None:
@@ -244,9 +245,8 @@ def _load(model: str | None) -> None:
         raise CannotStart(f"Cannot load the model: {error}") from None
 
 
-def _models(args: argparse.Namespace, extra: list[str]) -> None:
+def _models(args: argparse.Namespace) -> None:
     """List the models on this machine, first those that can be opened."""
-    _refuse("models", extra)
     from llmviz.download import NAMED
     from llmviz.local_models import on_this_machine
 
@@ -268,32 +268,23 @@ def _models(args: argparse.Namespace, extra: list[str]) -> None:
     print('\nOpen one with `llmviz --model NAME`, or in Python with `llmviz.load("NAME")`.')
 
 
-def _page(args: argparse.Namespace, extra: list[str]) -> None:
+def _page(args: argparse.Namespace) -> None:
     """Check everything before anything runs, then write each page when it is complete."""
-    _refuse("page", extra)
     source, notebooks = _chosen(args.notebook)
     if args.model is not None:
         _load(args.model)
-    if source.is_dir():
-        target = args.output or Path(PAGES_FOLDER)
-        files = {notebook: target / f"{notebook.stem}.html" for notebook in notebooks}
+    folder = (args.output or Path(PAGES_FOLDER)) if source.is_dir() else None
+    if folder:
+        files = {notebook: folder / f"{notebook.stem}.html" for notebook in notebooks}
     else:
-        target = args.output or Path(f"{source.stem}.html")
-        if target.suffix not in (".html", ".htm"):
-            raise CannotStart(f"{target} is not a valid name for a page. End it in .html.")
-        files = {source: target}
+        files = {source: args.output or Path(f"{source.stem}.html")}
+        if files[source].suffix not in (".html", ".htm"):
+            raise CannotStart(f"{files[source]} is not a valid name for a page. End it in .html.")
     try:
-        (target if source.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
-        _write_pages(files, args.seconds, target if source.is_dir() else None)
+        (folder or files[source].parent).mkdir(parents=True, exist_ok=True)
+        _write_pages(files, args.seconds, folder)
     except OSError as error:
         raise CannotStart(f"Cannot write the page: {error}. Choose another place with -o.") from None
-
-
-def _refuse(command: str, extra: list[str]) -> None:
-    if extra:
-        raise CannotStart(
-            f"`llmviz {command}` does not know {' '.join(extra)}. See `llmviz {command} --help`."
-        )
 
 
 def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -> None:
@@ -309,10 +300,9 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
             bar.n = done
             bar.refresh()
 
+        pages = page.build_all([*files], seconds, min(2, machine.cores()), progress)
         try:
-            for (_, file), made in zip(
-                files.items(), page.build_all([*files], seconds, min(2, machine.cores()), progress)
-            ):
+            for file, made in zip(files.values(), pages):
                 size = page.write_page(made, file, links, "index.html" if folder else None)
                 built[file.name] = made
                 bar.write(f"{file}  {size / 1e6:.1f} MB")
@@ -327,9 +317,8 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
         print(f"Open {folder / 'index.html'}")
 
 
-def _class(args: argparse.Namespace, extra: list[str]) -> None:
+def _class(args: argparse.Namespace) -> None:
     """Check everything before anything is served, then serve the class until Ctrl-C."""
-    _refuse("class", extra)
     if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
         raise CannotStart(
             "A class needs two more packages. Run "
@@ -343,14 +332,11 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
     from llmviz import classroom
 
     port = args.port or _free_port(CLASS_PORT, args.local)
-    if args.check:
-        try:
-            classroom.check(port)
-        except classroom.CannotServe as reason:
-            raise CannotStart(str(reason)) from None
-        return
-    _load(args.model)  # thirty kernels need not download it at once
     try:
+        if args.check:
+            classroom.check(port)
+            return
+        _load(args.model)  # thirty kernels need not download it at once
         classroom.serve(
             notebooks,
             port=port,
@@ -365,9 +351,8 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
         raise CannotStart(str(reason)) from None
 
 
-def _cache(args: argparse.Namespace, extra: list[str]) -> None:
+def _cache(args: argparse.Namespace) -> None:
     """List what is in the cache; delete it if that is asked for and confirmed."""
-    _refuse("cache", extra)
     from llmviz.download import NAMED, cache_folder
     from llmviz.weights import cached_files
 

