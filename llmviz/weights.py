@@ -134,29 +134,35 @@ class LayerWeights:
     b_down: Float[np.ndarray, " d_model"] | None = None
 
 
-IN_A_FILE = {  # the names of a layer's arrays
-    "attention_norm": "attn_norm.weight",
-    "attention_norm_bias": "attn_norm.bias",
-    "W_Q": "attn_q.weight",
-    "b_Q": "attn_q.bias",
-    "W_K": "attn_k.weight",
-    "b_K": "attn_k.bias",
-    "W_V": "attn_v.weight",
-    "b_V": "attn_v.bias",
-    "q_norm": "attn_q_norm.weight",
-    "k_norm": "attn_k_norm.weight",
-    "W_O": "attn_output.weight",
-    "b_O": "attn_output.bias",
-    "attention_post_norm": "post_attention_norm.weight",
-    "ffn_norm": "ffn_norm.weight",
-    "ffn_norm_bias": "ffn_norm.bias",
-    "W_gate": "ffn_gate.weight",
-    "W_up": "ffn_up.weight",
-    "b_up": "ffn_up.bias",
-    "W_down": "ffn_down.weight",
-    "b_down": "ffn_down.bias",
-    "ffn_post_norm": "post_ffw_norm.weight",
+# A layer's arrays: their names in files, and their shapes there, [out, in]. `tensor_shapes` knows the sizes.
+IN_A_FILE = {
+    "attention_norm": ("attn_norm.weight", "d_model"),
+    "attention_norm_bias": ("attn_norm.bias", "d_model"),
+    "W_Q": ("attn_q.weight", "width d_model"),
+    "b_Q": ("attn_q.bias", "width"),
+    "W_K": ("attn_k.weight", "kv_width d_model"),
+    "b_K": ("attn_k.bias", "kv_width"),
+    "W_V": ("attn_v.weight", "kv_width d_model"),
+    "b_V": ("attn_v.bias", "kv_width"),
+    "q_norm": ("attn_q_norm.weight", "d_head"),
+    "k_norm": ("attn_k_norm.weight", "d_head"),
+    "W_O": ("attn_output.weight", "d_model width"),
+    "b_O": ("attn_output.bias", "d_model"),
+    "attention_post_norm": ("post_attention_norm.weight", "d_model"),
+    "ffn_norm": ("ffn_norm.weight", "d_model"),
+    "ffn_norm_bias": ("ffn_norm.bias", "d_model"),
+    "W_gate": ("ffn_gate.weight", "d_ff d_model"),
+    "W_up": ("ffn_up.weight", "d_ff d_model"),
+    "b_up": ("ffn_up.bias", "d_ff"),
+    "W_down": ("ffn_down.weight", "d_model d_ff"),
+    "b_down": ("ffn_down.bias", "d_model"),
+    "ffn_post_norm": ("post_ffw_norm.weight", "d_model"),
 }
+
+
+def in_a_file(layer: int, name: str) -> str:
+    """Return the name of a layer's array in a file."""
+    return f"blk.{layer}.{IN_A_FILE[name][0]}"
 
 
 def as_stored(name: str, array: np.ndarray) -> np.ndarray:
@@ -291,7 +297,7 @@ def from_flat(
         start = end
 
     def of_layer(number: int) -> LayerWeights:
-        stored = {name: arrays[f"blk.{number}.{IN_A_FILE[name]}"] for name in config.arrays}
+        stored = {name: arrays[in_a_file(number, name)] for name in config.arrays}
         used = {name: as_used(name, array, config.d_head) for name, array in stored.items()}
         return LayerWeights(W_gate=used.pop("W_gate", None), **used)
 
@@ -312,7 +318,7 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
         arrays["position_embd.weight"] = weights.W_pos
     for number, layer in enumerate(weights.layers):
         for name in weights.config.arrays:
-            arrays[f"blk.{number}.{IN_A_FILE[name]}"] = as_stored(name, getattr(layer, name))
+            arrays[in_a_file(number, name)] = as_stored(name, getattr(layer, name))
     arrays["output_norm.weight"] = weights.final_norm
     if weights.final_norm_bias is not None:
         arrays["output_norm.bias"] = weights.final_norm_bias
@@ -554,8 +560,8 @@ def _config(fields: Mapping[str, Any], tensors: dict[str, Tensor], n_vocab: int)
     # A file may have biases that its family can do without.
     family["arrays"] = tuple(
         name
-        for name, part in IN_A_FILE.items()
-        if name in family["arrays"] or (name.startswith("b_") and f"blk.0.{part}" in tensors)
+        for name in IN_A_FILE
+        if name in family["arrays"] or (name.startswith("b_") and in_a_file(0, name) in tensors)
     )
     scaling, factors = own.get("rope.scaling.type", "none"), np.ones(0)
     if scaling == "linear":
@@ -639,28 +645,14 @@ def _vocabulary(fields: Mapping[str, Any]) -> dict[str, Any]:
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
     """Return the names of the tensors in the file and their shapes as stored, [out, in]."""
     c = config
-    width, kv_width = c.n_heads * c.d_head, c.n_kv_heads * c.d_head
-    of_a_layer: dict[str, tuple[int, ...]] = {
-        "W_Q": (width, c.d_model),
-        "W_K": (kv_width, c.d_model),
-        "W_V": (kv_width, c.d_model),
-        "W_O": (c.d_model, width),
-        "W_gate": (c.d_ff, c.d_model),
-        "W_up": (c.d_ff, c.d_model),
-        "W_down": (c.d_model, c.d_ff),
-        "b_Q": (width,),
-        "b_K": (kv_width,),
-        "b_V": (kv_width,),
-        "b_up": (c.d_ff,),
-        "q_norm": (c.d_head,),
-        "k_norm": (c.d_head,),
-    }
+    sizes = {"d_model": c.d_model, "d_head": c.d_head, "d_ff": c.d_ff}
+    sizes |= {"width": c.n_heads * c.d_head, "kv_width": c.n_kv_heads * c.d_head}  # all heads side by side
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (c.n_vocab, c.d_model)}
     if c.position_table:
         shapes["position_embd.weight"] = (c.n_ctx, c.d_model)
     for layer in range(c.n_layers):
-        for name in c.arrays:  # what has no shape above is as long as the stream: the other norms and biases
-            shapes[f"blk.{layer}.{IN_A_FILE[name]}"] = of_a_layer.get(name, (c.d_model,))
+        for name in c.arrays:
+            shapes[in_a_file(layer, name)] = tuple(sizes[size] for size in IN_A_FILE[name][1].split())
     shapes["output_norm.weight"] = (c.d_model,)
     if "attention_norm_bias" in c.arrays:
         shapes["output_norm.bias"] = (c.d_model,)
@@ -701,17 +693,15 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
             contextlib.closing(_gguf_writer(part, config, vocabulary, merges)) as writer,
         ):
             for name, array in arrays.items():
-                writer.add_tensor_info(name, array.shape, np.dtype(np.float32), array.size * 4)
-            writer.write_header_to_file()
-            writer.write_kv_data_to_file()
-            writer.write_ti_data_to_file()
-            for name, array in arrays.items():
                 if not np.isfinite(array).all():
                     raise ValueError(
                         f"This model cannot be saved: {name} has numbers that are not finite, so it cannot "
                         "predict. Save an earlier state of it."
                     )
-                writer.write_tensor_data(np.ascontiguousarray(array, np.float32))
+                writer.add_tensor(name, array.astype(np.float32, copy=False))
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
             writer.flush()
             os.fsync(writer.fout[0].fileno())  # it must be on the disk before it replaces an earlier one
     except OSError as problem:
