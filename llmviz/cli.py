@@ -106,19 +106,24 @@ def _parser() -> argparse.ArgumentParser:
         "Run a notebook, compute what its controls show, and write all of it as one file for a browser. "
         "The controls then work without Python and without a network.",
     )
-    page.add_argument(
-        "notebook",
-        type=Path,
-        nargs="?",
-        help="a notebook, or a folder of notebooks, which become pages with an index (default: those of llmviz)",
+    class_ = command(
+        "class",
+        _class,
+        "serve the notebooks as pages to a class that needs only browsers",
+        "Serve the notebooks as pages from this computer to the browsers in the room. Visitors can use "
+        "every picture but can't run code. The teacher's page shows the address, also as a QR code.",
     )
-    _add_model(page, argparse.SUPPRESS)
+    for each in (page, class_):
+        where = "a notebook, or a folder of notebooks (default: those of llmviz)"
+        each.add_argument("notebook", type=Path, nargs="?", help=where)
+        _add_model(each, argparse.SUPPRESS)
     page.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"the file to write (default: NOTEBOOK.html); for several notebooks, the folder (default: {PAGES_FOLDER})",
+        help="the file to write (default: NOTEBOOK.html); for several notebooks, the folder of their pages and of an "
+        f"index (default: {PAGES_FOLDER})",
     )
     page.add_argument(
         "--seconds",
@@ -127,20 +132,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to compute for each page, after what it opens with and the first answer of each card. With "
         "more time, more of its controls work (default: 15)",
     )
-    class_ = command(
-        "class",
-        _class,
-        "serve the notebooks as pages to a class that needs only browsers",
-        "Serve the notebooks as pages from this computer to the browsers in the room. Visitors can use "
-        "every picture but can't run code. The teacher's page shows the address, also as a QR code.",
-    )
-    class_.add_argument(
-        "notebook",
-        type=Path,
-        nargs="?",
-        help="a notebook, or a folder of notebooks (default: those of llmviz)",
-    )
-    _add_model(class_, argparse.SUPPRESS)
     class_.add_argument(
         "--port",
         type=_port,
@@ -369,13 +360,8 @@ def _cache(args: argparse.Namespace) -> None:
     if not args.delete:
         print("Run `llmviz cache --delete` to delete all of it. Set LLMVIZ_HOME to use another folder.")
         return
-    try:
-        confirmed = (
-            input("Delete it? The next start downloads the model again. [y/N] ").strip().lower() == "y"
-        )
-    except EOFError:  # the input is closed
-        confirmed = False
-    if not confirmed:
+    print("Delete it? The next start downloads the model again. [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() != "y":
         print("Nothing was deleted.")
         return
     try:

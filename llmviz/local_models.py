@@ -80,14 +80,12 @@ def on_this_machine() -> list[Found]:
     return models
 
 
-def _looked_at(name: str, path: Path, n_bytes: int | None = None) -> Found:
+def _looked_at(name: str, path: Path, n_bytes: int = 0) -> Found:
     """Return what there is to know of a model. n_bytes: the size that it should have."""
     size, family, problem = 0, "", ""
     try:
         family, files = model_files.architecture(path), model_files.weight_files(path)
-        if missing := [file.name for file in files if not file.is_file()]:
-            problem = f"{missing[0]} is missing"
-        elif (size := sum(file.stat().st_size for file in files)) == 0 or size < (n_bytes or 0):
+        if (size := sum(file.stat().st_size for file in files)) == 0 or size < n_bytes:
             problem = f"{path} is incomplete" if files else "it has no *.safetensors"
         elif family not in weights.FAMILIES:
             problem = f"llmviz does not run the architecture {family}"
@@ -140,16 +138,14 @@ def _of_huggingface() -> Iterator[Found]:
     home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
     hub = Path(os.environ.get("HF_HOME", home)) / "hub"
     for folder in sorted(Path(os.environ.get("HF_HUB_CACHE", hub)).expanduser().glob("models--*")):
-        snapshots = {path.name: path for path in sorted((folder / "snapshots").glob("*"))}
-        if not snapshots:
-            continue
-        snapshot = snapshots.get(file_text(folder / "refs" / "main").strip()) or [*snapshots.values()][-1]
-        name = _repository(folder)
-        for file in sorted(snapshot.rglob("*.gguf")):
-            if file.is_file():
-                yield _looked_at(f"{name}/{file.relative_to(snapshot).as_posix()}", file)
-        if (snapshot / model_files.CONFIG).is_file():
-            yield _looked_at(name, snapshot)
+        name, snapshots = _repository(folder), sorted((folder / "snapshots").glob("*"))
+        main = folder / "snapshots" / file_text(folder / "refs" / "main").strip()
+        for snapshot in [main] if main in snapshots else snapshots[-1:]:
+            for file in sorted(snapshot.rglob("*.gguf")):
+                if file.is_file():
+                    yield _looked_at(f"{name}/{file.relative_to(snapshot).as_posix()}", file)
+            if (snapshot / model_files.CONFIG).is_file():
+                yield _looked_at(name, snapshot)
 
 
 def _repository(folder: Path) -> str:

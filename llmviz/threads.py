@@ -41,9 +41,7 @@ class Sharing:
         self.path = path
         self._lock = threading.Lock()  # JupyterLab may run two callbacks in two threads
         self._looked = -math.inf
-        self._bounds: list[
-            int
-        ] = []  # for each BLAS, the number that it takes by default, or that the reader set
+        self._bounds: list[int] = []  # what each BLAS takes by default, or what the reader set
         self._set: list[int] = []  # and the number that was set here
         self._holding = 0  # how many are in `one_thread`
         self._before: list[int] = []  # the numbers of threads before `one_thread`
