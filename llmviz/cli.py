@@ -14,6 +14,7 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from llmviz import __version__, machine
 
@@ -83,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         help="copy the notebooks that are missing into this folder, and open them there "
         f"(default: in a clone of llmviz its own notebooks, otherwise ./{NEW_FOLDER})",
     )
-    _add_model(parser, None)
+    model: dict[str, Any] = {
+        "metavar": "NAME",
+        "help": "use this model: a .gguf file, a folder, gemma, or a name that `llmviz models` lists",
+    }
+    parser.add_argument("--model", **model)
     parser.add_argument("--port", type=_port, metavar="NUMBER", help="use this port")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--browser", metavar="NAME", help="open this browser instead of the usual one")
@@ -116,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     for each in (page, class_):
         where = "a notebook, or a folder of notebooks (default: those of llmviz)"
         each.add_argument("notebook", type=Path, nargs="?", help=where)
-        _add_model(each, argparse.SUPPRESS)
+        # A default of its own would hide what is in front of the command.
+        each.add_argument("--model", **model, default=argparse.SUPPRESS)
     page.add_argument(
         "-o",
         "--output",
@@ -184,16 +190,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Add --model to a command. A command's own default would hide what is in front of it."""
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        default=default,
-        help="use this model: a .gguf file, a folder, gemma, or a name that `llmviz models` lists",
-    )
-
-
 def _up_to(most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if text.isdecimal() and 1 <= int(text) <= most:
@@ -242,13 +238,9 @@ def _models(args: argparse.Namespace) -> None:
     from llmviz.local_models import on_this_machine
 
     models = on_this_machine()
-    names = {each.name for each in models}
     rows = [(each.name, each.family, f"{each.n_bytes / 1e6:,.0f} MB") for each in models if not each.problem]
-    rows += [
-        (name, "", f"{of.n_bytes / 1e6:,.0f} MB to download")
-        for name, of in NAMED.items()
-        if name not in names
-    ]
+    for name in sorted(NAMED.keys() - {each.name for each in models}):
+        rows.append((name, "", f"{NAMED[name].n_bytes / 1e6:,.0f} MB to download"))
     wide = [max(map(len, column)) for column in zip(*rows)]
     for name, family, size in rows:
         print(f"{name:{wide[0]}}  {family:{wide[1]}}  {size}")

@@ -104,10 +104,7 @@ def _installed_files(source: Source) -> list[Path]:
     """Return where an installed package keeps the file. This finds the package without running its code."""
     from importlib.util import find_spec
 
-    try:
-        spec = find_spec(source.parts[0].partition("/")[0])
-    except (ImportError, ValueError):
-        return []
+    spec = find_spec(source.parts[0].partition("/")[0])
     folders = spec.submodule_search_locations if spec else None
     return [Path(folder) / source.file_name for folder in folders or ()]
 

@@ -43,11 +43,6 @@ class Tensor:
     read: Callable[[], np.ndarray]
     offset: int | None = None  # where its numbers begin in a GGUF file, if they are just float32
 
-    @property
-    def size(self) -> int:
-        """Return how many numbers it has."""
-        return math.prod(self.shape)
-
 
 Read = tuple[dict[str, Any], dict[str, Tensor]]
 

@@ -39,6 +39,7 @@ class Sharing:
 
     def __init__(self, path: Path):
         self.path = path
+        self._cores = machine.cores()
         self._lock = threading.Lock()  # JupyterLab may run two callbacks in two threads
         self._looked = -math.inf
         self._bounds: list[int] = []  # what each BLAS takes by default, or what the reader set
@@ -102,10 +103,6 @@ class Sharing:
 
         libraries = ThreadpoolController().select(user_api="blas").lib_controllers
         return [blas for blas in libraries if blas.get_num_threads()]  # some libraries have no such function
-
-    @cached_property
-    def _cores(self) -> int:
-        return machine.cores()
 
     def _share(self) -> None:
         others, chosen = self.others(), chosen_threads(self._cores)

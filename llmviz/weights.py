@@ -266,13 +266,10 @@ def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, An
     flat = np.random.default_rng(seed).standard_normal(config.n_parameters, np.float32)
     flat *= STD
     weights = from_flat(flat, config, vocabulary)
-    weights.final_norm[...] = 1
-    if weights.final_norm_bias is not None:
-        weights.final_norm_bias[...] = 0
+    for name, array in stored(weights).items():
+        if array.ndim == 1:  # a norm or a bias
+            array[...] = 1 if name.endswith("weight") else 0
     for layer in weights.layers:
-        for name in config.arrays:
-            if not name.startswith("W_"):
-                getattr(layer, name)[...] = 1 if name.endswith("norm") else 0
         for writes in (layer.W_O, layer.W_down):
             writes *= (2 * config.n_layers) ** -0.5
     return weights
@@ -333,11 +330,8 @@ def check_whole(**numbers: object) -> None:
             raise ValueError(f"{name} must be a whole number, 1 or more; got {number!r}")
 
 
-SIZES = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx")
-
-
 def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
-    check_whole(**{name: getattr(config, name) for name in SIZES})
+    check_whole(**{field.name: getattr(config, field.name) for field in fields(config) if field.type is int})
     if config.n_heads % config.n_kv_heads:
         raise ValueError(
             f"{config.n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly"
@@ -381,11 +375,10 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
             and sha256_of(data) != index["data_sha256"]
         ):
             return None
-        # as a plain array: views of it are faster
-        where = {name: index[name] for name in ("offset", "shape") if name in index}
-        numbers = np.asarray(np.memmap(data, np.float32, mode="r", **where))
+        mapped = np.memmap(data, np.float32, "r", index.get("offset", 0), index.get("shape"))
         lists = {name: tuple(value) for name, value in index["config"].items() if isinstance(value, list)}
-        return from_flat(numbers, Config(**index["config"] | lists), index["vocabulary"])
+        # As a plain array: views of it are faster.
+        return from_flat(np.asarray(mapped), Config(**index["config"] | lists), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, make it again
 
@@ -399,7 +392,7 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
     ) as bar:
         config, vocabulary, tensors = read_model(path)
         shapes = tensor_shapes(config, tied="output.weight" not in tensors)
-        total = 4 * sum(tensor.size for tensor in tensors.values())
+        total = 4 * sum(math.prod(tensor.shape) for tensor in tensors.values())
         if (memory := machine.memory()) is not None and total > memory:
             raise ValueError(
                 f"{path} does not fit into this machine: its {total // 4:,} numbers take {total / 1e9:,.1f} GB of "
@@ -449,7 +442,7 @@ def _flat_from(tensors: list[Tensor]) -> int | None:
     offsets = [tensor.offset for tensor in tensors]
     if os.name == "nt" or (begin := offsets[0]) is None:
         return None
-    ends = accumulate((4 * tensor.size for tensor in tensors), initial=begin)
+    ends = accumulate((4 * math.prod(tensor.shape) for tensor in tensors), initial=begin)
     return begin if offsets == [*ends][:-1] else None
 
 
