@@ -8,13 +8,12 @@ file. The files come from anywhere, so nothing in them is trusted: each error na
 import contextlib
 import json
 import math
-import mmap
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -110,14 +109,14 @@ TEXT, LIST = 8, 9
 class _Values:
     """The values of a file, one after another; ValueError where it ends too early."""
 
-    data: mmap.mmap
-    place: int = 0
+    file: BinaryIO
+    left: int  # bytes
 
     def take(self, n_bytes: int) -> bytes:
-        if n_bytes > len(self.data) - self.place:
+        if n_bytes > self.left:
             raise ValueError("it ends too early")
-        self.place += n_bytes
-        return self.data[self.place - n_bytes : self.place]
+        self.left -= n_bytes
+        return self.file.read(n_bytes)
 
     def number(self, code: str) -> Any:
         return struct.unpack(f"<{code}", self.take(struct.calcsize(code)))[0]
@@ -148,15 +147,15 @@ class _Values:
 
 def _header(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the names and values of a GGUF file's fields, then its tensors, and where all of these end."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        values = _Values(data)
+    with path.open("rb") as file:
+        values = _Values(file, path.stat().st_size)
         if values.take(4) != b"GGUF" or values.number("I") not in (2, 3):
             raise ValueError("it does not begin as a GGUF file")
         n_tensors, n_fields = values.number("Q"), values.number("Q")
         for _ in range(n_fields):
             yield values.text(), values.value(values.number("I"))
         yield "tensors", [values.tensor() for _ in range(n_tensors)]
-        yield "end", values.place
+        yield "end", file.tell()
 
 
 def _read_gguf(path: Path) -> Read:
