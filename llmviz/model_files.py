@@ -47,7 +47,7 @@ Read = tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def read(path: Path) -> Read:
-    """Return the fields and the tensors of a model's file or folder, to be read `refusing` it."""
+    """Return the fields and the tensors of a model's file or folder. `refusing` says what is wrong with it."""
     fields, tensors = _read_folder(path) if path.is_dir() else _read_gguf(path)
     # GPT-2's files have the rows of Q, K and V one after another in a tensor.
     for name in [name for name in tensors if "attn_qkv" in name]:

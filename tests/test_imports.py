@@ -232,7 +232,11 @@ MAY_KNOW = {
         *("classroom.lessons", "claims.cases", "page.write"),
     },
     "classroom.session_pool": {"machine", "where"},  # kernels, and no maths: that is theirs
-    "page": {"page.write", "where"},  # runs notebooks in a kernel; what computes there is page.table
+    "page": {
+        "machine",
+        "page.write",
+        "where",
+    },  # runs notebooks in a kernel; what computes there is page.table
     "page.table": {
         f"views.kit.{name}"
         for name in ("controls", "lifetime", "picture", "state_fields", "text_box", "view")

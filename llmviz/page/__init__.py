@@ -22,6 +22,7 @@ from jupyter_client.manager import KernelManager
 from jupyter_core.utils import ensure_event_loop
 
 from llmviz import where
+from llmviz.machine import replacing
 from llmviz.page.write import html_page, index_page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -184,10 +185,6 @@ def write_index(file: Path, pages: dict[str, Built]) -> int:
 
 def _put(file: Path, text: str) -> int:
     """Write a file so that it is never incomplete."""
-    part = file.with_name(f".{file.name}.part")
-    try:
+    with replacing(file) as part:
         part.write_text(text, "utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
     return file.stat().st_size
