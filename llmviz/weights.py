@@ -215,7 +215,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     known = f"{source['samples'][:16]}-"
     earlier = f"{glob.escape(path.stem)}-????????"  # how llmviz 0.1.0 named them, by a hash of the path
     for folder in [*folders.glob(f"{known}*"), *folders.glob(earlier)]:
-        if cached := _open_cache(folder, path, source):
+        if cached := _open_cache(folder, path):
             return cached
     own = sha256_of(path)
     if sha256 is not None and own != sha256:
@@ -229,9 +229,9 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
         from filelock import FileLock
 
         with FileLock(folder / ".lock"):  # only one of two kernels that start together unpacks it
-            if not (cached := _open_cache(folder, path, source)):
+            if not (cached := _open_cache(folder, path)):
                 _convert(path, folder, source | {"sha256": own, "path": str(path)}, progress=progress)
-                if not (cached := _open_cache(folder, path, source)):
+                if not (cached := _open_cache(folder, path)):
                     raise OSError("what was written reads back differently")
         for other, made_from in cached_files(cache).items():
             if made_from == str(path) and other != folder:  # of a file that was there before
@@ -356,24 +356,17 @@ def cached_files(cache: Path) -> dict[Path, str]:
     return paths
 
 
-def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
+def _open_cache(folder: Path, path: Path) -> Weights | None:
     """Return the cached weights of the file at `path`, or None if there are none that can be trusted."""
     try:
         index = json.loads((folder / INDEX).read_bytes())
         # An earlier llmviz wrote of an unknown kind of tokenizers that we know now.
         if index["version"] != CACHE_VERSION or "unknown_kind" in index["vocabulary"]:
             return None
-        known = index["source"]
-        is_same = source.items() <= known.items()  # a copy of the file has another time of change
-        if not is_same and known.get("sha256") != sha256_of(path):
+        source, data = index["source"], folder / index["data"] if index["data"] else path
+        if not _is_same(path, source, source.get("sha256")):
             return None
-        data = folder / index["data"] if index["data"] else path
-        # Changed since it was written (a copy, a backup, a damaged disk): compare its hash.
-        if (
-            index["data"]
-            and _identity(data) != index["data_identity"]
-            and sha256_of(data) != index["data_sha256"]
-        ):
+        if index["data"] and not _is_same(data, index["data_identity"], index["data_sha256"]):
             return None
         mapped = np.memmap(data, np.float32, "r", index.get("offset", 0), index.get("shape"))
         lists = {name: tuple(value) for name, value in index["config"].items() if isinstance(value, list)}
@@ -381,6 +374,11 @@ def _open_cache(folder: Path, path: Path, source: dict) -> Weights | None:
         return from_flat(np.asarray(mapped), Config(**index["config"] | lists), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, make it again
+
+
+def _is_same(path: Path, identity: dict, sha256: object) -> bool:
+    """Return whether a file is unchanged. A copy has another time of change, so the hash decides then."""
+    return _identity(path).items() <= identity.items() or sha256_of(path) == sha256
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
