@@ -29,10 +29,8 @@ def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path(
         group = top / name.lstrip("/")
         # Inside a container, `name` may be that of the host, and then only `top` exists.
         for folder in (group, *group.parents):
-            if controllers:
-                numbers = [file_text(folder / "cpu.cfs_quota_us"), file_text(folder / "cpu.cfs_period_us")]
-            else:
-                numbers = file_text(folder / "cpu.max").split()
+            files = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")  # version 2 has the first only
+            numbers = " ".join(file_text(folder / file) for file in files).split()
             if len(numbers) == 2:
                 quota = min(quota, _limit(numbers[0]) / min(_limit(numbers[1]), 1e9))
             if folder == top:
