@@ -208,8 +208,8 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     path = Path(path).expanduser().absolute()
     if not path.is_file() and not (path / model_files.CONFIG).is_file():
         raise FileNotFoundError(
-            f"There is no model at {path}. Give the path of a .gguf file, of a folder that `save` wrote, or of one of "
-            f"Hugging Face, with {model_files.CONFIG} and *.safetensors."
+            f"There is no model at {path}. Give the path of a .gguf file, or of a folder of Hugging Face, with "
+            f"{model_files.CONFIG} and *.safetensors."
         )
     source, folders = _identity(path), cache / "weights"
     known = f"{source['samples'][:16]}-"
@@ -220,8 +220,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     own = sha256_of(path)
     if sha256 is not None and own != sha256:
         raise ValueError(
-            f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again, to "
-            "download it again."
+            f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again, to download it again."
         )
     folder, cached = folders / f"{known}{own[:16]}", None
     try:
@@ -499,11 +498,11 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     """Read sizes, tokenizer lists and tensors (still packed) of a model; ValueError says what is wrong with it."""
     with model_files.refusing(path):
         fields, tensors = model_files.read(path)
-        if fields["general.architecture"] not in FAMILIES:
-            raise NotImplementedError(f"its architecture is {fields['general.architecture']!r}")
+        if (architecture := fields["general.architecture"]) not in FAMILIES:
+            raise NotImplementedError(f"its architecture is {architecture!r}")
         vocabulary = {} if path.is_dir() else _vocabulary(fields)
         n_vocab = len(vocabulary["tokens"]) if vocabulary else tensors["token_embd.weight"].shape[0]
-        config = _config(fields, tensors, n_vocab)
+        config = _config(architecture, fields, tensors, n_vocab)
     if path.is_dir():
         try:
             vocabulary = tokenizer_json.read(path)
@@ -522,9 +521,8 @@ def read_model(path: Path) -> tuple[Config, dict[str, Any], dict[str, Tensor]]:
     return config, vocabulary, tensors
 
 
-def _config(fields: Mapping[str, Any], tensors: dict[str, Tensor], n_vocab: int) -> Config:
+def _config(architecture: str, fields: Mapping[str, Any], tensors: dict[str, Tensor], n_vocab: int) -> Config:
     """Return a model's sizes, and what it does in another way than Llama. Take RoPE's factors out of its tensors."""
-    architecture = fields["general.architecture"]
     own = {name.removeprefix(f"{architecture}."): value for name, value in fields.items()}
 
     def number(name: str, default: float | None = None, *, whole: bool = True) -> Any:

@@ -71,3 +71,21 @@ def test_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sysconf")  # Windows
     assert machine.memory() is None
     assert 0 < machine.free_memory() < total
+
+
+def test_a_file_takes_its_place_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def breaks_off() -> None:
+        with machine.replacing(path) as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        breaks_off()
+    assert path.read_text() == "old"
+    with machine.replacing(path) as part:
+        part.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
