@@ -15,7 +15,7 @@ export function render({ model, el }) {
     const [label, note] = [widest(view, labels, 18) + 18, widest(view, notes, 14, "ui") + 56];
     const isStacked = view.root.classList.toggle("lv-stacked", label + note > 0.75 * view.width());
     bars.list.style.setProperty("--lv-values", `clamp(8em, ${note}px, 100% - 40px)`);
-    bars.list.style.setProperty("--lv-labels", isStacked ? "0px" : `clamp(90px, ${label}px, 40%)`);
+    bars.list.style.setProperty("--lv-labels", isStacked ? "" : `clamp(90px, ${label}px, 40%)`);
     const full = model.get("high") ?? Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       drawBar(row, (counts[i] ?? 0) / full, before && (before[i] ?? 0) / full);
