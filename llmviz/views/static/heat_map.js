@@ -53,14 +53,17 @@ function draw(view, plot, values) {
   const [rowTitleWidth, colTitleWidth] = [rowTitle, colTitle].map((title) => widest(view, [title], TICK, "ui"));
   const leftOf = (size) => Math.ceil(Math.max(rowLabels.longest * size, rowTitleWidth)) + 14;
   const always = model.get("numbers") === "always";
-  const textWidth = widest(view, model.get("cell_text")?.flat() ?? [], TICK, "ui") || 42;
+  const textWidth = widest(view, model.get("cell_text")?.flat() ?? [], TICK, "ui") || 31; // "5.28"
   const most = always ? clamp(textWidth + 8, 60, 90) : 46;
-  const sideAt = (size) => widthOfColumns(colLabels, width - leftOf(size) - 8, size);
+  const least = always ? 0.8 * textWidth + 2 : 14; // narrower numbers could not be read
+  const columnsAt = (size) => widthOfColumns(colLabels, width - leftOf(size) - 8, size, least);
   // Smaller labels may leave narrow cells more room.
-  const size = sideAt(18) < (always ? most : 36) && sideAt(TICK) >= sideAt(18) + 1 ? TICK : 18;
-  const [w, h] = sizeOfCells(rows, cols, sideAt(size), most, always);
+  const small = columnsAt(18).side < (always ? most : 36) && columnsAt(TICK).side >= columnsAt(18).side + 1;
+  const size = small ? TICK : 18;
+  const { side: fit, upright } = columnsAt(size);
+  const [w, h] = sizeOfCells(rows, cols, fit, [least, most], always);
   const rowSize = h < 23 ? TICK : size;
-  const along = alongColumns(colLabels, w, w < 30 ? TICK : size);
+  const along = alongColumns(colLabels, w, w < 30 ? TICK : size, { upright });
   const side = Math.min(w, h);
   const gap = side >= 16 ? 2 : side >= 8 ? 1 : 0;
   const ofRow = (row) => values.data.subarray(row * cols, (row + 1) * cols);
@@ -91,8 +94,8 @@ function draw(view, plot, values) {
 }
 
 /** Squares where they are not too flat or too narrow; where numbers are written, wider ones. */
-function sizeOfCells(rows, cols, fit, most, written) {
-  let w = clamp(fit, cols > 64 ? 2 : 14, most);
+function sizeOfCells(rows, cols, fit, [least, most], written) {
+  let w = clamp(fit, cols > 64 ? 2 : least, most);
   let h = clamp(760 / Math.max(rows, 1), rows > 64 ? 2 : 14, 46);
   if (written) h = Math.min(w, h);
   else if (w / h < 3 && h / w < 3) w = h = Math.min(w, h);

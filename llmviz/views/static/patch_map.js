@@ -60,10 +60,10 @@ function draw(view, plot, values) {
   const w = clamp(Math.floor((room - left - right) / cols), 14, 110);
   const h = clamp(Math.floor(440 / rows), 9, 40);
   const y = (layer) => TOP + (rows - 1 - layer) * h;
-  const along = alongColumns(cutLabels(view, model.get("col_labels").slice(0, cols), 14), w, TICK, true);
+  const along = alongColumns(cutLabels(view, model.get("col_labels").slice(0, cols), 14), w, TICK, { below: true });
   const titles = [
     axisText(0, 14, "other run", "start"),
-    axisText(left, 14, `your run: ${model.get("col_axis")}s, one patch in each cell`, "start"),
+    axisText(left, 14, `your run: ${model.get("col_axis")}s`, "start"),
     axisText(left - 12, 14, "layer", "end"),
   ];
   const labels = { names: [...Array(rows).keys()].map(String), size: TICK, along, titles };

@@ -64,35 +64,36 @@ const areFlat = ({ names, longest }, w, size) => longest * size <= w - 4 || name
 /** How far a leaning label reaches to the right of its column's middle. */
 const reach = (longest, size) => LEANING * longest * size + 0.96 * size;
 
-/** How wide columns may be, so that they and their labels have room. */
-export function widthOfColumns(labels, room, size) {
+/** How wide columns may be, so that they and their labels have room; upright ones, where leaning ones leave less than `least`. */
+export function widthOfColumns(labels, room, size, least) {
   const [n, even] = [labels.names.length, room / labels.names.length];
-  return areFlat(labels, even, size) ? even : Math.min(even, (room - reach(labels.longest, size)) / (n - 0.5));
+  const leaning = (room - reach(labels.longest, size)) / (n - 0.5);
+  const upright = leaning < least && least <= even;
+  return { side: upright || areFlat(labels, even, size) ? even : Math.min(even, leaning), upright };
 }
 
 /**
- * How labels above columns stand, or `below` them: flat where all have room, else leaning; how high they are, and how far
- * they reach beyond the columns.
+ * How labels above columns stand, or `below` them: flat where all have room, else leaning or `upright`; how high they are,
+ * and how far they reach beyond the columns.
  */
-export function alongColumns(labels, w, size, below = false) {
+export function alongColumns(labels, w, size, { below = false, upright = false } = {}) {
   const [length, flat] = [Math.max(labels.longest * size, 8), areFlat(labels, w, size)];
-  const step = thinning(w, flat ? length + 8 : size / LEANING);
-  const height = flat ? size + 8 : LEANING * (length + size) + 6;
-  const beyond = flat || below ? 0 : Math.max(0, reach(labels.longest, size) - w / 2);
-  return { names: labels.names, size, below, flat, step, height, beyond };
+  const step = thinning(w, flat ? length + 8 : upright ? size : (0.9 * size) / LEANING);
+  const height = flat ? size + 8 : upright ? length + 8 : LEANING * (length + size) + 6;
+  const beyond = flat || below || upright ? 0 : Math.max(0, reach(labels.longest, size) - w / 2);
+  return { names: labels.names, size, below, flat, upright, step, height, beyond };
 }
 
 /** Such labels; `on` is the selected column, or -1. */
 function labelsOfColumns(grid, on = -1) {
-  const { names, size, flat, step, below } = grid.along;
+  const { names, size, flat, upright, step, below } = grid.along;
   const y = below ? grid.bottom + size + 6 : grid.top - 8;
   return withRoom(names.length, step, on).map((col) => {
     const middle = grid.x(col) + (grid.w - grid.gap) / 2;
-    const [x, turned] = below ? [middle + 5, y - 6] : [middle + 0.25 * size, y + 1];
+    const [x, turned] = below ? [middle + 5, y - 6] : [middle + (upright ? 0.34 : 0.25) * size, y + 1];
+    const turn = `translate(${x} ${turned}) rotate(${upright ? -90 : -45})`;
     return pieceText(names[col], {
-      ...(flat
-        ? { anchor: "middle", x: middle, y }
-        : { anchor: below ? "end" : "start", x: 0, y: 0, transform: `translate(${x} ${turned}) rotate(-45)` }),
+      ...(flat ? { anchor: "middle", x: middle, y } : { anchor: below ? "end" : "start", x: 0, y: 0, transform: turn }),
       ...lookOf(size, col === on),
     });
   });
