@@ -72,7 +72,7 @@ function draw(view, plot) {
   const [k, n] = values.shape.length > 1 ? values.shape : [1, values.shape[0]];
   const [width, labels] = [view.width(), view.model.get("labels") ?? []];
   const size = k <= 12 ? 18 : 14;
-  const { names, longest } = cutLabels(view, labels, width < 520 ? 15 : 20);
+  const { names, longest } = cutLabels(view, labels, 20);
   const beside = labels.length ? Math.ceil(longest * size) + 16 : 2;
   const above = beside > width / 3 ? 20 : 0; // pixels for a name above each stripe, where names beside would be too wide
   const left = above ? 2 : beside;
