@@ -120,7 +120,7 @@ class OneFact(OneTraining, GuessFirst):
             ["own: before", "own: after", "taught: before", "taught: after"],
             kind="prob",
             row_axis="country",
-            col_axis="probability of its own capital, and of the taught one",
+            col_axis="capital",
             caption="Each row is a country, with the probability of its own capital and of the taught one.",
             quantity="probability",
             numbers="always",

@@ -31,8 +31,8 @@ def sums(model: Model) -> HeatMap:
         numbers="always",
         kind="prob",
         blank="no sum here",
-        row_axis="first number",
-        col_axis="second number (left: the sums; right: with a space in front)",
+        row_axis="first",
+        col_axis="second number",
         quantity="probability of the right digit",
         stage="sampling",
         caption="Digit: the likeliest token (✓: correct). Shade: the probability of the right digit. "
