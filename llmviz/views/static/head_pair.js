@@ -6,7 +6,7 @@ import { frame } from "./kit/frame.js";
 import { floats, percent } from "./kit/numbers.js";
 
 const HEIGHT = 352;
-const FORK = 46; // from the middle of B's stream to its value and its key
+const FORK = 40; // from the middle of B's stream to its value and its key
 const ROW = { token: HEIGHT - 46, write: 228, tag: 182, box: 104, turn: 34 }; // the middle of each, in pixels from above
 
 export function render({ model, el }) {
@@ -21,9 +21,9 @@ export function render({ model, el }) {
     const [names, at] = [model.get("names"), model.get("selected")];
     const [totals, here] = [floats(model.get("totals")), floats(model.get("here"))];
     if (!totals || !here || here.shape[0] !== names.length || totals.shape[0] !== names.length) return;
-    const width = Math.max(560, view.width());
+    const width = Math.max(600, view.width());
     const { lines, boxes } = draw(width, model, here.data.slice(4 * at, 4 * at + 4), model.get("cuts")[at]);
-    art.show(width, HEIGHT, lines, boxes);
+    art.show(width, HEIGHT + 12, lines, boxes);
     const full = [1, Math.max(0.1, ...names.map((_, i) => totals.data[2 * i + 1] || 0))];
     const cell = (v, k) => ({ to: v / full[k], text: Number.isNaN(v) ? "…" : percent(v) });
     table.show(

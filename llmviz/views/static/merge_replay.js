@@ -22,7 +22,7 @@ export function render({ model, el }) {
     const bytes = model.get("characters").flatMap(([label, n]) => [[label, n], ...Array(n - 1).fill(null)]);
     const numbers = known.flat().map(([, id]) => String(id));
     const needed = spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from));
-    const least = Math.max(46, widest(view, numbers, 14, "ui") + 4, ...needed);
+    const least = Math.max(46, widest(view, numbers, 14, "ui") + 2, ...needed);
     const column = clamp(Math.floor((width - 8) / Math.max(1, bytes.length)), Math.ceil(least), 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
     const top = (level) => (levels - level) * (HIGH + APART) + 6;
