@@ -47,8 +47,9 @@ export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
   const image = new ImageData(new Uint8ClampedArray(scale.packed.buffer), 256, 1);
   bar.getContext("2d").putImageData(image, 0, 0);
-  const both = h("span", { class: "lv-scale" }, scale.low, bar, scale.high); // its ends stay with it
-  return h("span", {}, meaning ? `${meaning} ` : "", both, scale.note ? ` (${scale.note})` : "");
+  const note = scale.note ? ` (${scale.note})` : "";
+  const whole = h("span", { class: "lv-scale" }, scale.low, bar, scale.high, note); // in one line
+  return h("span", {}, meaning ? `${meaning} ` : "", whole);
 }
 
 /** Light or dark: what the host says, else whether the page writes light on dark. */
