@@ -3,7 +3,7 @@
 import { arrow, barTable, box, diagram } from "./kit/diagram.js";
 import { h, markLegend, pieceNodes, s, shorten } from "./kit/elements.js";
 import { frame } from "./kit/frame.js";
-import { floats, percent } from "./kit/numbers.js";
+import { clamp, floats, percent } from "./kit/numbers.js";
 
 const HEIGHT = 352;
 const FORK = 40; // from the middle of B's stream to its value and its key
@@ -42,7 +42,9 @@ export function render({ model, el }) {
 function draw(width, model, [back, looks, next, backAgain], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
   const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, 9));
-  const [atA, atB, atGap, atAgain, atNext] = [0.1, 0.36, 0.52, 0.68, 0.93].map((part) => Math.max(70, part * width));
+  const [atA, atB, atGap, atAgain, atNext] = [0.1, 0.36, 0.52, 0.68, 0.93].map((part) =>
+    clamp(part * width, 70, width - 70),
+  );
   const [value, key, top] = [atB - FORK, atB + FORK, ROW.box - 18];
   const off = cut === "writer";
   const gone = off ? "lv-gone" : "";
