@@ -32,7 +32,7 @@ def sentence(i: int, label: str) -> Any:
 
     def box(value: str) -> ipywidgets.Text:
         made = controls.text_box(clean(value), label, "min(560px, 98%)", live=False)
-        made.style.description_width = "126px"
+        made.style.description_width = "125px"
         return made
 
     return text(SENSES["bank"][i], box)

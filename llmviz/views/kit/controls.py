@@ -71,7 +71,7 @@ def number_box(value: float, label: str, first: float, last: float) -> ipywidget
 
 def seed_box(value: int) -> ipywidgets.BoundedIntText:
     """Return a box for the seed of all draws."""
-    look = {"layout": {"width": "150px"}}
+    look = {"style": LABELLED, "layout": {"width": "150px"}}
     return ipywidgets.BoundedIntText(value, min=0, max=2**31 - 1, description="Seed", **look)
 
 
