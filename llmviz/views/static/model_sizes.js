@@ -42,12 +42,13 @@ function draw(view, plot) {
   if (!counts.length) return null;
   const n = counts.length;
   const names = model.get("names").map(plain);
-  const [width, height] = [Math.max(420, view.width()), 26 + ROW * n + 48];
+  const [width, height] = [Math.max(320, view.width()), 26 + ROW * n + 48];
   const area = areaIn(width, height, { left: widest(view, names, 16, "ui") + 16, right: 24, top: 26, bottom: 48 });
   const sizes = counts.flatMap((parameters) => bits.map((one) => Math.log10(memory(parameters, one))));
-  const [first, last] = [Math.floor(Math.min(...sizes)), Math.ceil(Math.max(...sizes))];
+  const [first, last] = [Math.min(...sizes), Math.max(...sizes)];
   const px = scale([10 ** first, 10 ** last], [area.left, area.right], Math.log10);
-  const powers = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
+  const whole = Math.ceil(first); // the first power of 10 on the axis
+  const powers = Array.from({ length: Math.floor(last) - whole + 1 }, (_, i) => 10 ** (whole + i));
   const marks = powers.map((size) => [px(size), bytes(size)]);
   const rows = bands(n, [area.top, area.bottom]);
   const room = 1e9 * model.get("machine"); // bytes; 0: no machine is chosen
@@ -63,9 +64,7 @@ function draw(view, plot) {
     ].filter(Boolean);
   };
   plot.size(width, height);
-  plot.ground.replaceChildren(
-    ...axisBelow(area, thinned(view, marks), "memory for the parameters (each line: × 10)", { lines: true }),
-  );
+  plot.ground.replaceChildren(...axisBelow(area, thinned(view, marks), "memory (each line: × 10)", { lines: true }));
   plot.marks.replaceChildren(...counts.flatMap(row));
   if (room)
     plot.marks.append(
