@@ -65,7 +65,9 @@ function draw(view, plot, values) {
   const grid = cellGrid({ ...cells, ...labels, group, isSingle, values: values.data });
   const [signed, limit] = [model.get("kind") === "signed", model.get("limit")];
   const scale = colorScale(model.get("kind"), view.theme, limit);
-  const ends = { low: inUnit(model, -limit), high: `+${inUnit(model, limit)}` };
+  const most = (100 * limit).toFixed(1);
+  const ends = { low: `−${most}`, high: `+${most}` };
+  const measure = model.get("measure") + (signed ? ` (${model.get("unit")})` : "");
   plot.size(grid.right + 4, grid.bottom + 4);
   const ctx = plot.pen(grid);
   ctx.fillStyle = getComputedStyle(view.root).getPropertyValue("--lv-page");
@@ -77,7 +79,7 @@ function draw(view, plot, values) {
       paintGrid(ctx, values.data, { ...at, rows: height, cols: width, scale, offset });
     }
   view.setLegend(
-    scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), model.get("measure")),
+    scaleLegend(signed ? { ...scale, ...ends } : inPercent(scale, limit), measure),
     !isSingle && "each map: from ↓, to →; blank: masked",
     group > 1 && "bracket: heads that share keys and values",
   );
