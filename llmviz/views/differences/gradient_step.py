@@ -12,6 +12,7 @@ import traitlets
 from llmviz.experiments.gradients import LENGTHS, N_RANDOM, NUDGE, Numbers
 from llmviz.model import Model
 from llmviz.tokenization import drop_unwritable
+from llmviz.views.kit.controls import LABELLED
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
@@ -43,7 +44,7 @@ class OneParameter(View):
             lambda value, view: value is None or (type(value) is int and 0 <= value < view.n),
             "the index of a parameter, or None",
             control=lambda _, view: ipywidgets.BoundedIntText(
-                max=view.n - 1, description="Parameter", layout={"width": "220px"}
+                max=view.n - 1, description="Parameter", style=LABELLED, layout={"width": "220px"}
             ),
             shows=lambda number, _: {"value": number or 0},
         )
