@@ -43,13 +43,15 @@ function draw(view, plot) {
   const n = counts.length;
   const names = model.get("names").map(plain);
   const [width, height] = [Math.max(320, view.width()), 26 + ROW * n + 48];
-  const area = areaIn(width, height, { left: widest(view, names, 16, "ui") + 16, right: 24, top: 26, bottom: 48 });
+  const area = areaIn(width, height, { left: widest(view, names, 16, "ui") + 16, right: 12, top: 26, bottom: 48 });
   const sizes = counts.flatMap((parameters) => bits.map((one) => Math.log10(memory(parameters, one))));
   const [first, last] = [Math.min(...sizes), Math.max(...sizes)];
   const px = scale([10 ** first, 10 ** last], [area.left, area.right], Math.log10);
   const whole = Math.ceil(first); // the first power of 10 on the axis
   const powers = Array.from({ length: Math.floor(last) - whole + 1 }, (_, i) => 10 ** (whole + i));
-  const marks = powers.map((size) => [px(size), bytes(size)]);
+  const all = powers.map((size) => [px(size), bytes(size)]);
+  const named = thinned(view, all); // the other lines have no number
+  const marks = all.map((mark) => (named.includes(mark) ? mark : [mark[0], ""]));
   const rows = bands(n, [area.top, area.bottom]);
   const room = 1e9 * model.get("machine"); // bytes; 0: no machine is chosen
   const end = clamp(px(room || 1), area.left, area.right);
@@ -64,7 +66,7 @@ function draw(view, plot) {
     ].filter(Boolean);
   };
   plot.size(width, height);
-  plot.ground.replaceChildren(...axisBelow(area, thinned(view, marks), "memory (each line: × 10)", { lines: true }));
+  plot.ground.replaceChildren(...axisBelow(area, marks, "memory (each line: × 10)", { lines: true }));
   plot.marks.replaceChildren(...counts.flatMap(row));
   if (room)
     plot.marks.append(
