@@ -9,7 +9,7 @@
 writer (a row of W_down): when it fires, it pushes the stream along its row (Geva et al. 2021).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,15 @@ from jaxtyping import Float
 from llmviz.ops import (
     ACTIVATIONS,
     ACTIVATIONS_BACKWARD,
+    LowRank,
     gated,
     linear,
     linear_backward,
     tells_shapes,
     unchanged,
 )
+
+NO_CHANGES: Mapping[str, LowRank] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +49,21 @@ def swiglu(
     b_up: Float[np.ndarray, " d_ff"] | None = None,
     b_down: Float[np.ndarray, " d_model"] | None = None,
     activation: str = "silu",
+    changes: Mapping[str, LowRank] = NO_CHANGES,
     after: Callable[[np.ndarray], np.ndarray] | None = None,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> FFNTrace:
     """Compute what the layer adds to the stream, from the normed stream.
 
     W_gate: None in a family without gates, where hidden = gelu(up) (GPT-2). b_up, b_down: biases, added to up and out.
-    activation: the curve (`ops.ACTIVATIONS`). after(out): what some families do with the output before it is
-    added, such as a norm. edit(name, array): returns what replaces hidden and ffn_out.
+    activation: the curve (`ops.ACTIVATIONS`). changes: what fine-tuning has changed, by the names of the matrices.
+    after(out): what some families do with the output before it is added, such as a norm. edit(name, array): returns
+    what replaces hidden and ffn_out.
     """
-    gate = None if W_gate is None else linear(x, W_gate)
-    up = linear(x, W_up) if b_up is None else linear(x, W_up) + b_up
+    gate = None if W_gate is None else linear(x, W_gate, change=changes.get("W_gate"))
+    up = linear(x, W_up, b_up, changes.get("W_up"))
     hidden = edit("hidden", ACTIVATIONS[activation](up) if gate is None else gated(gate, up, activation))
-    out = linear(hidden, W_down) if b_down is None else linear(hidden, W_down) + b_down
+    out = linear(hidden, W_down, b_down, changes.get("W_down"))
     return FFNTrace(gate, up, hidden, edit("ffn_out", out if after is None else after(out)))
 
 
@@ -82,14 +87,18 @@ def swiglu_backward(
     W_down: Float[np.ndarray, "d_ff d_model"],
     *,
     activation: str = "silu",
+    changes: Mapping[str, LowRank] = NO_CHANGES,
 ) -> FFNBackward:
     """Return d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
     d_x = d_gate W_gateᵀ + d_up W_upᵀ. d_out: of out before what `after` does with it.
     """
-    d_gate, d_up = hidden_backward(linear_backward(d_out, W_down), gate, up, activation)
+    d_hidden = linear_backward(d_out, W_down, changes.get("W_down"))
+    d_gate, d_up = hidden_backward(d_hidden, gate, up, activation)
     d_x = linear_backward(d_up, W_up)
     if d_gate is not None and W_gate is not None:
-        d_x = linear_backward(d_gate, W_gate) + d_x
+        d_x = linear_backward(d_gate, W_gate, changes.get("W_gate")) + d_x
+    if "W_up" in changes:
+        d_x = d_x + changes["W_up"].backward(d_up)
     return FFNBackward(d_gate, d_up, d_x)
 
 
@@ -107,13 +116,6 @@ def hidden_backward(
     if gate is None:
         return None, curve_backward(d_hidden, up)
     return curve_backward(d_hidden * up, gate), d_hidden * ACTIVATIONS[activation](gate)
-
-
-def neuron_contributions(
-    hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
-) -> Float[np.ndarray, "d_ff d_model"]:
-    """Return what each neuron adds to one token's stream: hidden_i * W_down[i]. The rows sum to the layer's out."""
-    return hidden[:, None] * W_down
 
 
 def output_lengths(

@@ -39,6 +39,7 @@ from llmviz import (
 from llmviz.attention import AttentionTrace
 from llmviz.edits import Edits, index_of
 from llmviz.ffn import FFNTrace
+from llmviz.ops import LowRank
 from llmviz.reuse import Recent
 from llmviz.sampling import Sampler
 from llmviz.threads import share_cores
@@ -88,12 +89,13 @@ Attended = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarr
 Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], Attended]
 
 
-# An FFN: the layer's parameters, the model's sizes, the normed stream, what is edited.
-FeedForward = Callable[[LayerWeights, Config, np.ndarray, Edits, Edit], FFNTrace]
-
-
 def feed_forward(
-    w: LayerWeights, config: Config, normed: Float[np.ndarray, "seq d_model"], edits: Edits, edit: Edit
+    w: LayerWeights,
+    config: Config,
+    normed: Float[np.ndarray, "seq d_model"],
+    edits: Edits,
+    edit: Edit,
+    changes: Mapping[str, LowRank] = ffn.NO_CHANGES,
 ) -> FFNTrace:
     """Run the layer's FFN on the normed stream."""
     share_cores()
@@ -106,6 +108,7 @@ def feed_forward(
         b_up=w.b_up,
         b_down=w.b_down,
         activation=config.activation,
+        changes=changes,
         after=after,
         edit=edit,
     )
@@ -118,15 +121,15 @@ def block_forward(
     rotations: Complex[np.ndarray, "rows n_pairs"] | None,
     attend: Attend,
     *,
-    feed_forward: FeedForward = feed_forward,
+    changes: Mapping[str, LowRank] = ffn.NO_CHANGES,
     edits: Edits = NO_EDITS,
     edit: Edit = ops.unchanged,
 ) -> BlockForward:
     """Run one layer over the rows of x: the forward pass of the model, of training and of many texts at once.
 
     rotations: RoPE's, of each row's position (`position.rotations`), or None. attend: decides which keys a
-    query meets. feed_forward: another FFN, such as one with low-rank changes. edits says whether to norm and to add;
-    edit(name, array) returns what replaces an array, by the names of `edits.ARRAYS`.
+    query meets. changes: what fine-tuning has changed in the FFN, by the names of its matrices. edits says whether to
+    norm and to add; edit(name, array) returns what replaces an array, by the names of `edits.ARRAYS`.
     """
     share_cores()
     x = edit("resid_pre", x)
@@ -139,7 +142,7 @@ def block_forward(
     out = edit("attention_out", out)
     resid_mid = edit("resid_mid", _next_stream(x, out, edits))
     mid_normed = norm(resid_mid, w.ffn_norm, config, edits, w.ffn_norm_bias)
-    f = feed_forward(w, config, mid_normed, edits, edit)
+    f = feed_forward(w, config, mid_normed, edits, edit, changes)
     resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
     return BlockForward(
         x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post

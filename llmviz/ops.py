@@ -12,6 +12,7 @@ how it changes with the input; `…_gradient` returns how it changes with the pa
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -221,22 +222,49 @@ ACTIVATIONS = {"silu": silu, "gelu_tanh": gelu_tanh}
 ACTIVATIONS_BACKWARD = {"silu": silu_backward, "gelu_tanh": gelu_tanh_backward}
 
 
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A change of a matrix in few numbers: W + down @ up (LoRA; Hu et al. 2021)."""
+
+    down: Float[np.ndarray, "d_in rank"]
+    up: Float[np.ndarray, "rank d_out"]
+
+    def forward(self, x: Float[np.ndarray, "seq d_in"]) -> Float[np.ndarray, "seq d_out"]:
+        """Return what the change adds to x @ W."""
+        return (x @ self.down) @ self.up
+
+    def backward(self, d_out: Float[np.ndarray, "seq d_out"]) -> Float[np.ndarray, "seq d_in"]:
+        """Return what it adds to d_out @ Wᵀ."""
+        return (d_out @ self.up.T) @ self.down.T
+
+    def gradient(self, d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]) -> "LowRank":
+        """Return d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
+        return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
+
+
 def linear(
-    x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
+    x: Float[np.ndarray, "seq d_in"],
+    W: Float[np.ndarray, "d_in d_out"],
+    bias: Float[np.ndarray, " d_out"] | None = None,
+    change: LowRank | None = None,
 ) -> Float[np.ndarray, "seq d_out"]:
-    """Return x @ W, a row for each token.
+    """Return x @ W, a row for each token, plus a bias and what a change of the matrix adds, if there are any.
 
     The file stores each matrix as its transpose, and BLAS is faster when that matrix is on the left: by a third for few
     rows, by a few per cent for many. So in memory, the result is also the transpose of a matrix.
     """
-    return (W.T @ x.T).T
+    out = (W.T @ x.T).T
+    if change is not None:
+        out = out + change.forward(x)
+    return out if bias is None else out + bias
 
 
 def linear_backward(
-    d_out: Float[np.ndarray, "seq d_out"], W: Float[np.ndarray, "d_in d_out"]
+    d_out: Float[np.ndarray, "seq d_out"], W: Float[np.ndarray, "d_in d_out"], change: LowRank | None = None
 ) -> Float[np.ndarray, "seq d_in"]:
     """Return d_x = d_out Wᵀ: each input counts for each output by the weight between them."""
-    return linear(d_out, W.T)
+    d_x = linear(d_out, W.T)
+    return d_x if change is None else d_x + change.backward(d_out)
 
 
 def linear_gradient(

@@ -46,7 +46,10 @@ def rotate(
     *,
     split_halves: bool = False,
 ) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Rotate each pair of x by its angle (RoPE). Neighbours form a pair, or numbers of the two halves."""
+    """Rotate each pair of x by its angle (RoPE). Neighbours form a pair, or numbers of the two halves.
+
+    Its backward pass is the rotation by the opposite angles: the transpose of a rotation is its inverse.
+    """
     return rotate_by(x, rotations(angles, x.dtype), split_halves=split_halves)
 
 
@@ -78,29 +81,6 @@ def rotate_by(
     turned = np.empty_like(x)
     turned[firsts], turned[seconds] = pairs.real, pairs.imag
     return turned
-
-
-def rotate_backward(
-    d_turned: Float[np.ndarray, "*heads seq d_head"],
-    angles: Float[np.ndarray, "seq n_pairs"],
-    *,
-    split_halves: bool = False,
-) -> Float[np.ndarray, "*heads seq d_head"]:
-    """Rotate back by the same angle: the transpose of a rotation is its inverse."""
-    return rotate(d_turned, -angles, split_halves=split_halves)
-
-
-def score_by_distance(
-    q: Float[np.ndarray, " d_head"],
-    k: Float[np.ndarray, " d_head"],
-    distances: Real[np.ndarray, " n"],
-    *,
-    base: float,
-) -> Float[np.ndarray, " n"]:
-    """Return the score q·k/√d_head of a query that is `distance` tokens after the key; q and k before RoPE."""
-    angles = rotation_angles(distances, len(q), base=base)
-    turned = rotate(np.repeat(q[None], len(distances), axis=0), angles)
-    return turned @ k / np.sqrt(len(q), dtype=q.dtype)
 
 
 def sinusoidal_encoding(

@@ -25,22 +25,20 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
-from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
+from llmviz import attention, embeddings, ffn, ops, sampling, tokenization
 from llmviz.model import (
     NO_EDITS,
     Attended,
     BlockForward,
-    Edit,
     Model,
-    angles_at,
     block_forward,
     embedded,
-    feed_forward,
     norm,
-    post_norm,
     rotations_at,
     rules_of,
+    turned,
 )
+from llmviz.ops import LowRank
 from llmviz.threads import share_cores
 from llmviz.weights import Config, LayerWeights, Weights, check_whole, from_flat, random_weights, stored
 
@@ -51,28 +49,9 @@ HELD_OUT = 0.1  # the last tenth of a text is never trained on
 MEASURE_EVERY = 20  # steps
 
 
-@dataclass(frozen=True, eq=False)
-class LowRank:
-    """A change of a matrix in few numbers: W + down @ up (LoRA; Hu et al. 2021)."""
-
-    down: Float[np.ndarray, "d_in rank"]
-    up: Float[np.ndarray, "rank d_out"]
-
-    def forward(self, x: Float[np.ndarray, "seq d_in"]) -> Float[np.ndarray, "seq d_out"]:
-        """Return what the change adds to x @ W."""
-        return (x @ self.down) @ self.up
-
-    def backward(self, d_out: Float[np.ndarray, "seq d_out"]) -> Float[np.ndarray, "seq d_in"]:
-        """Return what it adds to d_out @ Wᵀ."""
-        return (d_out @ self.up.T) @ self.down.T
-
-    def gradient(self, d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]) -> "LowRank":
-        """Return d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
-        return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
-
-
 CHANGED = ("W_gate", "W_up", "W_down")  # the matrices that fine-tuning changes, where a family has them
 Update = Mapping[tuple[int, str], LowRank]  # by layer and one of these names
+NO_UPDATE: Update = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,35 +103,18 @@ def input_gradients(
     _, logits = _logits(weights, x[-1:])
     d_x = np.zeros_like(x)
     d_x[-1:], _, _ = _logits_backward(weights, x[-1:], logits, d_logits[None].astype(x.dtype))
-    for layer in reversed(activations):
-        d_x = _block_backward(d_x, layer, weights.config).x
+    for _, _, back in _backward(weights, d_x, activations):
+        d_x = back.x
     return d_x
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
-    """What one layer's forward pass keeps for the backward pass. In q, k, v and pattern, each text has own heads."""
-
-    w: LayerWeights
-    angles: Float[np.ndarray, "seq n_pairs"] | None  # None without RoPE
-    rules: attention.Rules
-    update: Mapping[str, LowRank]
-    forward: BlockForward
-
-
-@dataclass(frozen=True, eq=False)
 class _LayerBackward:
-    """How the loss changes with what comes out of each matrix of a layer (before RoPE, before norms), and its norms."""
+    """How the loss changes with parts of a layer. Matrices and norms have their names in `LayerWeights`."""
 
     x: Float[np.ndarray, "rows d_model"]  # the stream before the layer
-    q: Float[np.ndarray, "n_heads rows d_head"]
-    k: Float[np.ndarray, "n_kv_heads rows d_head"]
-    v: Float[np.ndarray, "n_kv_heads rows d_head"]
-    attention_out: Float[np.ndarray, "rows d_model"]
-    gate: Float[np.ndarray, "rows d_ff"] | None
-    up: Float[np.ndarray, "rows d_ff"]
-    ffn_out: Float[np.ndarray, "rows d_model"]
-    norms: Mapping[str, np.ndarray]  # the parameters of the norms, by their names in `LayerWeights`
+    products: Mapping[str, np.ndarray]  # what comes out of each matrix, before RoPE and norms
+    norms: Mapping[str, np.ndarray]  # the parameters of the norms
 
 
 def _loss_and_gradients(
@@ -164,9 +126,8 @@ def _loss_and_gradients(
     d_W_U = ops.linear_gradient(d_logits, normed)
     del d_logits
     layers = []
-    for layer in reversed(activations):
-        back = _block_backward(d_x, layer, weights.config)
-        layers.append(_layer_gradients(layer, back))
+    for layer, f, back in _backward(weights, d_x, activations):
+        layers.append(_layer_gradients(weights.layers[layer], f, back))
         d_x = back.x
     scale = d_x.dtype.type(weights.config.embedding_scale)
     d_W_E = embeddings.embed_gradient(d_x * scale, tokens.ravel(), len(weights.W_E))
@@ -208,20 +169,25 @@ def _logits_backward(
     if (cap := weights.config.logit_cap) is not None:
         d_logits = ops.soft_cap_backward(d_logits, logits, cap)
     d_normed = embeddings.unembed_backward(d_logits, weights.W_U)
-    d_x, d_norm = _norm_backward(d_normed, x, weights, "final_norm", weights.config)
-    return d_x, d_logits, d_norm
+    gradients: dict[str, np.ndarray] = {}
+    return _norm_backward(d_normed, x, weights, "final_norm", weights.config, gradients), d_logits, gradients
 
 
 def _norm_backward(
-    d_out: np.ndarray, x: np.ndarray, w: Weights | LayerWeights, name: str, config: Config
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return d_x, and by their names the gradients of the norm's parameters: a LayerNorm also has a bias."""
-    weight, eps = getattr(w, name), config.norm_eps
-    if getattr(w, f"{name}_bias", None) is None:
-        d_x, d_weight = ops.rms_norm_backward(d_out, x, weight, eps=eps)
-        return d_x, {name: d_weight}
-    d_x, d_weight, d_bias = ops.layer_norm_backward(d_out, x, weight, eps=eps)
-    return d_x, {name: d_weight, f"{name}_bias": d_bias}
+    d_out: np.ndarray,
+    x: np.ndarray,
+    w: Weights | LayerWeights,
+    name: str,
+    config: Config,
+    gradients: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Return d_x, and put the gradients of the norm's parameters into `gradients`: a LayerNorm also has a bias."""
+    weight, bias, eps = getattr(w, name), f"{name}_bias", config.norm_eps
+    if getattr(w, bias, None) is None:
+        d_x, gradients[name] = ops.rms_norm_backward(d_out, x, weight, eps=eps)
+    else:
+        d_x, gradients[name], gradients[bias] = ops.layer_norm_backward(d_out, x, weight, eps=eps)
+    return d_x
 
 
 def _forward(
@@ -230,8 +196,8 @@ def _forward(
     *,
     x: Float[np.ndarray, "rows d_model"] | None = None,
     layers: range | None = None,
-    update: Update | None = None,
-) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
+    update: Update = NO_UPDATE,
+) -> tuple[Float[np.ndarray, "rows d_model"], list[BlockForward]]:
     """Run all layers, or some of them from the stream x on. They keep about 15 vectors of d_model for each token."""
     config = weights.config
     texts, seq = tokens.shape
@@ -241,13 +207,9 @@ def _forward(
     rotations = rotations_at(config, places, x.dtype)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
-        w, rules = weights.layers[layer], rules_of(config, layer)
-        changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
-        network = partial(_low_rank_ffn, changed) if changed else feed_forward
-        attend = partial(_attend, texts, rules)
-        forward = block_forward(w, config, x, rotations[layer], attend, feed_forward=network)
-        angles = None if rotations[layer] is None else angles_at(config, np.arange(seq), layer)
-        activations.append(_Layer(w, angles, rules, changed, forward))
+        attend, changes = partial(_attend, texts, rules_of(config, layer)), _changes(update, layer)
+        forward = block_forward(weights.layers[layer], config, x, rotations[layer], attend, changes=changes)
+        activations.append(forward)
         x = forward.resid_post
     return x, activations
 
@@ -259,73 +221,95 @@ def _attend(texts: int, rules: attention.Rules, q: np.ndarray, k: np.ndarray, v:
     return q, k, v, pattern, _own_rows(z, texts)
 
 
-def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
+def _changes(update: Update, layer: int) -> Mapping[str, LowRank]:
+    return {name: low for (at, name), low in update.items() if at == layer}
+
+
+def _backward(
+    weights: Weights,
+    d_x: Float[np.ndarray, "rows d_model"],
+    activations: Sequence[BlockForward],
+    update: Update = NO_UPDATE,
+) -> Iterator[tuple[int, BlockForward, _LayerBackward]]:
+    """Go back through the last layers, of which `_forward` kept these; yield each layer's number and results."""
+    for layer, f in reversed([*enumerate(activations, weights.config.n_layers - len(activations))]):
+        back = _block_backward(weights, layer, d_x, f, _changes(update, layer))
+        yield layer, f, back
+        d_x = back.x
+
+
+def _block_backward(
+    weights: Weights,
+    layer: int,
+    d_x: Float[np.ndarray, "rows d_model"],
+    f: BlockForward,
+    changes: Mapping[str, LowRank],
+) -> _LayerBackward:
     share_cores()
-    w, f, d_ffn_out = layer.w, layer.forward, d_x
+    w, config, d_ffn_out = weights.layers[layer], weights.config, d_x
     norms: dict[str, np.ndarray] = {}
     if w.ffn_post_norm is not None:  # What it norms is not kept, since few families have it.
-        out = _product("W_down", w, layer.update, f.hidden)
-        d_ffn_out, norms["ffn_post_norm"] = ops.rms_norm_backward(
-            d_x, out, w.ffn_post_norm, eps=config.norm_eps
-        )
-    if layer.update:
-        back = _low_rank_ffn_backward(d_ffn_out, layer, config)
-    else:
-        matrices = w.W_gate, w.W_up, w.W_down
-        back = ffn.swiglu_backward(d_ffn_out, f.gate, f.up, *matrices, activation=config.activation)
-    d_mid, of_ffn_norm = _norm_backward(back.x, f.resid_mid, w, "ffn_norm", config)
+        out = ops.linear(f.hidden, w.W_down, w.b_down, changes.get("W_down"))
+        d_ffn_out = _norm_backward(d_x, out, w, "ffn_post_norm", config, norms)
+    matrices = w.W_gate, w.W_up, w.W_down
+    back = ffn.swiglu_backward(
+        d_ffn_out, f.gate, f.up, *matrices, activation=config.activation, changes=changes
+    )
+    d_mid = _norm_backward(back.x, f.resid_mid, w, "ffn_norm", config, norms)
     d_mid += d_x
     d_attention_out = d_mid
     if w.attention_post_norm is not None:
         out = attention.output(f.z, w.W_O, w.b_O)
-        d_attention_out, norms["attention_post_norm"] = ops.rms_norm_backward(
-            d_mid, out, w.attention_post_norm, eps=config.norm_eps
-        )
+        d_attention_out = _norm_backward(d_mid, out, w, "attention_post_norm", config, norms)
     assert f.pattern is not None  # `_attend` keeps it
     texts = len(f.q) // config.n_heads
     d_z = _own_heads(attention.output_backward(d_attention_out, w.W_O), texts)
     d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
     d_scores = ops.softmax_backward(d_pattern, f.pattern)
-    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k, rules=layer.rules)
-    if layer.angles is not None:
-        d_q = position.rotate_backward(d_q, layer.angles, split_halves=config.split_halves)
-        d_k = position.rotate_backward(d_k, layer.angles, split_halves=config.split_halves)
+    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k, rules=rules_of(config, layer))
+    places = np.arange(f.q.shape[1])
+    d_q, d_k = (turned(config, layer, d, -places) for d in (d_q, d_k))  # RoPE backwards turns them back
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     if w.q_norm is not None and w.k_norm is not None:
         q, k = attention.project(f.normed, w.W_Q, w.b_Q), attention.project(f.normed, w.W_K, w.b_K)
-        d_q, norms["q_norm"] = ops.rms_norm_backward(d_q, q, w.q_norm, eps=config.norm_eps)
-        d_k, norms["k_norm"] = ops.rms_norm_backward(d_k, k, w.k_norm, eps=config.norm_eps)
+        d_q = _norm_backward(d_q, q, w, "q_norm", config, norms)
+        d_k = _norm_backward(d_k, k, w, "k_norm", config, norms)
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
-    d_before, of_attention_norm = _norm_backward(d_normed, f.resid_pre, w, "attention_norm", config)
+    d_before = _norm_backward(d_normed, f.resid_pre, w, "attention_norm", config, norms)
     d_before += d_mid
-    norms |= of_ffn_norm | of_attention_norm
-    return _LayerBackward(d_before, d_q, d_k, d_v, d_attention_out, back.gate, back.up, d_ffn_out, norms)
-
-
-def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
-    """Return each matrix's gradient, from its input and the gradient of its output, which is also its bias's."""
-    f, w = layer.forward, layer.w
-    of_biases = {
-        "b_Q": back.q,
-        "b_K": back.k,
-        "b_V": back.v,
-        "b_O": back.attention_out,
-        "b_up": back.up,
-        "b_down": back.ffn_out,
+    products = {
+        "W_Q": d_q,
+        "W_K": d_k,
+        "W_V": d_v,
+        "W_O": d_attention_out,
+        "W_up": back.up,
+        "W_down": d_ffn_out,
     }
-    biases = {name: d.sum(axis=-2) for name, d in of_biases.items() if getattr(w, name) is not None}
-    return LayerWeights(
-        W_Q=attention.project_gradient(back.q, f.normed),
-        W_K=attention.project_gradient(back.k, f.normed),
-        W_V=attention.project_gradient(back.v, f.normed),
-        W_O=attention.output_gradient(back.attention_out, f.z),
-        W_gate=None if back.gate is None else ops.linear_gradient(back.gate, f.mid_normed),
-        W_up=ops.linear_gradient(back.up, f.mid_normed),
-        W_down=ops.linear_gradient(back.ffn_out, f.hidden),
-        **back.norms,
-        **biases,
-    )
+    if back.gate is not None:
+        products["W_gate"] = back.gate
+    return _LayerBackward(d_before, products, norms)
+
+
+def _layer_gradients(w: LayerWeights, f: BlockForward, back: _LayerBackward) -> LayerWeights:
+    """Return each matrix's gradient, from its input and the gradient of its output, which is also its bias's."""
+    gradients: dict[str, np.ndarray | None] = {"W_gate": None, **back.norms}
+    inputs = _ffn_inputs(f)
+    for name, d in back.products.items():
+        if name in inputs:
+            gradients[name] = ops.linear_gradient(d, inputs[name])
+        elif name == "W_O":
+            gradients[name] = attention.output_gradient(d, f.z)
+        else:
+            gradients[name] = attention.project_gradient(d, f.normed)
+        if getattr(w, bias := name.replace("W", "b"), None) is not None:
+            gradients[bias] = d.sum(axis=-2)
+    return LayerWeights(**gradients)  # type: ignore[arg-type]  # only that of W_gate may be None
+
+
+def _ffn_inputs(f: BlockForward) -> dict[str, np.ndarray]:
+    """Return what goes into each matrix of the FFN."""
+    return {"W_gate": f.mid_normed, "W_up": f.mid_normed, "W_down": f.hidden}
 
 
 def _own_heads(x: Float[np.ndarray, "heads rows d_head"], texts: int) -> np.ndarray:
@@ -559,19 +543,9 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
     x, activations = _forward(weights, tokens, x=x, layers=running, update=update)
     loss, d_x, _, _, _ = _from_the_loss(weights, x, tokens, said)
     gradient: dict[tuple[int, str], LowRank] = {}
-    for number, layer in zip(reversed(running), reversed(activations)):
-        back, f = _block_backward(d_x, layer, weights.config), layer.forward
-        # How the loss changes with each matrix's output, and the matrix's input.
-        around = {
-            "W_gate": (back.gate, f.mid_normed),
-            "W_up": (back.up, f.mid_normed),
-            "W_down": (back.ffn_out, f.hidden),
-        }
-        for name, low in layer.update.items():
-            d_out, into = around[name]
-            assert d_out is not None  # There is no change of a gate where there is none.
-            gradient[number, name] = low.gradient(d_out, into)
-        d_x = back.x
+    for layer, f, back in _backward(weights, d_x, activations, update):
+        for name, low in _changes(update, layer).items():
+            gradient[layer, name] = low.gradient(back.products[name], _ffn_inputs(f)[name])
     return loss, gradient
 
 
@@ -592,44 +566,6 @@ def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
     cut = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
     new = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
     return {key: LowRank(next(new), next(new)) for key in update}
-
-
-def _low_rank_ffn(
-    low: Mapping[str, LowRank],
-    w: LayerWeights,
-    config: Config,
-    x: Float[np.ndarray, "rows d_model"],
-    _edits: object,
-    _edit: Edit,
-) -> ffn.FFNTrace:
-    """Run `model.feed_forward` with W + down @ up for each W, without forming the sum. Training has no edits."""
-    gate = None if w.W_gate is None else _product("W_gate", w, low, x)
-    up, curve = _product("W_up", w, low, x), config.activation
-    hidden = ops.ACTIVATIONS[curve](up) if gate is None else ops.gated(gate, up, curve)
-    out, after = _product("W_down", w, low, hidden), post_norm(w.ffn_post_norm, config, NO_EDITS)
-    return ffn.FFNTrace(gate, up, hidden, out if after is None else after(out))
-
-
-def _product(name: str, w: LayerWeights, low: Mapping[str, LowRank], x: np.ndarray) -> np.ndarray:
-    """Return what comes out of an FFN's matrix, with its low-rank change and its bias, if it has them."""
-    out = ops.linear(x, getattr(w, name))
-    if name in low:
-        out = out + low[name].forward(x)
-    bias = getattr(w, name.replace("W", "b"), None)
-    return out if bias is None else out + bias
-
-
-def _low_rank_ffn_backward(
-    d_out: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config
-) -> ffn.FFNBackward:
-    w, low, f = layer.w, layer.update, layer.forward
-    d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
-    d_gate, d_up = ffn.hidden_backward(d_hidden, f.gate, f.up, config.activation)
-    d_x = np.zeros_like(f.mid_normed)
-    for name, d in (("W_gate", d_gate), ("W_up", d_up)):
-        if d is not None:
-            d_x = d_x + ops.linear_backward(d, getattr(w, name)) + low[name].backward(d)
-    return ffn.FFNBackward(d_gate, d_up, d_x)
 
 
 def updated(model: Model, update: Update, amount: float = 1.0) -> Model:

@@ -596,13 +596,17 @@ def test_a_score_at_other_positions_turns_by_the_distance(tiny_model):
     np.testing.assert_allclose(alone, scores[:, 4], atol=1e-5)
 
 
+def score_by_distance(q, k, distances, base):
+    """Return the score of a query that is `distance` tokens after the key; q and k before RoPE."""
+    angles = position.rotation_angles(distances, len(q), base=base)
+    return position.rotate(np.repeat(q[None], len(distances), axis=0), angles) @ k / math.sqrt(len(q))
+
+
 def test_scores_change_if_query_or_key_is_shifted(tiny_model):
     trace = tiny_model.trace(TEXT)
     moved = experiments.score_changes(trace, (3, -1))
     q, k = experiments.before_rope(trace, 1, 4)
-    own, further = position.score_by_distance(
-        q[-1], k[-2], np.array([1, 5]), base=tiny_model.config.rope_base
-    )
+    own, further = score_by_distance(q[-1], k[-2], np.array([1, 5]), base=tiny_model.config.rope_base)
     assert moved[1, 4] == pytest.approx(further - own, abs=1e-4)
     assert experiments.last_scores(trace)[1, 4] == pytest.approx(own, abs=1e-4)
     assert abs(experiments.score_changes(trace, (500, 500))).max() < 1e-3 < abs(moved).max()
@@ -614,10 +618,10 @@ def test_the_mean_query_and_key_of_a_head_over_the_distance(tiny_model):
     first = experiments.mean_scores_by_distance(trace, (1, 40), keys=slice(1))
     others = experiments.mean_scores_by_distance(trace, (1, 40), layers_on=1)
     q, k = experiments.before_rope(trace, 2, 3)
-    expected = position.score_by_distance(q[1:].mean(axis=0), k[0], distances, base=base)
+    expected = score_by_distance(q[1:].mean(axis=0), k[0], distances, base=base)
     np.testing.assert_allclose(first[:, 2, 3], expected, atol=1e-4)
     k = experiments.before_rope(trace, 0, 3)[1][1:].mean(axis=0)  # after the last layer comes the first
-    expected = position.score_by_distance(q[1:].mean(axis=0), k, distances, base=base)
+    expected = score_by_distance(q[1:].mean(axis=0), k, distances, base=base)
     np.testing.assert_allclose(others[:, 2, 3], expected, atol=1e-4)
 
 
