@@ -366,29 +366,49 @@ def run_block(
     layer: int,
     w: LayerWeights,
     config: Config,
-    x: Float[np.ndarray, "seq d_model"],
-    rotations: Complex[np.ndarray, "seq n_pairs"] | None,
-    edits: Edits,
+    x: Float[np.ndarray, "rows d_model"],
+    rotations: Complex[np.ndarray, "rows n_pairs"] | None,
+    several: Sequence[Edits],
     start: int = 0,
     cache: KVCache | None = None,
-) -> BlockTrace:
-    """Run one layer over the tokens of x, the first of which is at `start`; the cache has the keys and values before.
+) -> tuple[list[BlockTrace], Float[np.ndarray, "rows d_model"]]:
+    """Run one layer over the rows of one run, or of several runs side by side; return also the next x.
 
-    rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError if edits make
-    the numbers overflow.
+    several: the edits of each run, which has as many rows as the others. Its first row is the token at `start`; a
+    single run's cache has the keys and values before. FloatingPointError if edits make the numbers of a run overflow.
     """
+    places = range(start, start + len(x) // len(several))
+    edit = partial(_edit_each, layer, [edits.of_layer(layer, places) for edits in several])
     # No functions inside this one: when the tests check shapes, each would be wrapped again at every call.
-    attend = partial(_attend_with_cache, layer, start, cache, edits, rules_of(config, layer))
-    edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
-    b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
-    return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
+    attend = partial(_attend_each, layer, start, cache, several, rules_of(config, layer))
+    b = block_forward(w, config, x, rotations, attend, edits=several[0], edit=edit)
+    arrays = zip(*_cut(len(several), b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post))
+    blocks = [
+        BlockTrace(before, q, k, v, mid, after, layer, w, config, edits)
+        for (before, q, k, v, mid, after), edits in zip(arrays, several)
+    ]
+    return blocks, b.resid_post
 
 
-def _attend_with_cache(
+def _cut(n_runs: int, *arrays: np.ndarray) -> list[list[np.ndarray]]:
+    """Return the rows that each run has in each of the arrays."""
+    return [[array] if n_runs == 1 else np.split(array, n_runs, axis=-2) for array in arrays]
+
+
+def _edit_each(layer: int, each: Sequence[Edit], name: str, array: np.ndarray) -> np.ndarray:
+    edited = [edit(name, of_run) for edit, of_run in zip(each, *_cut(len(each), array))]
+    array = edited[0] if len(each) == 1 else np.concatenate(edited, axis=-2)
+    # A comparison with NaN is false, too.
+    if name in ("resid_mid", "resid_post") and not max(array.max(), -array.min()) < TOO_LARGE:
+        raise FloatingPointError(f"the numbers overflow in layer {layer}, so there is no next token")
+    return array
+
+
+def _attend_each(
     layer: int,
     start: int,
     cache: KVCache | None,
-    edits: Edits,
+    several: Sequence[Edits],
     rules: attention.Rules,
     q: np.ndarray,
     k: np.ndarray,
@@ -396,61 +416,11 @@ def _attend_with_cache(
 ) -> Attended:
     if cache is not None:
         k, v = cache.put(layer, start, k, v)
-    return q, k, v, None, mix_in_blocks(layer, q, k, v, edits, rules)
-
-
-def _edit_in_range(layer: int, edit: Edit, name: str, array: np.ndarray) -> np.ndarray:
-    array = edit(name, array)
-    return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
-
-
-def run_side_by_side(
-    layer: int,
-    w: LayerWeights,
-    config: Config,
-    x: Float[np.ndarray, "rows d_model"],
-    rotations: Complex[np.ndarray, "rows n_pairs"] | None,
-    several: Sequence[Edits],
-) -> tuple[list[BlockTrace], Float[np.ndarray, "rows d_model"]]:
-    """Run one layer over the rows of several runs, equally many for each of the edits; return also the next x.
-
-    The edits change arrays only. FloatingPointError if the numbers of one run overflow.
-    """
-    n = len(x) // len(several)
-    runs = [slice(start, start + n) for start in range(0, len(x), n)]
-    edit = partial(_edit_each, layer, runs, [edits.of_layer(layer, range(n)) for edits in several])
-    attend = partial(_attend_each, layer, runs, several, rules_of(config, layer))
-    b = block_forward(w, config, x, rotations, attend, edits=several[0], edit=edit)
-    blocks = []
-    for rows, edits in zip(runs, several):
-        q, k, v = b.q[:, rows], b.k[:, rows], b.v[:, rows]
-        before, mid, after = b.resid_pre[rows], b.resid_mid[rows], b.resid_post[rows]
-        blocks.append(BlockTrace(before, q, k, v, mid, after, layer, w, config, edits))
-    return blocks, b.resid_post
-
-
-def _edit_each(
-    layer: int, runs: Sequence[slice], edit_each: Sequence[Edit], name: str, array: np.ndarray
-) -> np.ndarray:
-    edited = array
-    for rows, edit in zip(runs, edit_each):
-        of_run = edit(name, array[..., rows, :])
-        if not np.may_share_memory(of_run, array):
-            edited = array.copy("K") if edited is array else edited
-            edited[..., rows, :] = of_run
-    return _in_range(layer, edited) if name in ("resid_mid", "resid_post") else edited
-
-
-def _attend_each(
-    layer: int,
-    runs: Sequence[slice],
-    several: Sequence[Edits],
-    rules: attention.Rules,
-    q: np.ndarray,
-    k: np.ndarray,
-    v: np.ndarray,
-) -> Attended:
-    mixed = [mix_in_blocks(layer, q[:, r], k[:, r], v[:, r], edits, rules) for r, edits in zip(runs, several)]
+    of_runs = zip(*_cut(len(several), q, k, v))
+    mixed = [
+        mix_in_blocks(layer, its_q, its_k, its_v, edits, rules)
+        for (its_q, its_k, its_v), edits in zip(of_runs, several)
+    ]
     return q, k, v, None, np.concatenate(mixed, axis=1)
 
 
@@ -477,13 +447,7 @@ def mix_in_blocks(
         options = {"causal": edits.causal_mask, "scale": edits.score_scale}
         _, _, z = attention.weigh(q[:, rows], k[:, seen], v[:, seen], rules=rules, edit=edit, **options)
         blocks.append(z)
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
-
-
-def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
-    if not max(stream.max(), -stream.min()) < TOO_LARGE:  # NaN lands here as well
-        raise FloatingPointError(f"the numbers overflow in layer {layer}, so there is no next token")
-    return stream
+    return np.concatenate(blocks, axis=1)
 
 
 # --- one run, and one turn of the loop -------------------------------------------------------------------------------
@@ -730,57 +694,44 @@ class Model:
         places = np.arange(n_tokens, len(tokens))
         x = blocks[-1].resid_post if blocks else embedded(self.weights, tokens[n_tokens:], places)
         cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
-        new = self._blocks(x, edits, n_layers, n_tokens, cache)
+        (new,) = self._blocks(x, [edits], n_layers, n_tokens, cache)
         if known and n_tokens:
-            new = [_behind(old, block, n_tokens) for old, block in zip(known.blocks, new)]
+            new = tuple(_behind(old, block, n_tokens) for old, block in zip(known.blocks, new))
         logits = self.unembed(new[-1].resid_post[-1:], edits)[0]
         logits.flags.writeable = False
         return Trace(tokens, self.tokenizer.pieces(tokens), (*blocks, *new), logits, edits, self)
 
     def _run_side_by_side(self, plain: Trace, several: Sequence[Edits]) -> list[Trace]:
         """Return the traces of a text with each of some edits that change only arrays; plain: the trace without."""
-        n_runs, n = len(several), len(plain.tokens)
         first = min(edits.first_layer_apart(plain.edits, len(plain.blocks) - 1) for edits in several)
-        x, blocks = np.asfortranarray(np.tile(plain.blocks[first].resid_pre, (n_runs, 1))), []
-        with np.errstate(over="ignore", invalid="ignore"):
-            rotations = self._rotations(np.tile(np.arange(n), n_runs), plain.edits, x.dtype)
-            for layer in range(first, len(plain.blocks)):
-                w = self.weights.layers[layer]
-                of_layer, x = run_side_by_side(layer, w, self.config, x, rotations[layer], several)
-                blocks.append(of_layer)
-        logits = self.unembed(x[n - 1 :: n], plain.edits)
+        runs = self._blocks(np.tile(plain.blocks[first].resid_pre, (len(several), 1)), several, first)
+        last = np.concatenate([blocks[-1].resid_post[-1:] for blocks in runs])
+        logits = self.unembed(np.asfortranarray(last), plain.edits)
         return [
             Trace([*plain.tokens], [*plain.pieces], (*plain.blocks[:first], *new), of_run, edits, self)
-            for new, of_run, edits in zip(zip(*blocks), logits, several)
+            for new, of_run, edits in zip(runs, logits, several)
         ]
-
-    def _rotations(
-        self, places: Int[np.ndarray, " rows"], edits: Edits, dtype: np.dtype
-    ) -> list[Complex[np.ndarray, "rows n_pairs"] | None]:
-        """Return each layer's rotations at some positions (RoPE), or None if they are switched off."""
-        if not edits.rope:
-            return [None] * self.config.n_layers
-        edited = places * float(edits.position_scale) + float(edits.position_shift)
-        return rotations_at(self.config, edited, dtype)
 
     def _blocks(
         self,
-        x: Float[np.ndarray, "seq d_model"],
-        edits: Edits,
+        x: Float[np.ndarray, "rows d_model"],
+        several: Sequence[Edits],
         first_layer: int = 0,
         start: int = 0,
         cache: KVCache | None = None,
-    ) -> list[BlockTrace]:
-        """Run the layers from first_layer on, one after the other."""
-        blocks = []
+    ) -> list[tuple[BlockTrace, ...]]:
+        """Run the layers from first_layer on, as `run_block` does. Return the blocks of each run."""
+        n_layers, edits, blocks = self.config.n_layers, several[0], []
+        places = np.tile(np.arange(start, start + len(x) // len(several)), len(several))
         x = np.asfortranarray(x)  # the order of `ops.linear`, because two orders are slow to add
-        with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` reports it as a single error
-            rotations = self._rotations(np.arange(start, start + len(x)), edits, x.dtype)
-            for layer in range(first_layer, self.config.n_layers):
+        with np.errstate(over="ignore", invalid="ignore"):  # `_edit_each` reports it as a single error
+            turned_to = places * float(edits.position_scale) + float(edits.position_shift)
+            rotations = rotations_at(self.config, turned_to, x.dtype) if edits.rope else [None] * n_layers
+            for layer in range(first_layer, n_layers):
                 w = self.weights.layers[layer]
-                blocks.append(run_block(layer, w, self.config, x, rotations[layer], edits, start, cache))
-                x = blocks[-1].resid_post
-        return blocks
+                of_runs, x = run_block(layer, w, self.config, x, rotations[layer], several, start, cache)
+                blocks.append(of_runs)
+        return [*zip(*blocks)]
 
     def _generate(
         self,
@@ -801,13 +752,12 @@ class Model:
             if token == self.tokenizer.eos_token or left == 1:
                 return
             tokens = [*tokens, token]
-            if edits.token_by_token:
-                cache = cache or KVCache(trace.blocks, len(tokens) - 1, len(tokens) - 1 + room)
-                x = embedded(self.weights, [token], np.array([len(tokens) - 1]))
-                x = self._blocks(x, edits, 0, len(tokens) - 1, cache)[-1].resid_post
-            else:
-                x = embedded(self.weights, tokens, np.arange(len(tokens)))
-                x = self._blocks(x, edits)[-1].resid_post
+            start = len(tokens) - 1 if edits.token_by_token else 0
+            if edits.token_by_token and cache is None:
+                cache = KVCache(trace.blocks, start, start + room)
+            x = embedded(self.weights, tokens[start:], np.arange(start, len(tokens)))
+            (blocks,) = self._blocks(x, [edits], 0, start, cache)
+            x = blocks[-1].resid_post
             logits = self.unembed(x[-1:], edits)[0]
 
 
