@@ -18,7 +18,6 @@ array of the whole text, so each generated token runs the whole text again.
 """
 
 import operator
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -81,20 +80,30 @@ def knock_out(keys: int | Sequence[int], *, positions: Indices = None, head: Ind
     The other weights of the row are scaled up to sum to one; a row without others is zero. positions: those of the
     query. Negative positions and keys count from the end of the text, or of the prompt.
     """
-    return Knockout(keys=_several(keys) or (), positions=_several(positions), heads=_several(head))
+    return Change(keys=_several(keys) or (), positions=_several(positions), heads=_several(head))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change(ABC):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Change:
     """A function on an array [seq n] or [heads seq n] that changes each token on its own. Equal if it does the same."""
 
+    # From the old numbers and those of `value` to the new ones; None for a knockout.
+    operation: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    value: bytes = b""  # float32 numbers
+    shape: tuple[int, ...] = ()  # of the value
+    keys: tuple[int, ...] = ()  # that are knocked out
     positions: tuple[int, ...] | None = None  # None: all
     heads: tuple[int, ...] | None = None
     units: tuple[int, ...] | None = None  # along the last axis
 
-    @abstractmethod
-    def change(self, old: np.ndarray) -> np.ndarray:
-        """Compute what replaces the chosen part of the array. Leave `old` unchanged."""
+    def __repr__(self) -> str:
+        where = (("positions", self.positions), ("head", self.heads))
+        chosen = "".join(f", {key}={indices}" for key, indices in where if indices is not None)
+        if self.operation is None:
+            return f"knock_out({self.keys}{chosen})"
+        name = {np.multiply: "scale", np.add: "add", _instead: "put"}[self.operation]
+        what = f"[{self.shape[0]} numbers]" if self.shape else f"{self._numbers:g}"
+        return f"{name}({what}{chosen})"
 
     def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
         """Return the changed array. places: the positions of its rows in the text; by default, all positions."""
@@ -102,7 +111,7 @@ class Change(ABC):
             places = range(array.shape[-2])
             return self.in_text(len(places))(array, places)
         if self.positions is self.heads is self.units is None:
-            return self.change(array)
+            return self._change(array)
         rows = None
         if self.positions is not None:
             rows = [places.index(position) for position in self.positions if position in places]
@@ -113,47 +122,42 @@ class Change(ABC):
             *(range(n) if indices is None else indices for n, indices in zip(array.shape, chosen))
         )
         changed = array.copy("K")  # keep the order in memory, so that products round in the same way
-        changed[region] = self.change(changed[region])
+        changed[region] = self._change(changed[region])
         return changed
+
+    @property
+    def _numbers(self) -> np.ndarray:
+        return np.frombuffer(self.value, np.float32).reshape(self.shape)
+
+    def _change(self, old: np.ndarray) -> np.ndarray:
+        """Return what replaces the chosen part of the array."""
+        if self.operation is not None:
+            return self.operation(old, self._numbers)
+        seen = np.ones(old.shape[-1], bool)
+        # Later keys are masked, or do not exist yet.
+        seen[[key for key in self.keys if key < len(seen)]] = False
+        rest = old * seen
+        total = rest.sum(axis=-1, keepdims=True)
+        return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
 
     def in_text(self, seq: int) -> "Change":
         """Return the same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
-        if self.positions is None:
-            return self
-        return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
+        keys = tuple(index_of("key", key, seq) for key in self.keys)
+        return replace(
+            self,
+            keys=keys,
+            positions=self.positions and tuple(index_of("position", place, seq) for place in self.positions),
+        )
 
     def check(self, name: str, config: Config) -> None:
         """Raise ValueError if the array of this name cannot be changed in this way."""
-        *heads, _, _ = ARRAYS[name]
+        *heads, _, width = ARRAYS[name]
         if self.heads is not None and not heads:
             raise ValueError(f"{name} has no heads")
         for head in self.heads or ():
             index_of("head", head, getattr(config, heads[0]), negative=False)
-
-    def _where(self) -> str:
-        chosen = (("positions", self.positions), ("head", self.heads))
-        return "".join(f", {key}={indices}" for key, indices in chosen if indices is not None)
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Arithmetic(Change):
-    """Add a number or a vector, multiply by it, or replace values with it."""
-
-    operation: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    value: bytes  # float32 numbers
-    shape: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        name = {np.multiply: "scale", np.add: "add", _instead: "put"}[self.operation]
-        what = f"[{self.shape[0]} numbers]" if self.shape else f"{np.frombuffer(self.value, np.float32)[0]:g}"
-        return f"{name}({what}{self._where()})"
-
-    def change(self, old: np.ndarray) -> np.ndarray:
-        return self.operation(old, np.frombuffer(self.value, np.float32).reshape(self.shape))
-
-    def check(self, name: str, config: Config) -> None:
-        super().check(name, config)
-        width = ARRAYS[name][-1]
+        if self.operation is None and name != "pattern":
+            raise ValueError(f'keys are knocked out of the pattern, at=("pattern", layer); got {name!r}')
         if self.shape and width == "kv_seq":
             raise ValueError(
                 f"the rows of {name} are as long as the text: change them by a function of your own"
@@ -164,38 +168,10 @@ class Arithmetic(Change):
             )
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Knockout(Change):
-    """Set the weights of some keys to 0."""
-
-    keys: tuple[int, ...]
-
-    def __repr__(self) -> str:
-        return f"knock_out({self.keys}{self._where()})"
-
-    def change(self, old: np.ndarray) -> np.ndarray:
-        seen = np.ones(old.shape[-1], bool)
-        seen[[key for key in self.keys if key < len(seen)]] = (
-            False  # later keys are masked, or do not exist yet
-        )
-        rest = old * seen
-        total = rest.sum(axis=-1, keepdims=True)
-        return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
-
-    def in_text(self, seq: int) -> "Change":
-        keys = tuple(index_of("key", key, seq) for key in self.keys)
-        return replace(super().in_text(seq), keys=keys)  # type: ignore[call-arg]  # it is a Knockout again
-
-    def check(self, name: str, config: Config) -> None:
-        super().check(name, config)
-        if name != "pattern":
-            raise ValueError(f'keys are knocked out of the pattern, at=("pattern", layer); got {name!r}')
-
-
-def _change(operation, value, positions, head) -> Arithmetic:
+def _change(operation, value, positions, head) -> Change:
     with np.errstate(over="ignore"):  # the run reports an overflow, with its layer
         value = np.asarray(value, np.float32)
-    return Arithmetic(
+    return Change(
         operation=operation,
         value=value.tobytes(),
         shape=value.shape,
@@ -287,19 +263,18 @@ class Edits:
             for layer, factor in scales.items():
                 if factor != 1:
                     functions[layer, name].append(scale(factor))
+        of_parts: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
         for name, part_scales in (("z", self.head), ("hidden", self.neuron)):
-            for layer in {layer for layer, _ in part_scales}:
-                chosen = sorted(
-                    (i, factor) for (at, i), factor in part_scales.items() if at == layer and factor != 1
-                )
-                if chosen:
-                    parts = tuple(int(i) for i, _ in chosen)
-                    factors = np.array([factor for _, factor in chosen], np.float64)
-                    if name == "z":
-                        change = _change(np.multiply, factors[:, None, None], None, parts)
-                    else:
-                        change = replace(_change(np.multiply, factors, None, None), units=parts)
-                    functions[layer, name].append(change)
+            for (layer, part), factor in sorted(part_scales.items()):
+                if factor != 1:
+                    of_parts[layer, name][int(part)] = factor
+        for (layer, name), of_part in of_parts.items():
+            factors, parts = np.array([*of_part.values()], np.float64), tuple(of_part)
+            if name == "z":
+                change = _change(np.multiply, factors[:, None, None], None, parts)
+            else:
+                change = replace(_change(np.multiply, factors, None, None), units=parts)
+            functions[layer, name].append(change)
         for (layer, place), vector in sorted(self.resid.items(), key=lambda item: item[0]):
             functions[layer, "resid_pre"].append(put(vector, positions=place))
         for (name, layer), given in self.at.items():
@@ -416,21 +391,18 @@ class Edits:
                 raise ValueError(f"scales and shifts are finite numbers; got {factor!r}")
         at = {}
         for (name, layer), given in self.at.items():
-            functions = tuple(given) if isinstance(given, Sequence) else (given,)
-            for edit in functions:
+            at[name, layer] = functions = [*given] if isinstance(given, Sequence) else [given]
+            for i, edit in enumerate(functions):
                 if isinstance(edit, Change):
                     edit.check(name, config)
+                    functions[i] = edit.in_text(seq)
                 elif not callable(edit):
                     raise ValueError(f"at takes functions; at {name!r} of layer {layer} it got {edit!r}")
-            at[name, layer] = tuple(
-                edit.in_text(seq) if isinstance(edit, Change) else edit for edit in functions
-            )
         resid = {
             (layer, index_of("position", at_token, seq)): vector
             for (layer, at_token), vector in self.resid.items()
         }
-        same = replace(self, resid=resid, at=at)
-        return self if same == self else same
+        return replace(self, resid=resid, at=at)
 
 
 def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
