@@ -19,15 +19,16 @@ import importlib.resources
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from llmviz import chat_template, tokenizer_json
+from llmviz.tokenizer_json import ADDED, BYTE, CONTROL, ORDINARY, UNKNOWN, UNUSED
 
 # How the SmolLM tokenizer splits text into words: each digit on its own; a space goes with the word after it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
@@ -105,12 +106,15 @@ class Tokenizer:
         default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", self.chat_template or "")
         return default.group(1) if default else None
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, *, at_start: bool = True) -> list[int]:
         """Return the text's token ids. Special tokens in the text are plain text, never control tokens.
 
-        ValueError names the characters that the vocabulary cannot write.
+        at_start: nothing is before it. ValueError names the characters that the vocabulary cannot write.
         """
-        return self._encode(text)
+        tokens: list[int] = []
+        for part, is_added in self._parts(text, at_start):
+            tokens += [self.added_tokens[part]] if is_added else self._encode_plain(part)
+        return tokens
 
     def encode_prompt(self, text: str) -> list[int]:
         """Return what the model reads of a text: its tokens, after the begin token if the model knows one.
@@ -129,12 +133,8 @@ class Tokenizer:
         parts: list[bytes] = []
         borders: set[int] = set()  # byte offsets at which a new word begins
         place = 0
-        for number, part in enumerate(cut_at(self.added_tokens, text)):
-            if number % 2:
-                words = [[part.encode()]]
-            else:
-                self._check_writable(part)
-                words = [*map(self._first_parts, split_words(self._as_read(part, number == 0), self.words))]
+        for part, is_added in self._parts(text):
+            words = [[part.encode()]] if is_added else map(self._first_parts, split_words(part, self.words))
             for word in words:
                 borders.add(place)
                 place += sum(map(len, word))
@@ -195,18 +195,19 @@ class Tokenizer:
             if number % 2:
                 tokens.append(self.special_tokens[part])
             else:
-                tokens += self._encode(part.translate(hidden), at_start=number == 0)
+                tokens += self.encode(part.translate(hidden), at_start=number == 0)
         return tokens
 
-    def _encode(self, text: str, *, at_start: bool = True) -> list[int]:
-        tokens: list[int] = []
+    def _parts(self, text: str, at_start: bool = True) -> Iterator[tuple[str, bool]]:
+        """Yield the text in parts, and whether a part is an added token; the others are as they are cut into words."""
         for number, part in enumerate(cut_at(self.added_tokens, text)):
             if number % 2:
-                tokens.append(self.added_tokens[part])
-            else:
-                self._check_writable(part)
-                tokens += self._encode_plain(self._as_read(part, at_start and number == 0))
-        return tokens
+                yield part, True
+                continue
+            _, dropped = drop_unwritable(part, self.ranks)
+            if dropped:
+                raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
+            yield self._as_read(part, at_start and number == 0), False
 
     def _encode_plain(self, text: str) -> list[int]:
         return self._encoding.encode_ordinary(text)
@@ -218,11 +219,6 @@ class Tokenizer:
     def _first_parts(self, word: str) -> list[bytes]:
         """Return what a word consists of before anything is merged."""
         return [bytes([byte]) for byte in word.encode()]
-
-    def _check_writable(self, text: str) -> None:
-        _, dropped = drop_unwritable(text, self.ranks)
-        if dropped:
-            raise ValueError(f"{describe_unwritable(dropped)}. Leave such characters out")
 
     def _lookup(self, token: int) -> bytes:
         try:
@@ -277,24 +273,12 @@ class UnknownTokenizer(Tokenizer):
     """A tokenizer of a kind that llmviz does not know. It shows tokens, but cannot turn a text into them."""
 
     kind: str = ""
-    tokens: Sequence[str] = ()
 
-    def _check_writable(self, text: str) -> None:
+    def _parts(self, text: str, at_start: bool = True) -> Iterator[tuple[str, bool]]:
         raise ValueError(
             f"llmviz does not know this model's tokenizer (of the kind {self.kind!r}), so it cannot read a text. "
             "Give the model a list of token ids"
         )
-
-    @cached_property
-    def _bytes_of(self) -> dict[int, bytes]:
-        byte_of = {character: byte for byte, character in byte_alphabet().items()}
-        written = self.kind.startswith("gpt2")  # in the alphabet for bytes; other kinds write a space as ▁
-        return {
-            token: bytes(byte_of[character] for character in text)
-            if written and set(text) <= byte_of.keys()
-            else text.replace("▁", " ").encode(errors="replace")
-            for token, text in enumerate(self.tokens)
-        }
 
 
 def readable(piece: bytes) -> str:
@@ -319,19 +303,18 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
     """
     if not isinstance(text, str):
         raise TypeError(f"a text is needed; got {text!r}")
-    dropped = []
-    writable: dict[str, bool] = {}
-    for index, character in enumerate(text):
-        if character not in writable:
-            is_surrogate = "\ud800" <= character <= "\udfff"
-            writable[character] = not is_surrogate and (
-                character.encode() in ranks or all(bytes([byte]) in ranks for byte in character.encode())
-            )
-        if not writable[character]:
-            dropped.append(Unwritable(index, character))
-    if not dropped:
+    unwritable = {
+        character
+        for character in set(text)
+        if "\ud800" <= character <= "\udfff"
+        or not (character.encode() in ranks or all(bytes([byte]) in ranks for byte in character.encode()))
+    }
+    if not unwritable:
         return text, []
-    return "".join(c for c in text if writable[c]), dropped
+    dropped = [
+        Unwritable(index, character) for index, character in enumerate(text) if character in unwritable
+    ]
+    return "".join(character for character in text if character not in unwritable), dropped
 
 
 def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
@@ -498,21 +481,16 @@ END = "<|endoftext|>"
 
 def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
     """Return for each byte but the last the number of the merge that joins it to the next one; 0 if none does."""
-
-    def borders(parts: Sequence[bytes]) -> set[int]:
-        return {*accumulate(map(len, parts[:-1]))}
-
-    @cache
-    def inside(word: str) -> list[int]:
-        parts = [bytes([byte]) for byte in word.encode()]
-        result = [0] * (len(parts) - 1)
-        for number, merge in enumerate(learned, 1):
-            before, parts = parts, merge_pair(parts, merge.pair)
-            for border in borders(before) - borders(parts):
-                result[border - 1] = number
-        return result
-
-    return [number for word in split_words(text) for number in (*inside(word), 0)][:-1]
+    parts: list[bytes] = []
+    for word in split_words(text):
+        parts += [*(bytes([byte]) for byte in word.encode()), b""]  # the empty part keeps words apart
+    result, ends = [0] * len(text.encode()), {*accumulate(map(len, parts))}
+    for number, merge in enumerate(learned, 1):
+        parts, before = merge_pair(parts, merge.pair), ends
+        ends = {*accumulate(map(len, parts))}
+        for end in before - ends:
+            result[end - 1] = number
+    return result[:-1]
 
 
 def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
@@ -535,7 +513,7 @@ def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
     tokens = list(dict.fromkeys([*(alphabet[byte] for byte in range(256)), *pieces]))
     return {
         "tokens": [*tokens, END],
-        "token_types": [1] * len(tokens) + [3],
+        "token_types": [ORDINARY] * len(tokens) + [CONTROL],
         "eos_token": len(tokens),
         "chat_template": None,
     }
@@ -544,27 +522,17 @@ def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
 def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
     """List which two parts each longer token was merged from, in the order learned, as vocabulary files do ("Ġ t").
 
-    They follow from the ranks: after all earlier merges, two parts of the token's bytes are left.
+    They follow from the ranks: after all earlier merges, two parts of the token's bytes are left. If more are left, no
+    merges lead to the token, so no text contains it.
     """
     alphabet, merges = byte_alphabet(), []
-    for piece, own in sorted(ranks.items(), key=itemgetter(1)):
-        parts = [bytes([byte]) for byte in piece]
-        while len(parts) > 2:
-            rank, pair = min(
-                ((ranks.get(left + right, own), (left, right)) for left, right in pairwise(parts)),
-                key=itemgetter(0),
-            )
-            if rank == own:  # no merges lead to it, so no text contains it
-                break
-            parts = merge_pair(parts, pair)
+    earlier: dict[bytes, int] = {}
+    for piece, rank in sorted(ranks.items(), key=itemgetter(1)):
+        parts = merge_all([bytes([byte]) for byte in piece], earlier)
         if len(parts) == 2:
             merges.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
+        earlier[piece] = rank
     return merges
-
-
-UNKNOWN, CONTROL, ADDED, UNUSED, BYTE = range(
-    2, 7
-)  # GGUF's codes for the types of tokens that aren't ordinary
 
 
 def from_gguf_metadata(
@@ -590,9 +558,12 @@ def from_gguf_metadata(
     text can be encoded. ValueError if the vocabulary is damaged.
     """
     words = words or WORDS_OF.get(pre or "", "")
+    in_bytes = model == "gpt2"
+    alphabet = {character: byte for byte, character in byte_alphabet().items()} if in_bytes else {}
     if model not in ("gpt2", "llama") or (model == "gpt2" and not words):
         unknown = ", ".join(str(name) for name in (model, pre) if name)
-        return UnknownTokenizer({}, {}, eos_token, kind=unknown, tokens=tokens)
+        pieces = {token: _piece(text, alphabet) for token, text in enumerate(tokens)}
+        return UnknownTokenizer({}, {}, eos_token, unused=pieces, kind=unknown)
     chat_template = chat_template if isinstance(chat_template, str) else None
     for named in (begin_token, eos_token, eot_token):
         if named is not None and not (isinstance(named, int) and 0 <= named < len(tokens)):
@@ -601,7 +572,6 @@ def from_gguf_metadata(
             )
     ends = [token for token in (eos_token, eot_token) if token is not None]
     eos_token = next((end for end in ends if tokens[end] in (chat_template or "")), eos_token)
-    alphabet = {character: byte for byte, character in byte_alphabet().items()}
     ranks: dict[bytes, int] = {}
     fall_back: dict[bytes, int] = {}
     special: dict[str, int] = {}
@@ -614,13 +584,8 @@ def from_gguf_metadata(
         # Gemma's runs of spaces are merged like other pieces.
         if kind == ADDED and text.strip(" ▁"):
             added[text] = token
-        if model == "llama":
-            piece = text.replace("▁", " ").encode(errors="replace")
-        elif set(text) <= alphabet.keys():
-            piece = bytes(alphabet[character] for character in text)
-        elif kind in (ADDED, UNUSED):
-            piece = text.encode(errors="replace")
-        else:
+        piece = _piece(text, alphabet)
+        if in_bytes and kind not in (ADDED, UNUSED) and not alphabet.keys() >= set(text):
             raise ValueError(f"this vocabulary is not made of bytes: token {token} is {text!r}")
         if kind == BYTE and re.fullmatch("<0x[0-9A-Fa-f]{2}>", text):
             fall_back[bytes([int(text[3:5], 16)])] = token
@@ -643,6 +608,13 @@ def from_gguf_metadata(
         return SentencePieceTokenizer(fall_back | ranks, special, eos_token, chat_template, words, **options)
     composed = composed or pre in COMPOSED
     return Tokenizer(ranks, special, eos_token, chat_template, words, composed=composed, **options)
+
+
+def _piece(text: str, alphabet: Mapping[str, int]) -> bytes:
+    """Return a token's bytes. Files write them in the alphabet for bytes, or as a text with ▁ for a space."""
+    if alphabet.keys() >= set(text):
+        return bytes(alphabet[character] for character in text)
+    return text.replace("▁", " ").encode(errors="replace")
 
 
 def words_between_spaces(pieces: Iterable[bytes]) -> str:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-ORDINARY, CONTROL, ADDED, UNUSED, BYTE = 1, 3, 4, 5, 6  # GGUF's codes for the types of tokens
+ORDINARY, UNKNOWN, CONTROL, ADDED, UNUSED, BYTE = range(1, 7)  # GGUF's codes for the types of tokens
 MOST = 1 << 22  # tokens; a damaged number must not make us fill the memory
 
 
