@@ -144,13 +144,9 @@ def weigh(
     """Return scores, pattern and z as in `attend`, without the sum over the heads."""
     scores = edit("scores", attention_scores(q, k, scale=scale, rules=rules))
     if causal:
-        # The queries are the last tokens, so only their own keys can be later than one of them.
-        seq = q.shape[1]
-        if rules.window is None:
-            np.copyto(scores[..., -seq:], -np.inf, where=future_mask(seq, seq))
-        else:
-            places = np.arange(k.shape[1] - seq, k.shape[1])
-            np.copyto(scores, -np.inf, where=hidden_keys(places, k.shape[1], rules.window))
+        _, seq, kv_seq = scores.shape
+        places = np.arange(kv_seq - seq, kv_seq)  # the queries are the last tokens
+        np.copyto(scores, -np.inf, where=hidden_keys(places, kv_seq, rules.window))
     pattern = edit("pattern", softmax(scores))
     return scores, pattern, edit("z", mix(pattern, v))
 

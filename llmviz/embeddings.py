@@ -220,13 +220,8 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
         raise ValueError("there are no vectors to project")
     mean = vectors.mean(axis=0)
     centred = vectors - mean
-    if len(vectors) < len(mean):  # few vectors: the small table of their dot products holds the same answer
-        left, squares, _ = np.linalg.svd(centred.astype(np.float64) @ centred.T)
-        singular = np.sqrt(squares)
-        lengths = np.where(singular > 1e-6 * singular[0], singular, np.inf)  # no spread, no direction
-        directions = ((left.T @ centred) / lengths[:, None]).astype(vectors.dtype)
-    else:
-        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    directions[singular <= 1e-6 * singular[0]] = 0  # no spread, no direction
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
     variance = singular**2

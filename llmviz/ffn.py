@@ -19,7 +19,6 @@ from llmviz.ops import (
     ACTIVATIONS,
     ACTIVATIONS_BACKWARD,
     LowRank,
-    gated,
     linear,
     linear_backward,
     tells_shapes,
@@ -62,7 +61,8 @@ def swiglu(
     """
     gate = None if W_gate is None else linear(x, W_gate, change=changes.get("W_gate"))
     up = linear(x, W_up, b_up, changes.get("W_up"))
-    hidden = edit("hidden", ACTIVATIONS[activation](up) if gate is None else gated(gate, up, activation))
+    curve = ACTIVATIONS[activation]
+    hidden = edit("hidden", curve(up) if gate is None else curve(gate) * up)
     out = linear(hidden, W_down, b_down, changes.get("W_down"))
     return FFNTrace(gate, up, hidden, edit("ffn_out", out if after is None else after(out)))
 

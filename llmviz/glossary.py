@@ -16,6 +16,13 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).parents[1]
+HEAD = """# Glossary
+
+The terms of the notebooks. The last column is the notebook that uses a term first.
+
+| term | definition | notebook |
+|---|---|---|
+"""
 MARK = re.compile(r'<a(?: tabindex="0" title="[^"]*")?>(.*?)</a>', re.DOTALL)
 
 
@@ -65,22 +72,8 @@ def with_definitions(source: str) -> str:
 
 def page() -> str:
     """Return all terms in alphabetical order, as Markdown."""
-    rows = [
-        f"| **{term.name}** | {term.definition} | {term.page} |"
-        for term in sorted(TERMS, key=lambda term: term.name.lower())
-    ]
-    return "\n".join(
-        [
-            "# Glossary",
-            "",
-            "The terms of the notebooks. The last column is the notebook that uses a term first.",
-            "",
-            "| term | definition | notebook |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    terms = sorted(TERMS, key=lambda term: term.name.lower())
+    return HEAD + "".join(f"| **{term.name}** | {term.definition} | {term.page} |\n" for term in terms)
 
 
 def main(paths: list[str]) -> None:

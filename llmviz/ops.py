@@ -18,8 +18,6 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from jaxtyping import Float, Int, jaxtyped
 
-COLUMNS = 192  # in one block of `gated`: 400 kB for 512 tokens stay in the processor's cache
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -195,18 +193,6 @@ def soft_cap_backward(
 ) -> Float[np.ndarray, "*axes"]:
     """Return d_x = d_out (1 - (out / cap)²), from what came out: at the cap, nothing changes it."""
     return d_out * (1 - np.square(out / np.float32(cap)))
-
-
-def gated(
-    gate: Float[np.ndarray, "*axes n"], up: Float[np.ndarray, "*axes n"], activation: str = "silu"
-) -> Float[np.ndarray, "*axes n"]:
-    """Return silu(gate) * up, or another curve's, computed for a block of columns at a time."""
-    curve = ACTIVATIONS[activation]
-    passed = np.empty_like(gate)
-    for first in range(0, gate.shape[-1], COLUMNS):
-        block = (..., slice(first, first + COLUMNS))
-        np.multiply(curve(gate[block]), up[block], out=passed[block])
-    return passed
 
 
 def silu_backward(

@@ -238,13 +238,6 @@ def test_the_soft_cap_hardly_changes_small_numbers_and_ends_at_the_cap():
     assert capped.dtype == np.float32
 
 
-@pytest.mark.parametrize("activation", ops.ACTIVATIONS)
-def test_gated_takes_the_curve_of_the_family(activation):
-    gate, up = random(3, 500, seed=3), random(3, 500, seed=4)
-    curve = ops.ACTIVATIONS[activation]
-    np.testing.assert_array_equal(ops.gated(gate, up, activation), curve(gate) * up)
-
-
 def test_layer_norm_takes_the_mean_away_too():
     x, weight, bias = random(3, 40, scale=5, seed=1), random(40, seed=2), random(40, seed=3)
     standard = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
