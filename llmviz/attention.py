@@ -232,10 +232,7 @@ def output(
     bias: Float[np.ndarray, " d_model"] | None = None,
 ) -> Float[np.ndarray, "seq d_model"]:
     """Return Σ over heads of z[h] @ W_O[h], as one product of the heads side by side; in some families, plus a bias."""
-    out = linear(beside(z), W_O.reshape(-1, W_O.shape[-1]))
-    if bias is not None:
-        out += bias
-    return out
+    return linear(beside(z), W_O.reshape(-1, W_O.shape[-1]), bias)
 
 
 def output_backward(

@@ -65,10 +65,6 @@ def _compiled(template: str):
     environment.globals["raise_exception"] = refuse
     environment.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
     # Templates mark in this way which text training should count. Here, the mark does nothing.
-    marks = (
-        (r"(\{%-?\s*)generation(\s*-?%\})", r"\1if true\2"),
-        (r"(\{%-?\s*)endgeneration(\s*-?%\})", r"\1endif\2"),
-    )
-    for mark, nothing in marks:
-        template = re.sub(mark, nothing, template)
+    for mark, nothing in (("generation", "if true"), ("endgeneration", "endif")):
+        template = re.sub(rf"(\{{%-?\s*){mark}(\s*-?%\}})", rf"\1{nothing}\2", template)
     return environment.from_string(template)

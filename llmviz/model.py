@@ -140,10 +140,15 @@ def block_forward(
     if after := post_norm(w.attention_post_norm, config, edits):
         out = after(out)
     out = edit("attention_out", out)
-    resid_mid = edit("resid_mid", _next_stream(x, out, edits))
+    if edits.residual:
+        out += x  # in place, because new memory costs more than the sum
+    resid_mid = edit("resid_mid", out)
     mid_normed = norm(resid_mid, w.ffn_norm, config, edits, w.ffn_norm_bias)
     f = feed_forward(w, config, mid_normed, edits, edit, changes)
-    resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
+    out = f.out
+    if edits.residual:
+        out += resid_mid
+    resid_post = edit("resid_post", out)
     return BlockForward(
         x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post
     )
@@ -226,13 +231,6 @@ def norm(
     if bias is not None:
         return ops.layer_norm(x, weight, bias, eps=config.norm_eps)
     return ops.rms_norm(x, weight, eps=config.norm_eps)
-
-
-def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-    """Add the stream to a block's output, in place, because new memory costs more than the sum."""
-    if edits.residual:
-        out += stream
-    return out
 
 
 # --- one layer of a run ----------------------------------------------------------------------------------------------

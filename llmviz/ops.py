@@ -94,9 +94,7 @@ def rms_norm(
 ) -> Float[np.ndarray, "*axes d_model"]:
     """Rescale every vector to a root-mean-square of one, then by a learned weight (Zhang & Sennrich 2019)."""
     mean_square = np.einsum("...d,...d->...", x, x)[..., None] / x.dtype.type(x.shape[-1])
-    normed = x * (1 / np.sqrt(mean_square + np.float32(eps)))
-    normed *= weight
-    return normed
+    return x * (1 / np.sqrt(mean_square + np.float32(eps))) * weight
 
 
 def rms_scale(
@@ -153,24 +151,13 @@ def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     Written with tanh, which is the same function and cannot overflow: 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2.
     """
     half = x * np.float32(0.5)
-    passed = np.tanh(half)
-    passed += 1
-    passed *= half
-    return passed
+    return half * (1 + np.tanh(half))
 
 
 def gelu_tanh(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     """Return x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, which looks much like silu (Hendrycks & Gimpel 2016)."""
-    passed = x * x
-    passed *= np.float32(0.044715)
-    passed += 1
-    passed *= x
-    passed *= np.float32(np.sqrt(2 / np.pi))
-    np.tanh(passed, out=passed)
-    passed += 1
-    passed *= x
-    passed *= np.float32(0.5)
-    return passed
+    cubic, scale = np.float32(0.044715), np.float32(np.sqrt(2 / np.pi))
+    return np.float32(0.5) * x * (1 + np.tanh(scale * (x + cubic * x * x * x)))
 
 
 def gelu_tanh_backward(

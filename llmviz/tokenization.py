@@ -24,10 +24,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
-from llmviz import chat_template, tokenizer_json
+from llmviz import chat_template
 from llmviz.tokenizer_json import ADDED, BYTE, CONTROL, ORDINARY, UNKNOWN, UNUSED
 
 # How the SmolLM tokenizer splits text into words: each digit on its own; a space goes with the word after it.
@@ -625,14 +624,6 @@ def words_between_spaces(pieces: Iterable[bytes]) -> str:
             joined.update(re.findall("(.) ", piece.decode(), re.DOTALL))
     before = "".join(re.escape(character) for character in sorted(joined))
     return rf"(?s:.+?)(?:(?<![{before}])(?= )|\Z)"
-
-
-def from_huggingface(folder: Path) -> Tokenizer:
-    """Make the tokenizer of a Hugging Face folder, from tokenizer.json and the files that go with it.
-
-    FileNotFoundError without that file; ValueError if it is damaged.
-    """
-    return from_gguf_metadata(**tokenizer_json.read(folder))
 
 
 def published_tokenizer(name: str) -> Tokenizer:

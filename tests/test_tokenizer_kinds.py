@@ -11,13 +11,18 @@ from messages import holding
 from reference import kinds
 
 import llmviz
-from llmviz import tokenization
+from llmviz import tokenization, tokenizer_json
 from llmviz.experiments import words
 from llmviz.model import Model
-from llmviz.tokenization import SentencePieceTokenizer, UnknownTokenizer, from_gguf_metadata, from_huggingface
+from llmviz.tokenization import SentencePieceTokenizer, Tokenizer, UnknownTokenizer, from_gguf_metadata
 from llmviz.views.kit import text_box
 from llmviz.views.tokenization import merges, text_tokens
 from llmviz.weights import Config, random_weights
+
+
+def from_huggingface(folder: Path) -> Tokenizer:
+    return from_gguf_metadata(**tokenizer_json.read(folder))
+
 
 FILE = np.load(Path(kinds.__file__).with_name("kinds.npz"))
 
