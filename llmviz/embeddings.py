@@ -238,14 +238,10 @@ def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> P
 
     Only signs and the order of the directions change, so that a map does not flip for no reason.
     """
-    alike = before.astype(np.float64) @ projection.directions.T
-    pairs, free = [], list(range(len(projection.directions)))
-    for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the best match first
-        best = max(free, key=lambda j: abs(alike[row, j]))
-        free.remove(best)
-        pairs.append((row, best))
-    order = [best for _, best in sorted(pairs)]
-    signs = np.where(alike[np.arange(len(order)), order] < 0, -1, 1).astype(projection.directions.dtype)
+    alike, rows = before.astype(np.float64) @ projection.directions.T, np.arange(len(before))
+    orders = map(list, permutations(range(len(projection.directions))))
+    order = max(orders, key=lambda order: np.abs(alike[rows, order]).sum())
+    signs = np.where(alike[rows, order] < 0, -1, 1).astype(projection.directions.dtype)
     return Projection(
         projection.coordinates[:, order] * signs,
         projection.explained[order],

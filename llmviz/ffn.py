@@ -90,32 +90,21 @@ def swiglu_backward(
     changes: Mapping[str, LowRank] = NO_CHANGES,
 ) -> FFNBackward:
     """Return d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
-    d_x = d_gate W_gateᵀ + d_up W_upᵀ. d_out: of out before what `after` does with it.
+    d_x = d_gate W_gateᵀ + d_up W_upᵀ. Each factor of hidden gets the other's value.
+
+    d_out: of out before what `after` does with it. Without a gate, hidden = silu(up).
     """
+    curve, curve_backward = ACTIVATIONS[activation], ACTIVATIONS_BACKWARD[activation]
     d_hidden = linear_backward(d_out, W_down, changes.get("W_down"))
-    d_gate, d_up = hidden_backward(d_hidden, gate, up, activation)
-    d_x = linear_backward(d_up, W_up)
-    if d_gate is not None and W_gate is not None:
-        d_x = linear_backward(d_gate, W_gate, changes.get("W_gate")) + d_x
+    if gate is None or W_gate is None:
+        d_gate, d_up = None, curve_backward(d_hidden, up)
+        d_x = linear_backward(d_up, W_up)
+    else:
+        d_gate, d_up = curve_backward(d_hidden * up, gate), d_hidden * curve(gate)
+        d_x = linear_backward(d_gate, W_gate, changes.get("W_gate")) + linear_backward(d_up, W_up)
     if "W_up" in changes:
         d_x = d_x + changes["W_up"].backward(d_up)
     return FFNBackward(d_gate, d_up, d_x)
-
-
-def hidden_backward(
-    d_hidden: Float[np.ndarray, "seq d_ff"],
-    gate: Float[np.ndarray, "seq d_ff"] | None,
-    up: Float[np.ndarray, "seq d_ff"],
-    activation: str = "silu",
-) -> tuple[Float[np.ndarray, "seq d_ff"] | None, Float[np.ndarray, "seq d_ff"]]:
-    """Return (d_gate, d_up) from d_hidden, where hidden = silu(gate) * up: each factor gets the other's value.
-
-    Without a gate, d_gate is None. activation: the curve (`ops.ACTIVATIONS`).
-    """
-    curve_backward = ACTIVATIONS_BACKWARD[activation]
-    if gate is None:
-        return None, curve_backward(d_hidden, up)
-    return curve_backward(d_hidden * up, gate), d_hidden * ACTIVATIONS[activation](gate)
 
 
 def output_lengths(

@@ -203,11 +203,12 @@ def rotations_at(
     config: Config, places: Real[np.ndarray, " rows"], dtype: np.dtype
 ) -> list[Complex[np.ndarray, "rows n_pairs"] | None]:
     """Return each layer's rotations at some positions, None for a layer without RoPE. Layers of one base share them."""
-    of_base: dict[float, np.ndarray | None] = {0.0: None}
-    for layer in range(config.n_layers):
-        if (base := config.rope_base_of(layer)) not in of_base:
-            of_base[base] = position.rotations(angles_at(config, places, layer), dtype)
-    return [of_base[config.rope_base_of(layer)] for layer in range(config.n_layers)]
+    bases = [config.rope_base_of(layer) for layer in range(config.n_layers)]
+    of_base = {
+        base: position.rotations(angles_at(config, places, bases.index(base)), dtype) if base else None
+        for base in set(bases)
+    }
+    return [of_base[base] for base in bases]
 
 
 def rules_of(config: Config, layer: int) -> attention.Rules:
