@@ -346,19 +346,16 @@ class KVCache:
 
     def __init__(self, blocks: Sequence[BlockTrace], length: int, room: int):
         """Take over the first `length` tokens of some blocks; room: for how many tokens in all."""
-        self.k: list[np.ndarray] = []
-        self.v: list[np.ndarray] = []
-        for block in blocks:
-            for cached, known in ((self.k, block.k), (self.v, block.v)):
-                n_kv_heads, _, d_head = known.shape
-                cached.append(np.empty((n_kv_heads, room, d_head), np.float32))
-                cached[-1][:, :length] = known[:, :length]
+        n_kv_heads, _, d_head = blocks[0].k.shape
+        self.layers = np.empty((len(blocks), 2, n_kv_heads, room, d_head), np.float32)
+        for kv, block in zip(self.layers, blocks):
+            kv[:, :, :length] = block.k[:, :length], block.v[:, :length]
 
     def put(self, layer: int, start: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Write some tokens' keys and values at `start`, and return all of the layer's up to there."""
-        end = start + k.shape[1]
-        self.k[layer][:, start:end], self.v[layer][:, start:end] = k, v
-        return self.k[layer][:, :end], self.v[layer][:, :end]
+        kv, end = self.layers[layer], start + k.shape[1]
+        kv[:, :, start:end] = k, v
+        return kv[0, :, :end], kv[1, :, :end]
 
 
 def run_block(

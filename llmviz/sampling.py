@@ -189,9 +189,7 @@ def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int
     cumulative = np.cumsum(probs, dtype=np.float64)
     _require(bool(cumulative[-1] > 0), "the sum of the probabilities", cumulative[-1], "above 0")
     tokens = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
-    if n and tokens.max() == len(probs):  # rounding must not lead past the last token with a probability
-        tokens = np.minimum(tokens, np.flatnonzero(probs)[-1])
-    return tokens
+    return np.minimum(tokens, np.flatnonzero(probs)[-1])  # where rounding leads past the last possible token
 
 
 def generator(seed: int, n: int) -> np.random.Generator:
@@ -213,12 +211,8 @@ class Sampler:
     def __post_init__(self):
         for name in STEPS:
             setting = getattr(self, name)
-            _require(
-                isinstance(setting, Real) or (setting is None and name != "temperature"),
-                name,
-                repr(setting),
-                "a number",
-            )
+            if not isinstance(setting, Real) and (setting is not None or name == "temperature"):
+                raise ValueError(f"{name} must be a number; got {setting!r}")
         self.probs(np.zeros(2, np.float32))  # each step checks its own number
 
     def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:

@@ -358,11 +358,6 @@ class MergeStep:
     known: tuple[int | None, ...] = ()
 
 
-def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[MergeStep]:
-    """Return every step from single bytes to tokens, as `Tokenizer.merges` does."""
-    return Tokenizer(ranks, {}, words=words).merges(text)
-
-
 def merge_steps(parts: list[bytes], borders: set[int], ranks: Mapping[bytes, int]) -> list[MergeStep]:
     """Merge the pair that was learned earliest, the leftmost of equal ones, again and again; return every step.
 

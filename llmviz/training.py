@@ -424,9 +424,8 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
                 pace = lr * min(1, step / 20) * (1 - 0.9 * done)
                 flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
                 model = Model(from_flat(flat, config, lists), model.tokenizer)
-                worked += time.perf_counter() - began
-                began = time.perf_counter()
-                if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else worked >= seconds):
+                so_far = worked + time.perf_counter() - began
+                if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else so_far >= seconds):
                     measured = float(over_halves(_loss, control))
             worked += time.perf_counter() - began
             yield Progress(step, worked, float(loss), measured, model)

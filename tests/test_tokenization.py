@@ -9,7 +9,7 @@ import pytest
 from messages import holding
 
 from llmviz import download, tokenization
-from llmviz.tokenization import Tokenizer, byte_alphabet, merges, train_bpe
+from llmviz.tokenization import Tokenizer, byte_alphabet, train_bpe
 
 TEXTS = [
     "tokenization running strawberry  strawberry",
@@ -75,7 +75,7 @@ def textbook_bpe(text: str, ranks: dict[bytes, int]) -> list[int]:
 @pytest.mark.parametrize("text", TEXTS)
 def test_steps_tiktoken_and_the_textbook_end_at_the_same_ids(tokenizer, text):
     ids = tokenizer.encode(text)
-    steps = merges(text, tokenizer.ranks)
+    steps = tokenizer.merges(text)
     assert [tokenizer.ranks[part] for part in steps[-1].parts] == ids
     assert textbook_bpe(text, tokenizer.ranks) == ids
     assert tokenizer.decode(ids) == text
@@ -83,7 +83,7 @@ def test_steps_tiktoken_and_the_textbook_end_at_the_same_ids(tokenizer, text):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_each_step_glues_one_pair_of_neighbours(tokenizer, text):
-    first, *steps = merges(text, tokenizer.ranks)
+    first, *steps = tokenizer.merges(text)
     assert first.parts == tuple(bytes([byte]) for byte in text.encode())
     assert (first.pair, first.at, first.token) == (None, None, None)
     before = first
@@ -99,12 +99,12 @@ def test_each_step_glues_one_pair_of_neighbours(tokenizer, text):
 
 def test_nothing_is_glued_across_words(tokenizer):
     assert b"no" in tokenizer.ranks  # a known pair, but a new word begins between them
-    assert merges("n o", tokenizer.ranks)[-1].parts == (b"n", b" o")
-    assert merges("4th", tokenizer.ranks)[-1].parts == (b"4", b"th")
+    assert tokenizer.merges("n o")[-1].parts == (b"n", b" o")
+    assert tokenizer.merges("4th")[-1].parts == (b"4", b"th")
 
 
 def test_merging_nothing(tokenizer):
-    (only,) = merges("", tokenizer.ranks)
+    (only,) = tokenizer.merges("")
     assert only.parts == ()
     assert tokenizer.encode("") == []
     assert tokenizer.decode([]) == ""
@@ -178,7 +178,7 @@ def test_a_character_that_cannot_be_written_is_named(tokenizer, character):
     with pytest.raises(ValueError, match=holding(f"U+{ord(character):04X}", "position 2")):
         tokenizer.encode(text)
     with pytest.raises(ValueError, match=rf"U\+{ord(character):04X}"):
-        merges(text, tokenizer.ranks)
+        tokenizer.merges(text)
     rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
     assert rest == "abc"
     assert dropped == [tokenization.Unwritable(2, character)]
@@ -355,7 +355,7 @@ def test_what_was_learned_encodes_the_text_it_was_learned_from():
     ranks = {
         piece: rank for rank, piece in enumerate([*singles, *(a + b for a, b in (s.pair for s in learned))])
     }
-    assert len(merges(text, ranks)[-1].parts) == learned[-1].n_parts
+    assert len(Tokenizer(ranks, {}).merges(text)[-1].parts) == learned[-1].n_parts
 
 
 RHYME = "she sells sea shells by the sea shore; the shells she sells are sea shells\n" * 3
@@ -474,7 +474,7 @@ def test_a_vocabulary_that_is_not_at_hand_is_an_error():
 
 def test_each_step_says_which_neighbours_could_be_glued(tokenizer):
     text = "no noon 12"
-    for step in merges(text, tokenizer.ranks):
+    for step in tokenizer.merges(text):
         assert len(step.known) == len(step.parts) - 1
         known = [rank for rank in step.known if rank is not None]
         assert known == known_pairs(step.parts, text, tokenizer.ranks)

@@ -93,7 +93,7 @@ def document(title: str, body: str) -> str:
 def token(model: Model, solved: bool) -> str:
     """Return the exercises: merge a word, cut sentences, guess what languages cost."""
     encode = model.tokenizer.encode
-    all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_MERGE]
+    all_steps = [model.tokenizer.merges(word) for word in TO_MERGE]
     merges = []
     for number, (step, *_) in enumerate(all_steps, start=1):  # a later step would show what this one merged
         lowest = min(i for i in step.known if i is not None)
