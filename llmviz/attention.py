@@ -189,13 +189,8 @@ def attention_scores_backward(
     return (grouped @ k).reshape(q.shape), d_k
 
 
-def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
-    """Return True where a key is later than the query. The queries are the last `seq` of the `kv_seq` tokens."""
-    return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
-
-
 def hidden_keys(
-    places: Int[np.ndarray, " rows"], kv_seq: int, window: int | None
+    places: Int[np.ndarray, " rows"], kv_seq: int, window: int | None = None
 ) -> Bool[np.ndarray, "rows kv_seq"]:
     """Return True where a key is later than a query at one of these positions, or too far back for its window."""
     distances = places[:, None] - np.arange(kv_seq)

@@ -28,7 +28,6 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.ops import unchanged
 from llmviz.weights import Config
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -320,8 +319,6 @@ class Edits:
 
     def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
         """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
-        if not any(at == layer for at, _ in self.functions):
-            return unchanged
         return partial(self._edit, layer, places)
 
     def _edit(self, layer: int, places: Sequence[int], name: str, array: np.ndarray) -> np.ndarray:

@@ -227,9 +227,8 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
     variance = singular**2
     total = variance.sum()
     explained = variance / total if total > 0 else np.zeros_like(variance)
-    missing = max(0, n_components - len(directions))
-    directions = np.pad(directions[:n_components], ((0, missing), (0, 0)))
-    explained = np.pad(explained[:n_components], (0, missing))
+    directions = np.pad(directions, ((0, n_components), (0, 0)))[:n_components]
+    explained = np.pad(explained, (0, n_components))[:n_components]
     return Projection(centred @ directions.T, explained, directions, mean)
 
 

@@ -108,7 +108,7 @@ def test_without_scale_the_scores_are_root_d_head_larger():
 @pytest.mark.parametrize(("seq", "kv_seq"), [(1, 1), (4, 4), (1, 6), (3, 6)])
 def test_the_mask_hides_what_comes_later(seq, kv_seq):
     expected = [[j > kv_seq - seq + i for j in range(kv_seq)] for i in range(seq)]
-    assert attention.future_mask(seq, kv_seq).tolist() == expected
+    assert attention.hidden_keys(np.arange(kv_seq - seq, kv_seq), kv_seq).tolist() == expected
 
 
 @pytest.mark.parametrize("stored_as_views", [True, False])
@@ -166,7 +166,7 @@ def test_every_array_can_be_changed_as_it_arises():
     trace = attention.attend(q, k, v, W_O, edit=edit)
     assert list(seen) == ["scores", "pattern", "z", "attention_out"]
     np.testing.assert_array_equal(seen["scores"], attention.attention_scores(q, k))
-    future = attention.future_mask(q.shape[1], k.shape[1])
+    future = attention.hidden_keys(np.arange(k.shape[1] - q.shape[1], k.shape[1]), k.shape[1])
     np.testing.assert_array_equal(trace.scores, np.where(future, -np.inf, seen["scores"] + 1))
     np.testing.assert_array_equal(seen["z"], attention.mix(trace.pattern, v))
     np.testing.assert_array_equal(trace.pattern, seen["pattern"] + 1)
@@ -332,7 +332,7 @@ def test_all_of_masked_attention_backwards(n_heads, n_kv_heads):
     trace = attention.attend(q, k, v, W_O)
     d_pattern, d_v = attention.mix_backward(attention.output_backward(d_out, W_O), trace.pattern, v)
     d_scores = ops.softmax_backward(d_pattern, trace.pattern)
-    assert not d_scores[:, attention.future_mask(4, 4)].any()
+    assert not d_scores[:, attention.hidden_keys(np.arange(4), 4)].any()
     d_q, d_k = attention.attention_scores_backward(d_scores, q, k)
     f = lambda: (d_out * attention.attend(q, k, v, W_O).out).sum()  # noqa: E731
     assert_slopes(f, q=(q, d_q), k=(k, d_k), v=(v, d_v))

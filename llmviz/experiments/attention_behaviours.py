@@ -123,7 +123,7 @@ def overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
     size = -(-seq // step)
     maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
     scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
-    future = attention.future_mask(seq, seq) & trace.edits.causal_mask
+    future = attention.hidden_keys(np.arange(seq), seq) & trace.edits.causal_mask
     for layer, block in enumerate(trace.blocks):
         pattern = block.patterns()
         scores[:, layer] = attention.behaviours(pattern, trace.tokens)
@@ -139,7 +139,7 @@ def head_pattern(
     pattern = trace.blocks[layer].patterns(slice(head, head + 1))[0]
     if hide_first:
         pattern = attention.without_first_token(pattern)
-    future = attention.future_mask(*pattern.shape) & trace.edits.causal_mask
+    future = attention.hidden_keys(np.arange(len(pattern)), len(pattern)) & trace.edits.causal_mask
     return np.where(future, np.float32(np.nan), pattern)
 
 
