@@ -99,7 +99,7 @@ def feed_forward(
 ) -> FFNTrace:
     """Run the layer's FFN on the normed stream."""
     share_cores()
-    after = post_norm(w.ffn_post_norm, config, edits)
+    after = partial(norm, weight=w.ffn_post_norm, config=config, edits=edits)
     return ffn.swiglu(
         normed,
         w.W_gate,
@@ -136,9 +136,7 @@ def block_forward(
     normed = norm(x, w.attention_norm, config, edits, w.attention_norm_bias)
     q, k, v = queries_keys_values(w, config, normed, rotations, edits)
     q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
-    out = attention.output(z, w.W_O, w.b_O)
-    if after := post_norm(w.attention_post_norm, config, edits):
-        out = after(out)
+    out = norm(attention.output(z, w.W_O, w.b_O), w.attention_post_norm, config, edits)
     out = edit("attention_out", out)
     if edits.residual:
         out += x  # in place, because new memory costs more than the sum
@@ -166,8 +164,7 @@ def queries_keys_values(
         attention.project(normed, W, bias) for W, bias in ((w.W_Q, w.b_Q), (w.W_K, w.b_K), (w.W_V, w.b_V))
     )
     # Some families give each head's queries and keys a standard length (Qwen 3, Gemma 3).
-    if w.q_norm is not None and w.k_norm is not None:
-        q, k = norm(q, w.q_norm, config, edits), norm(k, w.k_norm, config, edits)
+    q, k = norm(q, w.q_norm, config, edits), norm(k, w.k_norm, config, edits)
     if rotations is not None:
         q, k = (position.rotate_by(x, rotations, split_halves=config.split_halves) for x in (q, k))
     return q, k, v
@@ -216,18 +213,14 @@ def rules_of(config: Config, layer: int) -> attention.Rules:
     return attention.Rules(config.score_divisor, config.score_cap, config.window_of(layer))
 
 
-def post_norm(
-    weight: np.ndarray | None, config: Config, edits: Edits
-) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the norm of what a block adds to the stream, in families that have one (Gemma)."""
-    return None if weight is None else partial(norm, weight=weight, config=config, edits=edits)
-
-
 def norm(
-    x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits, bias: np.ndarray | None = None
+    x: np.ndarray, weight: np.ndarray | None, config: Config, edits: Edits, bias: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the RMSNorm of x, the LayerNorm if there is a bias, or x if the edits switch all norms off."""
-    if not edits.norm:
+    """Return the RMSNorm of x, or the LayerNorm if there is a bias.
+
+    It is x itself in a family without this norm (its weight is None), or if the edits switch all norms off.
+    """
+    if weight is None or not edits.norm:
         return x
     if bias is not None:
         return ops.layer_norm(x, weight, bias, eps=config.norm_eps)
@@ -295,7 +288,7 @@ class BlockTrace:
         edit = edits.of_layer(self.layer, range(start, end))
         w, causal, scale = self.weights, edits.causal_mask, edits.score_scale
         rules = rules_of(self.config, self.layer)
-        after = post_norm(w.attention_post_norm, self.config, edits)
+        after = partial(norm, weight=w.attention_post_norm, config=self.config, edits=edits)
         return attention.attend(
             q, k, v, w.W_O, causal=causal, scale=scale, rules=rules, bias=w.b_O, after=after, edit=edit
         )
