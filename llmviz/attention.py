@@ -54,10 +54,6 @@ class Rules:
     # With the causal mask, a query attends to so many tokens, its own among them.
     window: int | None = None
 
-    def divisor_for(self, d_head: int) -> float:
-        """Return what the scores are divided by."""
-        return math.sqrt(d_head) if self.divisor is None else self.divisor
-
 
 PLAIN = Rules()
 
@@ -165,7 +161,7 @@ def attention_scores(
     # The query heads that share a key head are stacked, so that one product serves the group.
     grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
     if scale:
-        grouped = grouped / q.dtype.type(rules.divisor_for(d_head))
+        grouped = grouped / q.dtype.type(rules.divisor or math.sqrt(d_head))
     scores = (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
     return scores if rules.cap is None else soft_cap(scores, rules.cap)
 
@@ -184,7 +180,7 @@ def attention_scores_backward(
     n_kv_heads, kv_seq, d_head = k.shape
     if rules.cap is not None:
         d_scores = soft_cap_backward(d_scores, attention_scores(q, k, rules=rules), rules.cap)
-    grouped = (d_scores / q.dtype.type(rules.divisor_for(d_head))).reshape(n_kv_heads, -1, kv_seq)
+    grouped = (d_scores / q.dtype.type(rules.divisor or math.sqrt(d_head))).reshape(n_kv_heads, -1, kv_seq)
     d_k = grouped.transpose(0, 2, 1) @ q.reshape(n_kv_heads, -1, d_head)
     return (grouped @ k).reshape(q.shape), d_k
 
