@@ -21,7 +21,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from numbers import Real
 from types import MappingProxyType
 
@@ -317,11 +317,8 @@ class Edits:
             for function in self.functions.get((layer, name), ())
         )
 
-    def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
-        """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
-        return partial(self._edit, layer, places)
-
-    def _edit(self, layer: int, places: Sequence[int], name: str, array: np.ndarray) -> np.ndarray:
+    def apply(self, layer: int, places: Sequence[int], name: str, array: np.ndarray) -> np.ndarray:
+        """Return what replaces an array of a layer, given the rows of the tokens at `places`."""
         for function in self.functions.get((layer, name), ()):
             if isinstance(function, Change):
                 array = function(array, places)

@@ -55,7 +55,7 @@ ROWS = 128
 # In one block of attention. Its scores, 1 MB for 512 keys and 9 heads, then stay in the processor's cache.
 QUERIES = 64
 
-Edit = Callable[[str, np.ndarray], np.ndarray]  # what replaces an array, by its name; see `Edits.of_layer`
+Edit = Callable[[str, np.ndarray], np.ndarray]  # what replaces an array, by its name; see `Edits.apply`
 NO_EDITS = Edits()
 
 
@@ -285,7 +285,7 @@ class BlockTrace:
     def _attend(self, start: int, end: int, keys: slice) -> AttentionTrace:
         share_cores()
         q, k, v, edits = self.q[:, start:end], self.k[:, keys], self.v[:, keys], self.edits
-        edit = edits.of_layer(self.layer, range(start, end))
+        edit = partial(edits.apply, self.layer, range(start, end))
         w, causal, scale = self.weights, edits.causal_mask, edits.score_scale
         rules = rules_of(self.config, self.layer)
         after = partial(norm, weight=w.attention_post_norm, config=self.config, edits=edits)
@@ -321,9 +321,7 @@ class BlockTrace:
             f = self.ffn
             gate = None if f.gate is None else f.gate[positions]
             return FFNTrace(gate, f.up[positions], f.hidden[positions], f.out[positions])
-        places = range(len(self.resid_mid))
-        chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
-        edit = self.edits.of_layer(self.layer, chosen)
+        edit = partial(self.edits.apply, self.layer, np.arange(len(self.resid_mid))[positions].tolist())
         w = self.weights
         normed = norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits, w.ffn_norm_bias)
         return feed_forward(w, self.config, normed, self.edits, edit)
@@ -367,7 +365,7 @@ def run_block(
     single run's cache has the keys and values before. FloatingPointError if edits make the numbers of a run overflow.
     """
     places = range(start, start + len(x) // len(several))
-    edit = partial(_edit_each, layer, [edits.of_layer(layer, places) for edits in several])
+    edit = partial(_edit_each, layer, [partial(edits.apply, layer, places) for edits in several])
     # No functions inside this one: when the tests check shapes, each would be wrapped again at every call.
     attend = partial(_attend_each, layer, start, cache, several, rules_of(config, layer))
     b = block_forward(w, config, x, rotations, attend, edits=several[0], edit=edit)
@@ -432,7 +430,7 @@ def mix_in_blocks(
     for first in range(0, seq, size):
         rows = slice(first, min(first + size, seq))
         seen = slice(kv_seq - seq + rows.stop)
-        edit = edits.of_layer(layer, range(kv_seq - seq, kv_seq)[rows])
+        edit = partial(edits.apply, layer, range(kv_seq - seq, kv_seq)[rows])
         options = {"causal": edits.causal_mask, "scale": edits.score_scale}
         _, _, z = attention.weigh(q[:, rows], k[:, seen], v[:, seen], rules=rules, edit=edit, **options)
         blocks.append(z)
