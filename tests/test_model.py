@@ -1000,7 +1000,7 @@ def test_what_is_saved_again_is_loaded_again(untrained, tmp_path):
 
 
 @pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("where", ["write_header_to_file", "write_tensor_data", "flush", "close"])
+@pytest.mark.parametrize("where", ["write_header_to_file", "write_padding", "flush", "close"])
 def test_saving_that_breaks_off_leaves_what_was_there(untrained, tmp_path, monkeypatch, where, problem):
     folder = tmp_path / "mine"
     before = untrained.save(folder).read_bytes()
@@ -1009,7 +1009,7 @@ def test_saving_that_breaks_off_leaves_what_was_there(untrained, tmp_path, monke
     def fail(self, *args):
         done(self, *args)
         calls.append(where)
-        if len(calls) == (5 if where == "write_tensor_data" else 1):
+        if len(calls) == (5 if where == "write_padding" else 1):
             raise problem
 
     with monkeypatch.context() as patch:
