@@ -16,7 +16,7 @@ from llmviz.experiments import words
 from llmviz.model import Model
 from llmviz.tokenization import SentencePieceTokenizer, Tokenizer, UnknownTokenizer, from_gguf_metadata
 from llmviz.views.kit import text_box
-from llmviz.views.tokenization import merges, text_tokens
+from llmviz.views.tokenization import languages, merges, text_tokens
 from llmviz.weights import Config, random_weights
 
 
@@ -380,3 +380,29 @@ def test_a_chat_on_page_01_or_why_there_is_none(model):
         assert ("base model" in view.parts["strip"].caption) == (template is None)
         assert bool(view.parts["strip"].highlight) == (template is not None)
         view.close()
+
+
+def test_page_01_counts_the_text_without_its_begin_token(model):
+    text = "The café, 12 naïve cats"
+    prompt = text_tokens.TokensPrompt(model, text)
+    assert prompt.trace.tokens == model.tokenizer.encode(text)
+    assert words.text_of(prompt.trace) == text
+
+
+def test_page_01_counts_merges_from_bytes_or_characters(model):
+    sentence = "naïve café naïve café"
+    start, *steps = model.tokenizer.merges(sentence)
+    about = languages.about_languages(model.tokenizer, {"French": sentence})
+    by_bytes = all(len(part) == 1 for part in start.parts)
+    unit = "bytes" if by_bytes else "characters"
+    assert f"{len(steps)} merges turn {len(start.parts)} {unit} into {len(steps[-1].parts)} tokens" in about
+    assert ("two or three bytes" in about) == by_bytes
+    assert f"Start: {len(start.parts)} {unit}" in merges.replay(sentence, model.tokenizer)["sentences"][0]
+
+
+def test_merged_tokens_are_those_that_no_hand_has_set(model):
+    tokenizer = model.tokenizer
+    tokens = words.merged_tokens(tokenizer)
+    assert tokens == sorted(tokens)
+    assert not {*tokens} & {*tokenizer.special_tokens.values(), *tokenizer.added_tokens.values()}
+    assert all(n > 1 for n in tokenizer.sizes(tokens))

@@ -1,7 +1,7 @@
 """Pictures of stage 1: a text as tokens, merges replayed, a vocabulary in training, and counts of tokens."""
 # ruff: noqa: F401  What is imported here is what the package offers.
 
-from llmviz.experiments.words import longest_word
+from llmviz.experiments.words import longest_word, merged_tokens
 from llmviz.views.tokenization.counts import (
     CountBars,
     about_capitals,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmviz.experiments.words import published
+from llmviz.experiments.words import first_parts, published
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import choice, selected, selection
@@ -25,16 +25,19 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
 
 def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
     """Say what merges leave of the sentence with the most tokens and of the first one, and why they differ."""
-    counts = {language: (len(tokenizer.encode(s)), len(s.encode())) for language, s in sentences.items()}
-    most, first = max(counts, key=counts.__getitem__), next(iter(counts))
+    merges = {language: tokenizer.merges(sentence) for language, sentence in sentences.items()}
+    most, first = max(merges, key=lambda language: len(merges[language][-1].parts)), next(iter(merges))
+    unit = first_parts(tokenizer)
     compared = " ".join(
-        f"In {language}, {amount(n_bytes - n, 'merges')} turn {n_bytes} bytes into {amount(n, 'tokens')}."
+        f"In {language}, {amount(len(steps), 'merges')} turn {amount(len(start.parts), unit)} into "
+        f"{amount(len(start.parts) - len(steps), 'tokens')}."
         for language in dict.fromkeys((most, first))
-        for n, n_bytes in [counts[language]]
+        for start, *steps in [merges[language]]
     )
+    scripts = "Many scripts take two or three bytes for a letter, so their texts start as more pieces. "
     return (
-        f"{compared} Many scripts take two or three bytes for a letter, so their texts start as more pieces. A "
-        "language that was rare in the text that the vocabulary was learned from has few tokens of its own."
+        f"{compared} {scripts * (unit == 'bytes')}A language that was rare in the text that the vocabulary was learned "
+        "from has few tokens of its own."
     )
 
 

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 import traitlets
 
 from llmviz import tokenization
-from llmviz.experiments.words import TokenizedText, longest_word, text_of, words_of
+from llmviz.experiments.words import TokenizedText, first_parts, longest_word, text_of, words_of
 from llmviz.model import Trace
 from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
 from llmviz.views.kit import controls
@@ -70,7 +70,7 @@ class MergeReplay(Steps):
 def replay(text: str, tokenizer: Tokenizer) -> dict:
     """Return the traits of a `MergeReplay`, for the start of a long text, and without what cannot be written."""
     drawn, left_out = drawable(text, tokenizer)
-    steps = tokenizer.merges(drawn)
+    steps, unit = tokenizer.merges(drawn), first_parts(tokenizer)
     bytes_ = list(steps[0].parts)
     ends = accumulate(map(len, bytes_))  # some vocabularies begin with characters, which may be several bytes
     parts = [(end - len(part), end, 0) for part, end in zip(bytes_, ends)]  # those of the current step
@@ -87,15 +87,15 @@ def replay(text: str, tokenizer: Tokenizer) -> dict:
         "labels": [readable(piece) for piece in [*bytes_, *(b"".join(step.pair) for step in steps[1:])]],
         "ids": [*(tokenizer.ids[byte] for byte in bytes_), *(step.token for step in steps[1:])],
         "known": known,
-        "sentences": [_sentence(number, len(steps) - 1, step) for number, step in enumerate(steps)],
+        "sentences": [_sentence(number, len(steps) - 1, step, unit) for number, step in enumerate(steps)],
         "caption": left_out,
     }
 
 
-def _sentence(number: int, n_steps: int, step: MergeStep) -> str:
+def _sentence(number: int, n_steps: int, step: MergeStep, unit: str) -> str:
     """Say what has happened in a step, and what comes next."""
     if step.pair is None:
-        before = f"Start: {amount(len(step.parts), 'parts' if any(p[1:] for p in step.parts) else 'bytes')}."
+        before = f"Start: {amount(len(step.parts), unit)}."
     else:
         left, right, both = (isolated(readable(piece)) for piece in (*step.pair, b"".join(step.pair)))
         before = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."

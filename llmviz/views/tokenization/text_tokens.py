@@ -30,7 +30,8 @@ class TokensPrompt(Prompt):
         super().__init__(model, text, **options)
 
     def run_on(self, tokens: list[int]) -> TokenizedText:
-        return self._tokenized(tuple(tokens))
+        begins = tokens[0] == self.language_model.tokenizer.begin_token  # That token isn't part of the text.
+        return self._tokenized(tuple(tokens[begins:] or tokens))
 
 
 class TextTokens(View):
