@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import tiny_families
 from messages import holding, numbers
 from traitlets import TraitError
 from widget_tree import said
@@ -54,6 +55,18 @@ def test_the_two_hands_have_the_models_own_score(model, seq):
         assert f"L{layer}·H{head}" in dial.caption
         _, drawn, _, rest = numbers(said(hands))
         assert drawn + rest == pytest.approx(dial.score, abs=0.01)
+
+
+@pytest.mark.parametrize(("family", "apart"), [("llama", 1), ("gemma3", 4)])
+def test_a_dial_knows_which_numbers_are_a_pair(tiny_model, family, apart):
+    words = tiny_model.weights.vocabulary, tiny_model.tokenizer
+    other = tiny_model if family == "llama" else tiny_families.of_family(family, *words)
+    trace = other.trace("the cat sat on the dog")
+    dial = pictures.Clocks(trace).parts["dial"]
+    layer, head = pictures.head_with_clocks(trace)
+    before, _ = experiments.before_rope(trace, layer, head)
+    np.testing.assert_allclose(dial.q_hands[0], before[-1, [0, dial.apart]], atol=1e-5)
+    assert dial.apart == apart
 
 
 def test_moving_both_turns_the_hands_and_moving_one_changes_the_score(cat):

@@ -209,6 +209,13 @@ def with_main_base(config: Config) -> list[int]:
     return [i for i in layers if config.rope_base_of(i) == config.rope_base] or [*layers]
 
 
+def in_which_layers(config: Config) -> str:
+    """Return in brackets the layers whose hands turn as `periods` says; nothing if all do."""
+    layers = with_main_base(config)
+    named = f"layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+    return f" (in {named})" if len(layers) < config.n_layers else ""
+
+
 def periods(config: Config) -> Float[np.ndarray, " n_pairs"]:
     """Return how many tokens a full turn of each clock hand takes."""
     return 2 * np.pi / angles_at(replace(config, rope_bases=()), np.array([1.0]), 0)[0]

@@ -5,6 +5,7 @@ from llmviz.experiments.order import n_layers_that_notice, shuffled_change, whic
 from llmviz.experiments.without_rope import (
     change_if_both_move,
     head_with_clocks,
+    in_which_layers,
     periods,
     previous_token_weights,
     said_without_rope,

@@ -20,9 +20,10 @@ FASTEST = 8
 
 
 def _turning(view: View, n_pairs: int | None = None) -> RopeDial:
-    per_turn = periods(view.run.model.config)[:n_pairs]
+    config = view.run.model.config
+    per_turn, apart = periods(config)[:n_pairs], config.d_head // 2 if config.split_halves else 1
     turns = np.arange(LAST + 1)[:, None] / per_turn
-    return RopeDial(stage="position", periods=per_turn, turns=turns)
+    return RopeDial(stage="position", periods=per_turn, turns=turns, apart=apart)
 
 
 def with_clocks(trace: Trace) -> tuple[int, int]:

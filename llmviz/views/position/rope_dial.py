@@ -25,6 +25,7 @@ class RopeDial(OfRows):
     parts = Floats(ndim=(1,))  # what each pair adds to the score
     turns = Floats(ndim=(2,))  # full turns of each pair after each step [n_steps + 1, n_pairs]
     periods = Floats(ndim=(1,))  # how many positions a full turn takes [n_pairs]
+    apart = traitlets.Int(1).tag(sync=True)  # from a pair's first number to its second
     step = traitlets.Int(0).tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)  # what a full bar adds
     score = traitlets.Float(0.0).tag(sync=True)

@@ -88,10 +88,11 @@ function angleText(pair, key) {
 }
 
 function tell(view, pairs, i) {
-  const pair = pairs[i];
+  const [pair, apart] = [pairs[i], view.model.get("apart")];
   if (!pair) return view.note("Point at a clock, or go to one with the arrow keys.");
+  const first = apart > 1 ? i : 2 * i;
   view.note(
-    `pair ${i} (numbers ${2 * i} and ${2 * i + 1})`,
+    `pair ${i} (numbers ${first} and ${first + apart})`,
     `one full turn every ${pair.period.toLocaleString("en-US", { maximumSignificantDigits: 3 })} tokens`,
     angleText(pair, hasKey(view.model)),
     hasKey(view.model) && `adds ${signed(pair.part)} to the score`,
