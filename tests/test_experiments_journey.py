@@ -1,11 +1,14 @@
 """The numbers of a text's journey, each against a formula of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import llmviz
 from llmviz import ops, sampling
 from llmviz.experiments.journey import turn
+from llmviz.model import Model
 
 TEXT = "the cat sat on the dog"
 
@@ -97,6 +100,14 @@ def test_the_last_tokens_strongest_look(trace, numbers):
         weight, place, head = max(options)
         assert (look.place, look.head, look.piece) == (place, head, trace.pieces[place])
         assert look.weight == pytest.approx(weight, rel=1e-5)
+
+
+def test_no_look_at_a_begin_token(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    begin = trace.tokens[next(look.place for look in turn(trace).strongest)]
+    begins = Model(tiny_model.weights, replace(tiny_model.tokenizer, begin_token=begin))
+    strongest = turn(begins.trace(trace.tokens)).strongest
+    assert all(look.weight and trace.tokens[look.place] != begin for look in strongest)
 
 
 def test_the_neurons_that_write_most(trace, numbers):

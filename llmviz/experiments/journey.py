@@ -27,7 +27,7 @@ LONG = 3.0  # A column this many times as long as the median is off the colour s
 
 @dataclass(frozen=True)
 class Look:
-    """The last token's largest attention weight in one layer, except on itself and attention sinks."""
+    """The last token's largest attention weight in one layer, except on itself, sinks and a begin token."""
 
     place: int  # of the token that it attends to, in the whole text
     piece: str
@@ -107,6 +107,7 @@ def turn(
     all_lengths = np.stack([np.linalg.norm(x, axis=1) for x in states])
     usual = np.median(all_lengths, axis=1)
     long = all_lengths > LONG * usual[:, None]
+    begins = np.array(trace.tokens) == model.tokenizer.begin_token
     streams = np.stack([x[np.ix_(keep, drawn)] for x in states])
 
     looks, rests, strongest, neurons, pushes, ffn_adds, adds = [], [], [], [], [], [], []
@@ -115,7 +116,7 @@ def turn(
         pattern = block.attention.pattern  # n_heads seq kv_seq
         looks += [(layer, *look) for look in _looks(pattern[:, keep][:, :, keep], rest[keep])]
         rests.append(np.where(rest[keep], pattern.mean(axis=0)[np.ix_(keep, keep)], 0))
-        strongest.append(_strongest(pattern[:, -1], rest, trace.pieces))
+        strongest.append(_strongest(pattern[:, -1], rest | begins, trace.pieces))
 
         ffn = block.ffn_at(keep)
         push = lengths_written(config, model.weights.layers[layer], ffn.hidden)
