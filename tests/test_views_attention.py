@@ -11,6 +11,7 @@ from widget_tree import said, scene
 from llmviz import Edits, experiments, ops
 from llmviz import attention as stage
 from llmviz.edits import put
+from llmviz.model import Model
 from llmviz.views import attention as pictures
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
 from llmviz.views.kit.numbers import percent
@@ -178,6 +179,15 @@ def test_the_noun_keeps_its_place_when_the_text_changes(tiny_model):
     assert pair.trace.subject == 2
     prompt.box.value = "the cat"
     assert pair.trace is None or pair.trace.subject < len(prompt.tokens) - 1
+
+
+def test_the_noun_is_the_second_word_also_after_a_begin_token(tiny_model):
+    begins = Model(
+        tiny_model.weights, replace(tiny_model.tokenizer, begin_token=tiny_model.tokenizer.eos_token)
+    )
+    assert experiments.noun_at(tiny_model.trace("on the cat")) == 1
+    for text, place in (("on the cat", 2), ("on", 1), ("", 0)):
+        assert experiments.noun_at(begins.trace(text)) == place
 
 
 # --- why there ---

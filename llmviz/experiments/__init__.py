@@ -69,7 +69,7 @@ from .induction import (
     without_heads,
 )
 from .lens import logit_lens
-from .minimal_pairs import each_head_patched, minimal_pair, strongest_besides
+from .minimal_pairs import each_head_patched, minimal_pair, noun_at, strongest_besides
 from .order import (
     NOTICED,
     differing_neighbours,

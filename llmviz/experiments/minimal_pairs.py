@@ -79,6 +79,12 @@ def differing_tokens(text: Sequence[int], twin: Sequence[int]) -> list[int]:
     return [at for at, (token, other) in enumerate(zip(text, twin)) if token != other]
 
 
+def noun_at(trace: Trace) -> int:
+    """Return the position of a text's second word: of "cats" in "The cats that I saw yesterday"."""
+    begins = trace.tokens[0] == trace.model.tokenizer.begin_token
+    return min(1 + begins, len(trace.tokens) - 1)
+
+
 def minimal_pair(model: Model, text: str | Sequence[int], twin: str | Sequence[int]) -> MinimalPair:
     """Run two texts up to the second of the two tokens in which they differ.
 
