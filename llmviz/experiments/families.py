@@ -3,7 +3,9 @@
 import html
 from dataclasses import replace
 
+from llmviz.experiments.words import first_parts
 from llmviz.model import Model
+from llmviz.tokenization import Tokenizer
 from llmviz.weights import LLAMA, Config
 
 # SmolLM2-135M. One that was trained further has the same sizes.
@@ -50,8 +52,19 @@ class Note(str):
         return f"<p>{html.escape(self)}</p>"
 
 
+def of_tokenizer(tokenizer: Tokenizer) -> list[str]:
+    """Return what a model's tokenizer does in another way than SmolLM2's: a clause for each."""
+    begin = tokenizer.begin_token
+    holds = {
+        "its tokenizer starts from characters, not from bytes": first_parts(tokenizer) == "characters",
+        f"before every text, it reads the token {'' if begin is None else tokenizer.decode([begin])}": begin
+        is not None,
+    }
+    return [clause for clause, it_does in holds.items() if it_does]
+
+
 def about(model: Model) -> Note | None:
-    """Say what of a page is true of a model, and what its family does in another way; None for SmolLM2."""
+    """Say what of a page is true of a model, and what it does in another way; None for SmolLM2."""
     config = model.config
     if is_smollm2(config):
         return None
@@ -60,13 +73,22 @@ def about(model: Model) -> Note | None:
         f"{config.n_layers} layers and {config.n_heads} heads in each. The pictures, questions and answers come from "
         "it. Where the text itself names numbers or heads, they were measured on SmolLM2-135M."
     )
-    clauses = "; ".join(differences(config))
-    if clauses:
+    of_family = differences(config)
+    if clauses := "; ".join([*of_tokenizer(model.tokenizer), *of_family]):
+        note += f" Compared with SmolLM2-135M: {clauses}."
+    if of_family:
         note += (
-            f" Compared with SmolLM2-135M: {clauses}. So what is computed by hand on this page, with SmolLM2’s "
-            "formulas, can differ from the model’s own numbers."
+            " So what is computed by hand on this page, with SmolLM2’s formulas, can differ from the model’s own "
+            "numbers."
         )
     return Note(note)
+
+
+def about_formula(model: Model) -> Note | None:
+    """Say next to a formula of SmolLM2's that this model's can be another; None for a model of the same family."""
+    if not differences(model.config):
+        return None
+    return Note("This is SmolLM2’s formula. This model does more, so its own numbers can differ from these.")
 
 
 def asks_as_llama(config: Config) -> bool:

@@ -6,7 +6,7 @@ What every notebook uses is here. The pictures of a stage are in the package wit
 
 import ipywidgets
 
-from llmviz.experiments.families import about
+from llmviz.experiments.families import about, about_formula
 from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.kit.arcs import Arcs
@@ -44,6 +44,7 @@ __all__ = [
     "TokenStrip",
     "VectorPicture",
     "about",
+    "about_formula",
     "claims_of_the_series",
     "live",
     "print_style",
