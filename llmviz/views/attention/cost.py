@@ -12,6 +12,7 @@ from llmviz import experiments
 from llmviz.experiments.cost import Timing
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import fixed
 from llmviz.views.kit.view import Scene, View, job, part, sentences
 
@@ -59,10 +60,10 @@ class Cost(View):
         n_bytes = experiments.cached_bytes(scene.run)
         kb, mb = n_bytes / 1e3, n_bytes * c.n_ctx / 1e6
         memory = (
-            f"The keys and values of a token, in {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers, take "
-            f"{kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it would be "
-            f"{kb * c.group_size:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:,.0f} MB against "
-            f"{mb * c.group_size:,.0f} MB."
+            f"The keys and values of a token, in {c.n_layers} layers × {amount(c.n_kv_heads, 'heads')} × {c.d_head} "
+            f"numbers, take {kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it "
+            f"would be {kb * c.group_size:.0f} kB. For a context of {c.n_ctx:,} tokens"
+            f"{', if every layer keeps them all' * any(c.windows)}: {mb:,.0f} MB against {mb * c.group_size:,.0f} MB."
         )
         if timing is None:
             return [memory]

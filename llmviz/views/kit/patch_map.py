@@ -32,34 +32,22 @@ class Component(NamedTuple):
     place: str  # a cell's name; {layer} and {column} are filled in
 
 
+def _added(part: str, what: str) -> Component:
+    each = f"From {{source}}, we patch what {what} adds at one token in one layer at a time."
+    place = f"what {what} adds at “{{column}}” in layer {{layer}}"
+    return Component(part, f"what {what} adds", each, "places", place)
+
+
 COMPONENTS = {
     "vectors": Component(
-        *(
-            "resid_pre",
-            "one vector",
-            "We replace the vector at {own} with the one at {other}, before one layer at a time.",
-            "layers",
-        ),
+        "resid_pre",
+        "one vector",
+        "We replace the vector at {own} with the one at {other}, before one layer at a time.",
+        "layers",
         "the vector of “{column}” before layer {layer}",
     ),
-    "attention": Component(
-        *(
-            "attention_out",
-            "what attention adds",
-            "From {source}, we patch what attention adds at one token in one layer at a time.",
-            "places",
-        ),
-        "what attention adds at “{column}” in layer {layer}",
-    ),
-    "FFN": Component(
-        *(
-            "ffn_out",
-            "what the FFN adds",
-            "From {source}, we patch what the FFN adds at one token in one layer at a time.",
-            "places",
-        ),
-        "what the FFN adds at “{column}” in layer {layer}",
-    ),
+    "attention": _added("attention_out", "attention"),
+    "FFN": _added("ffn_out", "the FFN"),
     "single heads": Component(
         *("z", "one head", "From {source}, we patch one head at a time, at the last token.", "heads"),
         "layer {layer}, head {column}, at the last token",
