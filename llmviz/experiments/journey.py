@@ -58,7 +58,7 @@ class Turn:
     pieces: list[str]
     shown: list[int]  # positions of the tokens with a column
     written: int  # how many of the text's last tokens the journey itself has added
-    sizes: dict[str, int]  # of the model
+    sizes: dict[str, float]  # of the model
     tied: bool  # whether the output table is the embedding table
     every: int  # Of a column's d_model numbers, every so-manyth is drawn.
     streams: Float[np.ndarray, "state shown drawn"]
@@ -141,7 +141,7 @@ def turn(
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = 2 * np.pi * places[:, None] / periods(config) * trace.edits.rope
     pairs = [pair for pair in PAIRS if pair < angles.shape[1] and config.has_rope]
-    sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab")
+    sizes = ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff", "n_vocab", "embedding_scale")
     return Turn(
         tokens=list(trace.tokens),
         pieces=list(trace.pieces),

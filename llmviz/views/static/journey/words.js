@@ -63,7 +63,8 @@ export function legendAt(data, { state, layer, scene, rising, passed, inFFN }, l
   if (scene === 1) explain("the table is drawn on a square-root scale (√), which gives low token numbers more room");
   if (scene >= 1 && scene <= 4) {
     const limit = Number(data.scales[state].toPrecision(2));
-    const of = scene === 1 ? "numbers of a row" : "numbers of a column";
+    const times = Number(data.sizes.embedding_scale.toPrecision(3));
+    const of = scene === 1 ? `numbers of a row${times === 1 ? "" : ` × ${times}`}` : "numbers of a column";
     const what = data.every > 1 ? `${of} (one in ${data.every} is drawn)` : of;
     nodes.push(scaleLegend(colorScale("signed", theme, limit), what));
   }
