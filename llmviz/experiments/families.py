@@ -88,7 +88,9 @@ def about_formula(model: Model) -> Note | None:
     """Say next to a formula of SmolLM2's that this model's can be another; None for a model of the same family."""
     if not differences(model.config):
         return None
-    return Note("This is SmolLM2’s formula. This model does more, so its own numbers can differ from these.")
+    return Note(
+        "These are SmolLM2’s formulas. This model has others, so its own numbers can differ from these."
+    )
 
 
 def asks_as_llama(config: Config) -> bool:
