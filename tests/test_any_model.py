@@ -197,7 +197,8 @@ def test_the_heads_of_the_pages_are_measured(model):
 
 @each_family
 def test_a_page_says_what_the_model_does_in_another_way(other, model):
-    assert views.about(model) is None
+    assert views.about(model) is views.about_formula(model) is None
+    assert "formulas" in views.about_formula(other)
     about = views.about(other)
     assert other.config.architecture in about
     assert all(clause in about for clause in families.differences(other.config))

@@ -12,7 +12,7 @@ from reference import kinds
 
 import llmviz
 from llmviz import tokenization, tokenizer_json
-from llmviz.experiments import words
+from llmviz.experiments import families, words
 from llmviz.model import Model
 from llmviz.tokenization import SentencePieceTokenizer, Tokenizer, UnknownTokenizer, from_gguf_metadata
 from llmviz.views.kit import text_box
@@ -406,3 +406,11 @@ def test_merged_tokens_are_those_that_no_hand_has_set(model):
     assert tokens == sorted(tokens)
     assert not {*tokens} & {*tokenizer.special_tokens.values(), *tokenizer.added_tokens.values()}
     assert all(n > 1 for n in tokenizer.sizes(tokens))
+
+
+def test_the_note_of_a_page_says_how_the_tokenizer_begins(model):
+    about, begin = families.about(model), model.tokenizer.begin_token
+    assert ("starts from characters" in about) == isinstance(model.tokenizer, SentencePieceTokenizer)
+    name = "reads the token" if begin is None else f"reads the token {model.tokenizer.decode([begin])}"
+    assert (name in about) == (begin is not None)
+    assert families.about_formula(model) is None

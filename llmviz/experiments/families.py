@@ -3,9 +3,7 @@
 import html
 from dataclasses import replace
 
-from llmviz.experiments.words import first_parts
 from llmviz.model import Model
-from llmviz.tokenization import Tokenizer
 from llmviz.weights import LLAMA, Config
 
 # SmolLM2-135M. One that was trained further has the same sizes.
@@ -52,15 +50,14 @@ class Note(str):
         return f"<p>{html.escape(self)}</p>"
 
 
-def of_tokenizer(tokenizer: Tokenizer) -> list[str]:
+def of_tokenizer(model: Model) -> list[str]:
     """Return what a model's tokenizer does in another way than SmolLM2's: a clause for each."""
-    begin = tokenizer.begin_token
-    holds = {
-        "its tokenizer starts from characters, not from bytes": first_parts(tokenizer) == "characters",
-        f"before every text, it reads the token {'' if begin is None else tokenizer.decode([begin])}": begin
-        is not None,
-    }
-    return [clause for clause, it_does in holds.items() if it_does]
+    clauses, begin = [], model.tokenizer.begin_token
+    if model.weights.vocabulary.get("model") == "llama":
+        clauses.append("its tokenizer starts from characters, not from bytes")
+    if begin is not None:
+        clauses.append(f"before every text, it reads the token {model.tokenizer.decode([begin])}")
+    return clauses
 
 
 def about(model: Model) -> Note | None:
@@ -74,7 +71,7 @@ def about(model: Model) -> Note | None:
         "it. Where the text itself names numbers or heads, they were measured on SmolLM2-135M."
     )
     of_family = differences(config)
-    if clauses := "; ".join([*of_tokenizer(model.tokenizer), *of_family]):
+    if clauses := "; ".join([*of_tokenizer(model), *of_family]):
         note += f" Compared with SmolLM2-135M: {clauses}."
     if of_family:
         note += (
