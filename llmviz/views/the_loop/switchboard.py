@@ -287,7 +287,7 @@ class Switchboard(EditedRun, GuessFirst):
     @parts(
         {
             "before": f"The next {N_WRITTEN} tokens from the unchanged model (always the likeliest; "
-            "fewer if its answer ends)",
+            "fewer if its text ends)",
             "after": f"The next {N_WRITTEN} tokens with your switches",
         },
         TokenStrip,
