@@ -125,10 +125,7 @@ class TwoHeads(View):
             on_page=lambda _: range(len(CONDITIONS)),
         )
 
-    arrangement = (
-        *("seed", "strip", "about_row"),
-        *(("each_off", "progress"), "grid", "about_heads", "pair"),
-    )
+    arrangement = ("seed", "strip", "about_row", ("each_off", "progress"), "grid", "about_heads", "pair")
 
     def slices(self) -> Iterator[State]:
         """Yield what a click on a row of the diagram shows first: notebook 4 asks for it, and it costs little."""

@@ -32,10 +32,11 @@ class Component(NamedTuple):
     place: str  # a cell's name; {layer} and {column} are filled in
 
 
-def _added(part: str, what: str) -> Component:
-    each = f"From {{source}}, we patch what {what} adds at one token in one layer at a time."
-    place = f"what {what} adds at “{{column}}” in layer {{layer}}"
-    return Component(part, f"what {what} adds", each, "places", place)
+def what_adds(part: str, name: str) -> Component:
+    """Return the words for a part that adds to the stream."""
+    adds = f"what {name} adds"
+    each = f"From {{source}}, we patch {adds} at one token in one layer at a time."
+    return Component(part, adds, each, "places", f"{adds} at “{{column}}” in layer {{layer}}")
 
 
 COMPONENTS = {
@@ -46,8 +47,8 @@ COMPONENTS = {
         "layers",
         "the vector of “{column}” before layer {layer}",
     ),
-    "attention": _added("attention_out", "attention"),
-    "FFN": _added("ffn_out", "the FFN"),
+    "attention": what_adds("attention_out", "attention"),
+    "FFN": what_adds("ffn_out", "the FFN"),
     "single heads": Component(
         *("z", "one head", "From {source}, we patch one head at a time, at the last token.", "heads"),
         "layer {layer}, head {column}, at the last token",
