@@ -411,6 +411,6 @@ def test_merged_tokens_are_those_that_no_hand_has_set(model):
 def test_the_note_of_a_page_says_how_the_tokenizer_begins(model):
     about, begin = families.about(model), model.tokenizer.begin_token
     assert ("starts from characters" in about) == isinstance(model.tokenizer, SentencePieceTokenizer)
-    name = "reads the token" if begin is None else f"reads the token {model.tokenizer.decode([begin])}"
+    name = "Before every text" if begin is None else f"the model reads {model.tokenizer.decode([begin])}"
     assert (name in about) == (begin is not None)
     assert families.about_formula(model) is None

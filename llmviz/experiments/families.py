@@ -50,18 +50,20 @@ class Note(str):
         return f"<p>{html.escape(self)}</p>"
 
 
-def of_tokenizer(model: Model) -> list[str]:
-    """Return what a model's tokenizer does in another way than SmolLM2's: a clause for each."""
-    clauses, begin = [], model.tokenizer.begin_token
-    if model.weights.vocabulary.get("model") == "llama":
-        clauses.append("its tokenizer starts from characters, not from bytes")
-    if begin is not None:
-        clauses.append(f"before every text, it reads the token {model.tokenizer.decode([begin])}")
-    return clauses
+def of_tokenizer(model: Model) -> str:
+    """Say what a model's tokenizer does in another way than SmolLM2's."""
+    begin = model.tokenizer.begin_token
+    from_characters = model.weights.vocabulary.get("model") == "llama"
+    note = " Its tokenizer starts from characters, not from bytes." * from_characters
+    return (
+        note
+        if begin is None
+        else f"{note} Before every text, the model reads {model.tokenizer.decode([begin])}."
+    )
 
 
 def about(model: Model) -> Note | None:
-    """Say what of a page is true of a model, and what it does in another way; None for SmolLM2."""
+    """Say what of a page is true of a model, and what its family does in another way; None for SmolLM2."""
     config = model.config
     if is_smollm2(config):
         return None
@@ -70,15 +72,13 @@ def about(model: Model) -> Note | None:
         f"{config.n_layers} layers and {config.n_heads} heads in each. The pictures, questions and answers come from "
         "it. Where the text itself names numbers or heads, they were measured on SmolLM2-135M."
     )
-    of_family = differences(config)
-    if clauses := "; ".join([*of_tokenizer(model), *of_family]):
-        note += f" Compared with SmolLM2-135M: {clauses}."
-    if of_family:
+    clauses = "; ".join(differences(config))
+    if clauses:
         note += (
-            " So what is computed by hand on this page, with SmolLM2’s formulas, can differ from the model’s own "
-            "numbers."
+            f" Compared with SmolLM2-135M: {clauses}. So what is computed by hand on this page, with SmolLM2’s "
+            "formulas, can differ from the model’s own numbers."
         )
-    return Note(note)
+    return Note(note + of_tokenizer(model))
 
 
 def about_formula(model: Model) -> Note | None:
