@@ -62,7 +62,7 @@ def random_lower(model: Model, pair: str) -> float:
 def nouns_lower(model: Model, word: str, *, centred: bool) -> float:
     """Return how many of all tokens a common noun is nearer to a word than, in %: the median of about 100 nouns."""
     W_E = table.rows(model, centred)
-    (token,) = model.tokens_of(f" {word}")
+    (token,) = model.tokenizer.encode(f" {word}")
     cosines = cosine_to_all(W_E[token], W_E)
     nouns = [ids[0] for noun in COMMON_NOUNS if len(ids := model.tokenizer.encode(f" {noun}")) == 1]
     return 100 * float(np.median((cosines < cosines[nouns][:, None]).mean(axis=1)))

@@ -96,7 +96,7 @@ def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[
     """Return the odds of the right thing against the other, in bits: as it is, and with the two things swapped."""
     a, b, *things = case
     trace = model.trace(f"{a} has a {things[0]} and {b} has a {things[1]}. {case[asked]} has a")
-    word, other = (model.tokens_of(f" {thing}")[0] for thing in things)
+    word, other = (model.tokenizer.encode(f" {thing}")[0] for thing in things)
     runs = experiments.swapped_runs(trace, (trace.tokens.index(word), trace.tokens.index(other)), edits)
     before, after = (experiments.log_odds(run, word, other) for run in runs)
     return [-before, after] if asked else [before, -after]

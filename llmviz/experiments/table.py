@@ -30,13 +30,13 @@ def random_pairs(model: Model, centred: bool) -> Float[np.ndarray, " n_pairs"]:
 def cosine(model: Model, pair: str) -> float:
     """Measure the cosine of a pair of words such as "hot cold"."""
     return float(
-        embeddings.cosine_similarity(*embeddings.embed(model.tokens_of(f" {pair}"), model.weights.W_E))
+        embeddings.cosine_similarity(*embeddings.embed(model.tokenizer.encode(f" {pair}"), model.weights.W_E))
     )
 
 
 def rank(model: Model, pair: str) -> int:
     """Rank the second word of a pair such as "hot cold" among all tokens by its cosine with the first."""
-    a, b = model.tokens_of(f" {pair}")
+    a, b = model.tokenizer.encode(f" {pair}")
     cosines = embeddings.cosine_to_all(model.weights.W_E[a], model.weights.W_E)
     return int((cosines > cosines[b]).sum())
 
@@ -47,7 +47,7 @@ def early_neighbours(model: Model, word: str, *, centred: bool, before: int = 1_
     Such tokens were learned early, so they are frequent.
     """
     W_E, spelled = rows(model, centred), word_ids(model)
-    (token,) = model.tokens_of(f" {word}")
+    (token,) = model.tokenizer.encode(f" {word}")
     spellings = np.flatnonzero(spelled == spelled[token]).tolist()
     return sum(near < before for near in embeddings.nearest(W_E[token], W_E, n=12, exclude=spellings).tokens)
 
