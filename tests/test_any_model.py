@@ -1,6 +1,7 @@
 """What is not SmolLM2: notebooks, pictures and experiments with tiny models of three other families."""
 
 import ast
+import dataclasses
 from itertools import islice
 from pathlib import Path
 
@@ -16,8 +17,20 @@ from widget_tree import inside
 
 import llmviz
 from llmviz import experiments, views
+from llmviz.claims.embeddings import nouns_lower
+from llmviz.claims.position import odds
 from llmviz.edits import Edits
-from llmviz.experiments import attribution, families, fine_tuning, neurons, score_parts, without_rope
+from llmviz.experiments import (
+    attribution,
+    facts,
+    families,
+    fine_tuning,
+    neurons,
+    score_parts,
+    table,
+    without_rope,
+)
+from llmviz.views import ffn
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.state_fields import replace
@@ -40,9 +53,12 @@ each_family = pytest.mark.parametrize("family", FAMILIES)
 
 @pytest.fixture(scope="module")
 def with_smollms_words(model):
-    """The tiny models with the default model's vocabulary."""
-    words = model.weights.vocabulary, model.tokenizer
-    return {family: tiny_families.of_family(family, *words) for family in FAMILIES}
+    """The tiny models with the default model's vocabulary; Gemma's puts a begin token in front of each text."""
+    begins = {"gemma3": dataclasses.replace(model.tokenizer, begin_token=model.tokenizer.eos_token)}
+    return {
+        family: tiny_families.of_family(family, model.weights.vocabulary, begins.get(family, model.tokenizer))
+        for family in FAMILIES
+    }
 
 
 @pytest.fixture
@@ -188,6 +204,46 @@ def test_a_model_is_rounded_and_timed(other):
     experiments.with_noise_of(other, rounded)
     *_, timing = experiments.measure_cost(other, (5, 20))
     assert (timing.quadratic > 0).all()
+
+
+def test_a_begin_token_is_not_taken_for_a_word(with_smollms_words):
+    model = with_smollms_words["gemma3"]
+    encode, begin = model.tokenizer.encode, model.tokenizer.begin_token
+    pair = facts.question_pair(model, "France", "Germany")
+    assert (pair.trace.tokens[0], pair.subject) == (begin, 4)
+    assert [run.tokens[4] for run in (pair.trace, pair.twin)] == encode(" France") + encode(" Germany")
+    assert all(len({*ranks.values()}) == 2 for ranks in facts.city_ranks(model).values())
+    W_E = model.weights.W_E
+    (hot,), (cold,) = (W_E[encode(word)] for word in (" hot", " cold"))
+    assert table.cosine(model, "hot cold") == pytest.approx(
+        hot @ cold / np.linalg.norm(hot) / np.linalg.norm(cold), abs=1e-5
+    )
+    assert table.rank(model, "hot hot") == 0
+    assert table.early_neighbours(model, "hot", centred=False) <= 12
+    assert 0 <= nouns_lower(model, "dog", centred=False) <= 100
+    assert len(odds(model, ("Tom", "Anna", "dog", "cat"), 0, Edits())) == 2
+
+
+def test_the_wording_is_one_that_the_model_answers(model, with_smollms_words):
+    assert facts.capital_question(model) == facts.CAPITAL
+    other = with_smollms_words["gemma3"]
+    expected = iter(["same answer", None])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facts, "why_no_fact", lambda pair: next(expected))
+        assert facts.capital_question(other) == "The capital of {} is called"
+    pair = facts.question_pair(other, "Kenya", "France", "The capital of {} is called")
+    assert (pair.subject, pair.trace.pieces[-1]) == (4, " called")
+
+
+def test_a_country_without_a_fact_is_not_counted(with_smollms_words, monkeypatch):
+    monkeypatch.setattr(facts, "why_no_fact", lambda _: "same answer")
+    view = ffn.TenCountries(with_smollms_words["qwen3"])
+    view.parts["card"].change(committed=True)
+    values = view.parts["table"].values
+    assert values[0, 0] > 0
+    assert np.isnan(values[:, 1:]).all()
+    assert view.parts["card"].answer == 0
+    assert "France (not tested)" in view.parts["card"].explained
 
 
 def test_the_heads_of_the_pages_are_measured(model):

@@ -37,6 +37,7 @@ CITIES = {  # the capital and another city
     "England": ("London", "Manchester"),
 }
 CAPITAL = "The capital of {} is"
+WORDINGS = CAPITAL, "The capital of {} is called"
 # Of 28 tried, the ten that the model knows best: the capital is the likeliest token, with 45% or more.
 KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
 CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
@@ -93,15 +94,21 @@ def twin_with(trace: Trace, word: str, subject: int) -> Pair | None:
 def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
     """Run a question about a subject, and its twin about another subject; each subject is one token."""
     tokens = model.tokens_of(question.format(own))
-    subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
+    subject, other = (model.tokenizer.encode(f" {word}")[0] for word in (own, twin))
     return pair_of(model, tokens, other, tokens.index(subject))
+
+
+def capital_question(model: Model) -> str:
+    """Return the first of `WORDINGS` with which there is a fact to follow; if there is none, the first."""
+    usable = (q for q in WORDINGS if why_no_fact(question_pair(model, "France", "Germany", q)) is None)
+    return next(usable, CAPITAL)
 
 
 def capital_pairs(model: Model) -> Iterator[Pair]:
     """Yield the pair of each country's question, with the next country as the twin's subject."""
-    names = list(CAPITALS)
+    names, question = list(CAPITALS), capital_question(model)
     for name, following in zip(names, [*names[1:], names[0]]):
-        yield question_pair(model, name, following)
+        yield question_pair(model, name, following, question)
 
 
 Tests = tuple[list[Edits], list[Edits], list[Edits], list[Edits]]
@@ -194,10 +201,12 @@ def _rank(pushed: Float[np.ndarray, " n_vocab"], token: int) -> int:
 
 def city_ranks(model: Model) -> dict[str, dict[str, int]]:
     """Return each city's rank, from 1, by how much the `fact_mover_head` pushes it up at its country."""
-    head, ranks = fact_mover_head(question_pair(model, "Germany", "France")), {}
+    question, encode, ranks = capital_question(model), model.tokenizer.encode, {}
+    head = fact_mover_head(question_pair(model, "Germany", "France", question))
     for country, cities in CITIES.items():
-        pushed = ov_logits(model.trace(CAPITAL.format(country)), *head, -2)
-        ranks[country] = {city: _rank(pushed, model.tokens_of(f" {city}")[0]) for city in cities}
+        trace = model.trace(question.format(country))
+        pushed = ov_logits(trace, *head, trace.tokens.index(encode(f" {country}")[0]))
+        ranks[country] = {city: _rank(pushed, encode(f" {city}")[0]) for city in cities}
     return ranks
 
 
@@ -290,9 +299,11 @@ def mover_patched(pair: Pair) -> tuple[list[float], tuple[int, int]]:
     """Patch the `fact_mover_head` at the last token; return four probabilities, and the head.
 
     They are those of the text's own answer, unpatched and patched; and those of the twin's, patched, and with the
-    strongest of ten random heads patched.
+    strongest of ten random heads patched. Without a fact to follow, all but the first are NaN.
     """
     head = fact_mover_head(pair)
+    if why_no_fact(pair):
+        return [float(pair.usual_probs()[0]), *[np.nan] * 3], head
     _, _, (patched,), random = head_tests(pair, head)
     strongest = max(float(twins) for _, twins in pair.answer_probs_each(random))
     return [float(pair.usual_probs()[0]), *map(float, pair.answer_probs(patched)), strongest], head

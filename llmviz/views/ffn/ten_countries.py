@@ -39,11 +39,12 @@ class TenCountries(GuessFirst):
         return int(brought_out(scene.values)[:, 0].sum())
 
     def explanation(self, scene: Scene) -> str:
-        """Name the countries for which it fails."""
-        names, capitals = [*CAPITALS], [*CAPITALS.values()]
+        """Name the countries for which it fails, or which have no fact to follow."""
+        twins, gets = np.roll([*CAPITALS.values()], -1), scene.values[:, 2]
         failed = [
-            f"{names[at]} (“{capitals[(at + 1) % len(names)]}” gets {percent(scene.values[at, 2])})"
-            for at in np.flatnonzero(~brought_out(scene.values)[:, 0])
+            f"{name} ({'not tested' if np.isnan(p) else f'“{capital}” gets {percent(p)}'})"
+            for name, capital, p, out in zip(CAPITALS, twins, gets, brought_out(scene.values)[:, 0])
+            if not out
         ]
         return f"It fails for {' and '.join(failed)}." if failed else "It works for all of them."
 
