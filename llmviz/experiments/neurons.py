@@ -72,7 +72,7 @@ def about_gates(trace: Trace, layer: int) -> str:
     into, name, passes = entry(config), curve(config), ops.ACTIVATIONS[config.activation]
     x = into_the_curve(trace.blocks[layer].ffn_at(slice(-1, None)))[0]
     below, above = (float(np.median(np.abs(passes(x[side])))) for side in (x < 0, x >= 0))
-    are = "aren't" if of_another[layer] > 50 else "are largely"
+    are = "aren't" if of_another[layer] > 50 else "are partly" if of_another[layer] > 20 else "are largely"
     only = "only " if of_another[last] < 50 else ""
     return (
         f"So they {are} switched off. They are {100 * below_zero[layer]:.0f}% of the neurons, and on average, each "
