@@ -72,6 +72,8 @@ def about(model: Model) -> Note | None:
         f"{config.n_layers} layers and {config.n_heads} heads in each. The pictures, questions and answers come from "
         "it. Where the text itself names numbers or heads, they were measured on SmolLM2-135M."
     )
+    if model.tokenizer.chat_template is None:
+        note += " It has no chat template, so what takes a chat model is left out."
     clauses = "; ".join(differences(config))
     if clauses:
         note += (

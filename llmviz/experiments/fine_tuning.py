@@ -83,11 +83,11 @@ def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
 
 
 def why_not(model: Model) -> str:
-    """Say why a model cannot be fine-tuned by conversations; nothing if it can."""
+    """Say why a model can have no conversation, nor be taught by one; nothing if it can."""
     try:
         model.tokenizer.encode_chat([{"role": "user", "content": "Hi"}])
     except ValueError as problem:
-        return f"This model cannot be taught by conversations: {problem}."
+        return f"This takes a chat model, but {problem}."
     return ""
 
 

@@ -147,6 +147,8 @@ class Cost(AfterTuning, GuessFirst):
         )
 
     def question(self, scene: Scene) -> str:
+        if fine_tuning.why_not(scene.run.model):
+            return ""
         return (
             f"You ask the fine-tuned model for the capitals of {len(fine_tuning.CAPITALS)} countries. How many of its "
             "answers name the right city?"

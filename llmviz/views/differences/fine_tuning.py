@@ -69,6 +69,8 @@ class FineTuning(OneTraining, GuessFirst):
         return Lesson(scene.run, scene.examples, words)
 
     def question(self, scene: Scene) -> str:
+        if fine_tuning.why_not(scene.run):
+            return ""
         return (
             f"After fine-tuning, you ask {len(scene.lesson.questions)} questions that are not in the table. How many "
             "answers contain a word from the list?"

@@ -53,6 +53,8 @@ class OneFact(OneTraining, GuessFirst):
         return [country for country in fine_tuning.CAPITALS if country not in taught]
 
     def question(self, scene: Scene) -> str:
+        if fine_tuning.why_not(scene.run):
+            return ""
         return (
             f"You teach the model that {scene.country}'s capital is {scene.city}. Asked in a chat for "
             f"{len(scene.others)} other capitals (not {scene.owner}'s), how probable is {scene.city}, on average?"

@@ -3,6 +3,7 @@
 
 from llmviz.experiments import first_choices
 from llmviz.experiments.answers import columns_alike, n_right_sums
+from llmviz.experiments.fine_tuning import why_not
 from llmviz.experiments.writing import AFTER_THE_END, after_the_end, greedy_repetition
 from llmviz.views.sampling.sampler_cards import SamplerChain
 from llmviz.views.sampling.side_by_side import ChatEnd, Writing
