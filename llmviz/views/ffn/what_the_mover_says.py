@@ -59,10 +59,11 @@ class WhatTheMoverSays(OfFact):
         return clip_position(scene.pair.subject if at is None else at, n)
 
     @shared
-    def others(self, scene: Scene) -> list[tuple[int, int]]:
+    def other(self, scene: Scene) -> int:
         """Return the control, another head of the layer."""
         layer, head = scene.head
-        return random_heads((1, scene.pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
+        ((_, other),) = random_heads((1, scene.pair.trace.model.config.n_heads), 1, [(0, head)], seed=layer)
+        return other
 
     @part(TokenStrip, [], quantity="attention weight")
     def strip(self, scene: Scene) -> dict:
@@ -78,18 +79,16 @@ class WhatTheMoverSays(OfFact):
     def message(self, scene: Scene) -> list[str]:
         pair, (layer, head) = scene.pair, scene.head
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
-        (_, other), *_ = scene.others
         return [
             f"Of all tokens that L{layer}·H{head} pushes up when it reads {subject}, {answer} ranks "
             f"{rank_of_answer(pair):,}. "
-            f"Control: of those of L{layer}·H{other}, it ranks {rank_of_answer(pair, (layer, other)):,}."
+            f"Control: of those of L{layer}·H{scene.other}, it ranks {rank_of_answer(pair, (layer, scene.other)):,}."
         ]
 
     @part(SignedBars)
     def pushed(self, scene: Scene) -> dict:
         pair, (layer, head), at = scene.pair, scene.head, scene.place
-        panels = [(pair.trace, head, ""), (pair.twin, head, ", in the twin")]
-        panels += [(pair.trace, other, "") for _, other in scene.others]
+        panels = (pair.trace, head, ""), (pair.twin, head, ", in the twin"), (pair.trace, scene.other, "")
         titles, labels, values = [], [], []
         for run, number, where in panels:
             pushes = ov_logits(run, layer, number, at)
