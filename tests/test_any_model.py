@@ -30,7 +30,7 @@ from llmviz.experiments import (
     table,
     without_rope,
 )
-from llmviz.views import ffn
+from llmviz.views import differences, ffn
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.state_fields import replace
@@ -260,3 +260,14 @@ def test_a_page_says_what_the_model_does_in_another_way(other, model):
     assert all(clause in about for clause in families.differences(other.config))
     assert "gate" in about or other.config.architecture != "gpt2"
     assert fine_tuning.why_not(other) == ""
+
+
+def test_a_base_model_is_not_asked_what_takes_a_chat_model(with_smollms_words):
+    other = with_smollms_words["gemma3"]
+    base = llmviz.Model(other.weights, dataclasses.replace(other.tokenizer, chat_template=None))
+    assert "no chat template" in views.about(base)
+    assert "no chat template" not in views.about(other)
+    tuning = differences.FineTuning(base)
+    for view in (tuning, differences.Cost(tuning), differences.OneFact(base)):
+        assert [view.parts[name].layout.display for name in ("card", "begin")] == ["none", "none"]
+        assert "no chat template" in repr(view.parts["refusal"])

@@ -156,7 +156,10 @@ class GuessFirst(View):
 def starts(label: str | Callable[[Any, Scene], str]) -> Callable[[Any, Any], Any]:
     """Return the event of a button that starts the experiment, with the reader's guess or without one."""
 
-    @press(label, when=lambda view, scene: not (scene.committed or view.problem(scene)))
+    def name(view: Any, scene: Scene) -> str:
+        return (label(view, scene) if callable(label) else label) if scene.asked.question else ""
+
+    @press(name, when=lambda view, scene: not (scene.committed or view.problem(scene)))
     def begin(view: GuessFirst, state: Any) -> Any:
         can_be = view.scene(state).asked.allows(state.guess)
         return replace(state, committed=True, guess=state.guess if can_be else None)
