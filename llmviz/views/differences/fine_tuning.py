@@ -80,8 +80,7 @@ class FineTuning(OneTraining, GuessFirst):
         return scene.counts[1]
 
     def problem(self, scene: Scene) -> str:
-        problem = scene.lesson.problem
-        return as_sentence(problem) if problem else fine_tuning.why_not(scene.run)
+        return as_sentence(problem) if (problem := scene.lesson.problem) else ""
 
     def hand_on(self, scene: Scene) -> None:
         before = self.trace.tuned if self.trace else None

@@ -95,10 +95,8 @@ class Parameters(View):
     @sentences
     def message(self, scene: Scene) -> Iterator[str]:
         c, known = scene.config, self.known.get(scene.name)
-        tables, total = (
-            "2 tables × " if scene.own_W_U else "1 table × ",
-            n_parameters(c, tied=not scene.own_W_U),
-        )
+        tables = "2 tables × " if scene.own_W_U else "1 table × "
+        total = n_parameters(c, tied=not scene.own_W_U)
         if scene.name != THIS or total == n_parameters(scene.run):  # Not all families have these parts.
             yield (
                 f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
