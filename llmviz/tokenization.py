@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from llmviz import chat_template
 from llmviz.tokenizer_json import ADDED, BYTE, CONTROL, ORDINARY, UNKNOWN, UNUSED
@@ -65,6 +65,7 @@ PUBLISHED_WORDS = {
 class Tokenizer:
     """A byte-level BPE vocabulary: text -> ids -> text."""
 
+    starts_from: ClassVar[str] = "bytes"  # what a word consists of before anything is merged
     ranks: Mapping[bytes, int]  # ordinary tokens; the smaller the id, the earlier it was learned
     special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never becomes one
     eos_token: int | None = None  # "the answer ends here"
@@ -238,6 +239,8 @@ class SentencePieceTokenizer(Tokenizer):
 
     space_prefix: a space goes in front of each part between special tokens, "always", or of a text without, "first".
     """
+
+    starts_from: ClassVar[str] = "characters"
 
     def _as_read(self, text: str, at_start: bool) -> str:
         text = text.replace("▁", " ")

@@ -52,14 +52,12 @@ class Note(str):
 
 def of_tokenizer(model: Model) -> str:
     """Say what a model's tokenizer does in another way than SmolLM2's."""
-    begin = model.tokenizer.begin_token
-    from_characters = model.weights.vocabulary.get("model") == "llama"
-    note = " Its tokenizer starts from characters, not from bytes." * from_characters
-    return (
-        note
-        if begin is None
-        else f"{note} Before every text, the model reads {model.tokenizer.decode([begin])}."
-    )
+    begin, sentences = model.tokenizer.begin_token, ""
+    if model.tokenizer.starts_from == "characters":
+        sentences += " Its tokenizer starts from characters, not from bytes."
+    if begin is not None:
+        sentences += f" Before every text, the model reads {model.tokenizer.decode([begin])}."
+    return sentences
 
 
 def about(model: Model) -> Note | None:

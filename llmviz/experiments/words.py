@@ -12,7 +12,7 @@ from jaxtyping import Int
 from llmviz import tokenization
 from llmviz.model import Model, Trace
 from llmviz.reuse import kept_with
-from llmviz.tokenization import SentencePieceTokenizer, Tokenizer
+from llmviz.tokenization import Tokenizer
 
 # Letters with their marks; an apostrophe between them belongs to the word.
 WORD = r"\p{L}[\p{L}\p{M}]*(?:['’]\p{L}[\p{L}\p{M}]*)*"
@@ -52,14 +52,9 @@ def longest_word(trace: TokenizedText | Trace) -> str:
     return max(words_of(text_of(trace)), key=lambda word: len(word.strip()))
 
 
-def first_parts(tokenizer: Tokenizer) -> str:
-    """Return what a word consists of before anything is merged: its "bytes", or "characters"."""
-    return "characters" if isinstance(tokenizer, SentencePieceTokenizer) else "bytes"
-
-
 def merged_tokens(tokenizer: Tokenizer) -> list[int]:
     """Return the tokens that merging has made, in the order in which they were learned."""
-    if first_parts(tokenizer) == "bytes":
+    if tokenizer.starts_from == "bytes":
         return sorted(token for piece, token in tokenizer.ranks.items() if len(piece) > 1)
     # The others, such as <table> and runs of spaces, were set by hand.
     texts = ((piece.decode(errors="replace"), token) for piece, token in tokenizer.ranks.items())

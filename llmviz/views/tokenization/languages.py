@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmviz.experiments.words import first_parts, published
+from llmviz.experiments.words import published
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.state_fields import choice, selected, selection
@@ -27,7 +27,7 @@ def about_languages(tokenizer: Tokenizer, sentences: Mapping[str, str]) -> str:
     """Say what merges leave of the sentence with the most tokens and of the first one, and why they differ."""
     merges = {language: tokenizer.merges(sentence) for language, sentence in sentences.items()}
     most, first = max(merges, key=lambda language: len(merges[language][-1].parts)), next(iter(merges))
-    unit = first_parts(tokenizer)
+    unit = tokenizer.starts_from
     compared = " ".join(
         f"In {language}, {amount(len(steps), 'merges')} turn {amount(len(start.parts), unit)} into "
         f"{amount(len(start.parts) - len(steps), 'tokens')}."

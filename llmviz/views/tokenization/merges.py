@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 import traitlets
 
 from llmviz import tokenization
-from llmviz.experiments.words import TokenizedText, first_parts, longest_word, text_of, words_of
+from llmviz.experiments.words import TokenizedText, longest_word, text_of, words_of
 from llmviz.model import Trace
 from llmviz.tokenization import LearnedMerge, MergeStep, Tokenizer, readable
 from llmviz.views.kit import controls
@@ -70,7 +70,7 @@ class MergeReplay(Steps):
 def replay(text: str, tokenizer: Tokenizer) -> dict:
     """Return the traits of a `MergeReplay`, for the start of a long text, and without what cannot be written."""
     drawn, left_out = drawable(text, tokenizer)
-    steps, unit = tokenizer.merges(drawn), first_parts(tokenizer)
+    steps, unit = tokenizer.merges(drawn), tokenizer.starts_from
     bytes_ = list(steps[0].parts)
     ends = accumulate(map(len, bytes_))  # some vocabularies begin with characters, which may be several bytes
     parts = [(end - len(part), end, 0) for part, end in zip(bytes_, ends)]  # those of the current step
